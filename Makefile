@@ -1,0 +1,63 @@
+# Everything from nothing but Python 3.11+ and make: `make dataset`, `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+EPISODES ?= 1000
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help dataset experts test test-slow lint check format benchmark lock clean
+
+help:
+	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
+	@echo "make test       the tests that take seconds;  make test-slow: the others"
+	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
+	@echo "make experts    train the bundled experts anew"
+	@echo "make benchmark  steps per second, as ratios to the raw environment loop"
+
+dataset: $(VENV)/.base
+	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+experts: $(VENV)/.base
+	$(BIN)/python -m builder.experts.recipe
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.rollout
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable ".[mujoco,box2d,robotics,dev]"
+	@touch $@ $(VENV)/.base
+
+# The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
+lock:
+	rm -rf .lock && $(PYTHON) -m venv .lock
+	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,dev]"
+	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
+	mv .lock/constraints.txt constraints.txt && rm -rf .lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
