@@ -1,0 +1,60 @@
+"""Turns a published expert policy into a reproducible, verified imitation-learning dataset.
+
+The public names are imported when they are first used: `import builder` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from builder.api import build, load
+    from builder.collation import collate
+    from builder.context import Context
+    from builder.controller import Controller
+    from builder.dataset.trajectories import Trajectories
+    from builder.episode import Episode
+    from builder.errors import BuilderError
+    from builder.experts.policy import Experts, Policy
+    from builder.rollout.enjoy import enjoy
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BuilderError": "builder.errors",
+    "Context": "builder.context",
+    "Controller": "builder.controller",
+    "Episode": "builder.episode",
+    "Experts": "builder.experts.policy",
+    "Policy": "builder.experts.policy",
+    "Trajectories": "builder.dataset.trajectories",
+    "build": "builder.api",
+    "collate": "builder.collation",
+    "enjoy": "builder.rollout.enjoy",
+    "load": "builder.api",
+}
+
+__all__ = [
+    "BuilderError",
+    "Context",
+    "Controller",
+    "Episode",
+    "Experts",
+    "Policy",
+    "Trajectories",
+    "build",
+    "collate",
+    "enjoy",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'builder' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

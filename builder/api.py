@@ -1,0 +1,63 @@
+"""`build` and `load`: what the command line does, as functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from builder.controller import Controller
+from builder.dataset.trajectories import Trajectories, open_folder
+from builder.errors import ConfigError, HubMissingError, HubUnreachableError
+from builder.experts.policy import Policy
+from builder.hub import fetch
+from builder.hub.remote import NAME
+
+
+def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
+    """Build a dataset and open it.
+
+    Args:
+        expert: the name of one, or a `Policy`.
+        **config: keys as on the command line, nested as mappings: `episodes=1000, rollout={"lanes": 32}`.
+
+    Returns:
+        What `load` returns, of the split `train`.
+
+    Raises:
+        BuilderError: what failed, and the remedy.
+    """
+    if config.get("mode") == "play":
+        raise ConfigError("build returns a dataset", got="mode=play", remedy="use Controller().start(config)")
+    if "out" in config:
+        config["out"] = str(config["out"])
+    return load(Path(Controller().start({"expert": expert, **config}).out))
+
+
+def load(source: str | Path, revision: str | None = None, split: str | None = None) -> Trajectories:
+    """Open a dataset: a folder, or a repository of the Hub, which is downloaded first and checked.
+
+    Datasets of the seed project (columns `obs`, `actions`, `rewards`, `episode_starts`) open as well.
+
+    Args:
+        source: a folder, or `user/name`; a folder that exists goes before a repository of the same name.
+        revision: of a repository: a branch, tag or commit; None: the branch `main`.
+        split: train or test; None: train, or the only one that there is.
+
+    Raises:
+        DatasetError: there is no dataset, or it cannot be read.
+        HubError: the Hub refuses, or cannot be reached and the cache does not have it.
+        ConfigError: it has no such split; or a folder was to have a revision.
+    """
+    folder = Path(source).expanduser()
+    if isinstance(source, Path) or folder.exists() or not NAME.fullmatch(source):
+        if revision is not None:
+            raise ConfigError(f"{folder} is a folder, which has no revisions", got=f"revision={revision!r}")
+        return open_folder(folder, split)
+    try:
+        snapshot = fetch(source, revision)
+    except (HubMissingError, HubUnreachableError) as error:
+        if revision is not None:
+            raise
+        error.what = f"there is no folder {source}, and {error.what}"
+        raise
+    return open_folder(snapshot.folder, split)

@@ -1,0 +1,158 @@
+"""What the card reads of a dataset folder: its manifest, the sizes of its tables, the ends of its episodes.
+
+Rows of `data/` are never read, only the footers of their files; of `episodes/`, a few narrow columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builder.dataset.manifest import Manifest, read_manifest
+from builder.errors import DatasetError
+from builder.spaces import Array
+
+CONFIGS = {"transitions": "data", "episodes": "episodes"}
+"""The configs of a dataset and the folders that hold their files."""
+SPLIT_NAME = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """How much one split of one config holds.
+
+    Attributes:
+        rows: how many.
+        arrow_bytes: of the values once they are read.
+        file_bytes: of the Parquet files.
+    """
+
+    rows: int
+    arrow_bytes: int
+    file_bytes: int
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How the episodes of a split went: arrays [episodes].
+
+    Attributes:
+        returns: float64.
+        lengths: int64.
+        terminated: bool.
+        truncated: bool.
+    """
+
+    returns: Array
+    lengths: Array
+    terminated: Array
+    truncated: Array
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the card is computed from.
+
+    Attributes:
+        manifest: of the folder.
+        sizes: per config and split.
+        endings: per split.
+        next_observation: whether the transitions have that column.
+        plot: whether `assets/returns.png` is there.
+    """
+
+    manifest: Manifest
+    sizes: Mapping[str, Mapping[str, TableSize]]
+    endings: Mapping[str, Endings]
+    next_observation: bool
+    plot: bool
+
+
+PLOT = "assets/returns.png"
+
+
+def read_contents(folder: Path) -> Contents:
+    """Read what the card needs.
+
+    Raises:
+        DatasetError: there is no dataset, or its files do not hold what its manifest says.
+    """
+    manifest = read_manifest(folder)
+    splits = sorted(manifest.splits, key=lambda name: (name != "train", name))
+    if not splits or not all(SPLIT_NAME.fullmatch(name) for name in splits):
+        raise DatasetError(f"the manifest of {folder} names no usable splits", got=splits)
+    try:
+        sizes = {
+            config: {split: _size(_files(folder / place, split)) for split in splits}
+            for config, place in CONFIGS.items()
+        }
+        endings = {split: _endings(_files(folder / "episodes", split)) for split in splits}
+        schema = pq.read_schema(_files(folder / "data", splits[0])[0])
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetError(f"the Parquet files of {folder} cannot be read: {error}") from error
+    for split, stated in manifest.splits.items():
+        found = (sizes["episodes"][split].rows, sizes["transitions"][split].rows)
+        if found != (stated.episodes, stated.rows):
+            raise DatasetError(
+                f"the files of {folder} are not those of its manifest",
+                expected=f"{stated.episodes} episodes and {stated.rows} steps in {split!r}",
+                got=f"{found[0]} and {found[1]}",
+            )
+    return Contents(
+        manifest, sizes, endings, "next_observation" in schema.names, plot=(folder / PLOT).is_file()
+    )
+
+
+def _files(folder: Path, split: str) -> list[Path]:
+    files = sorted(folder.glob(f"{split}-*.parquet"))
+    if not files:
+        raise DatasetError(f"{folder} holds no file of the split {split!r}")
+    return files
+
+
+def _endings(files: Sequence[Path]) -> Endings:
+    names = ["episode_return", "length", "terminated", "truncated"]
+    columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
+    returns, lengths, terminated, truncated = (columns[name].to_numpy() for name in names)
+    return Endings(returns, lengths, terminated, truncated)
+
+
+def _size(files: Sequence[Path]) -> TableSize:
+    footers = [pq.ParquetFile(path) for path in files]
+    return TableSize(
+        rows=sum(footer.metadata.num_rows for footer in footers),
+        arrow_bytes=sum(_arrow_bits(footer) for footer in footers) // 8,
+        file_bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def _arrow_bits(file: pq.ParquetFile) -> int:
+    """Bits of the values in memory, from the footer alone; what varies in size counts as it is stored."""
+    kinds = [kind for field in file.schema_arrow for kind in _primitives(field.type)]
+    bits = 0
+    for group in range(file.metadata.num_row_groups):
+        chunks = file.metadata.row_group(group)
+        for index, kind in enumerate(kinds):
+            chunk = chunks.column(index)
+            fixed = pa.types.is_primitive(kind)
+            bits += chunk.num_values * kind.bit_width if fixed else 8 * chunk.total_uncompressed_size
+    return bits
+
+
+def _primitives(kind: Any) -> Iterator[Any]:
+    """The types of a column's leaves, in the order of Parquet's columns."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_struct(kind):
+        for field in kind:
+            yield from _primitives(field.type)
+    elif pa.types.is_nested(kind):
+        yield from _primitives(kind.value_type)
+    else:
+        yield kind

@@ -1,0 +1,82 @@
+"""The card's figures: what the episodes of a split, or of all, amount to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from builder.card.contents import Endings
+from builder.spaces import Array
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How values are distributed.
+
+    Attributes:
+        mean: of the values.
+        std: the standard deviation of these values (not an estimate from a sample: divided by N).
+        least: the minimum.
+        median: half are below.
+        greatest: the maximum.
+    """
+
+    mean: float
+    std: float
+    least: float
+    median: float
+    greatest: float
+
+    @property
+    def constant(self) -> bool:
+        """Whether all values are the same."""
+        return self.least == self.greatest
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What episodes amount to.
+
+    Attributes:
+        episodes: how many.
+        steps: of all of them.
+        returns: of the episodes.
+        lengths: of the episodes, in steps.
+        terminated: how many episodes the environment ended.
+        truncated: how many a time limit ended.
+    """
+
+    episodes: int
+    steps: int
+    returns: Spread
+    lengths: Spread
+    terminated: int
+    truncated: int
+
+
+def figures(endings: Sequence[Endings]) -> Figures:
+    """The figures of some splits taken together."""
+    returns = np.concatenate([ending.returns for ending in endings])
+    lengths = np.concatenate([ending.lengths for ending in endings])
+    return Figures(
+        episodes=len(returns),
+        steps=int(lengths.sum()),
+        returns=spread(returns),
+        lengths=spread(lengths),
+        terminated=sum(int(ending.terminated.sum()) for ending in endings),
+        truncated=sum(int(ending.truncated.sum()) for ending in endings),
+    )
+
+
+def spread(values: Array) -> Spread:
+    """How values are distributed; sums are exact, so that every machine prints the same digits."""
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        with np.errstate(all="ignore"):
+            return Spread(*(float(f(values)) for f in (np.mean, np.std, np.min, np.median, np.max)))
+    mean = math.fsum(numbers) / len(numbers)
+    variance = math.fsum((value - mean) ** 2 for value in numbers) / len(numbers)
+    return Spread(mean, math.sqrt(variance), min(numbers), float(np.median(values)), max(numbers))

@@ -1,0 +1,83 @@
+"""The card's YAML header, from which the Hub and `load_dataset` know configs, splits and features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from builder.card.contents import CONFIGS, Contents, TableSize
+from builder.dataset.schema import episode_features, features, yaml_features
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCardData
+
+DEFAULT_CONFIG = "transitions"
+TAGS = (
+    "imitation-learning",
+    "offline-rl",
+    "reinforcement-learning",
+    "gymnasium",
+    "il-builder",
+)
+SIZE_STEPS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+"""The Hub's size categories begin at these powers of ten, from 10**3 on."""
+
+
+def header(contents: Contents, pretty_name: str) -> DatasetCardData:
+    """The header of a dataset's card."""
+    from huggingface_hub import DatasetCardData
+
+    inputs = contents.manifest.inputs
+    observation_space, action_space = contents.manifest.spaces
+    columns = {
+        "transitions": features(observation_space, action_space, next_observation=contents.next_observation),
+        "episodes": episode_features(observation_space),
+    }
+    rows = sum(size.rows for size in contents.sizes[DEFAULT_CONFIG].values())
+    return DatasetCardData(
+        pretty_name=pretty_name,
+        license=inputs.get("config", {}).get("dataset", {}).get("license"),
+        task_categories=["reinforcement-learning"],
+        tags=tags(inputs),
+        size_categories=[size_category(rows)],
+        configs=[_config(name, contents.sizes[name]) for name in CONFIGS],
+        dataset_info=[
+            {"config_name": name, "features": yaml_features(columns[name]), **_sizes(contents.sizes[name])}
+            for name in CONFIGS
+        ],
+    )
+
+
+def tags(inputs: Mapping[str, Any]) -> list[str]:
+    """What the dataset can be found by on the Hub."""
+    expert = inputs.get("expert", {})
+    kind = "random-trajectories" if expert.get("source") == "random" else "expert-trajectories"
+    names = [inputs.get("environment", {}).get("id"), expert.get("algo")]
+    return [*TAGS, kind, *(str(name) for name in names if name)]
+
+
+def size_category(rows: int) -> str:
+    """The Hub's size category of so many rows."""
+    above = sum(rows >= 10 ** (3 + step) for step in range(len(SIZE_STEPS)))
+    if above == 0:
+        return f"n<{SIZE_STEPS[0]}"
+    if above == len(SIZE_STEPS):
+        return f"n>{SIZE_STEPS[-1]}"
+    return f"{SIZE_STEPS[above - 1]}<n<{SIZE_STEPS[above]}"
+
+
+def _config(name: str, splits: Mapping[str, TableSize]) -> dict[str, Any]:
+    data_files = [{"split": split, "path": f"{CONFIGS[name]}/{split}-*.parquet"} for split in splits]
+    default = {"default": True} if name == DEFAULT_CONFIG else {}
+    return {"config_name": name, **default, "data_files": data_files}
+
+
+def _sizes(splits: Mapping[str, TableSize]) -> dict[str, Any]:
+    return {
+        "splits": [
+            {"name": split, "num_bytes": size.arrow_bytes, "num_examples": size.rows}
+            for split, size in splits.items()
+        ],
+        "download_size": sum(size.file_bytes for size in splits.values()),
+        "dataset_size": sum(size.arrow_bytes for size in splits.values()),
+    }

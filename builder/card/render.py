@@ -1,0 +1,162 @@
+"""The dataset card: rendered from a folder's own files, and written into it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from builder.card import text
+from builder.card.columns import components, episodes_table, transitions_table
+from builder.card.contents import PLOT, Contents, read_contents
+from builder.card.header import header
+from builder.card.markdown import code
+from builder.card.plot import Panel, histogram_png
+from builder.card.rebuild import command, docker_command, rebuild_overrides
+from builder.dataset.manifest import read_manifest, seal
+from builder.errors import BuilderError, DatasetError, storage_error
+
+CARD = "README.md"
+TEMPLATE = Path(__file__).with_name("template.md")
+ANYWHERE = "path/to/this/folder"
+"""Stands for the folder, whose path no card names."""
+NOTES = re.compile(r"^## Notes[ \t]*$", re.MULTILINE)
+
+
+def write_card(folder: Path, *, repo_id: str | None = None, notes: str | None = None) -> None:
+    """Draw the assets, seal the manifest that lists them, and write `README.md`, whole or not at all.
+
+    Args:
+        folder: a dataset folder with its manifest.
+        repo_id: its repository on the Hub, for the lines that load it; None: a local folder.
+        notes: the user's section; None: what an existing card has.
+
+    Raises:
+        DatasetError: there is no dataset, or its files do not hold what its manifest says.
+        StorageError: the disk is full or not writable.
+    """
+    notes = read_notes(folder) if notes is None else notes
+    _write(folder / PLOT, draw_returns(read_contents(folder)))
+    seal(read_manifest(folder), folder)
+    _write(folder / CARD, render_card(folder, repo_id=repo_id, notes=notes).encode())
+
+
+def name_repository(folder: Path, repo_id: str) -> None:
+    """Let a folder's card name its repository on the Hub; nothing else of the folder changes.
+
+    A folder whose content a user's own `collate` has chosen keeps the card that it has.
+
+    Raises:
+        DatasetError: the files do not hold what the manifest says.
+        StorageError: the disk is full or not writable.
+    """
+    if read_manifest(folder).splits:
+        card = render_card(folder, repo_id=repo_id, notes=read_notes(folder)).encode()
+        if not (folder / CARD).is_file() or (folder / CARD).read_bytes() != card:
+            _write(folder / CARD, card)
+
+
+def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None = None) -> str:
+    """The card of a dataset folder; the same files give the same text.
+
+    Args:
+        folder: a dataset folder with its manifest.
+        repo_id: its repository on the Hub, for the lines that load it; None: a local folder.
+        notes: the user's section, without its heading; None: none.
+
+    Raises:
+        DatasetError: there is no dataset, or its files do not hold what its manifest says.
+    """
+    from huggingface_hub import DatasetCard
+
+    contents = read_contents(folder)
+    try:
+        name = text.title(contents.manifest.inputs)
+        card = DatasetCard.from_template(
+            header(contents, pretty_name=" ".join(name.replace("`", "").split())),
+            template_str=TEMPLATE.read_text(encoding="utf-8"),
+            title=name,
+            address=json.dumps(repo_id or ANYWHERE),
+            notes="\n".join((notes or "").strip().splitlines()),
+            **_sections(contents),
+        )
+    except BuilderError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"the manifest of {folder} does not describe a build: {error!r}") from error
+    return f"{str(card).rstrip()}\n"
+
+
+def read_notes(folder: Path) -> str | None:
+    """The user's section `## Notes` of an existing card, which goes on to its end; without the heading.
+
+    Returns:
+        None where there is no card, or no such section.
+    """
+    try:
+        card = (folder / CARD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"the card {folder / CARD} cannot be read: {error}") from error
+    found = NOTES.search(card)
+    return card[found.end() :].strip() if found else None
+
+
+def draw_returns(contents: Contents) -> bytes:
+    """The histogram of the returns, and of the lengths where they vary, as PNG."""
+    returns = np.concatenate([endings.returns for endings in contents.endings.values()])
+    lengths = np.concatenate([endings.lengths for endings in contents.endings.values()])
+    finite = returns[np.isfinite(returns)]
+    config = contents.manifest.inputs.get("config", {})
+    limits = [(float(config.get(key, "nan")), key) for key in ("threshold", "max_return")]
+    marks = tuple(limit for limit in limits if np.isfinite(limit[0]))
+    count = f"{len(lengths):,} episode" + ("" if len(lengths) == 1 else "s")
+    panels = [Panel(finite, f"Return of {count}", "return (sum of rewards)", marks)] if len(finite) else []
+    if lengths.min() != lengths.max() or not panels:
+        panels.append(Panel(lengths, f"Length of {count}", "length (steps)"))
+    return histogram_png(panels)
+
+
+def _sections(contents: Contents) -> dict[str, Any]:
+    manifest = contents.manifest
+    inputs, (observation_space, action_space) = manifest.inputs, manifest.spaces
+    overrides = rebuild_overrides(manifest)
+    in_container = overrides is not None and inputs["expert"]["source"] != "python"
+    return {
+        "summary": text.summary(contents),
+        "plot": PLOT if contents.plot else None,
+        "figures": text.figures_table(contents),
+        "collection": text.collection_table(inputs),
+        "acceptance": text.acceptance(contents),
+        "transitions": transitions_table(
+            observation_space, action_space, next_observation=contents.next_observation
+        ),
+        "episodes": episodes_table(observation_space),
+        "component_tables": components(
+            inputs.get("environment", {}).get("id", ""), observation_space, action_space
+        ),
+        "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
+        "rebuild": command(overrides) if overrides else None,
+        "docker": docker_command(overrides) if overrides and in_container else None,
+        "packages": text.packages_table(inputs) if inputs.get("packages") else None,
+        "identity": code(manifest.identity),
+        "fingerprint": code(manifest.fingerprint),
+        "licence": text.licence(inputs),
+        "limits": text.limits(contents),
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise storage_error(error, path) from error

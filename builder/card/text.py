@@ -1,0 +1,271 @@
+"""The card's sentences and its tables of figures, each computed from the dataset's contents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from builder.card.contents import Contents
+from builder.card.figures import Figures, Spread, figures
+from builder.card.markdown import code, number, numbers, share, table
+from builder.experts.sources import NOT_PINNED
+
+FIGURES = (
+    "episodes",
+    "steps",
+    "return: mean ± standard deviation",
+    "return: minimum / median / maximum",
+    "length: mean ± standard deviation",
+    "length: minimum / median / maximum",
+    "terminated",
+    "truncated",
+)
+
+
+def title(inputs: Mapping[str, Any]) -> str:
+    """What the dataset is called, as Markdown."""
+    environment, expert = inputs.get("environment"), inputs.get("expert")
+    if not environment or not expert:
+        return "Recorded trajectories"
+    if expert["source"] == "random":
+        return f"{code(environment['id'])}: random trajectories"
+    return f"{code(environment['id'])}: expert trajectories of {code(expert['name'])}"
+
+
+def summary(contents: Contents) -> str:
+    """What the dataset is, in one sentence."""
+    inputs, total = contents.manifest.inputs, figures(list(contents.endings.values()))
+    amount = f"{_count(total.episodes, 'episode')} ({_count(total.steps, 'step')})"
+    if not inputs.get("environment"):
+        return f"{amount}, put together from recorded files."
+    return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs['expert'])}."
+
+
+def _player(expert: Mapping[str, Any]) -> str:
+    if expert["source"] == "random":
+        low_end = "the low end that offline reinforcement learning and normalised scores need"
+        return f"a policy that samples the action space: {low_end}"
+    algo = f"{code(expert['algo'])} " if expert.get("algo") else ""
+    purpose = "for imitation learning, offline and inverse reinforcement learning"
+    return f"the {algo}expert {code(expert['name'])}, {purpose}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def figures_table(contents: Contents) -> str:
+    """The figures of all episodes and, where there is more than one split, of each."""
+    total = figures(list(contents.endings.values()))
+    splits = {name: figures([endings]) for name, endings in contents.endings.items()}
+    columns = {"all": total} | splits if len(splits) > 1 else splits
+    rows = list(zip(*map(_cells, columns.values()), strict=True))
+    manifest, blank = contents.manifest, ("",) * (len(columns) - 1)
+    played = [
+        ("attempts played", number(manifest.attempts), *blank),
+        ("acceptance rate", share(manifest.accepted, manifest.attempts), *blank),
+    ]
+    labelled = [(label, *row) for label, row in zip(FIGURES, rows, strict=True)]
+    return table(("", *(f"{name}:" for name in columns)), [*labelled[:2], *played, *labelled[2:]])
+
+
+def _cells(found: Figures) -> list[str]:
+    """One column of the table, in the order of `FIGURES`."""
+    return [
+        number(found.episodes),
+        number(found.steps),
+        _mean(found.returns),
+        _range(found.returns),
+        _mean(found.lengths),
+        _range(found.lengths),
+        _share(found.terminated, found),
+        _share(found.truncated, found),
+    ]
+
+
+def _mean(spread: Spread) -> str:
+    return " ± ".join(numbers(spread.mean, spread.std))
+
+
+def _range(spread: Spread) -> str:
+    return " / ".join(numbers(spread.least, spread.median, spread.greatest))
+
+
+def _share(count: int, found: Figures) -> str:
+    return f"{number(count)} ({share(count, found.episodes)})"
+
+
+def collection_table(inputs: Mapping[str, Any]) -> str:
+    """Who played what, and how."""
+    environment, expert, config = (inputs.get(key) for key in ("environment", "expert", "config"))
+    if not environment or not expert or not config:
+        return "The recorded files came without a configuration, so how they were collected is not known."
+    rows = [
+        ("environment", code(environment["id"])),
+        ("played in place of", _mapped(environment)),
+        ("its keyword arguments", _mapping(environment["kwargs"])),
+        ("limit of an episode", _count(environment["max_episode_steps"], "step")),
+        ("expert", f"{code(expert['name'])}, {_origin(expert)}"),
+        ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),
+        _version(expert),
+        ("what it sees", _sees(expert.get("sees", {}))),
+        ("loaded by", "Stable-Baselines3 itself, by trust" if expert.get("trust_remote_code") else ""),
+        ("actions", _actions(expert, config["rollout"])),
+        ("inference", _inference(expert, config["rollout"])),
+        ("root seed", str(config["seed"])),
+        ("accepted", f"return {rule}" if (rule := accepted_returns(config)) else "every attempt"),
+    ]
+    return table(("what", "value"), [(what, value) for what, value in rows if value])
+
+
+def _mapping(kwargs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{code(f'{name}={value!r}')}" for name, value in kwargs.items()) or "none"
+
+
+def _mapped(environment: Mapping[str, Any]) -> str:
+    """The environment that the expert was trained on, where it is another one."""
+    mapping = environment.get("mapping")
+    if not mapping:
+        return ""
+    zeros = f"; it sees {mapping['zeros']} zeros after each observation" if mapping["zeros"] else ""
+    return f"{code(mapping['trained_on'])}, which the expert was trained on{zeros}"
+
+
+def _sees(sees: Mapping[str, Any]) -> str:
+    """What training put between the environment and the policy; the dataset holds what was before it."""
+    parts = [code(name.rpartition(".")[2]) for name in sees.get("wrappers", ())]
+    if sees.get("normalised"):
+        parts.append("normalised observations")
+    if sees.get("frame_stack", 1) > 1:
+        parts.append(f"{sees['frame_stack']} stacked observations")
+    return ", ".join(parts) + "; the dataset holds the environment's own" if parts else ""
+
+
+def _origin(expert: Mapping[str, Any]) -> str:
+    if expert["source"] == "hub":
+        return f"{code(expert['repo_id'])}, {code(expert['filename'])} at commit {code(expert['commit'])}"
+    known = {
+        "bundled": "bundled with il-builder",
+        "local": "from a local archive",
+        "python": "a Python policy" + (f", {code(expert['target'])}" if expert.get("target") else ""),
+        "random": "samples the action space",
+    }
+    return known.get(expert["source"], code(expert["source"]))
+
+
+def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
+    if expert["source"] == "random":
+        return "", ""
+    if expert.get("sha256"):
+        return "its archive's sha256", code(expert["sha256"])
+    version = expert["version"]
+    return "its version", version if version == NOT_PINNED else code(version)
+
+
+def _actions(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+    if expert["source"] == "random":
+        return "sampled from the action space"
+    return (
+        "deterministic: the policy's best ones"
+        if rollout["deterministic"]
+        else "sampled from the policy's distribution"
+    )
+
+
+def _inference(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+    if not expert.get("sha256"):
+        return ""  # not ours
+    if rollout["precision"] == "float64":
+        return "float64, rounded once to the action's dtype"
+    return code(rollout["precision"])
+
+
+def accepted_returns(config: Mapping[str, Any]) -> str:
+    """The returns of accepted attempts; empty: any."""
+    low, high = float(config["threshold"]), float(config["max_return"])
+    limits = [f"at least {number(low)}"] if low > -math.inf else []
+    limits += [f"at most {number(high)}"] if high < math.inf else []
+    return " and ".join(limits)
+
+
+def acceptance(contents: Contents) -> str:
+    """What accepted means, and how many were."""
+    manifest = contents.manifest
+    config = manifest.inputs.get("config")
+    if not config:
+        return f"The dataset holds {number(manifest.accepted)} of the {number(manifest.attempts)} attempts."
+    rule = accepted_returns(config)
+    meaning = f"It is *accepted* if its return is {rule}" if rule else "Every attempt is *accepted*"
+    count = f"{number(manifest.accepted)} of {_count(manifest.attempts, 'attempt')}"
+    sentence = f"{meaning}; the dataset holds the accepted ones in the order of attempts, {count}."
+    fraction = config["dataset"]["test_fraction"]
+    return (
+        f"{sentence} One episode in {round(1 / fraction)} is in the split `test`." if fraction else sentence
+    )
+
+
+def rebuild_promise(inputs: Mapping[str, Any], *, possible: bool) -> str:
+    """What the command gives back, or why there is none."""
+    expert, config = inputs.get("expert"), inputs.get("config")
+    if not expert or not config:
+        return "The recorded files came without a configuration, so no command can play them again."
+    if not possible:
+        return _why_not(inputs, expert)
+    if expert["version"] == NOT_PINNED:
+        return "The expert is not pinned. If it still is what it was, this plays the same attempts again:"
+    if config["rollout"]["precision"] != "float64":
+        return "This plays the same attempts again, though in float32 not to the bit:"
+    return "With the versions below, this gives the same files under `data/` and `episodes/`, byte for byte:"
+
+
+def _why_not(inputs: Mapping[str, Any], expert: Mapping[str, Any]) -> str:
+    """Why no command can build it again."""
+    if inputs.get("own"):
+        functions = " and ".join(code(name) for name in sorted(inputs["own"]))
+        return f"Functions of its author's own made it ({functions}): only that program can do it again."
+    if expert.get("target"):
+        return "The configuration holds values that cannot be shown as a command."
+    return (
+        f"The expert was a Python object that a program registered as {code(expert['name'])}: "
+        "only that program can play it again."
+    )
+
+
+def packages_table(inputs: Mapping[str, Any]) -> str:
+    """Versions of what can change a byte of the dataset."""
+    packages = inputs.get("packages") or {}
+    return table(("package", "version"), [(code(name), code(packages[name])) for name in sorted(packages)])
+
+
+def licence(inputs: Mapping[str, Any]) -> str:
+    """The licence, or that there is none."""
+    stated = inputs.get("config", {}).get("dataset", {}).get("license")
+    return code(stated) if stated else "Not stated. Ask whoever published the dataset before you reuse it."
+
+
+def limits(contents: Contents) -> str:
+    """What whoever uses the dataset should know."""
+    manifest, found = contents.manifest, []
+    expert, config = manifest.inputs.get("expert", {}), manifest.inputs.get("config", {})
+    rejected = manifest.attempts - manifest.accepted
+    if rejected:
+        found.append(
+            f"{_count(rejected, 'attempt')} of {number(manifest.attempts)} "
+            f"{'was' if rejected == 1 else 'were'} rejected by return, so the distribution of returns is a "
+            "truncated one: its mean is not the policy's own."
+        )
+    if expert.get("version") == NOT_PINNED:
+        found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
+    if expert.get("sha256") and config["rollout"]["precision"] != "float64":
+        found.append("Inference was in float32, whose results depend on batch size and processor.")
+    if expert and expert["source"] != "random" and config["rollout"]["deterministic"]:
+        found.append(
+            "One deterministic policy visits few states: nothing here shows how to recover from others."
+        )
+    if not contents.next_observation:
+        found.append(
+            "Next observations are not repeated: take the next row's, or `final_observation` at the end."
+        )
+    found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
+    return "\n".join(f"- {sentence}" for sentence in found)

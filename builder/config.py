@@ -1,0 +1,237 @@
+"""The configuration of a build, typed. The defaults stand in `conf/`, one concept a file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from builder.errors import ConfigError
+
+MODES = ("all", "play", "collate")
+SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
+CHECKS = ("error", "warn", "off")
+BACKENDS = ("threading", "loky")
+PRECISIONS = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class ExpertConfig:
+    """Who plays (`conf/expert/`).
+
+    Attributes:
+        name: its name; the dataset's folder is called so, and the `policy` column holds it.
+        source: where it comes from: bundled, local, hub, python, random or registered.
+        path: its archive: a file among the bundled ones, or a path of the user's own.
+        sha256: what the archive must be.
+        algo: the algorithm that trained it.
+        target: `package.module:factory` of a foreign expert; called without arguments in each worker.
+        batched: the foreign expert takes a batch of observations.
+        version: the foreign expert's version, its identity in the manifest.
+        repo_id: its repository on the Hub.
+        filename: its archive there; by convention the repository's own name.
+        revision: a branch, tag or commit of the repository.
+        trust_remote_code: load it with Stable-Baselines3 itself, which runs what the archive carries.
+        env_id: the environment that it was trained on.
+        env_kwargs: what that environment was made with.
+        threshold: the least return of an accepted episode.
+        mean_return: its known mean return.
+        std_return: the standard deviation of it.
+        check: what happens where the first returns fall short of the known mean: error, warn or off.
+        check_episodes: how many returns that looks at.
+    """
+
+    name: str
+    source: str
+    path: str | None
+    sha256: str | None
+    algo: str | None
+    target: str | None
+    batched: bool
+    version: str | None
+    repo_id: str | None
+    filename: str | None
+    revision: str | None
+    trust_remote_code: bool
+    env_id: str | None
+    env_kwargs: dict[str, Any]
+    threshold: float
+    mean_return: float | None
+    std_return: float | None
+    check: str
+    check_episodes: int
+
+    @property
+    def label(self) -> str:
+        """The expert's name; of one that has none of its own, that of its repository or file."""
+        if self.name != self.source:
+            return self.name
+        named = PurePath(self.repo_id or self.path or self.name).name
+        return named.removesuffix(".zip") or self.name
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """What is played (`conf/env/`); unset: what the expert was trained on. The kwargs add to the expert's."""
+
+    id: str | None
+    kwargs: dict[str, Any]
+    max_episode_steps: int | None
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How it is played (`conf/rollout/`).
+
+    Attributes:
+        lanes: environments that a worker steps in lockstep.
+        deterministic: the policy's best action, rather than a sample of its distribution.
+        precision: float64 keeps the promise of equal bytes, float32 gives it up.
+        max_steps: a limit on an episode's steps beside the environment's own.
+    """
+
+    lanes: int
+    deterministic: bool
+    precision: str
+    max_steps: int | None
+
+
+@dataclass(frozen=True)
+class ParallelConfig:
+    """On what it is played (`conf/parallel/`)."""
+
+    backend: str
+    n_jobs: int
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What is written (`conf/dataset/`).
+
+    Attributes:
+        next_observation: a column with each step's next observation; unset: for vectors, not for images.
+        test_fraction: the share of episodes that become the split `test`: every k-th one.
+        shard_mb: a Parquet file is closed once it holds this many megabytes (10**6 bytes) uncompressed.
+        include_expert: put the expert's weights, as data, into the folder `expert/`.
+        license: the licence of the dataset, for its card; unset means unstated.
+    """
+
+    next_observation: bool | None
+    test_fraction: float
+    shard_mb: int
+    include_expert: bool
+    license: str | None
+
+
+@dataclass(frozen=True)
+class HubConfig:
+    """Where it is published (`conf/hub/`). There is no token here: the Hub's client finds its own.
+
+    Attributes:
+        repo_id: `user/name`.
+        private: make the repository so where it is new; unset: public.
+        tag: of the dataset; unset: `v-` and 12 digits of its fingerprint.
+        revision: the branch to push to; or the branch, tag or commit to pull.
+        push: publish what a build has built.
+    """
+
+    repo_id: str | None = None
+    private: bool | None = None
+    tag: str | None = None
+    revision: str | None = None
+    push: bool = False
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
+
+    Attributes:
+        out: the dataset folder.
+        hub: the repository.
+        overwrite: replace something else: of a push in the repository, of a pull in the folder.
+        debug: show tracebacks.
+    """
+
+    out: str
+    hub: HubConfig
+    overwrite: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """One build (`conf/build.yaml`)."""
+
+    expert: ExpertConfig
+    env: EnvConfig
+    rollout: RolloutConfig
+    parallel: ParallelConfig
+    dataset: DatasetConfig
+    mode: str
+    episodes: int
+    seed: int
+    out: str | None
+    threshold: float | None
+    max_return: float | None
+    max_attempts: int | None
+    overwrite: bool
+    keep_chunks: bool
+    hub: HubConfig
+    debug: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        _one_of("mode", self.mode, MODES)
+        _one_of("expert.source", self.expert.source, SOURCES)
+        _one_of("expert.check", self.expert.check, CHECKS)
+        _one_of("parallel.backend", self.parallel.backend, BACKENDS)
+        _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
+        for key, value, least in (
+            ("episodes", self.episodes, 1),
+            ("seed", self.seed, 0),
+            ("max_attempts", self.max_attempts, 1),
+            ("expert.check_episodes", self.expert.check_episodes, 1),
+            ("rollout.lanes", self.rollout.lanes, 1),
+            ("rollout.max_steps", self.rollout.max_steps, 1),
+            ("env.max_episode_steps", self.env.max_episode_steps, 1),
+            ("dataset.shard_mb", self.dataset.shard_mb, 1),
+        ):
+            if value is not None and value < least:
+                raise ConfigError(f"{key} is out of range", expected=f"at least {least}", got=value)
+        if self.parallel.n_jobs == 0:
+            raise ConfigError("parallel.n_jobs is 0", expected="a number of workers, or -1 for all cores")
+        if not 0 <= self.dataset.test_fraction <= 0.5:
+            raise ConfigError(
+                "dataset.test_fraction is out of range", expected="0 to 0.5", got=self.dataset.test_fraction
+            )
+        if self.hub.push and not self.hub.repo_id:
+            raise ConfigError("hub.push=true needs hub.repo_id", remedy="add hub.repo_id=user/name")
+        if self.hub.push and self.mode == "play":
+            raise ConfigError("mode=play makes no dataset to push", remedy="push with mode=collate or all")
+        low, high = self.accepted_returns
+        if math.isnan(low) or math.isnan(high) or low > high:
+            raise ConfigError(
+                "no return can be accepted", expected="threshold <= max_return", got=f"{low} and {high}"
+            )
+
+    @property
+    def accepted_returns(self) -> tuple[float, float]:
+        """The least and the greatest return of an accepted episode."""
+        low = self.expert.threshold if self.threshold is None else self.threshold
+        return low, math.inf if self.max_return is None else self.max_return
+
+    @property
+    def budget(self) -> int:
+        """How many attempts may be played at the most."""
+        return self.max_attempts or default_budget(self.episodes)
+
+
+def default_budget(episodes: int) -> int:
+    """How many attempts may be played for so many episodes, unless the user says otherwise."""
+    return max(100, 10 * episodes)
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{key} is unknown", expected=" or ".join(known), got=repr(value))

@@ -1,0 +1,170 @@
+"""`Controller`: has attempts played, and the accepted ones collated and put in their place."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.card import read_notes, write_card
+from builder.collation import CollateFunction, collate
+from builder.composition import build_config
+from builder.config import BuildConfig
+from builder.dataset.manifest import NAME, Manifest, read_manifest, seal
+from builder.errors import DatasetError, storage_error
+from builder.experts.archived import keep
+from builder.experts.kept import save_kept
+from builder.hub import Pushed, check_push, push
+from builder.identity import identity
+from builder.playing import AttemptRun, ChunkRun, play
+from builder.preparation import Build, out_folder, prepare, up_to_date
+from builder.provenance import write_provenance
+from builder.rollout.enjoy import EnjoyFunction, enjoy
+from builder.rollout.planning import Progress
+from builder.spaces import describe
+from builder.store import ChunkStore, folder_of, locked, put_in_place
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build ends with.
+
+    Attributes:
+        out: the dataset folder.
+        manifest: of the dataset; None where only play was asked for.
+        played: what stands behind it; None where nothing was played or collated.
+        fresh: False where the dataset was there already.
+        pushed: what `hub.push` has done; None where it was not asked for.
+    """
+
+    out: Path
+    manifest: Manifest | None
+    played: Progress | None = None
+    fresh: bool = True
+    pushed: Pushed | None = None
+
+
+class Controller:
+    """Builds datasets with the built-in functions, or with a user's own.
+
+    Args:
+        enjoy: plays and records one episode: `enjoy(path=, context=, expert=) -> accepted`. The built-in one
+            is never called episode by episode: whole chunks are played in lockstep.
+        collate: `collate(path, episodes) -> bool` puts the recorded files together in the folder `path`.
+    """
+
+    def __init__(self, enjoy: EnjoyFunction = enjoy, collate: CollateFunction = collate) -> None:
+        self.enjoy, self.collate = enjoy, collate
+
+    def start(self, config: BuildConfig | Mapping[str, Any] | Sequence[str]) -> BuildResult:
+        """Build a dataset.
+
+        Args:
+            config: a mapping, or overrides as on the command line.
+
+        Raises:
+            BuilderError: what failed, and the remedy. Finished chunks are kept; an existing dataset stays
+                as it was.
+        """
+        config = build_config(config)
+        if not config.hub.push:
+            return self._start(config)
+        check_push(config.hub, overwrite=config.overwrite)
+        result = self._start(config)
+        pushed = push(result.out, config.hub, overwrite=config.overwrite)
+        return dataclasses.replace(result, pushed=pushed)
+
+    def _start(self, config: BuildConfig) -> BuildResult:
+        with locked(out_folder(config)):
+            build = prepare(config, self._own())
+            if config.mode != "play" and (manifest := up_to_date(build)):
+                log.info("%s is up to date", build.out)
+                return BuildResult(build.out, manifest, fresh=False)
+            return self._build(build)
+
+    def _own(self) -> dict[str, Callable[..., bool]]:
+        """The functions that are not the built-in ones."""
+        own: dict[str, Callable[..., bool]] = {}
+        if self.enjoy is not enjoy:
+            own["enjoy"] = self.enjoy
+        if self.collate is not collate:
+            own["collate"] = self.collate
+        return own
+
+    def _build(self, build: Build) -> BuildResult:
+        own = self._own().get("enjoy")
+        store = ChunkStore(folder_of(build.out), build.chunk_identity())
+        store.describe(_without_returns(build.collation.to_json(), own))
+        mode = build.config.mode
+        run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
+        if mode == "collate":
+            played = run.progress()
+            if len(played.accepted) < build.config.episodes:
+                raise DatasetError(
+                    "mode=collate finds too few recorded episodes",
+                    expected=f"{build.config.episodes} accepted",
+                    got=len(played.accepted),
+                    remedy="run mode=play or mode=all with the same configuration first",
+                )
+        else:
+            played = play(build, run)
+        if mode == "play":
+            return BuildResult(build.out, None, played)
+        manifest = self._collate(build, run.files(played))
+        if build.config.keep_chunks:
+            store.remove_others()
+        else:
+            store.remove()
+        return BuildResult(build.out, manifest, played)
+
+    def _collate(self, build: Build, files: list[Path]) -> Manifest:
+        """Collate into a folder beside `out`, then put it in its place."""
+        out = build.out
+        staging = out.parent / f".{out.name}.staging"
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
+            if not self.collate(str(staging), [str(file) for file in files]):
+                raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
+            if self.collate is collate and (notes := read_notes(out)):
+                write_card(staging, notes=notes)
+            if build.config.dataset.include_expert:
+                save_kept(keep(build.expert.archived), staging / "expert")
+                if (staging / NAME).is_file():
+                    seal(read_manifest(staging), staging)
+            if not (staging / NAME).is_file():
+                seal(_plain_manifest(build, len(files)), staging)
+            write_provenance(staging)
+            manifest = read_manifest(staging)
+            put_in_place(out, staging)
+        except OSError as error:
+            raise storage_error(error, staging) from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return manifest
+
+
+def _without_returns(description: dict[str, Any], own: EnjoyFunction | None) -> dict[str, Any]:
+    """A user's own `enjoy` has decided what is accepted: returns must not decide again."""
+    return {**description, "accepted_returns": ["-inf", "inf"]} if own else description
+
+
+def _plain_manifest(build: Build, episodes: int) -> Manifest:
+    """The manifest of a folder whose content a user's own `collate` has chosen."""
+    return Manifest(
+        inputs=dict(build.inputs),
+        identity=identity(build.inputs),
+        observation_space=describe(build.observation_space),
+        action_space=describe(build.action_space),
+        attempts=episodes,
+        accepted=build.config.episodes,
+        splits={},
+        files={},
+        fingerprint="",
+    )

@@ -1,0 +1,1 @@
+"""The dataset folder: schema, writer, collation, manifest and reading."""

@@ -1,0 +1,296 @@
+"""Collation: recorded files to the Parquet files of a dataset folder, in a stream.
+
+Memory holds one recorded file and one row group at a time, however many episodes there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.dataset.manifest import Manifest, Split, seal
+from builder.dataset.schema import (
+    arrow_schema,
+    episode_features,
+    features,
+    next_observation_default,
+    to_arrow,
+)
+from builder.dataset.writer import ShardWriter
+from builder.errors import DatasetError
+from builder.identity import identity
+from builder.recording import Header, Recording, load
+from builder.spaces import Array, describe, from_description, leaves
+from builder.store import BUILD
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHARD_MB = 512
+
+
+@dataclass(frozen=True)
+class Collation:
+    """What collation needs to know beside the recorded files; `build.json` holds it.
+
+    Attributes:
+        inputs: of the build, for the manifest.
+        policy: the expert's name, for the `policy` column.
+        observation_space: what was observed.
+        action_space: what was done.
+        next_observation: whether to write the column.
+        accepted_returns: the least and the greatest return of an accepted episode.
+        episodes: how many accepted ones to keep; None: all.
+        every: every k-th episode becomes test; 0: none.
+        shard_size: uncompressed bytes after which a Parquet file is closed.
+    """
+
+    inputs: Mapping[str, Any]
+    policy: str
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    next_observation: bool
+    accepted_returns: tuple[float, float] = (-np.inf, np.inf)
+    episodes: int | None = None
+    every: int = 0
+    shard_size: int = SHARD_MB * 10**6
+
+    def to_json(self) -> dict[str, Any]:
+        """As `build.json` holds it."""
+        return {
+            **{name: getattr(self, name) for name in ("policy", "next_observation", "episodes", "every")},
+            "inputs": dict(self.inputs),
+            "shard_size": self.shard_size,
+            "accepted_returns": [str(bound) for bound in self.accepted_returns],
+            "observation_space": describe(self.observation_space),
+            "action_space": describe(self.action_space),
+        }
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> Collation:
+        """Back from `build.json`."""
+        low, high = (float(bound) for bound in content["accepted_returns"])
+        spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
+        return Collation(**{**content, **spaces, "accepted_returns": (low, high)})
+
+
+def describe_files(files: Sequence[Path]) -> Collation:
+    """What is to be known of recorded files: `build.json` beside them, else what their arrays tell.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    if not files:
+        raise DatasetError("there is no recorded episode to collate")
+    beside = files[0].parent / BUILD
+    if beside.is_file():
+        return Collation.from_json(json.loads(beside.read_text()))
+    recording, header = load(files[0])
+    observation_space = _space_of(recording.observations, header.observation_names)
+    action_space = _space_of(recording.actions, header.action_names)
+    return Collation(
+        inputs={},
+        policy=header.policy,
+        observation_space=observation_space,
+        action_space=action_space,
+        next_observation=next_observation_default(observation_space),
+    )
+
+
+def _space_of(arrays: Sequence[Array], names: Sequence[str]) -> gym.Space[Any]:
+    """An unbounded space for arrays of which nothing else is known."""
+    boxes = []
+    for array in arrays:
+        whole = array.dtype.kind in "iu"
+        limits = np.iinfo(array.dtype) if whole else None
+        low, high = (limits.min, limits.max) if limits else (-np.inf, np.inf)
+        boxes.append(gym.spaces.Box(low, high, array.shape[1:], array.dtype.type))
+    if any(names):
+        return gym.spaces.Dict(list(zip(names, boxes, strict=True)))
+    return boxes[0] if len(boxes) == 1 else gym.spaces.Tuple(boxes)
+
+
+def write_dataset(folder: Path, files: Sequence[Path]) -> Manifest:
+    """Write `data/`, `episodes/` and `manifest.json` from recorded files.
+
+    Args:
+        folder: where to; made if it is missing.
+        files: recorded files; attempts that two of them hold count once.
+
+    Raises:
+        DatasetError: a file is damaged, or there are fewer accepted episodes than wanted.
+        StorageError: the disk is full or not writable.
+    """
+    plan = describe_files(files)
+    with ExitStack() as stack:
+        writers = _Writers(folder, plan, stack)
+        kept = 0
+        for recording in _accepted(files, plan):
+            kept = writers.write(recording, kept)
+    if plan.episodes is not None and kept < plan.episodes:
+        raise DatasetError(
+            "the recorded files do not hold enough accepted episodes", expected=plan.episodes, got=kept
+        )
+    manifest = Manifest(
+        inputs=dict(plan.inputs),
+        identity=identity(plan.inputs),
+        observation_space=describe(plan.observation_space),
+        action_space=describe(plan.action_space),
+        attempts=writers.attempts,
+        accepted=kept,
+        splits={name: writer.split for name, writer in sorted(writers.splits.items())},
+        files={},
+        fingerprint="",
+    )
+    return seal(manifest, folder)
+
+
+def _accepted(files: Sequence[Path], plan: Collation) -> Iterator[Recording]:
+    """The accepted attempts of each file, in attempt order, as many as wanted."""
+    low, high = plan.accepted_returns
+    following, missing = 0, plan.episodes
+    for path in files:
+        recording = _arranged(*load(path), plan, path)
+        keep = (recording.returns >= low) & (recording.returns <= high) & (recording.attempts >= following)
+        if missing is not None:
+            keep &= np.cumsum(keep) <= missing
+            missing -= int(keep.sum())
+        following = int(recording.attempts[-1]) + 1
+        if keep.any():
+            yield recording.select(keep)
+        if missing == 0:
+            return
+
+
+def _arranged(recording: Recording, header: Header, plan: Collation, path: Path) -> Recording:
+    """The recording with its leaves in the order of the spaces; a dict of the user's own may have another.
+
+    Raises:
+        DatasetError: the leaves are not those of the spaces.
+    """
+    observed = _order(header.observation_names, recording.observations, plan.observation_space, path)
+    done = _order(header.action_names, recording.actions, plan.action_space, path)
+    return dataclasses.replace(
+        recording,
+        observations=tuple(recording.observations[i] for i in observed),
+        finals=tuple(recording.finals[i] for i in observed),
+        actions=tuple(recording.actions[i] for i in done),
+    )
+
+
+def _order(names: Sequence[str], arrays: Sequence[Array], space: gym.Space[Any], path: Path) -> list[int]:
+    expected = [leaf.name for leaf in leaves(space)]
+    found = list(names) or expected
+    if len(arrays) != len(expected) or sorted(found) != sorted(expected):
+        raise DatasetError(
+            f"{path} was not recorded in these spaces",
+            expected=", ".join(expected) or "one array",
+            got=", ".join(names) or f"{len(arrays)} arrays",
+        )
+    return list(range(len(found))) if found == expected else [found.index(name) for name in expected]
+
+
+@dataclass
+class _SplitWriter:
+    """The two tables of one split, and what has gone into them."""
+
+    transitions: ShardWriter
+    episodes: ShardWriter
+    split: Split = field(default_factory=lambda: Split(0, 0))
+
+
+class _Writers:
+    """Writers of the splits, opened when their first episode comes."""
+
+    def __init__(self, folder: Path, plan: Collation, stack: ExitStack) -> None:
+        self._folder, self._plan, self._stack = folder, plan, stack
+        self._step_schema = arrow_schema(
+            features(plan.observation_space, plan.action_space, next_observation=plan.next_observation)
+        )
+        self._episode_schema = arrow_schema(episode_features(plan.observation_space))
+        self.splits: dict[str, _SplitWriter] = {}
+        self.attempts = 0
+
+    def write(self, recording: Recording, first: int) -> int:
+        """Write episodes after the `first` ones; return how many there are now."""
+        ordinals = np.arange(first, first + len(recording.attempts))
+        every = self._plan.every
+        test = ordinals % every == every - 1 if every else np.zeros(len(ordinals), bool)
+        for name, keep in (("train", ~test), ("test", test)):
+            if keep.any():
+                self._write_split(name, recording.select(keep), ordinals[keep])
+        self.attempts = int(recording.attempts[-1]) + 1
+        return first + len(recording.attempts)
+
+    def _write_split(self, name: str, recording: Recording, ordinals: Array) -> None:
+        writer = self.splits.get(name) or self._open(name)
+        written = writer.split
+        writer.transitions.write(self._steps(recording, ordinals))
+        writer.episodes.write(self._episodes(recording, ordinals, written.rows))
+        writer.split = Split(written.episodes + len(ordinals), written.rows + len(recording.rewards))
+
+    def _open(self, name: str) -> _SplitWriter:
+        def writer(folder: str, schema: pa.Schema) -> ShardWriter:
+            target = self._folder / folder
+            target.mkdir(parents=True, exist_ok=True)
+            shards = ShardWriter(target, name, schema=schema, shard_size=self._plan.shard_size)
+            return self._stack.enter_context(shards)
+
+        self.splits[name] = _SplitWriter(
+            writer("data", self._step_schema), writer("episodes", self._episode_schema)
+        )
+        return self.splits[name]
+
+    def _steps(self, recording: Recording, ordinals: Array) -> pa.Table:
+        import pyarrow as pa
+
+        plan, lengths = self._plan, recording.lengths
+        last = np.cumsum(lengths) - 1
+        terminated, truncated = np.zeros(len(recording.rewards), bool), np.zeros(len(recording.rewards), bool)
+        terminated[last], truncated[last] = recording.terminated, recording.truncated
+        columns = {
+            "episode_index": np.repeat(ordinals, lengths),
+            "step_index": np.arange(len(recording.rewards)) - np.repeat(recording.starts, lengths),
+            "observation": to_arrow(plan.observation_space, recording.observations),
+            "action": to_arrow(plan.action_space, recording.actions),
+            "reward": recording.rewards,
+            "terminated": terminated,
+            "truncated": truncated,
+        }
+        if plan.next_observation:
+            following = []
+            for observations, finals in zip(recording.observations, recording.finals, strict=True):
+                shifted = np.concatenate([observations[1:], finals[-1:]])
+                shifted[last] = finals
+                following.append(shifted)
+            columns["next_observation"] = to_arrow(plan.observation_space, following)
+        schema = self._step_schema
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def _episodes(self, recording: Recording, ordinals: Array, row: int) -> pa.Table:
+        import pyarrow as pa
+
+        starts = row + recording.starts
+        columns = {
+            "episode_index": ordinals,
+            "attempt_index": recording.attempts,
+            "seed": recording.seeds,
+            "policy": [self._plan.policy] * len(ordinals),
+            "length": recording.lengths,
+            "episode_return": recording.returns,
+            "terminated": recording.terminated,
+            "truncated": recording.truncated,
+            "final_observation": to_arrow(self._plan.observation_space, recording.finals),
+            "row_start": starts,
+            "row_end": starts + recording.lengths,
+        }
+        schema = self._episode_schema
+        return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -1,0 +1,128 @@
+"""`manifest.json`: what a dataset is, what it was made from, and the sha256 of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from builder.errors import DatasetError, storage_error
+from builder.identity import sha256_of
+from builder.spaces import from_description
+
+NAME = "manifest.json"
+VERSION = 1
+FINGERPRINTED = ("data", "episodes")
+"""Folders whose files the fingerprint covers."""
+UNLISTED = (NAME, "README.md", "provenance.json")
+"""Files that the manifest does not list: itself, the card (rendered again to check it), and what
+describes the machine (it carries its own checksum)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How much a split holds."""
+
+    episodes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of the folder."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The record of a build.
+
+    Attributes:
+        inputs: all that was known before play and decides the bytes (`builder.identity.build_inputs`).
+        identity: the sha256 of the inputs.
+        observation_space: as `builder.spaces.describe` gives it.
+        action_space: likewise.
+        attempts: how many were played up to the last accepted one.
+        accepted: how many of them are in the dataset.
+        splits: by name; a split without episodes is not there.
+        files: by path within the folder.
+        fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
+        manifest_version: of this format.
+    """
+
+    inputs: dict[str, Any]
+    identity: str
+    observation_space: dict[str, Any]
+    action_space: dict[str, Any]
+    attempts: int
+    accepted: int
+    splits: dict[str, Split]
+    files: dict[str, FileEntry]
+    fingerprint: str
+    manifest_version: int = VERSION
+
+    @property
+    def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
+        """The observation and the action space."""
+        return from_description(self.observation_space), from_description(self.action_space)
+
+
+def seal(manifest: Manifest, folder: Path) -> Manifest:
+    """Hash the folder's files, write `manifest.json`, and return what was written.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): FileEntry(file_sha256(path), path.stat().st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
+    }
+    sealed = dataclasses.replace(manifest, files=files, fingerprint=fingerprint(manifest.identity, files))
+    target = folder / NAME
+    try:
+        target.write_text(json.dumps(dataclasses.asdict(sealed), indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise storage_error(error, target) from error
+    return sealed
+
+
+def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
+    """The sha256 over the identity and the hashes of everything under `data/` and `episodes/`."""
+    covered = {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
+    return sha256_of({"identity": identity, "files": covered})
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a dataset folder's manifest.
+
+    Raises:
+        DatasetError: there is none, or it is not one of this version.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_text())
+        if content["manifest_version"] != VERSION:
+            raise DatasetError(
+                f"{path} is of another version", expected=VERSION, got=content["manifest_version"]
+            )
+        splits = {name: Split(**split) for name, split in content.pop("splits").items()}
+        files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
+        return Manifest(**content, splits=splits, files=files)
+    except FileNotFoundError as error:
+        raise DatasetError(f"there is no dataset at {folder}: it has no {NAME}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a manifest: {error}") from error

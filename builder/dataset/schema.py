@@ -1,0 +1,308 @@
+"""What a space looks like as a column: features, Arrow arrays, and arrays back, bit for bit.
+
+| leaf of a space | column |
+|---|---|
+| Discrete, or rank 0 | `Value` |
+| rank 1 | `Sequence` of fixed length |
+| rank 2 to 5 | `Array2D` to `Array5D` |
+| uint8 Box H×W×3 or H×W, bounds 0..255 | `Image`, PNG |
+
+Dict spaces become structs, Tuple spaces structs with the fields "0", "1", ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+import pyarrow as pa
+
+from builder.dataset import images
+from builder.errors import DatasetError, SpaceError
+from builder.spaces import Array, Leaf, assemble, leaves
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+MAX_RANK = 5  # `datasets` has Array2D to Array5D
+
+
+def features(
+    observation_space: gym.Space[Any], action_space: gym.Space[Any], *, next_observation: bool
+) -> Features:
+    """The columns of the "transitions" config, one row per step.
+
+    Args:
+        observation_space: the environment's own.
+        action_space: the environment's own.
+        next_observation: whether each row carries the observation that its action led to.
+
+    Raises:
+        SpaceError: a space that cannot be stored.
+    """
+    from datasets import Features, Value
+
+    observation = _feature(observation_space, "observation space")
+    columns = {
+        "episode_index": Value("int64"),
+        "step_index": Value("int64"),
+        "observation": observation,
+        "action": _feature(action_space, "action space"),
+        "reward": Value("float64"),
+    }
+    if next_observation:
+        columns["next_observation"] = observation
+    return Features(columns | {"terminated": Value("bool"), "truncated": Value("bool")})
+
+
+def episode_features(observation_space: gym.Space[Any]) -> Features:
+    """The columns of the "episodes" config, one row per episode.
+
+    Raises:
+        SpaceError: a space that cannot be stored.
+    """
+    from datasets import Features, Value
+
+    return Features(
+        {
+            "episode_index": Value("int64"),
+            "attempt_index": Value("int64"),
+            "seed": Value("int64"),
+            "policy": Value("string"),
+            "length": Value("int64"),
+            "episode_return": Value("float64"),
+            "terminated": Value("bool"),
+            "truncated": Value("bool"),
+            "final_observation": _feature(observation_space, "observation space"),
+            "row_start": Value("int64"),
+            "row_end": Value("int64"),
+        }
+    )
+
+
+def next_observation_default(observation_space: gym.Space[Any]) -> bool:
+    """Whether rows repeat the next observation unless the user says otherwise: not for pixels.
+
+    Pixels are images and, stored as arrays, their stacks and channel-first forms: uint8 of rank 2 or more.
+    """
+    return not any(leaf.dtype == np.uint8 and len(leaf.shape) >= 2 for leaf in leaves(observation_space))
+
+
+def is_image(leaf: Leaf) -> bool:
+    """Whether a leaf is stored as PNG: a uint8 Box H×W×3 or H×W with bounds 0 and 255 everywhere."""
+    if not isinstance(leaf.space, gym.spaces.Box) or leaf.dtype != np.uint8:
+        return False
+    if len(leaf.shape) != 2 and (len(leaf.shape) != 3 or leaf.shape[2] != 3):
+        return False
+    return bool((leaf.space.low == 0).all() and (leaf.space.high == 255).all())
+
+
+def arrow_schema(columns: Features) -> pa.Schema:
+    """The Arrow schema of features, with the metadata from which `datasets` reads their types.
+
+    `datasets` 4 and later write `List`, which earlier ones cannot read; all read `Sequence`.
+    """
+    metadata = {"info": {"features": _json_sequences(columns.to_dict())}}
+    return columns.arrow_schema.with_metadata({"huggingface": json.dumps(metadata)})
+
+
+def yaml_features(columns: Features) -> list[dict[str, Any]]:
+    """Features as `dataset_info.features` in the header of a dataset card, readable as `arrow_schema` is."""
+    found: list[dict[str, Any]] = _yaml_sequences(columns._to_yaml_list())  # noqa: SLF001  (has no public name)
+    return found
+
+
+def to_arrow(space: gym.Space[Any], leaf_arrays: Sequence[Array]) -> pa.Array:
+    """Put the values of a space into one Arrow array, a struct for Dict and Tuple spaces.
+
+    Numbers are not copied where Arrow can share them, so the arrays must not be written to afterwards.
+
+    Args:
+        space: the space of the values.
+        leaf_arrays: per leaf, in the order of `leaves`, an array [rows, *leaf shape] in the leaf's dtype.
+
+    Raises:
+        SpaceError: the space cannot be stored, or the arrays are not of it.
+    """
+    found = leaves(space)
+    if len(found) != len(leaf_arrays):
+        raise SpaceError(
+            "these are not the values of the space", expected=f"{len(found)} arrays", got=len(leaf_arrays)
+        )
+    parts = [_leaf_to_arrow(leaf, values) for leaf, values in zip(found, leaf_arrays, strict=True)]
+    return _structs(_named(assemble(space, parts), "space"))
+
+
+def from_arrow(space: gym.Space[Any], column: pa.Array | pa.ChunkedArray) -> tuple[Array, ...]:
+    """Get the values of a space back from a column that `to_arrow` made, read from wherever.
+
+    Args:
+        space: the space of the values.
+        column: the Arrow array; one chunk of numbers is shared, not copied, and then read-only.
+
+    Returns:
+        Per leaf, in the order of `leaves`, an array [rows, *leaf shape] in the leaf's dtype.
+
+    Raises:
+        DatasetError: the column does not hold values of the space.
+    """
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    return tuple(_leaf_from_chunks(leaf, chunks) for leaf in leaves(space))
+
+
+def _feature(space: gym.Space[Any], what: str) -> Any:
+    return _named(assemble(space, [_leaf_feature(leaf, what) for leaf in leaves(space, what)]), what)
+
+
+def _leaf_feature(leaf: Leaf, what: str) -> Any:
+    import datasets
+
+    _check_leaf(leaf, what)
+    if is_image(leaf):
+        return datasets.Image()
+    if not leaf.shape:
+        return datasets.Value(str(leaf.dtype))
+    if len(leaf.shape) == 1:
+        return datasets.Sequence(datasets.Value(str(leaf.dtype)), length=leaf.shape[0])
+    return getattr(datasets, f"Array{len(leaf.shape)}D")(shape=leaf.shape, dtype=str(leaf.dtype))
+
+
+def _check_leaf(leaf: Leaf, what: str) -> None:
+    where = f"the {what}" + (f" at {leaf.name!r}" if leaf.path else "")
+    if len(leaf.shape) > MAX_RANK:
+        raise SpaceError(
+            f"{where} has too many axes to be stored",
+            expected=f"at most {MAX_RANK}",
+            got=f"shape {leaf.shape}",
+            remedy="flatten some of them with a wrapper, such as gymnasium.wrappers.ReshapeObservation",
+        )
+    if not leaf.dtype.isnative:
+        raise SpaceError(f"{where} has dtype {leaf.dtype}, whose byte order is not this machine's")
+
+
+def _named(tree: Any, what: str) -> Any:
+    """The tree of a space with every inner node as a dict of named parts.
+
+    Raises:
+        SpaceError: an inner node without parts, or a name that a column cannot have.
+    """
+    if isinstance(tree, tuple):
+        tree = {str(index): part for index, part in enumerate(tree)}
+    if not isinstance(tree, dict):
+        return tree
+    if not tree:
+        raise SpaceError(f"the {what} has a part that is empty", remedy="leave it out with a wrapper")
+    for key in tree:
+        if not isinstance(key, str) or key in {"", "_type"}:
+            raise SpaceError(
+                f"the {what} has a part named {key!r}",
+                expected='a text that is neither empty nor "_type", which `datasets` keeps for itself',
+                remedy="rename it with a wrapper",
+            )
+    return {key: _named(part, what) for key, part in tree.items()}
+
+
+def _json_sequences(node: Any) -> Any:
+    if isinstance(node, dict):
+        node = {key: _json_sequences(value) for key, value in node.items()}
+        return node | {"_type": "Sequence"} if node.get("_type") == "List" else node
+    return node
+
+
+def _yaml_sequences(node: Any) -> Any:
+    """Keys of this form are its own words; the names of columns and fields are values."""
+    if isinstance(node, dict):
+        return {"sequence" if key == "list" else key: _yaml_sequences(value) for key, value in node.items()}
+    return [_yaml_sequences(item) for item in node] if isinstance(node, list) else node
+
+
+def _structs(tree: Any) -> pa.Array:
+    if not isinstance(tree, dict):
+        return tree
+    return pa.StructArray.from_arrays([_structs(part) for part in tree.values()], names=list(tree))
+
+
+def _leaf_to_arrow(leaf: Leaf, values: Array) -> pa.Array:
+    _check_leaf(leaf, "space")
+    if values.dtype != leaf.dtype or values.shape[1:] != leaf.shape or not values.ndim:
+        raise SpaceError(
+            f"these are not values of the space {leaf.space}",
+            expected=f"{leaf.dtype} [rows, *{leaf.shape}]",
+            got=f"{values.dtype} {values.shape}",
+        )
+    if is_image(leaf):
+        return images.encode(values)
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    if not leaf.shape:
+        return flat
+    if len(leaf.shape) == 1:
+        return pa.FixedSizeListArray.from_arrays(flat, leaf.shape[0])
+    return pa.ExtensionArray.from_storage(_leaf_feature(leaf, "space")(), _nested(flat, leaf.shape))
+
+
+def _nested(array: pa.Array, shape: tuple[int, ...]) -> pa.Array:
+    """Lists of lists of the given sizes, which `datasets` stores with offsets though they are fixed."""
+    for size in reversed(shape):
+        offsets = np.arange(len(array) // size + 1, dtype=np.int64) * size
+        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), array)
+    return array
+
+
+def _leaf_from_chunks(leaf: Leaf, chunks: Sequence[pa.Array]) -> Array:
+    parts = [_leaf_from_arrow(leaf, _descend(leaf, chunk)) for chunk in chunks]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty((0, *leaf.shape), leaf.dtype)
+
+
+def _descend(leaf: Leaf, column: pa.Array) -> pa.Array:
+    for key in leaf.path:
+        if not _has_field(column, str(key)):
+            raise _mismatch(leaf, column)
+        column = column.field(str(key))
+    return column
+
+
+def _has_field(column: pa.Array, name: str) -> bool:
+    return (
+        pa.types.is_struct(column.type) and not column.null_count and column.type.get_field_index(name) >= 0
+    )
+
+
+def _leaf_from_arrow(leaf: Leaf, column: pa.Array) -> Array:
+    if is_image(leaf):
+        if not _has_field(column, "bytes"):
+            raise _mismatch(leaf, column)
+        return images.decode(column, leaf.shape)
+    array = column.storage if isinstance(column, pa.ExtensionArray) else column
+    for size in leaf.shape:
+        if not _has_lists_of(array, size):
+            raise _mismatch(leaf, column)
+        array = array.flatten()
+    if array.null_count or array.type != pa.from_numpy_dtype(leaf.dtype):
+        raise _mismatch(leaf, column)
+    flat = array.to_numpy(zero_copy_only=leaf.dtype != np.bool_)  # Arrow packs bools into bits
+    values: Array = flat.reshape(len(column), *leaf.shape)
+    return values
+
+
+def _has_lists_of(array: pa.Array, size: int) -> bool:
+    if array.null_count:
+        return False
+    if pa.types.is_fixed_size_list(array.type):
+        return bool(array.type.list_size == size)
+    if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
+        return False
+    return bool((np.diff(array.offsets.to_numpy()) == size).all())
+
+
+def _mismatch(leaf: Leaf, column: pa.Array) -> DatasetError:
+    what = "a column of the dataset does not hold the values of its space"
+    return DatasetError(
+        what + (f" at {leaf.name!r}" if leaf.path else ""),
+        expected=f"{leaf.dtype} of shape {leaf.shape} without nulls",
+        got=f"{column.type} with {column.null_count} nulls",
+    )

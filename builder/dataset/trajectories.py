@@ -1,0 +1,187 @@
+"""A dataset as a researcher uses it: arrays, tensors and episodes, in the environment's own dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.dataset.manifest import NAME, Manifest, read_manifest
+from builder.dataset.schema import from_arrow
+from builder.episode import Episode
+from builder.errors import ConfigError, DatasetError, suggest
+from builder.spaces import Array, assemble, leaves
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+    import torch
+
+SPACES = {
+    "observation": 0,
+    "next_observation": 0,
+    "final_observation": 0,
+    "action": 1,
+}
+"""Columns that hold values of a space: 0 the observation space, 1 the action space."""
+
+
+class Trajectories:
+    """One split of a dataset.
+
+    `len` counts episodes, indexing gives an `Episode`; `arrays` gives everything at once. The tables behind
+    it are those of `datasets`, memory-mapped; nothing is read before it is asked for.
+
+    Args:
+        folder: the dataset folder.
+        split: train or test; None: train, or the only one that there is.
+
+    Attributes:
+        folder: the dataset folder.
+        split: which of its splits this is.
+        manifest: what the dataset is and what it was made from.
+    """
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self.split = choose_split(split, self.manifest.splits, folder)
+        self._spaces = self.manifest.spaces
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, split={self.split!r}: {len(self)} episodes)"
+
+    @cached_property
+    def transitions(self) -> datasets.Dataset:
+        """The "transitions" config as `datasets` gives it: one row per step."""
+        return self._table("transitions")
+
+    @cached_property
+    def episode_table(self) -> datasets.Dataset:
+        """The "episodes" config as `datasets` gives it: one row per episode."""
+        return self._table("episodes")
+
+    def _table(self, config: str) -> datasets.Dataset:
+        import datasets
+
+        try:
+            return datasets.load_dataset(str(self.folder), config, split=self.split)
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{self.folder} cannot be read: {error}", remedy="build it again") from error
+
+    def __len__(self) -> int:
+        return self.manifest.splits[self.split].episodes
+
+    def __getitem__(self, index: int) -> Episode:
+        return self.episode(index)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return self.episodes()
+
+    def episodes(self) -> Iterator[Episode]:
+        """All episodes in their order, read one by one."""
+        return (self.episode(index) for index in range(len(self)))
+
+    def episode(self, index: int) -> Episode:
+        """One episode; negative indices count from the end."""
+        position = range(len(self))[index]  # raises IndexError as a list does, and ends an iteration
+        table = self._episode_table
+        start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
+        rows = self._step_table.slice(start, stop - start)
+        finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
+        observations = from_arrow(self._spaces[0], rows["observation"])
+        joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
+        return Episode(
+            observations=assemble(self._spaces[0], joined),
+            actions=assemble(self._spaces[1], from_arrow(self._spaces[1], rows["action"])),
+            rewards=rows["reward"].to_numpy(),
+            terminations=rows["terminated"].to_numpy(),
+            truncations=rows["truncated"].to_numpy(),
+            seed=int(table["seed"][position].as_py()),
+            index=int(table["attempt_index"][position].as_py()),
+            policy=str(table["policy"][position].as_py()),
+        )
+
+    def sample(self, count: int, seed: int = 0) -> list[Episode]:
+        """Episodes drawn without replacement, in the order of the draw.
+
+        Raises:
+            ConfigError: there are fewer.
+        """
+        if not 0 <= count <= len(self):
+            raise ConfigError(f"{count} episodes cannot be drawn", expected=f"0 to {len(self)}")
+        drawn = np.random.default_rng(seed).choice(len(self), count, replace=False)
+        return [self.episode(int(index)) for index in drawn]
+
+    def sample_episodes(self, count: int, seed: int = 0) -> list[Episode]:
+        """The same as `sample`."""
+        return self.sample(count, seed)
+
+    def arrays(self) -> dict[str, Array]:
+        """Every column of the transitions as one array [rows, ...], in its exact dtype.
+
+        A column of a Dict or Tuple space comes as one array per leaf, e.g. `observation.position`.
+        """
+        columns: dict[str, Array] = {}
+        for name in self._step_table.column_names:
+            column = self._step_table[name]
+            if name in SPACES:
+                columns.update(self._leaf_columns(name, column))
+            else:
+                columns[name] = column.to_numpy()
+        return columns
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What `arrays` gives as tensors of the same dtypes; float64 stays float64."""
+        import torch
+
+        return {
+            name: torch.from_numpy(array if array.flags.writeable else array.copy())
+            for name, array in self.arrays().items()
+        }
+
+    def _leaf_columns(self, name: str, column: pa.ChunkedArray) -> dict[str, Array]:
+        space: gym.Space[Any] = self._spaces[SPACES[name]]
+        values = from_arrow(space, column)
+        return {
+            ".".join([name, *map(str, leaf.path)]): array
+            for leaf, array in zip(leaves(space), values, strict=True)
+        }
+
+    @property
+    def _step_table(self) -> pa.Table:
+        return self.transitions.data.table
+
+    @property
+    def _episode_table(self) -> pa.Table:
+        return self.episode_table.data.table
+
+
+def choose_split(wanted: str | None, known: Iterable[str], folder: Path) -> str:
+    """The split that is wanted; None: train, or the only one that there is.
+
+    Raises:
+        ConfigError: there is none of this name, or several without train.
+    """
+    names = sorted(known)
+    chosen = wanted or ("train" if "train" in names or len(names) != 1 else names[0])
+    if chosen not in names:
+        raise ConfigError(f"{folder} has no split {chosen!r}", remedy=suggest(chosen, names))
+    return chosen
+
+
+def open_folder(folder: Path, split: str | None = None) -> Trajectories:
+    """Open a dataset folder: one of ours, or one in the format of the seed project.
+
+    Raises:
+        DatasetError: it is neither.
+        ConfigError: it has no such split.
+    """
+    from builder.dataset.seed_project import SeedTrajectories, looks_like_data
+
+    ours = (folder / NAME).is_file() or not looks_like_data(folder)
+    return Trajectories(folder, split) if ours else SeedTrajectories(folder, split)

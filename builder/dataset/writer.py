@@ -1,0 +1,257 @@
+"""Rows as Parquet files whose bytes depend on the rows alone, not on the pieces in which they came."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from builder.errors import DatasetError, storage_error
+
+SHARD_SIZE = 500_000_000  # uncompressed bytes, the bound that `datasets` uses for its own shards
+ROW_GROUP_SIZE = 16 * 2**20  # uncompressed bytes: what a writer and a streaming reader hold at a time
+ROW_GROUP_ROWS = 65_536
+ASSUMED_SIZE = {"binary": 16 * 2**10, "string": 32}  # bytes of a value whose type does not tell its size
+
+# All that pyarrow would choose by itself and that changes the bytes.
+SETTINGS: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "data_page_size": 2**20,
+    "dictionary_pagesize_limit": 2**20,
+    "max_rows_per_page": 20_000,
+    "write_batch_size": 1024,
+    "compression": "zstd",
+    "compression_level": 3,
+    "write_statistics": True,
+    "write_page_index": True,
+    "store_schema": True,
+}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished Parquet file.
+
+    Attributes:
+        name: its file name in the folder.
+        rows: how many rows it holds.
+    """
+
+    name: str
+    rows: int
+
+
+class ShardWriter:
+    """Writes the rows of a split as `{split}-{i:05d}-of-{n:05d}.parquet`.
+
+    A context manager: the files appear when its block ends well, and none does when it raises. At most a row
+    group and one written table are held in memory. A split without rows leaves no file.
+
+    A row group has a number of rows that follows from the schema alone, and a shard ends with the row
+    group that reaches `shard_size`; so the same rows give the same bytes, however they are cut into tables.
+
+    Args:
+        folder: an existing folder.
+        split: the name of the split.
+        schema: from `builder.dataset.schema.arrow_schema`.
+        shard_size: uncompressed bytes at which a shard is full.
+    """
+
+    def __init__(self, folder: Path, split: str, *, schema: pa.Schema, shard_size: int = SHARD_SIZE) -> None:
+        self._folder = folder
+        self._split = split
+        self._schema = schema
+        self._shard_size = shard_size
+        self._group_rows = row_group_rows(schema)
+        self._settings = SETTINGS | _encodings(schema)
+        self._pending: list[pa.Table] = []
+        self._pending_rows = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._size = 0
+        self._rows: list[int] = []
+        self._published: list[Path] = []
+        self.shards: tuple[Shard, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._discard()
+            raise
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows.
+
+        Args:
+            table: columns as in the schema; its memory must not be written to afterwards.
+
+        Raises:
+            DatasetError: the columns are not those of the schema.
+            StorageError: the disk is full or not writable.
+        """
+        if table.schema != self._schema:
+            raise DatasetError(
+                f"rows of the split {self._split!r} do not fit its schema",
+                expected=_types(self._schema),
+                got=_types(table.schema),
+            )
+        self._pending.append(table)
+        self._pending_rows += table.num_rows
+        if self._pending_rows >= self._group_rows:
+            self._write_groups()
+
+    def _write_groups(self) -> None:
+        table = pa.concat_tables(self._pending)
+        whole = table.num_rows - table.num_rows % self._group_rows
+        for start in range(0, whole, self._group_rows):
+            self._write_group(table.slice(start, self._group_rows))
+        self._pending_rows = table.num_rows - whole
+        self._pending = [table.slice(whole)] if self._pending_rows else []
+
+    def _write_group(self, group: pa.Table) -> None:
+        group = group.combine_chunks()  # else pages end where the chunks of the input do
+        with _storage_errors(self._folder):
+            if self._writer is None:
+                self._rows.append(0)
+                path = self._temporary(len(self._rows) - 1)
+                self._writer = pq.ParquetWriter(path, self._schema, **self._settings)
+            self._writer.write_table(group, row_group_size=self._group_rows)
+            self._rows[-1] += group.num_rows
+            self._size += uncompressed_size(group)
+            if self._size >= self._shard_size:
+                self._end_shard()
+
+    def _end_shard(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._size = 0
+            with self._temporary(len(self._rows) - 1).open("rb") as file:
+                os.fsync(file.fileno())
+
+    def _finish(self) -> None:
+        if self._pending_rows:
+            self._write_group(pa.concat_tables(self._pending))
+        self._pending = []
+        with _storage_errors(self._folder):
+            self._end_shard()
+            for index, name in enumerate(self._names()):
+                self._published.append(self._temporary(index).rename(self._folder / name))
+        self.shards = tuple(Shard(name, rows) for name, rows in zip(self._names(), self._rows, strict=True))
+
+    def _discard(self) -> None:
+        self._pending = []
+        if self._writer is not None:
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+            self._writer = None
+        for path in [*map(self._temporary, range(len(self._rows))), *self._published]:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _names(self) -> list[str]:
+        count = len(self._rows)
+        return [f"{self._split}-{index:05d}-of-{count:05d}.parquet" for index in range(count)]
+
+    def _temporary(self, index: int) -> Path:
+        return self._folder / f".{self._split}-{index:05d}.partial"
+
+
+def row_group_rows(schema: pa.Schema) -> int:
+    """The rows of a row group: a power of two, about 16 MiB uncompressed, at most 65,536.
+
+    Large enough to compress well, small enough that a reader of one episode or of a stream need not fetch
+    and hold much. It follows from the schema alone, where an image counts as 16 KiB.
+    """
+    bits = sum(_bits(field.type) for field in schema)
+    fitting = max(1, ROW_GROUP_SIZE * 8 // bits)
+    return min(ROW_GROUP_ROWS, 1 << (fitting.bit_length() - 1))
+
+
+def uncompressed_size(table: pa.Table) -> int:
+    """The bytes of a table's values: not of offsets or null masks, which vary with how it came about."""
+    return sum(_measure(chunk) for column in table.columns for chunk in column.chunks) // 8
+
+
+def _bits(kind: pa.DataType) -> int:
+    """The bits of a value, assumed where its type does not tell them."""
+    if pa.types.is_struct(kind):
+        return sum(_bits(field.type) for field in kind)
+    if isinstance(kind, pa.ExtensionType):  # ArrayXD of `datasets`
+        item = kind.storage_type
+        for _ in kind.shape:
+            item = item.value_type
+        return int(math.prod(kind.shape)) * _bits(item)
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size) * _bits(kind.value_type)
+    return 8 * ASSUMED_SIZE[str(kind)] if str(kind) in ASSUMED_SIZE else int(kind.bit_width)
+
+
+def _measure(array: pa.Array) -> int:
+    """The bits of an array's values."""
+    if pa.types.is_struct(array.type):
+        return sum(_measure(array.field(index)) for index in range(array.type.num_fields))
+    if str(array.type) in ASSUMED_SIZE:
+        return 8 * int(pc.sum(pc.binary_length(array)).as_py() or 0)
+    return len(array) * _bits(array.type)
+
+
+def _encodings(schema: pa.Schema) -> dict[str, list[str]]:
+    """How each column is encoded, chosen by its type.
+
+    Integers and text repeat, so a dictionary shortens them; floats hardly do. A float's bytes compress better
+    when those of like significance lie together. The least and greatest PNG say nothing.
+    """
+    empty = BytesIO()
+    pq.ParquetWriter(empty, schema).close()
+    found = pq.read_metadata(empty).schema
+    columns = [found.column(index) for index in range(len(found))]
+    png = [
+        column.path
+        for column in columns
+        if column.physical_type == "BYTE_ARRAY" and column.logical_type.type == "NONE"
+    ]
+    floats = [
+        column.path
+        for column in columns
+        if column.physical_type in {"FLOAT", "DOUBLE"} or column.logical_type.type == "FLOAT16"
+    ]
+    return {
+        "use_dictionary": [column.path for column in columns if column.path not in png + floats],
+        "use_byte_stream_split": floats,
+        "write_statistics": [column.path for column in columns if column.path not in png],
+    }
+
+
+def _types(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, folder) from error

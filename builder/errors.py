@@ -1,0 +1,184 @@
+"""Errors a user can act on.
+
+* BuilderError
+  * ConfigError                 a key, a value or a combination of them is wrong (exit code 2)
+  * EnvironmentError_           the environment cannot be made or does not keep its word
+    * MissingExtraError         it needs a package that is not installed
+    * SpaceError                a space that cannot be recorded, or two that differ
+  * ExpertError                 the expert cannot be found, read or played
+    * ArchiveError              its file is damaged
+    * UnsafeArchiveError        its file carries something that would run code
+    * UnsupportedExpertError    its file is sound, but of a kind that is not supported
+  * RolloutError                playing failed
+    * BudgetError               `max_attempts` were played and too few were accepted
+  * DatasetError                a dataset folder or a recorded file is damaged or cannot be written
+    * ExistsError               `out` holds something else
+    * LockedError               another build is writing to `out`
+    * StorageError              the disk is full or not writable
+  * HubError                    the Hub refuses something
+    * HubAccessError            no token, a token that is not accepted or may not do this, a gated repository
+    * HubMissingError           no such repository, revision or file
+    * HubConflictError          somebody else has committed or tagged meanwhile
+    * HubUnreachableError       no connection, or the Hub fails again and again
+    * HubDamagedError           what arrived, or what lies there, is not what it should be
+
+Each states what happened and, where they apply, what was expected, what was found and the remedy.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+
+class BuilderError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        what: one sentence: what failed, and where.
+        expected: what should have been there.
+        got: what was there.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, expected: object = None, got: object = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        if self.got is not None:
+            parts.append(f"got {self.got}")
+        if self.remedy:
+            parts.append(self.remedy)
+        return "; ".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way back from a worker process, keyword arguments included."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[BuilderError], args: tuple[Any, ...], state: dict[str, Any]) -> BuilderError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(BuilderError):
+    """A key, a value or a combination of them is wrong."""
+
+    exit_code = 2
+
+
+class EnvironmentError_(BuilderError):  # noqa: N801, N818  (the plain name is Python's alias of OSError)
+    """The environment cannot be made, or does not keep its word."""
+
+
+class MissingExtraError(EnvironmentError_):
+    """A package that the environment or an option needs is not installed."""
+
+
+class SpaceError(EnvironmentError_):
+    """A space that cannot be recorded, or two spaces that differ."""
+
+
+class ExpertError(BuilderError):
+    """The expert cannot be found, read or played."""
+
+
+class ArchiveError(ExpertError):
+    """The expert's file is damaged."""
+
+
+class UnsafeArchiveError(ExpertError):
+    """The expert's file carries something that would run code; nothing of it was run."""
+
+
+class UnsupportedExpertError(ExpertError):
+    """The expert's file is sound, but of a kind that is not supported."""
+
+
+class RolloutError(BuilderError):
+    """Playing failed."""
+
+
+class BudgetError(RolloutError):
+    """`max_attempts` attempts were played and too few of them were accepted."""
+
+
+class DatasetError(BuilderError):
+    """A dataset folder or a recorded file is damaged or cannot be written."""
+
+
+class ExistsError(DatasetError):
+    """`out` holds something else already."""
+
+
+class LockedError(DatasetError):
+    """Another build is writing to `out`."""
+
+
+class StorageError(DatasetError):
+    """The disk is full or not writable."""
+
+
+class HubError(BuilderError):
+    """The Hub refuses something."""
+
+
+class HubAccessError(HubError):
+    """There is no token, or one that is not accepted or may not do this; or the repository is gated."""
+
+
+class HubMissingError(HubError):
+    """There is no such repository, revision or file, or it cannot be seen."""
+
+
+class HubConflictError(HubError):
+    """Somebody else has committed or tagged meanwhile."""
+
+
+class HubUnreachableError(HubError):
+    """There is no connection, or the Hub fails again and again."""
+
+
+class HubDamagedError(HubError):
+    """What arrived from the Hub, or what lies there, is not what it should be."""
+
+
+def storage_error(error: Exception, path: Path) -> BuilderError:
+    """What a failure to write `path` means for the user; an error of ours stays what it is."""
+    if isinstance(error, BuilderError):
+        return error
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    if full or "os error 28" in str(error) or "No space left" in str(error):
+        return StorageError(
+            f"the disk of {path.parent} is full",
+            remedy="free some space and run the same command again: it goes on where it was",
+        )
+    return StorageError(
+        f"{path} cannot be written: {error}", remedy="choose another `out` or mend its permissions"
+    )
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A remedy that names the nearest of the known words, or lists some of them."""
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"known: {shown}" if names else "none is known"

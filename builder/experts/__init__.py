@@ -1,0 +1,1 @@
+"""Experts: where they come from, how they are read, how they act."""

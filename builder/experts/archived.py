@@ -1,0 +1,170 @@
+"""An expert that lies in files: the archive, what is beside it, and how it plays in an environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.config import ExpertConfig, RolloutConfig
+from builder.errors import ExpertError, UnsupportedExpertError
+from builder.experts.actor import Player
+from builder.experts.agent import Agent, read_agent
+from builder.experts.companions import Companions, read_companions
+from builder.experts.kept import DESCRIPTION, WEIGHTS, Kept, read_kept
+from builder.experts.player import NetworkPlayer
+from builder.experts.published import Published, read_published
+from builder.experts.transforms import Zeros
+from builder.experts.trusted import TrustedPlayer
+from builder.experts.view import View
+
+
+@dataclass(frozen=True)
+class Archived:
+    """An archive that has been read.
+
+    Attributes:
+        path: the archive.
+        sha256: of it.
+        agent: what was read from it; None where only Stable-Baselines3's own loader shall read it.
+        companions: what the files beside it say.
+        published: its published return, if a file beside it has one.
+        algo: the algorithm.
+        origin: the identity of the archive that a kept expert comes from.
+    """
+
+    path: Path
+    sha256: str
+    agent: Agent | None
+    companions: Companions
+    published: Published | None
+    algo: str | None
+    origin: dict[str, Any] | None = None
+
+    def player(
+        self, rollout: RolloutConfig, *, env_id: str, max_episode_steps: int | None, zeros: int = 0
+    ) -> Player:
+        """How it plays in an environment.
+
+        Args:
+            rollout: how it shall act.
+            env_id: the environment.
+            max_episode_steps: its time limit.
+            zeros: how many zeros the policy sees after each observation.
+
+        Raises:
+            UnsupportedExpertError: a wrapper cannot be had for this environment.
+        """
+        view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
+        if zeros:
+            view = view or View()
+            view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
+        if self.agent is None:
+            return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)
+        return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the manifest holds of it: its sha256, and that of what else decides its actions."""
+        beside = {
+            name: hashlib.sha256((self.path.parent / name).read_bytes()).hexdigest()
+            for name in self.companions.files
+            if (self.path.parent / name).is_file()
+        }
+        seen = {
+            "wrappers": [wrapper.name for wrapper in self.companions.wrappers],
+            "frame_stack": self.companions.frame_stack,
+            "normalised": self.companions.statistics is not None,
+        }
+        plain = {"wrappers": [], "frame_stack": 1, "normalised": False}
+        return {
+            "version": self.sha256,
+            "sha256": self.sha256,
+            **({"beside": beside} if beside else {}),
+            **({"sees": seen} if seen != plain else {}),
+            **({"trust_remote_code": True} if self.agent is None else {}),
+            **({"origin": self.origin} if self.origin else {}),
+        }
+
+
+def read_archived(config: ExpertConfig, path: Path) -> Archived:
+    """Read an archive and what lies beside it.
+
+    Args:
+        config: the expert's; a sha256 given is enforced.
+        path: the archive, or the folder that holds one.
+
+    Raises:
+        ExpertError: it is missing, is not the expected one, or cannot be read.
+    """
+    archive = _archive(path, config.name)
+    digest = _digest(archive)
+    if config.sha256 and config.sha256 != digest:
+        raise ExpertError(
+            f"{archive.name} is not the expert that was asked for",
+            expected=f"sha256 {config.sha256}",
+            got=digest,
+            remedy="fetch it again, or state its new sha256 in expert.sha256",
+        )
+    if archive.name == DESCRIPTION:
+        kept = read_kept(archive.parent)
+        return Archived(
+            archive, digest, kept.agent, kept.companions, kept.published, kept.agent.algorithm, kept.origin
+        )
+    companions = Companions() if config.source == "bundled" else read_companions(archive)
+    if config.trust_remote_code:
+        agent, algo = None, config.algo or archive.stem.partition("-")[0].upper()
+    else:
+        agent = _read(archive)
+        algo = agent.algorithm
+    return Archived(archive, digest, agent, companions, read_published(archive.parent), algo)
+
+
+def _read(archive: Path) -> Agent:
+    try:
+        return read_agent(archive)
+    except UnsupportedExpertError as error:
+        error.remedy = error.remedy or (
+            "if you trust its author, expert.trust_remote_code=true loads it with Stable-Baselines3 itself"
+        )
+        raise
+
+
+def keep(archived: Archived) -> Kept:
+    """What of an archive is kept as data.
+
+    Raises:
+        UnsupportedExpertError: only Stable-Baselines3's own loader has read it.
+    """
+    if archived.agent is None:
+        raise UnsupportedExpertError(
+            f"{archived.path.name} was loaded by Stable-Baselines3 itself, so it cannot be kept as data"
+        )
+    origin = {"algo": archived.algo, **archived.identity}
+    return Kept(archived.agent, archived.companions, archived.published, archived.origin or origin)
+
+
+def _digest(archive: Path) -> str:
+    """The sha256 of the archive; of a kept expert, that of its two files."""
+    files = [archive, *([archive.with_name(WEIGHTS)] if archive.name == DESCRIPTION else [])]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _archive(path: Path, name: str) -> Path:
+    if path.is_dir() and (path / DESCRIPTION).is_file() and (path / WEIGHTS).is_file():
+        return path / DESCRIPTION
+    if path.is_dir():
+        found = sorted(path.glob("*.zip"))
+        if len(found) != 1:
+            raise ExpertError(
+                f"the folder {path} of the expert {name!r}", expected="one .zip", got=f"{len(found)}"
+            )
+        return found[0]
+    if not path.is_file():
+        raise ExpertError(f"there is no file {path} for the expert {name!r}", remedy="check expert.path")
+    return path

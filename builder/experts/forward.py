@@ -1,0 +1,217 @@
+"""Running a network in one floating-point type.
+
+float64 for speed, `np.longdouble` row by row where float64 cannot decide (`deciding.py`), float32 where the
+user asked for it. numpy multiplies `longdouble` matrices by plain loops, so their order is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from builder.experts.network import ContinuousHead, Convolution, ImageExtractor, Linear, LstmLayer, Network
+from builder.spaces import Array
+
+
+def _relu(x: Array) -> Array:
+    np.maximum(x, 0, out=x)
+    return x
+
+
+def _elu(x: Array) -> Array:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _selu(x: Array) -> Array:
+    # Constants: Klambauer et al., Self-Normalizing Neural Networks, https://arxiv.org/abs/1706.02515
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    y: Array = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    y *= scale
+    return y
+
+
+def sigmoid(x: Array) -> Array:
+    """The logistic function; where `exp` overflows to infinity the result is 0, as it should be."""
+    y: Array = 1 / (1 + np.exp(-x))
+    return y
+
+
+def _tanh(x: Array) -> Array:
+    """As 1 - 2 / (exp(2 x) + 1) in float64: `exp` is twice as fast as `tanh`, and exact to 4e-16."""
+    if x.dtype != np.float64:
+        np.tanh(x, out=x)
+        return x
+    x += x
+    np.exp(x, out=x)
+    x += 1
+    np.divide(-2.0, x, out=x)
+    x += 1
+    return x
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "Tanh": _tanh,
+    "ReLU": _relu,
+    "ELU": _elu,
+    "SELU": _selu,
+    "LeakyReLU": lambda x: np.maximum(x, 0.01 * x),
+    "Sigmoid": sigmoid,
+    "SiLU": lambda x: x * sigmoid(x),
+    "Softplus": lambda x: np.logaddexp(x, 0),
+    "Mish": lambda x: x * np.tanh(np.logaddexp(x, 0)),
+    "Softsign": lambda x: x / (1 + np.abs(x)),
+    "ReLU6": lambda x: np.clip(x, 0, 6),
+    "Hardtanh": lambda x: np.clip(x, -1, 1),
+    "Identity": lambda x: x,
+}
+"""Activation functions by torch's names, with torch's default parameters; the argument may be overwritten."""
+BOUNDED_BY_ONE = frozenset({"Tanh", "Sigmoid", "Softsign", "Hardtanh"})
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a network computes for some rows.
+
+    Attributes:
+        latent: [rows, latent], what goes into the output layer.
+        values: [rows, outputs].
+        state: of the LSTM after this step, [rows, 2 * layers, hidden]; None without one.
+    """
+
+    latent: Array
+    values: Array
+    state: Array | None
+
+
+class Forward:
+    """A network's weights in one floating-point type."""
+
+    def __init__(self, network: Network, dtype: type[np.floating[Any]]) -> None:
+        self.dtype = np.dtype(dtype)
+        self._network = network
+        self._activate = ACTIVATIONS[network.activation]
+        self._hidden = [self._cast(layer) for layer in network.hidden]
+        self._output = self._cast(network.output)
+        self._extractors = [
+            None if extractor is None else _Images(extractor, self.dtype) for extractor in network.extractors
+        ]
+        self._plain = len(network.encoders) == 1 and self._extractors[0] is None
+        self._lstm = [_Lstm(layer, self.dtype) for layer in network.lstm]
+        head = network.head
+        self._log_std_layer = None
+        if isinstance(head, ContinuousHead) and head.log_std_layer is not None:
+            self._log_std_layer = self._cast(head.log_std_layer)
+
+    def _cast(self, layer: Linear) -> tuple[Array, Array | None]:
+        return _cast(layer, self.dtype)
+
+    def __call__(self, inputs: Sequence[Array], state: Array | None = None) -> Outputs:
+        """Run the network.
+
+        Args:
+            inputs: for each encoder its features, float32 [rows, ...].
+            state: of the LSTM before this step, [rows, 2 * layers, hidden].
+        """
+        x = self._features(inputs)
+        if state is not None:
+            x, state = self._recur(x, state)
+        for weight, bias in self._hidden:
+            x = x @ weight
+            if bias is not None:
+                x += bias
+            x = self._activate(x)
+        weight, bias = self._output
+        values = x @ weight
+        if bias is not None:
+            values += bias
+        return Outputs(x, values, state)
+
+    def log_std(self, latent: Array) -> Array:
+        """The log of the standard deviation where a layer computes it (SAC, TQC): [rows, actions]."""
+        if self._log_std_layer is None:
+            raise ValueError("the network has no such layer")
+        weight, bias = self._log_std_layer
+        values = latent @ weight
+        return values if bias is None else values + bias
+
+    def _features(self, inputs: Sequence[Array]) -> Array:
+        if self._plain:
+            only = inputs[0]
+            return only.reshape(len(only), -1).astype(self.dtype)
+        parts = []
+        for values, extractor in zip(inputs, self._extractors, strict=True):
+            features = values.astype(self.dtype)
+            parts.append(features.reshape(len(features), -1) if extractor is None else extractor(features))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _recur(self, x: Array, state: Array) -> tuple[Array, Array]:
+        after = np.empty(state.shape, self.dtype)
+        for index, layer in enumerate(self._lstm):
+            hidden, cell = layer(
+                x, state[:, 2 * index].astype(self.dtype), state[:, 2 * index + 1].astype(self.dtype)
+            )
+            after[:, 2 * index], after[:, 2 * index + 1] = hidden, cell
+            x = hidden
+        return x, after
+
+
+def _cast(layer: Linear, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
+    """Weight [inputs, outputs] and bias."""
+    bias = None if layer.bias is None else layer.bias.astype(dtype)
+    return layer.weight.astype(dtype).T, bias
+
+
+class _Lstm:
+    """Source of the equations: torch's documentation of `torch.nn.LSTM`."""
+
+    def __init__(self, layer: LstmLayer, dtype: np.dtype[Any]) -> None:
+        self._inputs = _cast(layer.inputs, dtype)
+        self._recurrent = _cast(layer.recurrent, dtype)
+        self._size = layer.hidden_size
+
+    def __call__(self, x: Array, hidden: Array, cell: Array) -> tuple[Array, Array]:
+        gates = x @ self._inputs[0] + hidden @ self._recurrent[0]
+        for bias in (self._inputs[1], self._recurrent[1]):
+            if bias is not None:
+                gates += bias
+        n = self._size
+        take, forget, exposed = (sigmoid(gates[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
+        cell = forget * cell + take * np.tanh(gates[:, 2 * n : 3 * n])
+        return exposed * np.tanh(cell), cell
+
+
+class _Images:
+    def __init__(self, extractor: ImageExtractor, dtype: np.dtype[Any]) -> None:
+        self._convolutions = [
+            (layer, layer.weight.astype(dtype).reshape(len(layer.weight), -1).T, layer.bias.astype(dtype))
+            for layer in extractor.convolutions
+        ]
+        self._linear = _cast(extractor.linear, dtype)
+
+    def __call__(self, x: Array) -> Array:
+        for layer, weight, bias in self._convolutions:
+            patches, height, width = _patches(x, layer)
+            y = patches @ weight
+            y += bias
+            x = _relu(y).reshape(len(x), height, width, -1).transpose(0, 3, 1, 2)
+        weight, linear_bias = self._linear
+        y = x.reshape(len(x), -1) @ weight
+        if linear_bias is not None:
+            y += linear_bias
+        return _relu(y)
+
+
+def _patches(x: Array, layer: Convolution) -> tuple[Array, int, int]:
+    """Every window of an image as one row: [rows * height * width, inputs * window height * window width]."""
+    window = layer.weight.shape[2:]
+    views = np.lib.stride_tricks.sliding_window_view(x, window, axis=(2, 3))[
+        :, :, :: layer.stride, :: layer.stride
+    ]
+    rows, channels, height, width = views.shape[:4]
+    patches = views.transpose(0, 2, 3, 1, 4, 5).reshape(
+        rows * height * width, channels * window[0] * window[1]
+    )
+    return patches, height, width

@@ -1,0 +1,54 @@
+"""What is published of an expert: its mean return, against which a build is checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import ArchiveError
+
+NAMES = ("results.json", "published.json")
+"""As the Hub's repositories of SB3 have it, and beside a local archive."""
+TOLERANCE = 0.06
+"""Share of the published mean that other versions of physics engines and evaluation protocols may cost."""
+DEVIATIONS = 4.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published return.
+
+    Attributes:
+        mean: over its episodes.
+        std: over its episodes.
+    """
+
+    mean: float
+    std: float
+
+    def least_mean(self, std: float, episodes: int) -> float:
+        """The least mean return of so many episodes that still agrees: mean - 4 * sd / sqrt(n) - 6%."""
+        spread = DEVIATIONS * max(self.std, std) / math.sqrt(episodes)
+        return self.mean - spread - TOLERANCE * abs(self.mean)
+
+
+def read_published(folder: Path) -> Published | None:
+    """The published return in the files beside an archive.
+
+    Raises:
+        ArchiveError: there is such a file, and it is damaged.
+    """
+    for name in NAMES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            content = json.loads(path.read_text())
+            mean = content["mean_reward"] if "mean_reward" in content else content["mean_return"]
+            std = content.get("std_reward", content.get("std_return", 0.0))
+            return Published(float(mean), float(std))
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            raise ArchiveError(f"{name} beside the expert is damaged: {error}") from error
+    return None

@@ -1,0 +1,231 @@
+"""From a repository to the Hub client's cache: every file, in parallel, each compared with its hash."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from builder.dataset.manifest import NAME, Manifest, file_sha256, fingerprint, read_manifest
+from builder.errors import HubDamagedError, HubUnreachableError
+from builder.hub.byte_bar import ByteBar
+from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
+from builder.hub_cache import is_intact, remember, remembered, repository_folder, snapshot_folder
+from builder.refusals import explained
+from builder.transport import connected, persistently
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+"""Files that are downloaded at once; what the Hub's client itself takes."""
+SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.\w+")
+POLL = 0.25
+"""Seconds between two looks at how far the downloads are."""
+
+
+Finished = tuple[RemoteFile, Exception | None]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A dataset repository at one commit, whole in the cache.
+
+    Attributes:
+        folder: where its files are; links into the cache.
+        commit: the commit.
+        files: their paths.
+        manifest: None where the repository has none, so that nothing could be compared with it.
+    """
+
+    folder: Path
+    commit: str
+    files: tuple[str, ...]
+    manifest: Manifest | None
+
+
+def fetch(repo_id: str, revision: str | None = None) -> Snapshot:
+    """Bring a dataset repository to the cache, or find it there where the Hub cannot be reached.
+
+    Args:
+        repo_id: `user/name`.
+        revision: a branch, tag or commit; None: the branch `main`.
+
+    Raises:
+        HubError: it is not there, cannot be reached, or does not arrive as it should.
+    """
+    check_name(repo_id)
+    with connected():
+        try:
+            remote = read_remote(repo_id, revision)
+        except HubUnreachableError as error:
+            snapshot = _cached(repo_id, revision)
+            if snapshot is None:
+                raise
+            at = snapshot.commit[:12]
+            log.warning("%s; %s comes from the cache, as it was at %s", error.what, repo_id, at)
+            return snapshot
+        snapshot = download(remote)
+        remember(repo_id, revision, remote.commit)
+        return snapshot
+
+
+def download(remote: Remote) -> Snapshot:
+    """Bring the files of a repository to the cache; inside `connected()`.
+
+    Raises:
+        HubError: the Hub refuses or cannot be reached, or a file does not arrive as it should.
+    """
+    size = sum(file.size for file in remote.files.values())
+    with ByteBar(f"pull {remote.repo_id}", size) as bar:
+        folder = _download_all(remote, bar)
+    manifest = remote_manifest(remote)
+    if manifest is not None:
+        _check_manifest(remote, manifest, folder)
+    return Snapshot(folder, remote.commit, tuple(remote.files), manifest)
+
+
+def _download_all(remote: Remote, bar: ByteBar) -> Path:
+    """Every file to the cache; the first failure stops those that have not begun.
+
+    The threads are daemons: an interrupted pull ends at once, and what has arrived stays in the cache.
+    """
+    waiting: SimpleQueue[RemoteFile] = SimpleQueue()
+    finished: SimpleQueue[Finished] = SimpleQueue()
+    for file in remote.files.values():
+        waiting.put(file)
+    for _ in range(min(WORKERS, len(remote.files))):
+        Thread(target=_work, args=(remote, waiting, finished), daemon=True).start()
+    left = dict(remote.files)
+    while left:
+        try:
+            file, failure = finished.get(timeout=POLL)
+        except Empty:
+            for file in left.values():
+                bar.reach(file.path, _arrived(remote.repo_id, file))
+            continue
+        if failure is not None:
+            _drain(waiting)
+            raise failure
+        bar.reach(file.path, left.pop(file.path).size)
+    return snapshot_folder(remote.repo_id, remote.commit)
+
+
+def _work(remote: Remote, waiting: SimpleQueue[RemoteFile], finished: SimpleQueue[Finished]) -> None:
+    """Download files while there are any, and say of each how it went."""
+    with suppress(Empty):
+        while True:
+            file = waiting.get_nowait()
+            try:
+                download_file(remote, file)
+            except Exception as error:  # noqa: BLE001  (it is raised in the thread that waits)
+                finished.put((file, error))
+            else:
+                finished.put((file, None))
+
+
+def _drain(waiting: SimpleQueue[RemoteFile]) -> None:
+    with suppress(Empty):
+        while True:
+            waiting.get_nowait()
+
+
+def download_file(remote: Remote, file: RemoteFile) -> Path:
+    """One file to the cache, compared with the hash that the Hub states; inside `connected()`.
+
+    The client does not notice other bytes of the right size, so a file that differs is fetched once more.
+
+    Raises:
+        HubDamagedError: it differs again.
+        HubError: the Hub refuses, or cannot be reached.
+    """
+    for again in (False, True):
+        path = _client_download(remote, file, again=again)
+        if file.is_at(path):
+            return path
+        log.warning("%s of %s arrived damaged", file.path, remote.repo_id)
+    raise HubDamagedError(
+        f"{file.path} of {remote.repo_id} arrives damaged",
+        expected=f"{'sha256' if file.sha256 else 'git sha1'} {file.key}",
+        got=f"sha256 {file_sha256(path)}",
+        remedy="try another network; if it stays so, the Hub's copy is damaged: push the dataset again",
+    )
+
+
+def _client_download(remote: Remote, file: RemoteFile, *, again: bool) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    options: Any = {"repo_type": "dataset", "revision": remote.commit, "force_download": again}
+    try:
+        return Path(persistently(partial(hf_hub_download, remote.repo_id, file.path, **options)))
+    except Exception as error:
+        raise explained(error, remote.repo_id, revision=remote.commit) from error
+
+
+def remote_manifest(remote: Remote) -> Manifest | None:
+    """The manifest of a repository; None where it has none. Inside `connected()`.
+
+    Raises:
+        DatasetError: it has one that is not ours.
+        HubError: the Hub refuses, cannot be reached, or the file does not arrive as it should.
+    """
+    return read_manifest(download_file(remote, remote.files[NAME]).parent) if NAME in remote.files else None
+
+
+def _check_manifest(remote: Remote, manifest: Manifest, folder: Path) -> None:
+    """Compare what a manifest lists with what the repository holds and what has arrived."""
+    for path, entry in manifest.files.items():
+        found = remote.files.get(path)
+        got = (found.sha256 or file_sha256(folder / path)) if found else "no file"
+        if got != entry.sha256:
+            raise HubDamagedError(
+                f"{path} of {remote.repo_id} at {remote.commit[:12]} is not what its manifest says",
+                expected=f"sha256 {entry.sha256}",
+                got=got,
+                remedy="take another hub.revision, e.g. the tag of a push, or push the dataset again",
+            )
+    if manifest.fingerprint != fingerprint(manifest.identity, manifest.files):
+        raise HubDamagedError(
+            f"the manifest of {remote.repo_id} does not have the fingerprint of its own files",
+            remedy="take another hub.revision, e.g. the tag of a push",
+        )
+
+
+def _cached(repo_id: str, revision: str | None) -> Snapshot | None:
+    """A repository as the cache has it, if all that its manifest lists is there and undamaged."""
+    commit = remembered(repo_id, revision)
+    if commit is None or not (folder := snapshot_folder(repo_id, commit)).is_dir():
+        return None
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    manifest = read_manifest(folder) if NAME in files else None
+    if manifest is not None:
+        listed = {folder / path: entry.sha256 for path, entry in manifest.files.items()}
+        whole = all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in listed.items())
+    else:
+        whole = _shards_are_whole(files) and all(is_intact(folder / path) for path in files)
+    return Snapshot(folder, commit, tuple(files), manifest) if whole else None
+
+
+def _shards_are_whole(files: Sequence[str]) -> bool:
+    """Whether there is data, and of `NAME-00000-of-00004.parquet` all four: no manifest tells more."""
+    found = [match for file in files if (match := SHARD.fullmatch(file))]
+    counts = Counter((match["name"], int(match["count"])) for match in found)
+    return bool(files) and all(number == count for (_, count), number in counts.items())
+
+
+def _arrived(repo_id: str, file: RemoteFile) -> int:
+    """Bytes of a file that are in the cache by now."""
+    blob = repository_folder(repo_id) / "blobs" / file.key
+    for path in (blob, blob.with_name(f"{blob.name}.incomplete")):
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            continue
+    return 0

@@ -1,0 +1,126 @@
+"""`pull`: brings a repository to a dataset folder, whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.card import CARD, read_notes
+from builder.config import HubConfig
+from builder.dataset.manifest import NAME, Manifest, file_sha256, read_manifest
+from builder.errors import ExistsError, HubDamagedError, storage_error
+from builder.hub.download import Snapshot, download, download_file, remote_manifest
+from builder.hub.remote import Remote, check_name, read_remote
+from builder.store import locked, put_in_place
+from builder.transport import connected
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull ends with.
+
+    Attributes:
+        out: the dataset folder.
+        repo_id: where it comes from.
+        commit: of the repository.
+        manifest: of the dataset; None where the repository has none.
+        fresh: False where the folder held all of it already.
+    """
+
+    out: Path
+    repo_id: str
+    commit: str
+    manifest: Manifest | None
+    fresh: bool = True
+
+
+def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
+    """Bring a repository to a folder. What was there stays until all has arrived and been checked.
+
+    Args:
+        hub: the repository and its revision.
+        out: the folder.
+        overwrite: replace a dataset that is another one.
+
+    Raises:
+        ExistsError: `out` holds something else.
+        HubError: the Hub refuses, cannot be reached, or something does not arrive as it should.
+        StorageError: the disk is full or not writable.
+    """
+    repo_id = check_name(hub.repo_id)
+    with locked(out), connected():
+        remote = read_remote(repo_id, hub.revision)
+        manifest = remote_manifest(remote)
+        if _same(remote, out):
+            return Pulled(out, repo_id, remote.commit, manifest, fresh=False)
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            _check_replaced(out, remote, manifest, overwrite=overwrite)
+        if manifest is None:
+            log.warning("%s has no %s: nothing tells whether it is what was once built", repo_id, NAME)
+        _copy(download(remote), out)
+    return Pulled(out, repo_id, remote.commit, manifest)
+
+
+def _same(remote: Remote, out: Path) -> bool:
+    """Whether a folder holds the files of a repository and no other."""
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    return found == set(remote.files) and all(file.is_at(out / path) for path, file in remote.files.items())
+
+
+def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, overwrite: bool) -> None:
+    """Refuse to replace what is not the same dataset, or a section of the user's own."""
+    if not (out / NAME).is_file():
+        raise ExistsError(
+            f"{out} exists and is not a dataset of ours", remedy="choose another `out`, or remove it yourself"
+        )
+    if overwrite:
+        return
+    wanted = manifest.fingerprint if manifest else "a repository without a manifest"
+    if (found := read_manifest(out).fingerprint) != wanted:
+        raise ExistsError(
+            f"{out} holds another dataset",
+            expected=f"fingerprint {wanted}",
+            got=found,
+            remedy="choose another `out`, or give overwrite=true to replace it",
+        )
+    card = remote.files.get(CARD)
+    if (notes := read_notes(out)) and (
+        card is None or notes != read_notes(download_file(remote, card).parent)
+    ):
+        raise ExistsError(
+            f"the card in {out} has notes that the repository does not have",
+            remedy="push them first, or give overwrite=true to lose them",
+        )
+
+
+def _copy(snapshot: Snapshot, out: Path) -> None:
+    """Copy a snapshot beside `out`, compare every byte, and put it in its place."""
+    staging = out.parent / f".{out.name}.staging"
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        for path in snapshot.files:
+            target = staging / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(snapshot.folder / path, target)
+            _check_copy(snapshot, path, target)
+        put_in_place(out, staging)
+    except OSError as error:
+        raise storage_error(error, staging) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_copy(snapshot: Snapshot, path: str, target: Path) -> None:
+    listed = snapshot.manifest.files.get(path) if snapshot.manifest else None
+    expected = listed.sha256 if listed else file_sha256(snapshot.folder / path)
+    if (got := file_sha256(target)) != expected:
+        raise HubDamagedError(
+            f"{target} is not what was downloaded",
+            expected=f"sha256 {expected}",
+            got=got,
+            remedy="pull it again",
+        )

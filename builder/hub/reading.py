@@ -1,0 +1,64 @@
+"""A file that is uploaded: opened only while it is read, so that any number of them can wait."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+
+class CountedFile(io.BufferedIOBase):
+    """Reads a file and tells how far it is.
+
+    The Hub's client takes file objects only over LFS, not over Xet: one way for every Hub, with its retries
+    and bytes that can be counted.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        reached: called with the position after every read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.reached: Callable[[int], object] = int
+        self._position, self._size = 0, path.stat().st_size
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        self._shut()
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self._file is None:
+            self._file = self._path.open("rb")
+            self._file.seek(self._position)
+        part = self._file.read(-1 if size is None else size)
+        self._position += len(part)
+        self.reached(self._position)
+        if self._position >= self._size:
+            self._shut()
+        return part
+
+    def close(self) -> None:
+        self._shut()
+        super().close()
+
+    def _shut(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,67 @@
+"""Tags: a tag names one dataset for ever, so none is moved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from builder.dataset.manifest import FINGERPRINTED
+from builder.errors import HubConflictError
+from builder.hub.local import LocalFile
+from builder.hub.remote import Remote, read_remote
+from builder.refusals import explained
+
+log = logging.getLogger(__name__)
+
+
+def tagged(repo_id: str, tag: str) -> Remote | None:
+    """What a tag of a repository names; None where there is no such tag.
+
+    Raises:
+        HubError: the Hub refuses, or cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        tags = HfApi().list_repo_refs(repo_id, repo_type="dataset").tags
+    except Exception as error:
+        raise explained(error, repo_id) from error
+    commits = [reference.target_commit for reference in tags if reference.name == tag]
+    return read_remote(repo_id, commits[0]) if commits else None
+
+
+def check_tag(known: Remote, tag: str, files: Mapping[str, LocalFile]) -> None:
+    """Refuse a tag that names other data. Where only the card differs it stays at its first commit.
+
+    Raises:
+        HubConflictError: it does.
+    """
+    ours = {path for path in files if path.partition("/")[0] in FINGERPRINTED}
+    theirs = {path for path in known.files if path.partition("/")[0] in FINGERPRINTED}
+    same = ours == theirs and all(
+        known.files[path].is_at(files[path].path, files[path].sha256) for path in sorted(ours)
+    )
+    if not same:
+        raise HubConflictError(
+            f"the tag {tag} of {known.repo_id} names another dataset, at commit {known.commit[:12]}",
+            remedy="choose another hub.tag",
+        )
+
+
+def tag_commit(repo_id: str, tag: str, commit: str) -> None:
+    """Give a commit a tag.
+
+    Raises:
+        HubConflictError: somebody else has just given it to another commit.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().create_tag(repo_id, tag=tag, revision=commit, repo_type="dataset", exist_ok=True)
+    except Exception as error:
+        raise explained(error, repo_id) from error
+    now = tagged(repo_id, tag)
+    if now is None or now.commit != commit:
+        raise HubConflictError(
+            f"the tag {tag} of {repo_id} is at another commit", remedy="choose another hub.tag"
+        )

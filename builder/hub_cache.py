@@ -1,0 +1,71 @@
+"""The cache of the Hub's client: where it keeps the files of a commit, and whether they are whole.
+
+Its layout is public (`huggingface_hub`, "Understand caching"): `blobs/` holds files by their hash,
+`snapshots/` links to them by commit and path, `refs/` says what a branch or tag was at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import suppress
+from pathlib import Path
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def repository_folder(repo_id: str, kind: str = "dataset") -> Path:
+    """Where the cache has a repository."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type=kind)
+
+
+def snapshot_folder(repo_id: str, commit: str, kind: str = "dataset") -> Path:
+    """Where the cache has the files of a commit."""
+    return repository_folder(repo_id, kind) / "snapshots" / commit
+
+
+def remember(repo_id: str, revision: str | None, commit: str, kind: str = "dataset") -> None:
+    """Let the cache know what a branch or tag is at, as the client's `snapshot_download` does.
+
+    A cache that cannot be written, such as one that many share, serves all the same.
+    """
+    name = revision or "main"
+    if name != commit:
+        reference = repository_folder(repo_id, kind) / "refs" / name
+        with suppress(OSError):
+            reference.parent.mkdir(parents=True, exist_ok=True)
+            reference.write_text(commit)
+
+
+def remembered(repo_id: str, revision: str | None, kind: str = "dataset") -> str | None:
+    """The commit of a revision, as far as the cache knows; None: it does not."""
+    name = revision or "main"
+    if COMMIT.fullmatch(name):
+        return name
+    reference = repository_folder(repo_id, kind) / "refs" / name
+    return reference.read_text().strip() if reference.is_file() else None
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a file of the cache has the hash that the Hub stated for it: the name of what it links to.
+
+    Where the file system has no links there is no such name, and the answer is True.
+    """
+    name = path.resolve().name
+    if SHA256.fullmatch(name):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == name
+    return not COMMIT.fullmatch(name) or git_sha1(path) == name
+
+
+def git_sha1(path: Path) -> str:
+    """What git calls the bytes of a file."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()

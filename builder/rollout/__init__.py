@@ -1,0 +1,1 @@
+"""Rollout: environments, the lockstep engine, workers and backends."""

@@ -1,0 +1,108 @@
+"""`enjoy`: play and record one episode; and the task that calls one of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from builder.context import Context
+from builder.errors import BuilderError, RolloutError
+from builder.experts.policy import Policy
+from builder.experts.sources import DEFAULT_ROLLOUT, policy_expert
+from builder.recording import Header, load, save
+from builder.rollout.engine import EnvironmentPool, Lockstep
+from builder.rollout.environment import make, resolve
+from builder.rollout.worker import ChunkSummary, summarise
+
+EnjoyFunction = Callable[..., bool]
+
+
+def enjoy(path: str, context: Context, expert: Policy) -> bool:
+    """Play and record one episode.
+
+    A build with this function plays whole chunks in lockstep instead; the same seed gives the same bytes.
+
+    Args:
+        path: the file to write; it does not exist yet.
+        context: which attempt this is, and its seed.
+        expert: who plays what.
+
+    Returns:
+        Whether the episode's return reaches the expert's threshold.
+
+    Raises:
+        BuilderError: the expert, the environment or the file failed; never for a low return.
+    """
+    spec = resolve(expert.name, expert.env_kwargs, max_episode_steps=None, max_steps=None)
+    player = policy_expert(expert.name, expert).player(
+        DEFAULT_ROLLOUT, env_id=expert.name, max_episode_steps=spec.max_episode_steps
+    )
+    environment = make(spec)
+    actor = player.actor(environment.observation_space, environment.action_space)
+    environment.close()
+    lockstep = Lockstep(EnvironmentPool(spec), actor, root_seed=context.root_seed, lanes=1)
+    recording = lockstep.play(range(context.index, context.index + 1))
+    save(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
+    return bool(recording.returns[0] >= expert.threshold)
+
+
+@dataclass(frozen=True)
+class AttemptTask:
+    """One attempt for a user's own `enjoy`."""
+
+    enjoy: EnjoyFunction
+    path: Path
+    context: Context
+    expert: Policy
+
+
+def play_attempt(task: AttemptTask) -> ChunkSummary:
+    """Call the user's `enjoy` for one attempt.
+
+    Raises:
+        RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
+    """
+    index = task.context.index
+    try:
+        accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
+    except Exception as error:
+        raise RolloutError(
+            f"enjoy raised in attempt {index}: {type(error).__name__}: {error}",
+            remedy="return False to reject an episode; raising stops the build",
+        ) from error
+    files = recorded(task.path)
+    if accepted and not files:
+        raise RolloutError(
+            f"enjoy accepted attempt {index} without recording it", expected=f"a file {task.path.name}"
+        )
+    if not accepted:
+        for file in files:
+            file.unlink()
+    return attempt_summary(index, files[0] if accepted else task.path, accepted, tuple(task.context.logs))
+
+
+def recorded(path: Path) -> list[Path]:
+    """What was written for a path, with or without an ending that the writer added."""
+    return sorted(path.parent.glob(f"{path.name}*"))
+
+
+def attempt_summary(index: int, path: Path, accepted: bool, logs: tuple[str, ...] = ()) -> ChunkSummary:
+    """What is known of an attempt: returns and lengths only where the file is one of ours."""
+    try:
+        known = summarise(load(path)[0], path) if accepted else None
+    except BuilderError:
+        known = None
+    return ChunkSummary(
+        start=index,
+        stop=index + 1,
+        path=path,
+        returns=known.returns if known else np.array([np.nan]),
+        lengths=known.lengths if known else np.array([0]),
+        digests=known.digests if known else (),
+        row_bytes=known.row_bytes if known else 0.0,
+        logs=logs,
+        accepted=np.array([accepted]),
+    )

@@ -1,0 +1,98 @@
+"""Which attempts to play next, and in which chunks. Pure functions of what has been played."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from builder.rollout.worker import ChunkSummary
+from builder.spaces import Array
+
+LANES_PER_CHUNK = 4
+"""A chunk holds this many attempts per lane where there are enough, so that few lanes idle at its end."""
+CHUNK_BYTES = 128 * 10**6
+"""What a chunk may hold in memory at the most, by the time limit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has been played without a gap from attempt 0 on.
+
+    Attributes:
+        attempts: how many.
+        accepted: the indices of those that are accepted, in order.
+        best: the greatest return.
+        mean: the mean return.
+        steps: of all of them.
+    """
+
+    attempts: int
+    accepted: tuple[int, ...]
+    best: float
+    mean: float
+    steps: int
+
+
+def progress(summaries: Iterable[ChunkSummary], accepted: tuple[float, float]) -> Progress:
+    """Evaluate chunks in attempt order, up to the first gap."""
+    kept: list[int] = []
+    returns: list[float] = []
+    steps = 0
+    for summary in sorted(summaries, key=lambda chunk: chunk.start):
+        if summary.start > len(returns):
+            break
+        known = len(returns) - summary.start  # ranges of two chunkings may overlap
+        kept.extend((np.flatnonzero(summary.accept(accepted)[known:]) + len(returns)).tolist())
+        returns.extend(summary.returns[known:].tolist())
+        steps += int(summary.lengths[known:].sum())
+    if not returns:
+        return Progress(0, (), math.nan, math.nan, 0)
+    return Progress(len(returns), tuple(kept), max(returns), math.fsum(returns) / len(returns), steps)
+
+
+def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
+    """float64 [count]: the returns of the first attempts, all of which have been played."""
+    returns: list[float] = []
+    for summary in sorted(summaries, key=lambda chunk: chunk.start):
+        returns.extend(summary.returns[len(returns) - summary.start :].tolist())
+    return np.array(returns[:count], np.float64)
+
+
+def next_horizon(played: Progress, *, wanted: int, budget: int) -> int:
+    """How many attempts should be played in all by the end of the next wave.
+
+    As many as are missing at the acceptance rate seen so far, and never beyond the budget.
+    """
+    missing = wanted - len(played.accepted)
+    if not played.attempts:
+        return min(wanted, budget)
+    rate = (len(played.accepted) + 1) / (played.attempts + 2)  # Laplace's rule: never 0
+    if len(played.accepted) == played.attempts:
+        rate = 1.0
+    return min(budget, played.attempts + max(1, math.ceil(missing / rate)))
+
+
+def gaps(summaries: Iterable[ChunkSummary], horizon: int) -> list[range]:
+    """The attempts below the horizon that no chunk holds."""
+    missing, at = [], 0
+    for summary in sorted(summaries, key=lambda chunk: chunk.start):
+        if summary.start > at:
+            missing.append(range(at, min(summary.start, horizon)))
+        at = max(at, summary.stop)
+    missing.append(range(at, horizon))
+    return [gap for gap in missing if gap]
+
+
+def chunk_size(missing: int, *, lanes: int, workers: int, attempt_bytes: float) -> int:
+    """Attempts per chunk: several per lane, a fair share per worker, within bounded memory."""
+    share = math.ceil(missing / max(1, workers))
+    fits = max(1, int(CHUNK_BYTES / max(1.0, attempt_bytes)))
+    return max(1, min(LANES_PER_CHUNK * lanes, share, fits))
+
+
+def split(missing: Sequence[range], size: int) -> list[range]:
+    """Cut ranges into chunks of at most `size` attempts."""
+    return [gap[first : first + size] for gap in missing for first in range(0, len(gap), size)]

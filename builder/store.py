@@ -1,0 +1,197 @@
+"""The chunk store of a dataset folder: `.NAME.chunks/` beside it.
+
+Chunks of one chunk identity lie in a folder of its first 16 digits. Recorded chunks are never trusted
+blindly: identity, range and sha256 are checked before one is used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from builder.errors import DatasetError, LockedError, StorageError, storage_error
+from builder.recording import SUFFIX, Recording, load
+from builder.rollout.worker import ChunkSummary, summarise
+
+log = logging.getLogger(__name__)
+
+BUILD = "build.json"
+"""Beside the chunks: what collation needs to know of the build."""
+
+
+def folder_of(out: Path) -> Path:
+    """The chunk store that serves a dataset folder."""
+    return _beside(out, "chunks")
+
+
+def metrics_path(out: Path) -> Path:
+    """Timings and counts of the last build, beside the dataset folder."""
+    return _beside(out, "metrics.json")
+
+
+def _beside(out: Path, suffix: str) -> Path:
+    out = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
+    return out.parent / f".{out.name}.{suffix}"
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the dataset folder for this process alone; released when the process ends, however it does.
+
+    Raises:
+        LockedError: another build holds it.
+        StorageError: the folder's parent is not writable.
+    """
+    lock = folder_of(out) / "lock"
+    made = [folder for folder in lock.parents if not folder.exists()]
+    with _held(lock, out):
+        try:
+            yield
+        finally:
+            _remove_if_empty(lock, made)
+
+
+def _held(lock: Path, out: Path) -> IO[str]:
+    """The lock's file, open and locked."""
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            handle = lock.open("a")
+        except OSError as error:
+            raise StorageError(
+                f"{out.parent} cannot be written: {error.strerror}", remedy="choose another `out`"
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            handle.close()
+            raise LockedError(
+                f"another build is writing to {out}", remedy="wait for it, or choose another `out`"
+            ) from error
+        if _is_at(handle, lock):
+            return handle
+        handle.close()  # a build that ended meanwhile has removed it: the next one locks another file
+
+
+def _is_at(handle: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
+    """A build that has played nothing leaves nothing behind, not even the folders made for it."""
+    folder = lock.parent
+    kept = [path for path in folder.rglob("*") if path.is_file() and path != lock and path.name != BUILD]
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def put_in_place(out: Path, staging: Path) -> None:
+    """Put a finished folder in its place; what was there goes once the new one stands."""
+    retired = out.parent / f".{out.name}.retired"
+    shutil.rmtree(retired, ignore_errors=True)
+    if out.exists():
+        out.replace(retired)
+    staging.replace(out)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class ChunkStore:
+    """The chunks of one chunk identity.
+
+    Attributes:
+        root: `.NAME.chunks/`.
+        identity: the chunk identity.
+    """
+
+    root: Path
+    identity: str
+
+    @property
+    def folder(self) -> Path:
+        """Where this identity's chunks lie."""
+        return self.root / self.identity[:16]
+
+    def path(self, attempts: range) -> Path:
+        """The file of a range of attempts."""
+        return self.folder / f"chunk-{attempts.start:08d}-{attempts.stop:08d}{SUFFIX}"
+
+    def files(self) -> list[Path]:
+        """All chunk files, in order."""
+        return sorted(self.folder.glob(f"chunk-*{SUFFIX}"))
+
+    def scan(self) -> list[ChunkSummary]:
+        """The chunks that can be used again; damaged and stale ones are removed, with a warning."""
+        for part in sorted(self.folder.glob(".*.part")):
+            part.unlink()
+        found = []
+        for path in self.files():
+            try:
+                recording = self._checked(path)
+            except DatasetError as error:
+                log.warning("%s; its attempts are played again", error)
+                path.unlink()
+                continue
+            found.append(summarise(recording, path))
+        return found
+
+    def _checked(self, path: Path) -> Recording:
+        recording, header = load(path)
+        if header.identity != self.identity:
+            raise DatasetError(f"{path} belongs to another build")
+        attempts = range(header.start, header.stop)
+        if not attempts or path != self.path(attempts) or recording.attempts.tolist() != list(attempts):
+            raise DatasetError(f"{path} does not hold the attempts that its name says")
+        return recording
+
+    def describe(self, build: Mapping[str, Any]) -> None:
+        """Write what collation needs to know of the build beside the chunks."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / BUILD).write_text(json.dumps(build, indent=1, sort_keys=True))
+        except OSError as error:
+            raise storage_error(error, self.folder / BUILD) from error
+
+    def remove_others(self) -> None:
+        """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
+        for folder in sorted(self.root.iterdir()):
+            if folder.is_dir() and folder != self.folder:
+                shutil.rmtree(folder)
+
+    def remove(self) -> None:
+        """Remove all chunks."""
+        self.remove_others()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def clean(out: Path) -> int:
+    """Remove the chunk store of a dataset folder.
+
+    Returns:
+        The bytes that were freed.
+
+    Raises:
+        LockedError: a build is using it.
+    """
+    root = folder_of(out)
+    if not root.is_dir():
+        return 0
+    with locked(out):
+        size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        shutil.rmtree(root)
+    metrics_path(out).unlink(missing_ok=True)
+    return size
