@@ -1,0 +1,122 @@
+"""What all tests share: environments of ours, and a home for caches that is thrown away."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import register
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail: no example has a time limit.
+settings.register_profile(
+    "project", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _caches(tmp_path_factory):
+    """`datasets` keeps what it has read; here below a folder of the test session."""
+    import datasets
+
+    datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")
+    datasets.disable_progress_bars()
+
+
+class Corridor(gym.Env):
+    """Walk right: an attempt lasts 1 to 9 steps, as its seed says; the reward is the step's number."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.goal = int(self.np_random.integers(1, 10))
+        self.at = 0
+        return self._observe(), {}
+
+    def step(self, action):
+        self.at += 1
+        return self._observe(), float(self.at), self.at == self.goal, False, {}
+
+    def _observe(self):
+        return np.array([self.at, self.goal], np.float64)
+
+
+class Remembering(Corridor):
+    """Its episodes depend on how often it was reset: one object must not play two attempts."""
+
+    resets = 0
+
+    def reset(self, *, seed=None, options=None):
+        self.resets += 1
+        return super().reset(seed=seed)
+
+    def _observe(self):
+        return np.array([self.at, self.goal + 100 * self.resets], np.float64)
+
+
+class Nested(Corridor):
+    """Dict observations, Tuple actions."""
+
+    observation_space = gym.spaces.Dict(
+        {"at": gym.spaces.Discrete(10), "view": gym.spaces.Box(0, 255, (4, 5, 3), np.uint8)}
+    )
+    action_space = gym.spaces.Tuple([gym.spaces.Discrete(3, start=-1), gym.spaces.Box(-1, 1, (2,))])
+
+    def _observe(self):
+        view = np.full((4, 5, 3), self.at, np.uint8)
+        view[0, 0] = self.goal
+        return {"at": np.int64(self.at), "view": view}
+
+
+class Deaf(Corridor):
+    """Ignores its seed."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=1)
+
+
+class NotANumber(Corridor):
+    """Gives NaN on its third step."""
+
+    def _observe(self):
+        return np.array([np.nan if self.at == 3 else self.at, self.goal], np.float64)
+
+
+class Liar(Corridor):
+    """Declares float32, gives float64 that float32 cannot hold."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+
+    def _observe(self):
+        return np.array([self.at + 0.1, self.goal], np.float64)
+
+
+class Broken(Corridor):
+    """Raises on its second step."""
+
+    def step(self, action):
+        if self.at == 1:
+            raise RuntimeError("the wheel came off")
+        return super().step(action)
+
+
+class Endless(Corridor):
+    """Never ends by itself."""
+
+    def step(self, action):
+        self.goal = -1
+        return super().step(action)
+
+
+ENVIRONMENTS = [Corridor, Remembering, Nested, Deaf, NotANumber, Liar, Broken, Endless]
+for environment in ENVIRONMENTS:
+    register(
+        f"{environment.__name__}-v0",
+        entry_point=environment,
+        max_episode_steps=None if environment is Endless else 50,
+    )

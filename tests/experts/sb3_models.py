@@ -1,0 +1,101 @@
+"""Real archives, made by Stable-Baselines3 itself, and published agents where they are at hand."""
+
+import copy
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from builder.context import Context
+from builder.spaces import leaves
+
+AGENTS = Path(__file__).parents[3] / "shared" / "agents" / "sb3"
+PUBLISHED = sorted(AGENTS.glob("*/*.zip"))
+
+
+class SpacesEnv(gym.Env):
+    """An environment that only has spaces, which is all that an untrained model needs."""
+
+    def __init__(self, observation_space, action_space):
+        self.observation_space = observation_space
+        self.action_space = action_space
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model and the archive that it was saved in."""
+
+    model: object
+    path: Path
+
+
+def make_model(algorithm, policy, observation_space, action_space, **settings):
+    """An untrained model of `stable_baselines3` or `sb3_contrib`, whose weights are not all but zero."""
+    import sb3_contrib
+    import stable_baselines3
+    import torch
+
+    cls = getattr(stable_baselines3, algorithm, None) or getattr(sb3_contrib, algorithm)
+    if algorithm in {"DQN", "QRDQN", "SAC", "TQC", "TD3", "DDPG"}:
+        settings = {"buffer_size": 10, **settings}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SB3's opinions of tiny settings
+        environment = SpacesEnv(observation_space, action_space)
+        model = cls(policy, environment, device="cpu", seed=0, **copy.deepcopy(settings))  # SB3 changes them
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.policy.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def box(*shape, low=-1.0, high=1.0, dtype=np.float32):
+    return gym.spaces.Box(low, high, shape, dtype)
+
+
+def image(height=36, width=36, channels=3):
+    return gym.spaces.Box(0, 255, (height, width, channels), np.uint8)
+
+
+def draw(space, rows, seed=0):
+    """A batch of observations: per leaf an array [rows, ...]; unbounded numbers are normal."""
+    space.seed(seed)
+    samples = [space.sample() for _ in range(rows)]
+    return [np.stack([leaf.pick(sample) for sample in samples]) for leaf in leaves(space)]
+
+
+def as_observation(space, batch):
+    """A batch in the form that SB3's `predict` takes."""
+    if isinstance(space, gym.spaces.Dict):
+        return dict(zip((leaf.name for leaf in leaves(space)), batch, strict=True))
+    return batch[0]
+
+
+@contextmanager
+def float64(policy):
+    """SB3's own code, computing in float64: its float32 errs by more than the 1e-6 that is to be shown."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        policy.double()
+        yield
+
+
+def start(player, observation_space, action_space, lanes=1, root_seed=0):
+    """An actor whose lanes have all begun an attempt of their own."""
+    actor = player.actor(observation_space, action_space)
+    for lane in range(lanes):
+        actor.begin(lane, Context(lane, root_seed))
+    return actor

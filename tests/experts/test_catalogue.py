@@ -1,0 +1,57 @@
+"""The registry: generated from one table, the seed project's ten among them."""
+
+import pytest
+import yaml
+
+from builder.experts.catalogue import read_table, write
+from builder.experts.policy import Experts, conf_folder, configured
+from builder.experts.table import rows
+
+SEEDS = {
+    "cartpole": ("CartPole-v1", 500),
+    "mountaincar": ("MountainCar-v0", None),
+    "acrobot": ("Acrobot-v1", None),
+    "ant": ("Ant-v3", 5822),
+    "ant-1": ("Ant-v3", 5181),
+    "walker": ("Walker2d-v3", 4703),
+    "swimmer": ("Swimmer-v3", 359),
+    "cheetah": ("HalfCheetah-v3", 9709),
+    "hopper": ("Hopper-v3", 3604),
+    "humanoid": ("Humanoid-v3", 6251),
+    "ppo-cartpole": ("CartPole-v1", 500),
+    "dqn-mountaincar": ("MountainCar-v0", -110),
+    "dqn-acrobot": ("Acrobot-v1", -75),
+}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_seed_projects_experts_are_there_with_their_thresholds(name):
+    env_id, threshold = SEEDS[name]
+    policy = Experts.get(name)
+    assert policy.name == env_id
+    assert threshold is None or policy.threshold == threshold
+
+
+def test_the_committed_files_are_those_of_the_table(tmp_path):
+    write(tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_text() == (conf_folder() / "expert" / path.name).read_text()
+    assert len(list(tmp_path.iterdir())) == len(read_table()) == 100
+
+
+def test_every_expert_states_environment_algorithm_source_and_published_return():
+    for name, content in configured().items():
+        assert {"env_id", "algo", "source", "mean_return", "std_return", "threshold"} <= set(content), name
+
+
+def test_the_table_shows_name_environment_algorithm_source_threshold_and_return():
+    assert ("ant", "Ant-v3", "TD3", "sb3/td3-Ant-v3", "5822", "5813.3 ± 589.8") in rows()
+
+
+def test_the_repository_follows_the_convention_of_huggingface_sb3():
+    from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
+
+    for row in read_table():
+        content = yaml.safe_load(row.text)
+        model = ModelName(row.algo, EnvironmentName(row.env_id))
+        assert content["repo_id"] == str(ModelRepoId("sb3", model))

@@ -1,0 +1,133 @@
+"""What runs in the process of the clients: there the real ones see the loopback Hub, unpatched.
+
+huggingface_hub and `datasets` read HF_ENDPOINT and HF_HUB_OFFLINE when they are imported, and the tests' own
+process is offline; so these functions are called in another one (see `clients` in conftest.py).
+"""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+
+def prepare():
+    """Once: warnings are errors, and pauses short enough for tests."""
+    warnings.simplefilter("error")
+    import datasets
+
+    from builder import transport
+
+    transport.FIRST_PAUSE = 0.01
+    datasets.disable_progress_bars()
+
+
+@contextlib.contextmanager
+def logs():
+    """What `builder` logs meanwhile."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger("builder")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield text
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def token(value):
+    before = os.environ.pop("HF_TOKEN", None)
+    if value:
+        os.environ["HF_TOKEN"] = value
+    try:
+        yield
+    finally:
+        os.environ.pop("HF_TOKEN", None)
+        if before:
+            os.environ["HF_TOKEN"] = before
+
+
+def push(folder, repo_id, user="hf_writer", overwrite=False, **hub):
+    from builder.config import HubConfig
+    from builder.hub import push
+
+    with token(user):
+        return push(Path(folder), HubConfig(repo_id=repo_id, **hub), overwrite=overwrite)
+
+
+def pull(repo_id, out, user="hf_writer", overwrite=False, **hub):
+    from builder.config import HubConfig
+    from builder.hub import pull
+
+    with token(user):
+        return pull(HubConfig(repo_id=repo_id, **hub), Path(out), overwrite=overwrite)
+
+
+def pull_with_logs(*words, **options):
+    with logs() as text:
+        return pull(*words, **options), text.getvalue()
+
+
+def pull_on_a_full_disk(repo_id, out):
+    """The disk fills up while the files are copied out of the cache."""
+
+    def full(_, target):
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    copy, shutil.copyfile = shutil.copyfile, full
+    try:
+        return pull(repo_id, out)
+    finally:
+        shutil.copyfile = copy
+
+
+def arrays(source, user="hf_writer", **options):
+    import builder
+
+    with token(user):
+        return builder.load(source, **options).arrays()
+
+
+def described(source, **options):
+    """What `load` gives, as plain values."""
+    import builder
+
+    with token("hf_writer"):
+        dataset = builder.load(source, **options)
+    return {
+        "split": dataset.split,
+        "episodes": len(dataset),
+        "folder": str(dataset.folder),
+        "dtypes": {name: str(tensor.dtype) for name, tensor in dataset.tensors().items()},
+        "returns": [episode.episode_return for episode in dataset.episodes()],
+        "first": dataset.episode(0).observations,
+        "fingerprint": dataset.manifest.fingerprint,
+    }
+
+
+def expert(repo_id, revision=None, filename=None, user=None):
+    from builder.experts.hub import fetch_expert
+
+    with token(user), logs() as text:
+        fetched = fetch_expert(repo_id, filename, revision)
+        beside = sorted(path.name for path in fetched.archive.parent.iterdir())
+        return fetched.commit, fetched.archive.read_bytes(), beside, text.getvalue()
+
+
+def load_from_hub(repo_id, filename):
+    from huggingface_sb3 import load_from_hub
+
+    return Path(load_from_hub(repo_id, filename)).read_bytes()
+
+
+def build(**config):
+    from builder import Controller
+
+    with token("hf_writer"):
+        return Controller().start(config)

@@ -1,0 +1,48 @@
+"""How many bytes have gone over: a bar on a terminal, plain lines elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from builder.hub import byte_bar
+from builder.hub.byte_bar import ByteBar
+from builder.hub.reading import CountedFile
+
+
+def test_a_terminal_gets_a_bar_in_bytes():
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with ByteBar("push user/name", 4_000_000, console) as bar:
+        bar.reach("a", 1_000_000)
+        bar.reach("b", 2_000_000)
+        bar.reach("b", 1_000_000)
+    shown = console.file.getvalue()
+    assert "push user/name" in shown
+    assert "3.0/4.0 MB" in shown
+
+
+def test_a_pipe_gets_plain_lines_now_and_then(caplog, monkeypatch):
+    monkeypatch.setattr(byte_bar, "PLAIN_SECONDS", 0.0)
+    console = Console(file=io.StringIO())
+    with caplog.at_level("INFO", "builder"), ByteBar("pull user/name", 4_000_000, console) as bar:
+        bar.reach("a", 1_000_000)
+    assert [record.message for record in caplog.records] == ["pull user/name: 1.0 of 4.0 MB"]
+    assert console.file.getvalue() == ""
+
+
+def test_a_file_that_is_uploaded_says_how_far_it_is_and_can_be_read_again(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    file, positions = CountedFile(tmp_path / "a"), []
+    file.reached = positions.append
+    assert (file.read(4), file.read(4), file.read(4), file.read(4)) == (b"0123", b"4567", b"89", b"")
+    assert positions == [4, 8, 10, 10]
+    assert (file.seek(0, 2), file.tell(), file.seek(-3, 1), file.read()) == (10, 10, 7, b"789")
+    assert (file.seek(2), file.read(1)) == (2, b"2")
+    file.close()
+    assert file.closed
+
+
+@pytest.mark.parametrize("count", [1, 3000])
+def test_files_that_wait_are_not_open(tmp_path, count):
+    (tmp_path / "a").write_bytes(b"a")
+    assert len([CountedFile(tmp_path / "a") for _ in range(count)]) == count

@@ -1,0 +1,128 @@
+"""`expert=hub`: an agent of the Hub, pinned to a commit, whole or not at all, offline from the cache."""
+
+import hub_clients
+import pytest
+from hub_cases import files
+from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
+
+from builder import load
+from builder.errors import ExpertError, HubAccessError, HubMissingError, HubUnreachableError
+from builder.experts.policy import BUNDLED
+
+NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
+AGENT = str(ModelRepoId("user", NAME))
+ARCHIVE = (BUNDLED / "cartpole.zip").read_bytes()
+RESULTS = b'{"mean_reward": 500.0, "std_reward": 0.0, "is_deterministic": true, "n_eval_episodes": 10}'
+BUILD = {"expert": "hub", "expert.repo_id": AGENT, "env.id": "CartPole-v1", "episodes": 2}
+
+
+@pytest.fixture
+def agent(hub):
+    """A repository as Stable-Baselines3's own are, with an older and a newer commit."""
+    there = {NAME.filename: ARCHIVE, "results.json": RESULTS, "README.md": b"# an agent\n"}
+    repository = hub.store.add("model", AGENT, there)
+    repository.tags["v1"] = repository.head.oid
+    hub.store.write(repository, {"env_kwargs.yml": b"{}\n"})
+    return repository
+
+
+def test_the_name_of_the_archive_is_the_convention_of_huggingface_sb3(clients, agent):
+    _, archive, beside, _ = clients(hub_clients.expert, AGENT)
+    assert archive == clients(hub_clients.load_from_hub, AGENT, NAME.filename) == ARCHIVE
+    assert beside == ["env_kwargs.yml", NAME.filename, "results.json"]
+
+
+@pytest.mark.parametrize("revision", ["v1", "commit"])
+def test_a_revision_is_pinned_to_its_commit(clients, agent, revision):
+    first = agent.tags["v1"]
+    found = clients(hub_clients.expert, AGENT, first if revision == "commit" else revision)
+    assert (found[0], found[2]) == (first, [NAME.filename, "results.json"])
+    assert clients(hub_clients.expert, AGENT)[0] == agent.head.oid
+
+
+def test_the_commit_and_the_sha256_of_the_archive_are_in_the_manifest(clients, agent, tmp_path):
+    clients(hub_clients.build, **BUILD, out=str(tmp_path / "x"))
+    expert = load(tmp_path / "x").manifest.inputs["expert"]
+    assert (expert["repo_id"], expert["filename"], expert["commit"]) == (AGENT, NAME.filename, agent.head.oid)
+    assert expert["sha256"] == agent.head.files[NAME.filename].sha256
+
+
+def test_a_commit_in_the_cache_needs_no_network(hub, clients, agent):
+    commit = clients(hub_clients.expert, AGENT)[0]
+    hub.log.clear()
+    assert clients(hub_clients.expert, AGENT, commit)[0] == commit
+    assert hub.log == []
+
+
+def test_a_hub_that_cannot_be_reached_leaves_the_expert_of_the_cache_and_says_so(hub, clients, agent):
+    commit = clients(hub_clients.expert, AGENT)[0]
+    hub.fault("drop")
+    found = clients(hub_clients.expert, AGENT)
+    assert found[:2] == (commit, ARCHIVE)
+    assert f"the expert is that of the cache, of commit {commit[:12]}" in found[3]
+
+
+def test_an_archive_without_what_lies_beside_it_is_not_taken_for_the_expert(hub, clients, agent):
+    clients(hub_clients.load_from_hub, AGENT, NAME.filename)
+    hub.fault("drop")
+    for revision in (None, agent.head.oid):
+        with pytest.raises(HubUnreachableError, match="once downloaded, the expert plays offline"):
+            clients(hub_clients.expert, AGENT, revision)
+
+
+@pytest.mark.parametrize(
+    "fault", [("status", 500), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)], ids=str
+)
+def test_an_expert_comes_where_one_request_in_three_fails(hub, clients, agent, fault):
+    hub.fault(fault[0], status=fault[1], every=3)
+    assert clients(hub_clients.expert, AGENT)[1] == ARCHIVE
+
+
+def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, agent):
+    fault = hub.fault("flip", "GET /cdn/", times=1)
+    assert clients(hub_clients.expert, AGENT)[1] == ARCHIVE
+    assert fault.struck == 1
+
+
+def test_an_archive_that_is_damaged_on_the_hub_is_refused(hub, clients, agent):
+    hub.store.flip(agent, NAME.filename)
+    with pytest.raises(ExpertError, match=f"{NAME.filename} of {AGENT} arrives damaged"):
+        clients(hub_clients.expert, AGENT)
+
+
+def test_an_archive_of_another_name_is_said(clients, agent):
+    with pytest.raises(
+        ExpertError, match=r"has no file agent.zip; got archives: ppo-CartPole-v1.zip; name its"
+    ):
+        clients(hub_clients.expert, AGENT, filename="agent.zip")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (None, HubMissingError, "the model user/other is not on the Hub, or it is private"),
+        ({"private": True}, HubMissingError, "if it is private, log in"),
+        ({"gated": True}, HubAccessError, "the model user/other is gated"),
+    ],
+)
+def test_an_expert_that_cannot_be_had_is_named_with_its_remedy(hub, clients, options, error, message):
+    if options:
+        hub.store.add("model", "user/other", {"other.zip": ARCHIVE}, **options)
+    with pytest.raises(error, match=message):
+        clients(hub_clients.expert, "user/other")
+
+
+def test_a_private_expert_comes_with_its_owners_token(clients, agent):
+    agent.private = True
+    assert clients(hub_clients.expert, AGENT, user="hf_writer")[1] == ARCHIVE
+
+
+@pytest.mark.slow
+def test_an_expert_of_the_hub_plays_the_same_episodes_offline(shell, agent, tmp_path):
+    words = [f"{key}={value}" for key, value in BUILD.items()]
+    online = shell(*words, "out=x")
+    assert online.returncode == 0, online.stderr
+    for more in ({"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}):
+        offline = shell(*words, "out=y", "overwrite=true", "keep_chunks=false", **more)
+        assert offline.returncode == 0, offline.stderr
+        assert files(tmp_path / "x/data") == files(tmp_path / "y/data")

@@ -1,0 +1,307 @@
+"""Pull brings a repository to a folder whole, or leaves the folder as it was."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import hub_clients
+import pytest
+from hub_cases import REPOSITORY, build, files, held, repository
+
+from builder.dataset.manifest import read_manifest
+from builder.errors import (
+    ConfigError,
+    DatasetError,
+    ExistsError,
+    HubAccessError,
+    HubDamagedError,
+    HubMissingError,
+    HubUnreachableError,
+    StorageError,
+)
+
+DATA = "data/train-00000-of-00001.parquet"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def published(hub, clients, folder):
+    """A folder that has been pushed; the cache is empty."""
+    clients(hub_clients.push, folder, REPOSITORY)
+    hub.log.clear()
+    return folder
+
+
+def test_what_was_pushed_comes_back_byte_for_byte(clients, published, out):
+    pulled = clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+    assert subprocess.run(["diff", "-r", published, out], check=False).returncode == 0
+    assert pulled.manifest == read_manifest(published)
+    assert sorted(path.name for path in out.parent.iterdir() if "out" in path.name) == ["out"]
+
+
+@pytest.mark.parametrize("by", ["tag", "commit"])
+def test_an_older_dataset_comes_by_its_tag_and_by_its_commit(clients, published, out, tmp_path, by):
+    first = clients(hub_clients.push, published, REPOSITORY)
+    before = files(published)
+    clients(hub_clients.push, build(tmp_path / "other", seed=1), REPOSITORY)
+    clients(hub_clients.pull, REPOSITORY, out, revision=getattr(first, by))
+    assert files(out) == before
+
+
+def test_a_second_pull_downloads_nothing_and_touches_nothing(hub, clients, published, out):
+    clients(hub_clients.pull, REPOSITORY, out)
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    hub.log.clear()
+    assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
+    assert hub.requests("/cdn/") == []
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == written
+
+
+def test_a_damaged_folder_of_the_same_dataset_is_mended(clients, published, out):
+    clients(hub_clients.pull, REPOSITORY, out)
+    (out / DATA).write_bytes(b"?")
+    (out / "provenance.json").unlink()
+    assert clients(hub_clients.pull, REPOSITORY, out).fresh is True
+    assert files(out) == files(published)
+
+
+def test_another_dataset_is_not_overwritten_unless_that_is_asked_for(clients, published, out):
+    build(out, seed=1)
+    before = files(out)
+    with pytest.raises(ExistsError, match="holds another dataset; expected fingerprint"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == before
+    clients(hub_clients.pull, REPOSITORY, out, overwrite=True)
+    assert files(out) == files(published)
+
+
+def test_notes_that_only_the_folder_has_are_not_lost(clients, published, out):
+    clients(hub_clients.pull, REPOSITORY, out)
+    card = out / "README.md"
+    card.write_text(f"{card.read_text()}\n## Notes\n\nMine.\n")
+    with pytest.raises(ExistsError, match="has notes that the repository does not have; push them first"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert card.read_text().endswith("Mine.\n")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_the_users_own_is_never_touched(clients, published, out, overwrite):
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    with pytest.raises(ExistsError, match="is not a dataset of ours"):
+        clients(hub_clients.pull, REPOSITORY, out, overwrite=overwrite)
+    assert files(out) == {"thesis.tex": b"mine"}
+
+
+def test_a_byte_that_is_flipped_on_the_hub_is_caught_and_the_same_command_works_once_mended(
+    hub, clients, published, out
+):
+    hub.store.flip(repository(hub), DATA)
+    with pytest.raises(HubDamagedError, match=rf"{DATA} of user/corridor arrives damaged; expected sha256"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert not out.exists()
+    hub.store.flip(repository(hub), DATA)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+@pytest.mark.parametrize("where", ["GET /cdn/", "GET .*README.md", "GET .*manifest.json"])
+def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, published, out, where):
+    fault = hub.fault("flip", where, times=1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert fault.struck == 1
+    assert files(out) == files(published)
+
+
+def test_a_file_that_somebody_has_changed_on_the_hub_is_caught_by_the_manifest(hub, clients, published, out):
+    hub.store.write(repository(hub), {DATA: b"PAR1 other PAR1"})
+    with pytest.raises(HubDamagedError, match=r"is not what its manifest says.*take another hub.revision"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert not out.exists()
+
+
+def test_a_file_that_somebody_has_removed_on_the_hub_is_missed(hub, clients, published, out):
+    hub.store.write(repository(hub), {}, remove=[DATA])
+    with pytest.raises(HubDamagedError, match=rf"{DATA} of user/corridor .*got no file"):
+        clients(hub_clients.pull, REPOSITORY, out)
+
+
+def test_a_manifest_whose_fingerprint_is_not_that_of_its_files_is_refused(hub, clients, published, out):
+    manifest = json.loads((published / "manifest.json").read_text())
+    forged = json.dumps(manifest | {"fingerprint": "0" * 64}).encode()
+    hub.store.write(repository(hub), {"manifest.json": forged})
+    with pytest.raises(HubDamagedError, match="does not have the fingerprint of its own files"):
+        clients(hub_clients.pull, REPOSITORY, out)
+
+
+def test_files_beside_a_dataset_come_too(hub, clients, published, out):
+    hub.store.write(repository(hub), {"LICENSE": b"MIT"})
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == held(hub) == files(published) | {"LICENSE": b"MIT"}
+
+
+def test_a_path_that_leads_out_of_the_folder_is_refused(hub, clients, published, out):
+    hub.store.write(repository(hub), {"a/../../evil.txt": b"evil"})
+    with pytest.raises(HubDamagedError, match=r"expected a path inside the folder"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert not (out.parent / "evil.txt").exists()
+
+
+def test_a_repository_without_a_manifest_comes_with_a_warning(hub, clients, out):
+    there = {"teacher.jsonl": b'{"obs": [1.0]}\n', "README.md": b"# mine\n"}
+    hub.store.add("dataset", REPOSITORY, there)
+    pulled, said = clients(hub_clients.pull_with_logs, REPOSITORY, out)
+    assert pulled.manifest is None
+    assert "nothing tells whether it is what was once built" in said
+    assert files(out) == there
+    assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
+    ids=str,
+)
+def test_a_pull_ends_right_where_one_request_in_three_fails(hub, clients, published, out, fault):
+    hub.fault(fault[0], status=fault[1], every=3)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+@pytest.mark.parametrize("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
+def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out, fault):
+    hub.fault(fault[0], "GET /cdn/", status=fault[1], times=3, seconds=0.2)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+def test_a_body_that_was_cut_off_is_not_downloaded_twice(hub, clients, out):
+    hub.store.add("dataset", REPOSITORY, {"a.parquet": bytes(range(256)) * 400})
+    hub.fault("cut", "GET /cdn/", times=1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert [entry[2] for entry in hub.requests("GET /cdn/")] == [200, 200]
+    assert (out / "a.parquet").read_bytes() == bytes(range(256)) * 400
+
+
+def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(hub, clients, published, out):
+    hub.fault("status", "GET /api/", status=502)
+    with pytest.raises(HubUnreachableError, match=r"HTTP 502.*run the same command again"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert not out.exists()
+    hub.faults.clear()
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+def test_a_full_disk_is_an_error_and_the_same_command_finishes(hub, clients, published, out):
+    with pytest.raises(StorageError, match=r"is full; free some space and run the same command again"):
+        clients(hub_clients.pull_on_a_full_disk, REPOSITORY, out)
+    assert not any(path.name.startswith((".out", "out")) for path in out.parent.iterdir())
+    hub.log.clear()
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+    assert hub.requests("/cdn/") == []
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        ({}, HubMissingError, "the dataset user/there is not on the Hub, or it is private; check its name"),
+        ({"kind": "model"}, HubMissingError, "user/there is a model on the Hub, not a dataset; to play it"),
+        ({"kind": "space"}, HubMissingError, "user/there is a space on the Hub, not a dataset"),
+        ({"kind": "dataset", "private": True}, HubMissingError, "if it is private, log in"),
+        ({"kind": "dataset", "gated": True}, HubAccessError, "is gated, and you have no access.*ask for"),
+    ],
+)
+@pytest.mark.parametrize("user", [None, "hf_reader"])
+def test_what_cannot_be_had_is_named_with_its_remedy(request, make, error, message, user):
+    hub, clients, out = (request.getfixturevalue(name) for name in ("hub", "clients", "out"))
+    if make:
+        kind, options = make["kind"], {key: value for key, value in make.items() if key != "kind"}
+        hub.store.add(kind, "user/there", {"manifest.json": b"{}"}, **options)
+    with pytest.raises(error, match=message):
+        clients(hub_clients.pull, "user/there", out, user=user)
+    assert not out.exists()
+
+
+def test_a_token_that_is_not_accepted_is_named(clients, published, out):
+    with pytest.raises(HubAccessError, match=r"the Hub wants a valid token .*HTTP 401.*hf auth login"):
+        clients(hub_clients.pull, REPOSITORY, out, user="hf_wrong")
+
+
+def test_the_owner_of_a_private_repository_pulls_it(clients, published, hub, out):
+    repository(hub).private = True
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+def test_a_revision_that_there_is_not_is_named(clients, published, out):
+    with pytest.raises(HubMissingError, match=r"has no revision 'v0'; .*name a branch, tag or commit"):
+        clients(hub_clients.pull, REPOSITORY, out, revision="v0")
+
+
+def test_a_manifest_that_is_not_ours_is_an_error(hub, clients, out):
+    hub.store.add("dataset", REPOSITORY, {"manifest.json": b"{}"})
+    with pytest.raises(DatasetError, match="is not a manifest"):
+        clients(hub_clients.pull, REPOSITORY, out)
+
+
+def test_a_pull_without_a_name_is_refused(clients, out):
+    with pytest.raises(ConfigError, match=r"hub.repo_id must be given"):
+        clients(hub_clients.pull, None, out)
+
+
+@pytest.mark.slow
+def test_a_killed_pull_leaves_the_folder_as_it_was_and_the_next_one_finishes(
+    hub, shell, clients, published, out
+):
+    build(out, seed=1)
+    before = files(out)
+    fault = hub.fault("stuck", "GET /cdn/", every=3)
+    words = ("pull", f"out={out}", f"hub.repo_id={REPOSITORY}", "overwrite=true")
+    process = shell.start(*words)
+    assert fault.reached.wait(60), process.communicate()[0]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    hub.faults.clear()
+    fault.released.set()
+    assert files(out) == before
+    answer = shell(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert files(out) == files(published)
+    assert not [path for path in Path(out.parent).iterdir() if path.name.startswith(".out.s")]
+
+
+@pytest.mark.slow
+def test_an_interrupted_pull_ends_at_once_and_the_next_one_finishes(hub, shell, published, out):
+    fault = hub.fault("stuck", "GET /cdn/")
+    words = ("pull", f"out={out}", f"hub.repo_id={REPOSITORY}")
+    process = shell.start(*words)
+    assert fault.reached.wait(60), process.communicate()[0]
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=20)[0]
+    assert process.returncode == 130
+    assert "interrupted; what was transferred is kept, the same command goes on" in said
+    assert "Traceback" not in said
+    assert not out.exists()
+    hub.faults.clear()
+    fault.released.set()
+    assert shell(*words).returncode == 0
+    assert files(out) == files(published)
+
+
+@pytest.mark.slow
+def test_the_command_line_pulls_and_says_how_to_load(shell, published, out):
+    words = ("pull", f"out={out}", f"hub.repo_id={REPOSITORY}")
+    answer = shell(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[0] == f"pulled: {out}"
+    assert f'load("{out}")' in answer.stdout
+    assert shell(*words).stdout.splitlines()[0] == f"up to date: {out}"
+    assert shell("pull", f"out={out}").returncode == 2

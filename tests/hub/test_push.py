@@ -1,0 +1,337 @@
+"""Push makes a repository equal to a folder, in one commit, whatever the network does."""
+
+import json
+import shutil
+import signal
+
+import hub_clients
+import pytest
+from hub_cases import REPOSITORY, build, files, held, repository
+from hub_store import snapshot
+
+from builder.dataset.manifest import read_manifest
+from builder.errors import (
+    ConfigError,
+    DatasetError,
+    ExistsError,
+    HubAccessError,
+    HubConflictError,
+    HubMissingError,
+    HubUnreachableError,
+)
+
+
+def test_a_push_makes_a_repository_equal_to_the_folder_in_one_commit_with_a_tag(hub, clients, folder):
+    pushed = clients(hub_clients.push, folder, REPOSITORY)
+    fingerprint = read_manifest(folder).fingerprint
+    first, made = reversed(repository(hub).history("main"))
+    assert held(hub) == files(folder)
+    assert made.title == f"20 episodes, fingerprint {fingerprint}"
+    assert made.parent == first.oid
+    assert repository(hub).tags == {f"v-{fingerprint[:12]}": made.oid} == {pushed.tag: pushed.commit}
+    assert repository(hub).private is False
+
+
+def test_parquet_files_and_pictures_go_through_lfs_and_texts_do_not(hub, clients, folder):
+    clients(hub_clients.push, folder, REPOSITORY)
+    large = {path for path, blob in repository(hub).head.files.items() if blob.sha256}
+    assert large == {path for path in files(folder) if path.endswith((".parquet", ".png"))}
+
+
+def test_a_second_push_sends_no_byte_and_makes_no_commit(hub, clients, folder):
+    first = clients(hub_clients.push, folder, REPOSITORY)
+    hub.log.clear()
+    second = clients(hub_clients.push, folder, REPOSITORY)
+    assert (second.commit, second.tag, second.fresh) == (first.commit, first.tag, False)
+    assert hub.sent() == 0
+    assert {method for method, *_ in hub.log} == {"GET", "HEAD"}
+
+
+def test_a_push_after_growth_uploads_only_the_files_that_changed(hub, clients, tmp_path):
+    out = build(tmp_path / "grown", episodes=8)
+    clients(hub_clients.push, out, REPOSITORY)
+    build(out, episodes=9)
+    hub.log.clear()
+    pushed = clients(hub_clients.push, out, REPOSITORY)
+    assert sorted(pushed.uploaded) == [
+        "README.md",
+        "assets/returns.png",
+        "data/train-00000-of-00001.parquet",
+        "episodes/train-00000-of-00001.parquet",
+        "manifest.json",
+    ]
+    assert len(hub.requests("PUT /lfs/")) == 3
+    assert held(hub) == files(out)
+    assert len(repository(hub).tags) == 2
+
+
+def test_files_that_the_folder_no_longer_has_are_deleted_but_not_the_hubs_own(hub, clients, folder):
+    clients(hub_clients.push, folder, REPOSITORY)
+    hub.store.write(repository(hub), {"old/data.parquet": b"old", "NOTES.txt": b"x"})
+    pushed = clients(hub_clients.push, folder, REPOSITORY)
+    assert sorted(pushed.deleted) == ["NOTES.txt", "old/data.parquet"]
+    assert held(hub) == files(folder)
+    assert ".gitattributes" in repository(hub).head.files
+
+
+def test_the_card_names_the_repository_and_keeps_its_notes(hub, clients, folder):
+    card = folder / "README.md"
+    card.write_text(f"{card.read_text()}\n## Notes\n\nMine.\n")
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert f'load_dataset("{REPOSITORY}", split="train")' in card.read_text()
+    assert card.read_text().endswith("## Notes\n\nMine.\n")
+
+
+def test_hidden_files_stay_here(hub, clients, folder):
+    (folder / ".env").write_text("SECRET=1")
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert ".env" not in repository(hub).head.files
+
+
+def test_a_large_file_goes_in_parts_where_the_hub_asks_for_that(hub, clients, folder):
+    hub.part_size = 2000
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert hub.requests(r"PUT /lfs/.*/2")
+    assert held(hub) == files(folder)
+
+
+def test_a_listing_of_several_pages_is_read_to_its_end(hub, clients, folder):
+    hub.page = 3
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert clients(hub_clients.push, folder, REPOSITORY).fresh is False
+
+
+def test_a_new_repository_is_private_where_that_is_asked_for(hub, clients, folder):
+    clients(hub_clients.push, folder, REPOSITORY, private=True)
+    assert repository(hub).private is True
+
+
+def test_nothing_that_was_to_be_private_goes_to_a_public_repository(hub, clients, folder):
+    hub.store.add("dataset", REPOSITORY)
+    with pytest.raises(ConfigError, match=r"is public, so nothing pushed to it stays private"):
+        clients(hub_clients.push, folder, REPOSITORY, private=True)
+    assert hub.sent() == 0
+
+
+def test_another_dataset_of_ours_gets_a_new_commit_and_stays_in_the_history(hub, clients, folder, tmp_path):
+    first = clients(hub_clients.push, folder, REPOSITORY)
+    other = build(tmp_path / "other", seed=1)
+    second = clients(hub_clients.push, other, REPOSITORY)
+    assert [commit.oid for commit in repository(hub).history("main")][:2] == [second.commit, first.commit]
+    assert held(hub) == files(other)
+
+
+@pytest.mark.parametrize("there", [{"thesis.txt": b"mine"}, {"manifest.json": b"{}"}])
+def test_a_repository_of_something_else_needs_overwrite(hub, clients, folder, there):
+    hub.store.add("dataset", REPOSITORY, there)
+    with pytest.raises(ExistsError, match="holds something else than a dataset of ours"):
+        clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == there
+    clients(hub_clients.push, folder, REPOSITORY, overwrite=True)
+    assert held(hub) == files(folder)
+
+
+def test_a_model_of_the_same_name_is_left_alone(hub, clients, folder):
+    hub.store.add("model", REPOSITORY, {"a.txt": b"a"})
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == files(folder)
+
+
+def test_a_tag_may_be_named_and_one_that_names_another_dataset_is_not_moved(hub, clients, folder, tmp_path):
+    clients(hub_clients.push, folder, REPOSITORY, tag="v1")
+    other = build(tmp_path / "other", seed=1)
+    before = repository(hub).head.oid
+    with pytest.raises(HubConflictError, match="the tag v1 of user/corridor names another dataset"):
+        clients(hub_clients.push, other, REPOSITORY, tag="v1")
+    assert repository(hub).head.oid == before
+
+
+def test_a_tag_stays_where_only_the_card_has_changed(hub, clients, folder):
+    first = clients(hub_clients.push, folder, REPOSITORY)
+    card = folder / "README.md"
+    card.write_text(f"{card.read_text()}\n## Notes\n\nMine.\n")
+    second = clients(hub_clients.push, folder, REPOSITORY)
+    assert second.uploaded == ("README.md",)
+    assert repository(hub).tags == {first.tag: first.commit}
+
+
+def test_a_tag_that_an_interrupted_push_did_not_make_is_made_by_the_next(hub, clients, folder):
+    pushed = clients(hub_clients.push, folder, REPOSITORY)
+    repository(hub).tags.clear()
+    assert clients(hub_clients.push, folder, REPOSITORY).fresh is False
+    assert repository(hub).tags == {pushed.tag: pushed.commit}
+
+
+def test_a_push_may_go_to_a_branch_that_there_is(hub, clients, folder):
+    other = hub.store.add("dataset", REPOSITORY)
+    other.branches["next"] = other.head.oid
+    clients(hub_clients.push, folder, REPOSITORY, revision="next")
+    assert snapshot(hub.store, other, "next") == files(folder)
+    assert held(hub) == {}
+    with pytest.raises(HubMissingError, match="has no revision 'nowhere'"):
+        clients(hub_clients.push, folder, REPOSITORY, revision="nowhere")
+
+
+def test_a_damaged_folder_is_not_pushed(hub, clients, folder):
+    path = folder / "data/train-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(DatasetError, match="is not what the manifest says"):
+        clients(hub_clients.push, folder, REPOSITORY)
+    assert hub.log == []
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        (None, "log in with `hf auth login`, or set HF_TOKEN"),
+        ("hf_wrong", "the Hub wants a valid token"),
+        ("hf_reader", "your token may not do this.*HTTP 403.*use a token with write access"),
+    ],
+)
+def test_without_the_right_token_nothing_is_made_and_the_remedy_is_said(hub, clients, folder, user, message):
+    with pytest.raises(HubAccessError, match=message):
+        clients(hub_clients.push, folder, REPOSITORY, user=user)
+    assert hub.store.repositories == {}
+
+
+def test_a_token_that_may_not_write_to_a_repository_is_refused(hub, clients, folder):
+    hub.store.add("dataset", REPOSITORY)
+    with pytest.raises(HubAccessError, match=r"your token may not do this.*HTTP 403"):
+        clients(hub_clients.push, folder, REPOSITORY, user="hf_reader")
+    assert held(hub) == {}
+
+
+@pytest.mark.parametrize("name", [None, "name", "user/name/more", "user/na me"])
+def test_a_name_that_is_none_is_refused_before_anything_is_asked(hub, clients, folder, name):
+    with pytest.raises(ConfigError, match="repo"):
+        clients(hub_clients.push, folder, name)
+    assert hub.log == []
+
+
+def test_a_commit_of_somebody_else_meanwhile_is_an_error_and_not_overwritten(hub, clients, folder):
+    hub.store.add("dataset", REPOSITORY)
+    fault = hub.fault("stuck", "POST .*/preupload/")
+    push = clients.start(hub_clients.push, folder, REPOSITORY)
+    fault.reached.wait(60)
+    hub.store.write(repository(hub), {"theirs.txt": b"theirs"})
+    fault.released.set()
+    with pytest.raises(HubConflictError, match="somebody else has committed to user/corridor meanwhile"):
+        push.result(60)
+    assert held(hub) == {"theirs.txt": b"theirs"}
+
+
+@pytest.mark.parametrize("where", ["/commit/", "/api/repos/create", "/tag/", "/lfs/verify", "PUT"])
+def test_an_answer_that_gets_lost_is_no_failure_and_nothing_is_done_twice(hub, clients, folder, where):
+    hub.fault("lost", where, times=1)
+    pushed = clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == files(folder)
+    assert len(repository(hub).commits) == 2
+    assert repository(hub).tags == {pushed.tag: repository(hub).head.oid}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
+    ids=str,
+)
+def test_a_push_ends_right_where_one_request_in_three_fails(hub, clients, folder, fault):
+    hub.fault(fault[0], status=fault[1], every=3)
+    clients(hub_clients.push, folder, REPOSITORY)
+    hub.faults.clear()
+    assert held(hub) == files(folder)
+    assert len(repository(hub).commits) == 2
+    assert clients(hub_clients.push, folder, REPOSITORY).fresh is False
+
+
+def test_a_push_waits_as_long_as_the_hub_asks(hub, clients, folder):
+    hub.fault("status", "/commit/", status=429, seconds=1, times=1)
+    clients(hub_clients.push, folder, REPOSITORY)
+    refused, accepted = hub.requests("/commit/")
+    assert accepted[4] - refused[4] >= 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(503, "the Hub keeps failing on the dataset user/corridor; got HTTP 503"), (429, "too many requests")],
+)
+def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(
+    hub, clients, folder, status, message
+):
+    hub.fault("status", "/commit/", status=status)
+    with pytest.raises(HubUnreachableError, match=f"{message}.*run the same command again"):
+        clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == {}
+    hub.faults.clear()
+    hub.log.clear()
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == files(folder)
+    assert hub.requests("PUT") == []
+
+
+def test_a_wait_longer_than_five_minutes_is_left_to_the_user(hub, clients, folder):
+    hub.fault("status", "/commit/", status=429, seconds=3600)
+    with pytest.raises(HubUnreachableError, match=r"too many requests; got HTTP 429.*wait 3600 s"):
+        clients(hub_clients.push, folder, REPOSITORY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["PUT /lfs/", "POST .*/commit/"])
+def test_a_killed_push_leaves_the_old_commit_and_the_next_one_finishes(hub, shell, folder, where):
+    hub.store.add("dataset", REPOSITORY)
+    before = repository(hub).head.oid
+    fault = hub.fault("stuck", where)
+    process = shell.start("push", f"out={folder}", f"hub.repo_id={REPOSITORY}")
+    assert fault.reached.wait(60), process.communicate()[0]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    hub.faults.clear()
+    assert repository(hub).head.oid == before
+    answer = shell("push", f"out={folder}", f"hub.repo_id={REPOSITORY}")
+    assert answer.returncode == 0, answer.stderr
+    fault.released.set()
+    assert held(hub) == files(folder)
+
+
+@pytest.mark.slow
+def test_the_command_line_pushes_and_says_how_to_load(hub, shell, folder):
+    words = ("push", f"out={folder}", f"hub.repo_id={REPOSITORY}")
+    answer = shell(*words)
+    lines = answer.stdout.splitlines()
+    assert lines[0] == f"pushed: {REPOSITORY}"
+    assert lines[2:4] == [f"  commit {repository(hub).head.oid}", f"  tag {next(iter(repository(hub).tags))}"]
+    assert f'load_dataset("{REPOSITORY}", split="train")' in answer.stdout
+    assert shell(*words).stdout.splitlines()[0] == f"up to date: {REPOSITORY}"
+
+
+@pytest.mark.slow
+def test_a_build_with_hub_push_publishes_what_it_has_built(hub, shell, tmp_path):
+    words = ["expert=random", "env.id=CartPole-v1", "episodes=3", "out=x", f"hub.repo_id={REPOSITORY}"]
+    answer = shell(*words, "hub.push=true")
+    assert answer.returncode == 0, answer.stderr
+    assert held(hub) == files(tmp_path / "x")
+    assert f"up to date: {REPOSITORY}" in shell(*words, "hub.push=true").stdout
+
+
+@pytest.mark.slow
+def test_a_push_that_would_be_refused_is_refused_before_the_build(hub, shell, tmp_path):
+    hub.store.add("dataset", REPOSITORY, {"thesis.txt": b"mine"})
+    words = ["expert=random", "env.id=CartPole-v1", "out=x", "hub.push=true"]
+    answer = shell(*words, f"hub.repo_id={REPOSITORY}")
+    assert answer.returncode == 1
+    assert "holds something else" in answer.stderr
+    for user, remedy in (("", "hf auth login"), ("hf_wrong", "hf auth login")):
+        answer = shell(*words, "hub.repo_id=user/new", HF_TOKEN=user)
+        assert answer.returncode == 1
+        assert remedy in answer.stderr
+    assert shell(*words).returncode == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_of_a_users_own_collate_is_pushed_with_the_card_that_it_has(hub, clients, folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    shutil.rmtree(folder / "episodes")
+    kept = {path: entry for path, entry in manifest["files"].items() if not path.startswith("episodes/")}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"splits": {}, "files": kept}))
+    (folder / "README.md").write_text("mine")
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub)["README.md"] == b"mine"

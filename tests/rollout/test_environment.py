@@ -1,0 +1,317 @@
+"""Environments: found, limited, made without what only counts, and reused only where that is safe."""
+
+import dataclasses
+import itertools
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import WrapperSpec, register
+from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
+
+from builder.errors import ConfigError, EnvironmentError_, MissingExtraError
+from builder.rollout.environment import (
+    KEEPS_ITS_PAST,
+    PROBE_EPISODES,
+    REMEDIES,
+    EnvironmentSpec,
+    check_reuse,
+    make,
+    resolve,
+)
+
+
+def found(env_id, kwargs=None, *, max_episode_steps=None, max_steps=None):
+    return resolve(env_id, kwargs or {}, max_episode_steps=max_episode_steps, max_steps=max_steps)
+
+
+def wrappers(environment):
+    kinds = []
+    while isinstance(environment, gym.Wrapper):
+        kinds.append(type(environment))
+        environment = environment.env
+    return kinds
+
+
+def test_an_environment_is_found_with_its_registered_limit():
+    assert found("CartPole-v1", {"sutton_barto_reward": True}) == EnvironmentSpec(
+        "CartPole-v1", {"sutton_barto_reward": True}, 500, bare=True, reusable=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("env_id", "limits", "expected"),
+    [
+        ("CartPole-v1", {"max_episode_steps": 1000}, 1000),
+        ("CartPole-v1", {"max_steps": 1000}, 500),
+        ("CartPole-v1", {"max_steps": 30}, 30),
+        ("CartPole-v1", {"max_episode_steps": 1000, "max_steps": 700}, 700),
+        ("Endless-v0", {"max_steps": 30}, 30),
+        ("Endless-v0", {"max_episode_steps": 40}, 40),
+    ],
+)
+def test_the_least_limit_holds_and_the_users_takes_the_place_of_the_registered_one(env_id, limits, expected):
+    assert found(env_id, **limits).max_episode_steps == expected
+
+
+def test_an_environment_without_a_limit_is_refused():
+    with pytest.raises(EnvironmentError_) as caught:
+        found("Endless-v0")
+    assert str(caught.value) == (
+        "Endless-v0 has no time limit, so an episode might never end; give one with rollout.max_steps="
+    )
+
+
+@pytest.mark.parametrize(
+    ("env_id", "remedy"),
+    [
+        ("CartPole-v9", "did you mean 'CartPole-v1'?"),
+        ("CartPole", "did you mean 'CartPole-v1'?"),
+        ("Pendulum-v0", "did you mean 'Pendulum-v1'?"),
+        ("math:CartPol-v1", "did you mean 'CartPole-v1'?"),
+        ("math:phys2d/CartPol-v1", "did you mean 'phys2d/CartPole-v1'?"),
+        (
+            "Mine/Pong-v5",
+            "name the package that registers it, which must be installed: env.id=package:Mine/Pong-v5",
+        ),
+    ],
+)
+def test_an_unknown_environment_is_refused_with_what_may_be_meant(env_id, remedy):
+    with pytest.raises(ConfigError) as caught:
+        found(env_id)
+    assert str(caught.value) == f"there is no environment {env_id!r}; {remedy}"
+
+
+MODULE = """
+import gymnasium as gym
+from gymnasium.envs.registration import register
+
+class Choosy(gym.Env):
+    observation_space = action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, size):
+        self.size = size
+
+register("Choosy-v0", Choosy, max_episode_steps=5)
+register("own/Choosy-v0", Choosy, max_episode_steps=6)
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """The name of a module that registers an environment which cannot be made without arguments."""
+    name = f"module_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    gym.registry.pop("Choosy-v0", None)
+    gym.registry.pop("own/Choosy-v0", None)
+
+
+@pytest.mark.parametrize(("env_id", "limit"), [("Choosy-v0", 5), ("own/Choosy-v0", 6)])
+def test_a_module_before_the_colon_is_imported_and_registers_the_environment(module, env_id, limit):
+    spec = found(f"{module}:{env_id}", {"size": 3})
+    assert (spec.id, spec.max_episode_steps) == (f"{module}:{env_id}", limit)
+    assert make(spec).unwrapped.size == 3
+
+
+def test_a_module_that_is_not_there_is_a_missing_package():
+    with pytest.raises(MissingExtraError) as caught:
+        found("no_such_module:Choosy-v0")
+    assert str(caught.value) == (
+        "no_such_module:Choosy-v0 needs a package that is not installed: No module named 'no_such_module';"
+        " install the package that it comes with"
+    )
+
+
+def test_what_a_module_raises_when_it_is_imported_is_chained(tmp_path, monkeypatch):
+    (tmp_path / "module_that_raises.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        EnvironmentError_, match="importing module_that_raises raised ZeroDivisionError"
+    ) as caught:
+        found("module_that_raises:Choosy-v0")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def missing(name, message):
+    """An environment whose constructor needs a package that is not installed."""
+
+    def construct():
+        raise ImportError(message)
+
+    register(name, entry_point=construct, max_episode_steps=5)
+    try:
+        with pytest.raises(MissingExtraError) as caught:
+            make(found(name))
+    finally:
+        gym.registry.pop(name)
+    return caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("No module named 'mujoco'", 'pip install "il-builder[mujoco]"'),
+        ("No module named 'Box2D'", 'pip install "il-builder[box2d]"'),
+        ("No module named 'ale_py'", "pip install ale-py"),
+        ("No module named 'scaler'", "install the package that it comes with"),  # which holds "ale"
+    ],
+)
+def test_a_missing_package_is_an_error_with_its_own_remedy(message, remedy):
+    assert missing("Missing-v0", message) == remedy
+
+
+def test_an_environment_that_moved_elsewhere_says_so():
+    with pytest.raises(
+        MissingExtraError, match=r"gymnasium-robotics project .*; play its newest version, or pip"
+    ):
+        make(found("Ant-v3", max_steps=5))
+
+
+@pytest.mark.parametrize(("package", "env_id"), [("Box2D", "LunarLander-v3"), ("mujoco", "Ant-v5")])
+def test_an_environment_whose_physics_is_not_installed_names_the_extra(monkeypatch, package, env_id):
+    for name in [
+        name for name in sys.modules if name.startswith(("gymnasium.envs.box2d", "gymnasium.envs.mujoco"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=re.escape(f'; pip install "il-builder[{package.lower()}]"')):
+        make(found(env_id))
+
+
+def test_the_extras_that_remedies_name_are_declared():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = set(re.findall(r"il-builder\[(\w+)\]", " ".join(REMEDIES.values())))
+    assert named == {"mujoco", "box2d"}
+    assert named <= set(project["optional-dependencies"])
+
+
+def test_what_the_engine_does_itself_is_left_out():
+    environment = make(found("CartPole-v1"))
+    assert wrappers(environment) == []
+
+
+def test_the_kwargs_reach_the_constructor():
+    environment = make(found("Pendulum-v1", {"g": 3.0}))
+    assert environment.unwrapped.g == 3.0
+
+
+def test_kwargs_that_the_constructor_does_not_take_are_refused():
+    with pytest.raises(EnvironmentError_) as caught:
+        make(found("CartPole-v1", {"gravity": 1}))
+    assert str(caught.value).startswith("CartPole-v1 cannot be made with kwargs {'gravity': 1}: ")
+    assert str(caught.value).endswith("; check env.kwargs")
+
+
+@pytest.fixture
+def rescaled():
+    """A registration that brings a wrapper of its own."""
+    wrapper = WrapperSpec(
+        "RescaleAction",
+        "gymnasium.wrappers:RescaleAction",
+        {"min_action": np.array([-1.0], np.float32), "max_action": np.array([1.0], np.float32)},
+    )
+    register(
+        "Rescaled-v0",
+        entry_point="gymnasium.envs.classic_control.pendulum:PendulumEnv",
+        max_episode_steps=4,
+        additional_wrappers=(wrapper,),
+    )
+    yield "Rescaled-v0"
+    gym.registry.pop("Rescaled-v0")
+
+
+def test_wrappers_of_the_registration_stay_with_the_limit_beneath_them(rescaled):
+    spec = found(rescaled, max_episode_steps=3)
+    assert not spec.bare
+    environment = make(spec)
+    assert wrappers(environment) == [RescaleAction, TimeLimit, OrderEnforcing]
+    environment.reset(seed=0)
+    ends = [environment.step(np.zeros(1, np.float32))[3] for _ in range(3)]
+    assert ends == [False, False, True]
+
+
+@pytest.mark.parametrize("env_id", ["Corridor-v0", "Nested-v0", "CartPole-v1", "Pendulum-v1"])
+def test_an_environment_that_forgets_its_past_is_reused(env_id):
+    spec = found(env_id)
+    assert check_reuse(spec) == dataclasses.replace(spec, reusable=True)
+
+
+@pytest.mark.parametrize("env_id", ["Remembering-v0", "Broken-v0"])
+def test_an_environment_that_remembers_or_cannot_be_probed_is_not_reused(env_id):
+    spec = found(env_id)
+    assert check_reuse(spec) == spec
+
+
+class Drifting(gym.Env):
+    """Of two episodes with the same seed, later steps differ, never the first observation."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (1,))
+    action_space = gym.spaces.Discrete(2)
+    part = "observation"
+    drift = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.drift += 1
+        self.at = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.at += 1
+        late = self.drift if self.at == 30 else 0
+        observation = np.full(1, late if self.part == "observation" else 0, np.float32)
+        reward = float(late) if self.part == "reward" else 0.0
+        ends = bool(late % 2) if self.part == "end" else False
+        return observation, reward, ends, False, {}
+
+
+@pytest.mark.parametrize("part", ["observation", "reward", "end"])
+def test_a_difference_late_in_an_episode_is_noticed(part):
+    register("Drifting-v0", entry_point=type("D", (Drifting,), {"part": part}), max_episode_steps=50)
+    try:
+        assert not check_reuse(found("Drifting-v0")).reusable
+    finally:
+        gym.registry.pop("Drifting-v0")
+
+
+def test_every_environment_that_is_probed_is_closed():
+    made, closed = itertools.count(), itertools.count()
+
+    class Counted(Drifting):
+        def __init__(self):
+            next(made)
+            self.part = "none"
+
+        def close(self):
+            next(closed)
+
+    register("Counted-v0", entry_point=Counted, max_episode_steps=50)
+    try:
+        assert check_reuse(found("Counted-v0")).reusable
+    finally:
+        gym.registry.pop("Counted-v0")
+    assert (next(made), next(closed)) == (PROBE_EPISODES + 1, PROBE_EPISODES + 1)
+
+
+@pytest.mark.parametrize("env_id", ["BipedalWalker-v3", "CarRacing-v3"])
+def test_the_modules_that_are_known_to_keep_their_past_are_those_of_box2d(env_id):
+    pytest.importorskip("Box2D")
+    environment = make(found(env_id))
+    assert type(environment.unwrapped).__module__ in KEEPS_ITS_PAST
+    environment.close()
+
+
+@pytest.mark.parametrize("module", KEEPS_ITS_PAST)
+def test_an_environment_of_such_a_module_is_not_reused_even_if_no_check_shows_why(module):
+    calm = type("Calm", (Drifting,), {"__module__": module, "part": "none"})
+    register("Calm-v0", entry_point=calm, max_episode_steps=50)
+    try:
+        assert not check_reuse(found("Calm-v0")).reusable
+    finally:
+        gym.registry.pop("Calm-v0")

@@ -1,0 +1,170 @@
+"""Which attempts are played next: exactly those that are missing, and never beyond the budget."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builder.rollout.planning import (
+    CHUNK_BYTES,
+    LANES_PER_CHUNK,
+    Progress,
+    chunk_size,
+    gaps,
+    next_horizon,
+    progress,
+    split,
+)
+from builder.rollout.worker import ChunkSummary
+
+ANY = (-math.inf, math.inf)
+RETURNS = np.random.default_rng(0).integers(-9, 10, 60).astype(np.float64)
+"""What each attempt returns, whoever plays it."""
+
+
+def chunk(start, stop, returns=RETURNS, accepted=None):
+    return ChunkSummary(
+        start=start,
+        stop=stop,
+        path=Path(f"{start}-{stop}"),
+        returns=returns[start:stop],
+        lengths=np.arange(start, stop) + 1,
+        digests=(),
+        row_bytes=1.0,
+        accepted=accepted,
+    )
+
+
+ranges = st.tuples(st.integers(0, 15), st.integers(1, 10)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+some_chunks = st.lists(ranges, max_size=8).map(lambda found: [chunk(*pair) for pair in found])
+
+
+@given(some_chunks, st.integers(0, 60), st.integers(1, 12))
+def test_gaps_cut_into_chunks_are_exactly_the_attempts_that_are_missing(chunks, horizon, size):
+    pieces = split(gaps(chunks, horizon), size)
+    held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
+    missing = [attempt for attempt in range(horizon) if attempt not in held]
+    assert [attempt for piece in pieces for attempt in piece] == missing
+    assert all(1 <= len(piece) <= size for piece in pieces)
+
+
+def test_gaps_lie_before_between_and_after_the_chunks():
+    assert gaps([chunk(6, 8), chunk(2, 4)], 12) == [range(2), range(4, 6), range(8, 12)]
+
+
+def test_a_gap_is_cut_into_full_chunks_and_a_rest():
+    assert split([range(3, 10), range(20, 22)], 3) == [range(3, 6), range(6, 9), range(9, 10), range(20, 22)]
+
+
+@given(some_chunks, st.floats(-9, 9), st.randoms())
+def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold, random):
+    held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
+    first_gap = min(set(range(61)) - held)
+    random.shuffle(chunks)
+    found = progress(chunks, (threshold, math.inf))
+    returns = RETURNS[:first_gap]
+    assert found.attempts == first_gap
+    assert list(found.accepted) == np.flatnonzero(returns >= threshold).tolist()
+    assert found.steps == sum(range(1, first_gap + 1))
+    if first_gap:
+        assert (found.best, found.mean) == (returns.max(), returns.sum() / first_gap)
+
+
+def test_attempts_that_two_chunks_hold_count_once():
+    found = progress([chunk(0, 4), chunk(2, 6), chunk(3, 5)], ANY)
+    assert (found.attempts, found.accepted, found.steps) == (6, (0, 1, 2, 3, 4, 5), 1 + 2 + 3 + 4 + 5 + 6)
+
+
+def test_nothing_is_known_before_anything_is_played():
+    found = progress([chunk(1, 5)], ANY)
+    assert (found.attempts, found.accepted, found.steps) == (0, (), 0)
+    assert math.isnan(found.best)
+    assert math.isnan(found.mean)
+
+
+def test_a_return_at_a_bound_is_accepted():
+    returns = np.array([0.9, 1.0, 2.0, 2.1])
+    assert progress([chunk(0, 4, returns)], (1.0, 2.0)).accepted == (1, 2)
+
+
+def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
+    said = np.array([True, False, True])
+    assert progress([chunk(0, 3, np.full(3, np.nan), said)], (1.0, 2.0)).accepted == (0, 2)
+
+
+def test_the_mean_return_is_summed_exactly():
+    returns = np.array([1e16, 1.0, -1e16, 1.0])
+    assert progress([chunk(0, 4, returns)], ANY).mean == 0.5
+
+
+def played(attempts, accepted):
+    return Progress(attempts, tuple(range(accepted)), 1.0, 1.0, attempts)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "accepted", "wanted", "budget", "horizon"),
+    [
+        (0, 0, 10, 100, 10),
+        (0, 0, 10, 7, 7),
+        (10, 10, 15, 100, 15),  # all were accepted: as many more as are missing
+        (10, 5, 10, 100, 20),  # 5 missing at a rate of (5 + 1) / (10 + 2)
+        (10, 0, 10, 1000, 130),  # 10 missing at a rate of 1 / 12
+        (10, 0, 10, 100, 100),
+        (10, 9, 10, 100, 12),  # 1 missing at a rate of 10 / 12
+    ],
+)
+def test_as_many_are_played_next_as_are_missing_at_the_rate_so_far(
+    attempts, accepted, wanted, budget, horizon
+):
+    assert next_horizon(played(attempts, accepted), wanted=wanted, budget=budget) == horizon
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 500), st.integers(1, 500))
+def test_the_next_wave_plays_at_least_one_attempt_and_keeps_to_the_budget(attempts, accepted, missing, left):
+    accepted = min(accepted, attempts)
+    horizon = next_horizon(played(attempts, accepted), wanted=accepted + missing, budget=attempts + left)
+    assert attempts < horizon <= attempts + left
+
+
+@given(
+    st.lists(st.booleans(), min_size=1, max_size=200),
+    st.integers(1, 20),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.randoms(),
+)
+def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
+    pattern, wanted, lanes, workers, random
+):
+    """The budget is as long as the pattern; chunks come back in any order."""
+    returns, chunks = np.array(pattern, np.float64), []
+    found, budget = progress(chunks, (1.0, 1.0)), len(pattern)
+    while len(found.accepted) < wanted and found.attempts < budget:
+        missing = gaps(chunks, next_horizon(found, wanted=wanted, budget=budget))
+        size = chunk_size(sum(map(len, missing)), lanes=lanes, workers=workers, attempt_bytes=8.0)
+        wave = [chunk(piece.start, piece.stop, returns) for piece in split(missing, size)]
+        random.shuffle(wave)
+        chunks += wave
+        found = progress(chunks, (1.0, 1.0))
+    assert found.accepted[:wanted] == tuple(np.flatnonzero(returns)[:wanted].tolist())
+    assert found.attempts <= budget
+
+
+@pytest.mark.parametrize(
+    ("missing", "lanes", "workers", "attempt_bytes", "size"),
+    [
+        (10_000, 64, 1, 1.0, LANES_PER_CHUNK * 64),
+        (100, 64, 1, 1.0, 100),
+        (100, 64, 3, 1.0, 34),
+        (100, 1, 1, 1.0, LANES_PER_CHUNK),
+        (10_000, 64, 1, CHUNK_BYTES / 8, 8),
+        (10_000, 64, 1, CHUNK_BYTES * 2, 1),
+        (1, 64, 8, 1.0, 1),
+        (0, 64, 8, 0.0, 1),
+    ],
+)
+def test_a_chunk_is_bounded_by_lanes_share_and_memory(missing, lanes, workers, attempt_bytes, size):
+    assert chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=attempt_bytes) == size

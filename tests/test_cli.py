@@ -1,0 +1,242 @@
+"""The command line as a user types it, in a process of its own where that matters."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from builder.cli import main
+
+CORRIDOR = ["expert=random", "env.id=CartPole-v1", "episodes=5"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words, **options):
+    command = [sys.executable, "-m", "builder", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+
+
+def names(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_a_build_leaves_the_dataset_its_chunks_and_its_metrics_and_nothing_of_hydras():
+    assert main([*CORRIDOR, "out=x"]) == 0
+    assert names() == [".x.chunks", ".x.metrics.json", "x"]
+
+
+def test_a_build_prints_lines_that_load_what_it_built(capsys):
+    main([*CORRIDOR, "out=x"])
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0] == "built: x"
+    scope = {}
+    for line in lines[-2:]:
+        exec(line, scope)
+    assert len(scope["dataset"]) == len(scope["arrays"]["reward"])
+
+
+def test_build_is_the_verb_when_none_is_given(capsys):
+    assert main(["build", *CORRIDOR, "out=x"]) == 0
+    assert main([*CORRIDOR, "out=x"]) == 0
+    assert "up to date: x" in capsys.readouterr().out
+
+
+def test_the_data_root_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("IL_BUILDER_DATA", str(tmp_path / "elsewhere"))
+    assert main(CORRIDOR) == 0
+    assert names("elsewhere") == [".random.chunks", ".random.metrics.json", "random"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["expert=cartpol"], 2, "there is no expert 'cartpol'; did you mean 'cartpole'?"),
+        (["episode=3"], 2, "there is no key 'episode'; did you mean 'episodes'?"),
+        (["rollout.lane=3"], 2, "there is no key 'rollout.lane'; did you mean 'rollout.lanes'?"),
+        (["episodes=0"], 2, "episodes is out of range; expected at least 1; got 0"),
+        (["episodes=-1"], 2, "episodes is out of range; expected at least 1; got -1"),
+        (["episodes=many"], 2, "episodes: Value 'many' of type 'str' could not be converted to Integer"),
+        (["buld"], 2, "there is no verb 'buld'; did you mean 'build'?"),
+        (["--frobnicate"], 2, "unknown option --frobnicate; see il-builder --help"),
+        (["expert=python"], 2, "expert=python needs expert.target; add expert.target=... to the command"),
+        (["expert=random"], 2, "the expert 'random' does not say what it plays; give env.id="),
+        (["expert=random", "env.id=CartPole-v7"], 2, "there is no environment 'CartPole-v7'; did you mean"),
+        (["expert=random", "env.id=Mine/Pong-v5"], 2, "name the package that registers it"),
+        (["out=/proc/nowhere/x"], 1, "/proc/nowhere cannot be written"),
+        (["out=."], 1, "exists and is not a dataset of ours"),
+        (["clean"], 2, "out must be given; add out=... to the command"),
+    ],
+)
+def test_bad_input_is_one_line_with_its_remedy(words, code, message, capsys):
+    Path("mine.txt").write_text("mine")
+    assert main(words) == code
+    error = capsys.readouterr().err
+    assert error.startswith("il-builder: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert names() == ["mine.txt"]
+
+
+def test_a_spent_budget_exits_with_1_and_leaves_no_dataset(capsys):
+    words = ["expert=cartpole", "episodes=10", "threshold=501", "max_attempts=50", "out=x"]
+    assert main(words) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "50 attempts, 0 accepted of 10, best return 500, mean return 500, threshold 501" in error
+    assert not Path("x").exists()
+
+
+def test_debug_shows_the_traceback():
+    answer = run("expert=random", "env.id=Nowhere-v0", "debug=true")
+    assert answer.returncode == 2
+    assert "Traceback" in answer.stderr
+
+
+def test_no_traceback_without_debug():
+    answer = run("expert=random", "env.id=Nowhere-v0")
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [("import nothing_such", "cannot be imported"), ("make = int", "has no predict method")],
+)
+def test_a_python_expert_that_is_none_is_an_error(module, message, capsys, tmp_path):
+    name = f"module_{abs(hash(module))}"
+    Path(f"{name}.py").write_text(module)
+    words = ["expert=python", f"expert.target={name}:make", "env.id=CartPole-v1", "out=x"]
+    assert main(words) in (1, 2)
+    assert message in capsys.readouterr().err
+    assert not Path("x").exists()
+
+
+def test_an_expert_from_a_module_beside_the_command_plays():
+    Path("beside.py").write_text(
+        "class Right:\n"
+        "    def predict(self, obs, state=None, deterministic=True):\n"
+        "        return int(obs[2] > 0), state\n"
+    )
+    words = ["expert=python", "expert.target=beside:Right", "expert.version=1", "env.id=CartPole-v1"]
+    answer = run(*words, "episodes=3", "out=x")
+    assert answer.returncode == 0, answer.stderr
+    assert "3 episodes" in answer.stdout
+
+
+def test_an_environment_that_needs_an_extra_names_it(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("gymnasium.envs.box2d")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "Box2D", None)
+    assert main(["expert=random", "env.id=LunarLander-v3"]) == 1
+    assert 'pip install "il-builder[box2d]"' in capsys.readouterr().err
+
+
+def test_a_sweep_builds_every_combination():
+    words = ["-m", "expert=random", "env.id=CartPole-v1,Acrobot-v1", "seed=0,1", "episodes=2"]
+    assert main([*words, "out=d/${env.id}-${seed}"]) == 0
+    assert [name for name in names("d") if not name.startswith(".")] == [
+        "Acrobot-v1-0",
+        "Acrobot-v1-1",
+        "CartPole-v1-0",
+        "CartPole-v1-1",
+    ]
+    assert names() == ["d"]
+
+
+def test_help_and_cfg_are_hydras_and_leave_no_file():
+    answer = run("--help")
+    assert "expert: " in answer.stdout
+    assert "episodes: 100" in answer.stdout
+    assert "episodes: 7" in run("build", "--cfg", "job", "episodes=7").stdout
+    assert names() == []
+
+
+def test_shell_completion_knows_the_experts():
+    line = "il-builder build expert=cart"
+    answer = run("-sc", "query=bash", env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))})
+    assert answer.stdout.split() == ["expert=cartpole"]
+
+
+def test_experts_is_a_table_and_one_can_be_shown(capsys):
+    assert main(["experts"]) == 0
+    assert "CartPole-v1" in capsys.readouterr().out
+    assert main(["experts", "name=cartpole"]) == 0
+    assert "env_id         CartPole-v1" in capsys.readouterr().out
+
+
+def test_clean_removes_the_chunks_and_keeps_the_dataset(capsys):
+    main([*CORRIDOR, "out=x"])
+    assert main(["clean", "out=x"]) == 0
+    assert names() == ["x"]
+
+
+def test_a_terminal_gets_a_bar_and_a_pipe_gets_plain_lines():
+    piped = run(*CORRIDOR, "out=x")
+    assert "5 of 5 accepted" in piped.stderr
+    assert "\x1b[" not in piped.stdout + piped.stderr
+    assert "━" in on_a_terminal([*CORRIDOR, "out=y"])
+
+
+def on_a_terminal(words):
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "builder", *words],
+        stdout=child,
+        stderr=child,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            part = os.read(parent, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    process.wait()
+    os.close(parent)
+    return shown.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["parallel.n_jobs=2"], ["parallel=loky", "parallel.n_jobs=2"]])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(options, how):
+    command = [sys.executable, "-m", "builder", "expert=cartpole", "episodes=2000", "out=x"]
+    process = subprocess.Popen(
+        [*command, "rollout.lanes=4", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # Whoever runs the tests in the background has them ignore ctrl-C, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    while not list(Path().glob(".x.chunks/*/chunk-*")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does
+    else:
+        process.send_signal(how)
+    began = time.monotonic()
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert time.monotonic() - began < 10
+    assert "Traceback" not in output
+    assert "interrupted; finished chunks are kept" in output
+    assert not Path("x").exists()
+    kept = {path.name: path.stat().st_mtime_ns for path in Path().glob(".x.chunks/*/chunk-*")}
+    assert main(["expert=cartpole", "episodes=20", "out=x"]) == 0
+    now = {path.name: path.stat().st_mtime_ns for path in Path().glob(".x.chunks/*/chunk-*")}
+    assert kept.items() <= now.items()

@@ -1,0 +1,124 @@
+"""The typed configuration refuses what cannot be built, with one readable line."""
+
+import dataclasses
+import math
+
+import pytest
+
+from builder.composition import build_config
+from builder.config import SOURCES, default_budget
+from builder.errors import ConfigError
+
+CARTPOLE = build_config([])
+
+
+def changed(**values):
+    """The default build, with keys changed; a group's by a mapping."""
+    groups = {
+        key: dataclasses.replace(getattr(CARTPOLE, key), **value)
+        for key, value in values.items()
+        if isinstance(value, dict)
+    }
+    return dataclasses.replace(CARTPOLE, **values | groups)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"episodes": 0}, "episodes is out of range; expected at least 1; got 0"),
+        ({"episodes": -3}, "episodes is out of range; expected at least 1; got -3"),
+        ({"seed": -1}, "seed is out of range; expected at least 0; got -1"),
+        ({"max_attempts": 0}, "max_attempts is out of range; expected at least 1; got 0"),
+        ({"rollout": {"lanes": 0}}, "rollout.lanes is out of range; expected at least 1; got 0"),
+        ({"rollout": {"max_steps": 0}}, "rollout.max_steps is out of range; expected at least 1; got 0"),
+        (
+            {"env": {"max_episode_steps": 0}},
+            "env.max_episode_steps is out of range; expected at least 1; got 0",
+        ),
+        ({"dataset": {"shard_mb": 0}}, "dataset.shard_mb is out of range; expected at least 1; got 0"),
+        (
+            {"parallel": {"n_jobs": 0}},
+            "parallel.n_jobs is 0; expected a number of workers, or -1 for all cores",
+        ),
+        (
+            {"dataset": {"test_fraction": 0.51}},
+            "dataset.test_fraction is out of range; expected 0 to 0.5; got 0.51",
+        ),
+        (
+            {"dataset": {"test_fraction": -0.1}},
+            "dataset.test_fraction is out of range; expected 0 to 0.5; got -0.1",
+        ),
+        (
+            {"dataset": {"test_fraction": math.nan}},
+            "dataset.test_fraction is out of range; expected 0 to 0.5; got nan",
+        ),
+        ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
+        (
+            {"parallel": {"backend": "dusk"}},
+            "parallel.backend is unknown; expected threading or loky; got 'dusk'",
+        ),
+        (
+            {"rollout": {"precision": "half"}},
+            "rollout.precision is unknown; expected float64 or float32; got 'half'",
+        ),
+        (
+            {"expert": {"source": "hbu"}},
+            f"expert.source is unknown; expected {' or '.join(SOURCES)}; got 'hbu'",
+        ),
+        (
+            {"max_return": 499.5},
+            "no return can be accepted; expected threshold <= max_return; got 500.0 and 499.5",
+        ),
+        (
+            {"threshold": math.nan},
+            "no return can be accepted; expected threshold <= max_return; got nan and inf",
+        ),
+        (
+            {"max_return": math.nan},
+            "no return can be accepted; expected threshold <= max_return; got 500.0 and nan",
+        ),
+    ],
+)
+def test_a_value_out_of_range_is_refused(values, message):
+    with pytest.raises(ConfigError) as caught:
+        changed(**values)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seed": 0},
+        {"episodes": 1},
+        {"max_attempts": 1},
+        {"rollout": {"lanes": 1, "max_steps": 1}},
+        {"parallel": {"n_jobs": -1}},
+        {"dataset": {"test_fraction": 0.5}},
+        {"dataset": {"test_fraction": 0.0}},
+        {"threshold": 500.0, "max_return": 500.0},
+    ],
+)
+def test_a_value_at_the_edge_of_its_range_is_taken(values):
+    config = changed(**values)
+    for key, value in values.items():
+        found = getattr(config, key)
+        assert (
+            (dataclasses.asdict(found) | value == dataclasses.asdict(found))
+            if isinstance(value, dict)
+            else found == value
+        )
+
+
+def test_the_experts_threshold_holds_unless_the_user_gives_one():
+    assert CARTPOLE.accepted_returns == (500.0, math.inf)
+    assert changed(threshold=0.0, max_return=100.0).accepted_returns == (0.0, 100.0)
+
+
+@pytest.mark.parametrize(("episodes", "budget"), [(1, 100), (10, 100), (11, 110), (1000, 10000)])
+def test_the_budget_is_ten_attempts_per_episode_and_100_at_the_least(episodes, budget):
+    assert default_budget(episodes) == budget
+    assert changed(episodes=episodes).budget == budget
+
+
+def test_the_users_budget_holds():
+    assert changed(episodes=1000, max_attempts=7).budget == 7

@@ -1,0 +1,271 @@
+"""What a build is called: which inputs name it, and which do not."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builder import identity as identity_module
+from builder.composition import build_config
+from builder.identity import (
+    build_inputs,
+    canonical,
+    chunk_identity,
+    growth_identity,
+    identity,
+    package_versions,
+    playing_code,
+    sha256_of,
+)
+
+CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
+RESOLVED = {
+    "environment": {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 500},
+    "expert": {"name": "cartpole", "version": "ab"},
+    "packages": {"numpy": "2.4.6"},
+    "own": {},
+}
+
+DECIDES_WHAT_IS_PLAYED = {
+    "seed": 1,
+    "rollout.deterministic": False,
+    "rollout.precision": "float32",
+    "rollout.max_steps": 7,
+}
+DECIDES_WHAT_IS_KEPT = {
+    "threshold": 1.0,
+    "max_return": 499.0,
+    "expert.threshold": 3.0,
+    "dataset.next_observation": False,
+    "dataset.test_fraction": 0.25,
+    "dataset.shard_mb": 1,
+    "dataset.include_expert": True,
+    "dataset.license": "mit",
+}
+DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
+DECIDES_NOTHING = {
+    "out": "elsewhere",
+    "mode": "play",
+    "overwrite": True,
+    "keep_chunks": False,
+    "debug": True,
+    "rollout.lanes": 7,
+    "parallel.backend": "loky",
+    "parallel.n_jobs": 2,
+    "hub.repo_id": "user/other",
+    "hub.private": True,
+    "hub.tag": "v1",
+    "hub.revision": "next",
+    "hub.push": True,
+}
+DECIDED = {**DECIDES_WHAT_IS_PLAYED, **DECIDES_WHAT_IS_KEPT, **DECIDES_HOW_MUCH, **DECIDES_NOTHING}
+
+
+def keys_of(config, prefix=""):
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from keys_of(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def changed(config, key, value):
+    group, _, name = key.rpartition(".")
+    if group:
+        name, value = group, dataclasses.replace(getattr(config, group), **{name: value})
+    return dataclasses.replace(config, **{name: value})
+
+
+def inputs(config=CONFIG, **resolved):
+    return build_inputs(config, **RESOLVED | resolved)
+
+
+def other_than(value):
+    kinds = {
+        bool: lambda: not value,
+        int: lambda: value + 1,
+        float: lambda: value + 1,
+        dict: lambda: {"x": 1},
+    }
+    return kinds.get(type(value), lambda: "other")()
+
+
+# Who plays and what is played decides as it is resolved: `RESOLVED`.
+RESOLVED_LATER = {
+    key: other_than(value)
+    for key, value in keys_of(CONFIG)
+    if key.startswith(("expert.", "env.")) and key not in DECIDED
+}
+CHECKED = {"expert.source": "local", "expert.check": "off", "env.max_episode_steps": 9}
+KEYS = DECIDED | RESOLVED_LATER | {key: CHECKED[key] for key in CHECKED.keys() & RESOLVED_LATER}
+
+
+def test_every_key_of_the_configuration_is_spoken_of_here():
+    assert sorted(KEYS) == sorted(key for key, _ in keys_of(CONFIG))
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_key_is_in_the_identities_where_it_decides(key):
+    nothing = key in DECIDES_NOTHING or key in RESOLVED_LATER
+    other = inputs(changed(CONFIG, key, KEYS[key]))
+    same = {name: name(other) == name(inputs()) for name in (identity, growth_identity, chunk_identity)}
+    assert same == {
+        identity: nothing,
+        growth_identity: nothing or key in DECIDES_HOW_MUCH,
+        chunk_identity: key not in DECIDES_WHAT_IS_PLAYED,
+    }
+
+
+@pytest.mark.parametrize(
+    "resolved",
+    [
+        {"environment": {**RESOLVED["environment"], "kwargs": {"gravity": 9.8}}},
+        {"environment": {**RESOLVED["environment"], "max_episode_steps": 499}},
+        {"expert": {"name": "cartpole", "version": "cd"}},
+        {"packages": {"numpy": "2.4.7"}},
+        {"packages": {"numpy": "2.4.6", "mujoco": "4.0.0"}},
+        {"own": {"enjoy": "ab"}},
+    ],
+)
+def test_what_is_resolved_is_in_every_identity(resolved):
+    for name in (identity, growth_identity, chunk_identity):
+        assert name(inputs(**resolved)) != name(inputs())
+
+
+def test_a_collate_of_the_users_own_names_the_dataset_but_not_its_chunks():
+    own = inputs(own={"collate": "ab"})
+    assert identity(own) != identity(inputs())
+    assert growth_identity(own) != growth_identity(inputs())
+    assert chunk_identity(own) == chunk_identity(inputs())
+
+
+def test_the_default_budget_names_a_build_as_the_same_number_does():
+    by_default, stated = (
+        inputs(build_config([*limits, "expert=random", "env.id=CartPole-v1", "episodes=50"]))
+        for limits in ([], ["max_attempts=500"])
+    )
+    assert identity(by_default) == identity(stated)
+
+
+def test_the_experts_threshold_names_a_build_as_the_same_number_does():
+    of_expert = dataclasses.replace(CONFIG, expert=dataclasses.replace(CONFIG.expert, threshold=5.0))
+    assert inputs(of_expert) == inputs(dataclasses.replace(CONFIG, threshold=5.0))
+
+
+def test_inputs_are_plain_json():
+    found = inputs()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found["config"]["threshold"], found["config"]["max_return"]) == ("-inf", "inf")
+
+
+def test_inputs_that_a_manifest_has_kept_name_the_same_build():
+    kept = json.loads(json.dumps(inputs(), sort_keys=True))
+    for name in (identity, growth_identity, chunk_identity):
+        assert name(kept) == name(inputs())
+
+
+def test_chunks_played_by_other_code_have_another_identity(monkeypatch):
+    before = chunk_identity(inputs())
+    monkeypatch.setattr(identity_module, "playing_code", lambda: "other")
+    assert chunk_identity(inputs()) != before
+
+
+def test_the_code_that_plays_is_all_that_a_worker_imports():
+    """A module that is missed here could change, and its old chunks would be used again."""
+    lines = "import sys, builder.rollout.worker; print(*(m for m in sys.modules if m.startswith('builder.')))"
+    imported = subprocess.run(
+        [sys.executable, "-c", lines], capture_output=True, text=True, check=True
+    ).stdout
+    root = Path(identity_module.__file__).parent
+    patterns, idle = identity_module.PLAYING_CODE, identity_module.IDLE_CODE
+    covered = {path for pattern in patterns for path in root.glob(pattern) if path.name not in idle}
+    modules = [root.joinpath(*name.split(".")[1:]) for name in imported.split()]
+    files = {path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in modules}
+    assert files - covered == {root / "errors.py"}
+
+
+def test_the_digest_of_the_code_that_plays_follows_its_bytes(monkeypatch, tmp_path):
+    """The modules are looked for beside the one that asks."""
+    monkeypatch.setattr(identity_module, "__file__", str(tmp_path / "identity.py"))
+    digests = []
+    for content in ("x = 1", "x = 2", "x = 1"):
+        (tmp_path / "seeding.py").write_text(content)
+        digests.append(playing_code.__wrapped__())
+    assert digests[0] == digests[2] != digests[1]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=6,
+)
+few = settings(max_examples=30)
+
+
+@few
+@given(st.dictionaries(st.text(), json_values), st.randoms())
+def test_the_order_of_keys_does_not_name_anything(value, random):
+    pairs = list(value.items())
+    random.shuffle(pairs)
+    assert canonical(dict(pairs)) == canonical(value)
+
+
+@few
+@given(json_values)
+def test_canonical_text_tells_every_value_from_every_other(value):
+    again = json.loads(canonical(value))
+    assert again == value
+    assert repr(again) == repr(value) or sorted(repr(again)) == sorted(
+        repr(value)
+    )  # but for the order of keys
+
+
+def test_canonical_text_is_spelt_in_one_way():
+    value = {"b": (1, 2.0, True, None), "a": {"high": math.inf, "low": -math.inf}, "c": "ß"}
+    assert canonical(value) == '{"a":{"high":"inf","low":"-inf"},"b":[1,2.0,true,null],"c":"\\u00df"}'
+
+
+def test_a_sha256_is_that_of_the_canonical_text():
+    assert sha256_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
+
+
+def test_every_build_names_the_packages_that_can_change_its_bytes():
+    names = ["datasets", "gymnasium", "il-builder", "numpy", "pyarrow"]
+    found = package_versions("gymnasium.envs.classic_control.cartpole", images=False)
+    assert found == {name: version(name) for name in names}
+    assert list(found) == names
+
+
+def test_pillow_is_named_where_there_are_images():
+    extra = {"pillow": version("pillow")}
+    plain, pictures = (package_versions("gymnasium.envs.x", images=images) for images in (False, True))
+    assert pictures == plain | extra
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("gymnasium.envs.mujoco.ant_v5", "mujoco"), ("gymnasium.envs.box2d.lunar_lander", "Box2D")],
+)
+def test_the_package_behind_an_environments_physics_is_named(module, package):
+    pytest.importorskip(package)
+    plain = package_versions("gymnasium.envs.x", images=False)
+    assert package_versions(module, images=False) == plain | {package: version(package)}
+
+
+def test_the_package_that_an_environment_comes_from_is_named():
+    found = package_versions("stable_baselines3.common.envs.identity_env", images=False)
+    assert found["stable_baselines3"] == version("stable_baselines3")
+
+
+def test_an_environment_of_no_package_adds_no_name():
+    plain = package_versions("gymnasium.envs.x", images=False)
+    assert package_versions("my_module.environments", images=False) == plain

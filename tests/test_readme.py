@@ -1,0 +1,61 @@
+"""What the README says can be typed can be typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from builder.cli import VERBS
+from builder.composition import build_config, compose, expand_sweep
+from builder.config import TransferConfig
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+COMMANDS = [
+    words
+    for page in PAGES
+    for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+    if (words := shlex.split(line, comments=True)) and words[0] == "il-builder"
+]
+
+
+def test_the_readme_holds_commands():
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_of_the_readme_and_the_docs_composes(words):
+    verb, rest = (words[1], words[2:]) if words[1] in VERBS else ("build", words[1:])
+    if verb in ("push", "pull"):
+        assert compose(TransferConfig, verb, rest).hub.repo_id
+    if verb != "build":
+        return
+    for job in expand_sweep([word for word in rest if word != "-m"]):
+        build_config(job)
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_readme_says_what_it_is_and_one_command_with_its_result_in_its_first_lines():
+    head = "\n".join(README.splitlines()[:30])
+    assert "load_dataset" in head
+    assert "make dataset" in head
+    assert "fingerprint" in head
+
+
+@pytest.mark.parametrize("key", re.findall(r"^\| `([a-z_.]+)`", README, re.MULTILINE))
+def test_every_key_of_the_readme_exists(key):
+    from builder.composition import _composed, _keys
+
+    assert key in set(_keys(_composed("build", [])))
+
+
+def test_every_make_target_of_the_readme_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z-]+)`", README)) <= targets

@@ -1,0 +1,57 @@
+"""What a failure of the Hub's client means, where no server is needed to make one."""
+
+import errno
+import os
+
+import pytest
+import requests
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+from builder.errors import ConfigError, HubError, HubUnreachableError, StorageError
+from builder.refusals import explained
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+            StorageError,
+            "is on a disk that is full; free",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied"),
+            StorageError,
+            "cannot be used: Permission",
+        ),
+        (
+            requests.ConnectionError("refused"),
+            HubUnreachableError,
+            "reached (ConnectionError); check",
+        ),
+        (requests.Timeout("late"), HubUnreachableError, "cannot be reached (Timeout); check the network"),
+        (OfflineModeIsEnabled("offline"), HubUnreachableError, "but HF_HUB_OFFLINE is set; unset it"),
+        (LocalEntryNotFoundError("nowhere"), HubUnreachableError, "cannot be reached"),
+        (
+            ValueError("LFS batch API returned errors"),
+            HubError,
+            "failed on user/name: LFS batch",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_failure_has_its_error_and_remedy(failure, error, message):
+    found = explained(failure, "user/name")
+    assert type(found) is error
+    assert message in str(found)
+
+
+def test_what_stands_behind_a_file_that_is_not_in_the_cache_is_what_counts():
+    failure = LocalEntryNotFoundError("not in the cache")
+    failure.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert isinstance(explained(failure, "user/name"), StorageError)
+
+
+def test_an_error_of_ours_stays_what_it_is():
+    ours = ConfigError("mine")
+    assert explained(ours, "user/name") is ours
