@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from builder.context import Context
+from builder.dataset.manifest import file_sha256
 from builder.errors import BudgetError, StorageError, storage_error
 from builder.preflight import check, first_attempts
 from builder.preparation import Build
@@ -101,10 +102,15 @@ class AttemptRun:
             return []
         found = []
         for line in self._journal.read_text().splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except ValueError:  # a build that was killed while it wrote this line
+                continue
             path = self._store.folder / entry["file"]
-            if not entry["accepted"] or path.is_file():
+            if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
                 found.append(attempt_summary(entry["attempt"], path, entry["accepted"]))
+            elif path.is_file():
+                log.warning("%s is damaged; its attempt is played again", path)
         return found
 
     def progress(self) -> Progress:
@@ -140,6 +146,8 @@ class AttemptRun:
 def _journal_line(summary: ChunkSummary) -> str:
     accepted = bool(summary.accepted is not None and summary.accepted[0])
     entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
+    if accepted:
+        entry["sha256"] = file_sha256(summary.path)
     return json.dumps(entry) + "\n"
 
 

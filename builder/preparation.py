@@ -270,6 +270,26 @@ def up_to_date(build: Build) -> Manifest | None:
     return None
 
 
+def check_inputs(build: Build, wanted: Manifest) -> None:
+    """Compare what a build would be made from with a manifest that it shall build again.
+
+    Other package versions are a warning: they may give the same bytes.
+
+    Raises:
+        DatasetError: something else differs, so it could only become another dataset.
+    """
+    for key, ours, theirs in _differences(build.inputs, wanted.inputs):
+        if key.startswith("packages."):
+            name = key.removeprefix("packages.")
+            log.warning("%s is %s here, %s in the manifest", name, ours or "missing", theirs)
+            continue
+        raise DatasetError(
+            f"what the manifest describes cannot be built here: its {key} differs",
+            expected=repr(theirs),
+            got=repr(ours),
+        )
+
+
 def _read_or_none(out: Path) -> Manifest | None:
     try:
         return read_manifest(out)

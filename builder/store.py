@@ -54,6 +54,7 @@ def locked(out: Path) -> Iterator[None]:
     made = [folder for folder in lock.parents if not folder.exists()]
     with _held(lock, out):
         try:
+            bring_back(out)
             yield
         finally:
             _remove_if_empty(lock, made)
@@ -101,12 +102,19 @@ def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
 
 def put_in_place(out: Path, staging: Path) -> None:
     """Put a finished folder in its place; what was there goes once the new one stands."""
-    retired = out.parent / f".{out.name}.retired"
+    retired = _beside(out, "retired")
     shutil.rmtree(retired, ignore_errors=True)
     if out.exists():
         out.replace(retired)
     staging.replace(out)
     shutil.rmtree(retired, ignore_errors=True)
+
+
+def bring_back(out: Path) -> None:
+    """Undo what a process that was killed inside `put_in_place` has left: nothing at `out`."""
+    retired = _beside(out, "retired")
+    if retired.is_dir() and not out.exists():
+        retired.replace(out)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ class EnvironmentPool:
         else:
             environment.close()
 
+    def close(self) -> None:
+        """Close those that wait for another attempt."""
+        while self._free:
+            self._free.pop().close()
+
 
 @dataclass
 class _Lane:
@@ -214,10 +219,7 @@ class Lockstep:
     def _step_environments(
         self, actions: Sequence[Array]
     ) -> tuple[list[Any], list[Any], list[tuple[int, bool, bool]]]:
-        if len(actions) == 1 and not self._action_leaves[0].path:
-            values: Sequence[Any] = list(actions[0])
-        else:
-            values = [assemble(self._action_space, row) for row in zip(*actions, strict=True)]
+        values = action_values(self._action_space, actions)
         observations, rewards, ended = [], [], []
         for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
             observation, reward, terminated, truncated, _ = step(action)
@@ -244,7 +246,7 @@ class Lockstep:
         rows = slice(self._log.rows, self._log.rows + width)
         for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
             values = [leaf.pick(item) for item in observations] if leaf.path else observations
-            _store(leaf, column[rows], values)
+            store(leaf, column[rows], values)
 
     def _end(self, ended: list[tuple[int, bool, bool]]) -> None:
         """Close attempts, start waiting ones on their lanes, and close the ranks of those that stay empty."""
@@ -293,7 +295,19 @@ class Lockstep:
         return recording
 
 
-def _store(leaf: Leaf, column: Array, values: list[Any]) -> None:
+def action_values(space: gym.Space[Any], actions: Sequence[Array]) -> list[Any]:
+    """What `step` is given.
+
+    Args:
+        space: the action space.
+        actions: per leaf an array [rows, ...].
+    """
+    if len(actions) == 1 and not isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        return list(actions[0])
+    return [assemble(space, row) for row in zip(*actions, strict=True)]
+
+
+def store(leaf: Leaf, column: Array, values: list[Any]) -> None:
     """Write one value per row; anything but arrays of the leaf's own dtype takes the careful way."""
     try:
         if len(leaf.shape) == 1:
