@@ -39,41 +39,45 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
         ConfigError: it also gives what only the manifest can say.
         DatasetError: the manifest cannot be read, or no command makes what it describes.
     """
-    given = _flat(config) if isinstance(config, Mapping) else dict(_pair(text) for text in config)
-    path = given.pop(KEY, None)
-    if path is None or path == "null":
+    named = config.get(KEY) if isinstance(config, Mapping) else dict(map(_pair, config)).get(KEY)
+    if named is None or named == "null":
         return None, None
+    given = _flat(config) if isinstance(config, Mapping) else dict(map(_pair, config))
+    path = given.pop(KEY)
+    _refuse_what_it_says(given)
+    found = Path(path.strip("'\"")).expanduser()
+    manifest = read_manifest(found.parent if found.name == NAME else found)
+    check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
+    overrides = rebuild_overrides(manifest)
+    if overrides is None:
+        raise DatasetError(
+            f"no command makes the dataset of {found}: its expert or its functions were a program's own",
+            remedy="run that program again",
+        )
+    overrides = _with_archive(overrides, manifest, given)
+    return [*overrides, *(f"{key}={value}" for key, value in given.items())], manifest
+
+
+def _refuse_what_it_says(given: Mapping[str, str]) -> None:
     for key in given:
         if not any(key == free or key.startswith(f"{free}.") for free in FREE):
             raise ConfigError(
                 f"{key} is what the manifest says already",
                 remedy=f"leave it out; beside {KEY}= these can be given: {', '.join(FREE)}",
             )
-    found = Path(str(path).strip("'\"")).expanduser()
-    folder = found.parent if found.name == NAME else found
-    manifest = read_manifest(folder)
-    trusted = str(given.pop(TRUST, "false")).lower() == "true"
-    check_trust(manifest, ("environment", "expert"), trusted=trusted)
-    overrides = overrides_of(manifest)
-    if overrides is None:
-        raise DatasetError(
-            f"no command makes the dataset of {found}: its expert or its functions were a program's own",
-            remedy="run that program again",
-        )
-    if any(ARCHIVE in text for text in overrides) and "expert.path" not in given:
+
+
+def _with_archive(overrides: Sequence[str], manifest: Manifest, given: Mapping[str, str]) -> list[str]:
+    """The overrides without the place of an archive, which no manifest knows and the user must give."""
+    kept = [text for text in overrides if ARCHIVE not in text]
+    if len(kept) < len(overrides) and "expert.path" not in given:
         expert = manifest.inputs["expert"]
         raise ConfigError(
             f"the manifest does not say where the archive of {expert['name']!r} lies",
             expected=f"sha256 {expert.get('sha256')}",
             remedy="give expert.path=",
         )
-    kept = [text for text in overrides if not (ARCHIVE in text and "expert.path" in given)]
-    return [*kept, *(f"{key}={value}" for key, value in given.items())], manifest
-
-
-def overrides_of(manifest: Manifest) -> list[str] | None:
-    """The overrides that make a dataset again; None where none do."""
-    return rebuild_overrides(manifest)
+    return kept
 
 
 def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> None:
@@ -111,9 +115,9 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Dotted keys and values as overrides have them."""
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{key}.")

@@ -59,6 +59,7 @@ def _episode_columns(split: RecordedSplit, manifest: Manifest) -> Iterator[Diffe
     ends = np.cumsum(got["length"])
     expected = {
         "episode_index": _indices(manifest, split.split),
+        "length": got["row_end"] - got["row_start"],
         "row_start": ends - got["length"],
         "row_end": ends,
     }

@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from builder.card.rebuild import rebuild_overrides
 from builder.config import HubConfig, VerifyConfig
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
 from builder.hub import pull
-from builder.rebuilding import check_trust, overrides_of
+from builder.rebuilding import check_trust
 from builder.replay import choose, replay
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
@@ -91,7 +92,7 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
 
 
 def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
-    if overrides_of(manifest) is None:
+    if rebuild_overrides(manifest) is None:
         return Check("rebuild", "no command makes it: it used functions of its own", possible=False)
     expert = config.expert
     given = [
