@@ -1,7 +1,7 @@
 """Steps per second of a build's rollouts beside the raw `gymnasium` step loop, in one run.
 
-`python -m benchmarks.rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker; expert,
-recording and writing included. FOLDER holds the published agents' folders as the Hub has them; without it they
+`python -m benchmarks.rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
+expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without it they
 come from the Hub. What cannot be had or played here is said and left out.
 
 The raw loop is what `gym.make(id)` gives, stepped with nothing kept. It is measured in two ways:
@@ -11,8 +11,8 @@ The raw loop is what `gym.make(id)` gives, stepped with nothing kept. It is meas
   same work on both sides. A simulator's step takes longer in some states than in others (a falling Ant
   touches the ground in more places than a running one), and no recorder can beat this one.
 
-These machines are noisy, so only ratios count: the three are measured in turn, in short rounds, and the medians
-of the rounds' ratios are printed.
+These machines are noisy, so only ratios count: the three are measured in turn, in short rounds, and the
+medians of the rounds' ratios are printed.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def line(name: str, rates: list[tuple[float, float, float]], goal: float) -> str
     sampled, replayed, built = (statistics.median(column) for column in zip(*rates, strict=True))
     ratios = [sorted(played / raw[kind] for *raw, played in rates) for kind in (0, 1)]
     spreads = [f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})" for found in ratios]
-    return f"{name:12}{sampled:>10,.0f}{replayed:>10,.0f}{built:>10,.0f}{spreads[0]:>22}{spreads[1]:>22}{goal:>7}"
+    figures = f"{sampled:>10,.0f}{replayed:>10,.0f}{built:>10,.0f}"
+    return f"{name:12}{figures}{spreads[0]:>22}{spreads[1]:>22}{goal:>7}"
 
 
 def main(arguments: list[str]) -> None:
@@ -130,7 +131,9 @@ def main(arguments: list[str]) -> None:
     rounds, lanes = int(options.get("rounds", "7")), options.get("lanes")
     names = options["expert"].split(",") if "expert" in options else list(EXPERTS)
     print("steps per second: raw loop sampled, replayed; build; its ratio to either: median (least to most)")
-    print(f"{'':12}{'sampled':>10}{'replayed':>10}{'build':>10}{'/ sampled':>22}{'/ replayed':>22}{'goal':>7}")
+    print(
+        f"{'':12}{'sampled':>10}{'replayed':>10}{'build':>10}{'/ sampled':>22}{'/ replayed':>22}{'goal':>7}"
+    )
     for name in names:
         expert, folder, steps, goal = EXPERTS[name]
         overrides = [expert]

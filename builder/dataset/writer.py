@@ -188,7 +188,9 @@ def _copied(table: pa.Table) -> pa.Table:
     A slice keeps the arrays of the whole table that it was cut from; and small arrays that wait for their row
     group lie between larger ones that come and go, so that the heap grows with the number of episodes.
     """
-    return pa.concat_tables([table, table.slice(0, 0)]).combine_chunks()  # of one chunk alone it copies nothing
+    return pa.concat_tables(
+        [table, table.slice(0, 0)]
+    ).combine_chunks()  # of one chunk alone it copies nothing
 
 
 def row_group_rows(schema: pa.Schema) -> int:
