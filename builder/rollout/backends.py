@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from typing import Self, TypeVar
 
 from builder.config import ParallelConfig
@@ -46,10 +47,12 @@ class Workers:
     def _start_deaf(self) -> None:
         """Start worker processes that never see ctrl-C: the parent alone decides what stops.
 
-        They inherit the blocked signal; here it is delivered once they have started.
+        They inherit the blocked signal; here it is delivered once they have started. The resource tracker of
+        multiprocessing unblocks it when it starts (CPython 3.11), so that one goes first.
         """
         import joblib
 
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             list(self._parallel([joblib.delayed(os.getpid)()]))
