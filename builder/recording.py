@@ -22,6 +22,8 @@ from builder.spaces import Array
 
 FORMAT = 1
 SUFFIX = ".safetensors"
+PER_STEP = ("observations", "actions", "rewards")
+"""The columns of a recording that have a row per step; the others have one per attempt."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,35 @@ class Recording:
         if keep.all():
             return self
         rows = np.repeat(keep, self.lengths)
-        per_step = {"observations", "actions", "rewards"}
         chosen: dict[str, Any] = {}
         for field in fields(self):
-            mask = rows if field.name in per_step else keep
+            mask = rows if field.name in PER_STEP else keep
             value = getattr(self, field.name)
             chosen[field.name] = (
                 tuple(array[mask] for array in value) if isinstance(value, tuple) else value[mask]
             )
         return Recording(**chosen)
+
+
+def pieces(recording: Recording, rows: int) -> Iterator[Recording]:
+    """The recording in parts of whole attempts, each of at most so many steps where an attempt has not more."""
+    ends = np.cumsum(recording.lengths)
+    first = 0
+    while first < len(ends):
+        begin = int(ends[first] - recording.lengths[first])
+        last = max(first + 1, int(np.searchsorted(ends, begin + rows, side="right")))
+        yield _part(recording, slice(first, last), slice(begin, int(ends[last - 1])))
+        first = last
+
+
+def _part(recording: Recording, attempts: slice, steps: slice) -> Recording:
+    """Some consecutive attempts; views, not copies."""
+    chosen: dict[str, Any] = {}
+    for field in fields(recording):
+        part = steps if field.name in PER_STEP else attempts
+        value = getattr(recording, field.name)
+        chosen[field.name] = tuple(array[part] for array in value) if isinstance(value, tuple) else value[part]
+    return Recording(**chosen)
 
 
 def episode_returns(rewards: Array, lengths: Array) -> Array:

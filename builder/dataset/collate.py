@@ -27,7 +27,7 @@ from builder.dataset.schema import (
 from builder.dataset.writer import ShardWriter
 from builder.errors import DatasetError
 from builder.identity import identity
-from builder.recording import Header, Recording, load
+from builder.recording import Header, Recording, load, pieces
 from builder.spaces import Array, describe, from_description, leaves
 from builder.store import BUILD
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_MB = 512
+PIECE_ROWS = 32_768
+"""About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def _accepted(files: Sequence[Path], plan: Collation) -> Iterator[Recording]:
             missing -= int(keep.sum())
         following = int(recording.attempts[-1]) + 1
         if keep.any():
-            yield recording.select(keep)
+            yield from pieces(recording.select(keep), PIECE_ROWS)
         if missing == 0:
             return
 
