@@ -21,7 +21,7 @@ from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, p
 from builder.rollout.planning import Progress, chunk_size, first_returns, gaps, next_horizon, progress, split
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
 from builder.spaces import leaves
-from builder.store import ChunkStore, metrics_path
+from builder.store import ChunkStore, folder_of, metrics_path
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class ChunkRun:
             attempt_bytes=self._attempt_bytes(),
         )
         tasks = [
-            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk))
+            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
             for chunk in split(missing, size)
         ]
         for summary in workers.run(play_chunk, tasks):
@@ -123,7 +123,7 @@ class AttemptRun:
         tasks = [
             AttemptTask(
                 self._enjoy,
-                self._store.folder / f"attempt-{index:08d}{SUFFIX}",
+                self._store.folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
                 build.expert.policy,
             )
@@ -167,7 +167,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         while len(played.accepted) < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with Workers(config.parallel) as workers:
+            with Workers(config.parallel, shared=folder_of(build.out)) as workers:
                 while len(played.accepted) < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
