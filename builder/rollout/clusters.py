@@ -77,7 +77,7 @@ def _probe(shared: Path | None) -> Iterator[str | None]:
 
 @contextmanager
 def dask_backend(parallel: ParallelConfig, shared: Path | None) -> Iterator[Any]:
-    """joblib's backend on a dask cluster: the one at the address, or one that lives as long as this.
+    """Joblib's backend on a dask cluster: the one at the address, or one that lives as long as this.
 
     Raises:
         MissingExtraError: dask is not installed.
