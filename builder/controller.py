@@ -24,6 +24,7 @@ from builder.playing import AttemptRun, ChunkRun, play
 from builder.preparation import Build, check_inputs, out_folder, prepare, up_to_date
 from builder.provenance import write_provenance
 from builder.rebuilding import with_manifest
+from builder.recall import recall, remember
 from builder.replay import choose, replay
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Progress
@@ -113,14 +114,21 @@ class Controller:
         return dataclasses.replace(result, pushed=pushed)
 
     def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
-        with locked(out_folder(config)):
-            build = prepare(config, self._own())
-            if wanted is not None:
-                check_inputs(build, wanted)
-            if config.mode != "play" and (manifest := up_to_date(build)):
-                log.info("%s is up to date", build.out)
-                return BuildResult(build.out, manifest, fresh=False)
-            return self._build(build)
+        out, own = out_folder(config), self._own()
+        with locked(out):
+            found = None if own or config.mode == "play" else recall(config, out)
+            if found is None:
+                build = prepare(config, own)
+                if wanted is not None:
+                    check_inputs(build, wanted)
+                found = None if config.mode == "play" else up_to_date(build)
+            fresh = found is None
+            result = self._build(build) if found is None else BuildResult(out, found, fresh=False)
+            if result.manifest and not own:
+                remember(config, out, result.manifest)
+        if not fresh:
+            log.info("%s is up to date", out)
+        return result
 
     def _own(self) -> dict[str, Callable[..., bool]]:
         """The functions that are not the built-in ones."""

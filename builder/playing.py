@@ -18,7 +18,16 @@ from builder.progress import Reporter
 from builder.recording import SUFFIX
 from builder.rollout.backends import Workers
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
-from builder.rollout.planning import Progress, chunk_size, first_returns, gaps, next_horizon, progress, split
+from builder.rollout.planning import (
+    Progress,
+    attempt_seconds,
+    chunk_size,
+    first_returns,
+    gaps,
+    next_horizon,
+    progress,
+    split,
+)
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
 from builder.spaces import leaves
 from builder.store import ChunkStore, folder_of, metrics_path
@@ -58,6 +67,7 @@ class ChunkRun:
             lanes=self._build.config.rollout.lanes,
             workers=workers.count,
             attempt_bytes=self._attempt_bytes(),
+            attempt_seconds=attempt_seconds(self.summaries),
         )
         tasks = [
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())

@@ -301,9 +301,7 @@ def _same(build: Build, found: Manifest | None) -> Manifest | None:
     """The manifest if it is this build's and all its files are there."""
     if found is None or found.identity != build.identity or not build.pinned:
         return None
-    sizes = [(build.out / path, entry.size) for path, entry in found.files.items()]
-    whole = all(path.is_file() and path.stat().st_size == size for path, size in sizes)
-    return found if whole else None
+    return found if found.whole(build.out) else None
 
 
 def _differences(ours: Any, theirs: Any, key: str = "") -> Any:

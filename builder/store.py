@@ -37,6 +37,11 @@ def metrics_path(out: Path) -> Path:
     return _beside(out, "metrics.json")
 
 
+def request_path(out: Path) -> Path:
+    """What the dataset folder was built for (`builder.recall`), beside it."""
+    return _beside(out, "request.json")
+
+
 def _beside(out: Path, suffix: str) -> Path:
     out = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
     return out.parent / f".{out.name}.{suffix}"
@@ -202,4 +207,5 @@ def clean(out: Path) -> int:
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
         shutil.rmtree(root)
     metrics_path(out).unlink(missing_ok=True)
+    request_path(out).unlink(missing_ok=True)
     return size

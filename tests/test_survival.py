@@ -57,6 +57,7 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undist
     assert sorted(path.name for path in tmp_path.iterdir() if "x" in path.name.split(".")) == [
         ".x.chunks",
         ".x.metrics.json",
+        ".x.request.json",
         "x",
     ]
 

@@ -75,6 +75,11 @@ class Manifest:
         """The observation and the action space."""
         return from_description(self.observation_space), from_description(self.action_space)
 
+    def whole(self, folder: Path) -> bool:
+        """Whether all files are there, in the sizes that they were written with."""
+        sizes = [(folder / path, entry.size) for path, entry in self.files.items()]
+        return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
+
 
 def seal(manifest: Manifest, folder: Path) -> Manifest:
     """Hash the folder's files, write `manifest.json`, and return what was written.

@@ -7,6 +7,7 @@ attempt, so one stable sort at the end puts each attempt's steps together; nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,7 +122,7 @@ class Lockstep:
         cancelled: Callable[[], bool] = bool,
     ) -> None:
         self._pool, self._actor = pool, actor
-        self._root_seed, self._width = root_seed, lanes
+        self._root_seed, self._most_lanes = root_seed, lanes
         self._cancelled = cancelled
         self._limit = pool.spec.max_episode_steps or 0
 
@@ -138,6 +139,8 @@ class Lockstep:
         self._action_leaves = leaves(environment.action_space, "action space")
         self._action_space = environment.action_space
         self._pool.give_back(environment)
+        # Attempts of equal length end together: as many lanes as are equally busy to the end.
+        self._width = math.ceil(len(attempts) / math.ceil(len(attempts) / self._most_lanes))
         self._log = _Log(self._observation_leaves, self._action_leaves)
         self._outcomes = {attempt: _Outcome() for attempt in attempts}
         self._waiting = iter(attempts)

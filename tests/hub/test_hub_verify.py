@@ -31,9 +31,7 @@ def test_a_repository_is_verified_as_a_folder_is(hub, clients, tmp_path):
 
 def test_of_a_repository_without_a_manifest_it_is_said_what_cannot_be_checked(hub, clients):
     hub.store.add("dataset", REPOSITORY, {"README.md": b"# theirs\n"})
-    with pytest.raises(
-        VerificationError, match="it has no manifest, so nothing says"
-    ):
+    with pytest.raises(VerificationError, match="it has no manifest, so nothing says"):
         clients(hub_clients.verify, repo_id=REPOSITORY).raise_for_difference()
 
 
