@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def _local_dask(n_jobs: int) -> Iterator[str]:
     import joblib
     from distributed import LocalCluster
 
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts (CPython 3.11): it goes first
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its threads and processes inherit it
     try:
         cluster = LocalCluster(
