@@ -12,7 +12,7 @@ from builder.errors import ConfigError
 MODES = ("all", "play", "collate")
 SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
 CHECKS = ("error", "warn", "off")
-BACKENDS = ("threading", "loky")
+BACKENDS = ("threading", "loky", "dask")
 PRECISIONS = ("float64", "float32")
 LEVELS = ("files", "replay", "rebuild")
 
@@ -100,10 +100,17 @@ class RolloutConfig:
 
 @dataclass(frozen=True)
 class ParallelConfig:
-    """On what it is played (`conf/parallel/`)."""
+    """On what it is played (`conf/parallel/`).
+
+    Attributes:
+        backend: threading, loky or dask.
+        n_jobs: workers; -1: one for each core. A cluster at an address has as many as it has.
+        address: of a dask scheduler; unset: a cluster of this machine, for as long as the build runs.
+    """
 
     backend: str
     n_jobs: int
+    address: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("parallel.backend", self.backend, BACKENDS)

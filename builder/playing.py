@@ -30,7 +30,7 @@ from builder.rollout.planning import (
 )
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
 from builder.spaces import leaves
-from builder.store import ChunkStore, metrics_path
+from builder.store import ChunkStore, folder_of, metrics_path
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class ChunkRun:
             attempt_seconds=attempt_seconds(self.summaries),
         )
         tasks = [
-            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk))
+            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
             for chunk in split(missing, size)
         ]
         for summary in workers.run(play_chunk, tasks):
@@ -133,7 +133,7 @@ class AttemptRun:
         tasks = [
             AttemptTask(
                 self._enjoy,
-                self._store.folder / f"attempt-{index:08d}{SUFFIX}",
+                self._store.folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
                 build.expert.policy,
             )
@@ -177,7 +177,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         while len(played.accepted) < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with Workers(config.parallel) as workers:
+            with Workers(config.parallel, shared=folder_of(build.out)) as workers:
                 while len(played.accepted) < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)

@@ -209,7 +209,7 @@ QUOTE = "expected key=value; quote a value that holds special characters: \"out=
     [
         (["expert=cartpol"], "there is no expert 'cartpol'; did you mean 'cartpole'?"),
         ({"expert": "cartpol"}, "there is no expert 'cartpol'; did you mean 'cartpole'?"),
-        (["parallel=dusk"], "there is no parallel 'dusk'; known: loky, threading"),
+        (["parallel=dusk"], "there is no parallel 'dusk'; did you mean 'dask'?"),
         (["episode=5"], "there is no key 'episode'; did you mean 'episodes'?"),
         ({"episode": 5}, "there is no key 'episode'; did you mean 'episodes'?"),
         (["rollout.lane=3"], "there is no key 'rollout.lane'; did you mean 'rollout.lanes'?"),

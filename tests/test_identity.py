@@ -62,6 +62,7 @@ DECIDES_NOTHING = {
     "rollout.lanes": 7,
     "parallel.backend": "loky",
     "parallel.n_jobs": 2,
+    "parallel.address": "tcp://10.0.0.1:8786",
     "hub.repo_id": "user/other",
     "hub.private": True,
     "hub.tag": "v1",

@@ -109,7 +109,7 @@ def replay(
         return Replayed(0, 0, found)
     tasks = _tasks(folder, manifest, positions, environment)
     results: dict[int, Replayed] = {}
-    with Workers(parallel) as workers:
+    with Workers(parallel, shared=folder) as workers:
         for order, result in workers.run(_replay_task, tasks):
             results[order] = result
             report(sum(part.steps for part in results.values()))
@@ -140,7 +140,7 @@ def _tasks(
         size = max(1, STEPS_PER_TASK * split.episodes // max(split.rows, 1))
         for start in range(0, len(wanted), size):
             part = tuple(wanted[start : start + size])
-            tasks.append(_Task(len(tasks), folder, name, part, environment))
+            tasks.append(_Task(len(tasks), folder.absolute(), name, part, environment))
     return tasks
 
 

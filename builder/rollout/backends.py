@@ -1,15 +1,18 @@
-"""joblib's backends: the same work, on threads or processes."""
+"""joblib's backends: the same work, on threads, processes or machines."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from multiprocessing import resource_tracker
-from typing import Self, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from builder.config import ParallelConfig
 from builder.errors import RolloutError
+from builder.rollout.clusters import dask_backend
 from builder.rollout.worker import cancel
 
 Task = TypeVar("Task")
@@ -21,16 +24,27 @@ class Workers:
 
     Args:
         parallel: which backend, and how many workers.
+        shared: a folder of this machine that the workers of a cluster must see under the same path.
     """
 
-    def __init__(self, parallel: ParallelConfig) -> None:
+    def __init__(self, parallel: ParallelConfig, shared: Path | None = None) -> None:
+        self._config, self._shared = parallel, shared
+        self._cluster = ExitStack()
+
+    def _open(self) -> None:
         import joblib
 
-        self._processes = parallel.backend == "loky"
-        self.count: int = joblib.effective_n_jobs(parallel.n_jobs)
+        n_jobs, backend = self._config.n_jobs, self._config.backend
+        chosen: Any = backend
+        if backend == "dask":
+            chosen = self._cluster.enter_context(dask_backend(self._config, self._shared))
+            n_jobs = chosen.effective_n_jobs(n_jobs)
+            self.count: int = n_jobs
+        else:
+            self.count = joblib.effective_n_jobs(n_jobs)
         self._parallel = joblib.Parallel(
-            n_jobs=parallel.n_jobs,
-            backend=parallel.backend,
+            n_jobs=n_jobs,
+            backend=chosen,
             return_as="generator_unordered",
             pre_dispatch="2*n_jobs",
             batch_size=1,
@@ -39,9 +53,13 @@ class Workers:
 
     def __enter__(self) -> Self:
         cancel(stop=False)
-        self._parallel.__enter__()
-        if self._processes:
-            self._start_deaf()
+        with ExitStack() as undo:
+            undo.callback(self._cluster.close)
+            self._open()
+            self._parallel.__enter__()
+            if self._config.backend == "loky":
+                self._start_deaf()
+            undo.pop_all()
         return self
 
     def _start_deaf(self) -> None:
@@ -62,7 +80,8 @@ class Workers:
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is not None:
             cancel()
-        self._parallel.__exit__(kind, *rest)
+        with self._cluster:
+            self._parallel.__exit__(kind, *rest)
 
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         """Results as they come, in whatever order.
@@ -79,5 +98,13 @@ class Workers:
             raise RolloutError(
                 "a worker process died, most likely for want of memory",
                 remedy="run the same command again with fewer parallel.n_jobs or rollout.lanes;"
+                " finished chunks are kept",
+            ) from error
+        except Exception as error:
+            if type(error).__name__ != "KilledWorker":  # of distributed, which need not be installed
+                raise
+            raise RolloutError(
+                "a chunk was given up: every worker that played it died, most likely for want of memory",
+                remedy="run the same command again with fewer rollout.lanes or workers of more memory;"
                 " finished chunks are kept",
             ) from error

@@ -100,5 +100,6 @@ def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
         *(["expert.trust_remote_code=true"] if expert.trust_remote_code else []),
         f"parallel={config.parallel.backend}",
         f"parallel.n_jobs={config.parallel.n_jobs}",
+        *([f"parallel.address='{config.parallel.address}'"] if config.parallel.address else []),
     ]
     return check_rebuild(folder, manifest, given)

@@ -1,0 +1,130 @@
+"""Workers of a cluster: checked before they play, replaced when they die."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from builder.config import ParallelConfig
+from builder.errors import RolloutError, StorageError
+from builder.rollout.backends import Workers
+from builder.rollout.clusters import check_facts, facts
+
+DEADLY = '''
+import os, signal
+from pathlib import Path
+import gymnasium as gym
+from gymnasium.envs.classic_control import CartPoleEnv
+
+class Deadly(CartPoleEnv):
+    """Kills, once, the first worker that has stepped it 300 times; never the build's own process."""
+
+    steps = 0
+
+    def step(self, action):
+        Deadly.steps += 1
+        if Deadly.steps == 300 and os.environ.get("DRIVER", str(os.getpid())) != str(os.getpid()):
+            try:
+                (Path(__file__).parent / "killed").touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().step(action)
+
+gym.register("Deadly-v0", entry_point=Deadly, max_episode_steps=50)
+'''
+RUN = """
+import os, sys
+from builder.cli import main
+if __name__ == "__main__":  # the workers import this file too
+    os.environ["DRIVER"] = str(os.getpid())
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(folder, *words):
+    script = folder / "run.py"
+    script.write_text(RUN)
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, str(script), *words],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "deadly_environment.py").write_text(DEADLY)
+    command = ["expert=random", "env.id=deadly_environment:Deadly-v0", "episodes=300", "rollout.lanes=4"]
+    found = {}
+    for name, options in {"dask": ["parallel=dask", "parallel.n_jobs=2"], "threading": []}.items():
+        process = start(tmp_path, *command, *options, f"out={tmp_path / name}")
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        assert "Traceback" not in said
+        assert (tmp_path / "killed").exists()
+        found[name] = json.loads((tmp_path / name / "manifest.json").read_text())["fingerprint"]
+    assert found["dask"] == found["threading"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path):
+    pytest.importorskip("distributed")
+    process = start(
+        tmp_path,
+        "expert=cartpole",
+        "episodes=100000",
+        "parallel=dask",
+        "parallel.n_jobs=2",
+        f"out={tmp_path / 'x'}",
+    )
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / ".x.chunks").glob("*/chunk-*")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert list((tmp_path / ".x.chunks").glob("*/chunk-*"))
+
+
+def test_an_address_where_nobody_answers_is_an_error_that_names_it():
+    pytest.importorskip("distributed")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but deaf: nobody else can answer there
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(RolloutError, match=address), Workers(ParallelConfig("dask", 1, address)):
+            pass
+
+
+def test_a_worker_with_another_version_is_refused():
+    with pytest.raises(RolloutError, match=r"w1 has another version of numpy; .*got 1\.0"):
+        check_facts({"w0": facts(None), "w1": {**facts(None), "numpy": "1.0"}}, None)
+
+
+def test_a_worker_that_does_not_see_the_folder_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="cannot use"):
+        check_facts({"w": facts(str(tmp_path / "missing"))}, tmp_path)
+    (tmp_path / "there").touch()
+    check_facts({"w": facts(str(tmp_path / "there"))}, tmp_path)
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    from builder.errors import MissingExtraError
+
+    with pytest.raises(MissingExtraError, match=r"il-builder\[dask\]"), Workers(ParallelConfig("dask", 1)):
+        pass
