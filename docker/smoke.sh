@@ -55,7 +55,7 @@ grep -qF "mkdir -p data && docker run --rm" "$built/README.md" || fail "the card
 say "hardened, as uid 10001 and as any other"
 outside expert=cartpole episodes=20 out="$work/outside/twenty" > /dev/null 2>&1
 for user in "" 12345:23456; do
-    folder=$work/hardened-${user:-own}
+    folder=$work/hardened-${user%:*}
     open_to_all "$folder"
     docker run --rm "${hardened[@]}" ${user:+--user "$user"} -v "$folder:/data" il-builder expert=cartpole episodes=20 \
         > "$work/said" 2>&1 || { cat "$work/said"; fail "hardened as ${user:-its own user}"; }
