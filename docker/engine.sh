@@ -6,9 +6,11 @@
 #
 # Installs Debian's docker, starts a daemon with its own data and socket, and makes the base image from Debian packages
 # and, on top, a builder image with this machine's certificates and the wheels of PIP_FIND_LINKS. All that is said goes
-# to stderr; stdout has the `export` lines that docker/build.sh and docker/smoke.sh use.
+# to stderr; stdout has the `export` lines that docker/build.sh and docker/smoke.sh use. `docker/engine.sh stop` ends the
+# daemon and keeps its images.
 set -euo pipefail
 exec 3>&1 1>&2
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 say() { echo "engine: $*"; }
 fail() { say "$*"; exit 1; }
@@ -27,6 +29,18 @@ unset DOCKER_CONTEXT
 mkdir -p "$data" "$run"
 exec 9>"$run/lock"
 flock --timeout 600 9 || fail "another one is at work"
+
+stop_daemon() {
+    local pid waited
+    pid=$(cat "$run/dockerd.pid" 2> /dev/null) || return 0
+    [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = dockerd ] || return 0
+    kill "$pid"
+    for ((waited = 0; waited < 30; waited++)); do
+        [ -d "/proc/$pid" ] || return 0
+        sleep 1
+    done
+    fail "the daemon $pid does not end"
+}
 
 install_packages() {
     local attempt
@@ -53,6 +67,7 @@ start_daemon() {
     if answers; then
         return
     fi
+    started=yes
     for network in "" "--iptables=false --ip6tables=false"; do
         say "starting a daemon${network:+ with $network}"
         rm -f "$run/docker.sock"
@@ -110,13 +125,14 @@ make_base() {
 
 # Certificates and wheels of this machine, for the stages of the Dockerfile that do not reach the final image.
 make_builder() {
-    local context place
+    local context place places
     "$client" image inspect "$builder" > /dev/null 2>&1 && return
     say "making the builder image"
     context=$(mktemp -d "$data/context.XXXXXX")
     mkdir "$context/wheels"
     cp --dereference /etc/ssl/certs/ca-certificates.crt "$context/"
-    for place in ${PIP_FIND_LINKS:-}; do
+    places=${PIP_FIND_LINKS:-$(python3 -m pip config get global.find-links 2> /dev/null || true)}
+    for place in $places; do
         place=${place#file://}
         if [ -d "$place" ]; then
             find "$place" -maxdepth 1 -name '*.whl' -exec cp --dereference {} "$context/wheels/" \;
@@ -137,13 +153,21 @@ END
     rm -rf "$context"
 }
 
+if [ "${1:-}" = stop ]; then
+    stop_daemon
+    exit
+fi
+started=
 install_packages
 start_daemon
 make_base
+"$client" run --rm --network none "$base" true || fail "no container runs on this machine"
 make_builder
-# torch comes from PIP_FIND_LINKS where that is set, and else from the index of all packages.
 cat >&3 << END
-export DOCKER_HOST=$DOCKER_HOST DOCKER_BUILDKIT=1 DOCKER=$client COMPOSE=docker-compose
+export DOCKER_HOST=$DOCKER_HOST DOCKER_BUILDKIT=1 DOCKER=$client COMPOSE=docker-compose ENGINE_STARTED=$started
 export BASE_IMAGE=$base BUILDER_IMAGE=$builder BUILD_FLAGS="--network host"
-export TORCH_INDEX=
 END
+# Else from the index that the Dockerfile names.
+if "$client" run --rm --network none "$builder" sh -c 'ls /wheels/torch-*' > /dev/null 2>&1; then
+    echo "export TORCH_INDEX=" >&3
+fi

@@ -1,4 +1,4 @@
-"""Prints requirements of pyproject.toml, one a line, so that they can be installed before there is any source."""
+"""Prints requirements of pyproject.toml, one a line, to be installed before there is any source."""
 
 import argparse
 import re
@@ -23,7 +23,9 @@ def main() -> int:
         extras = described["project"]["optional-dependencies"]
         names = [name for name in re.split(r"[,\s]+", arguments.extras) if name]
         if unknown := sorted(set(names) - set(extras)):
-            sys.stderr.write(f"EXTRAS: there is no {', '.join(unknown)}; there are {', '.join(sorted(extras))}\n")
+            sys.stderr.write(
+                f"EXTRAS: there is no {', '.join(unknown)}; there are {', '.join(sorted(extras))}\n"
+            )
             return 2
         wanted = [requirement for name in names for requirement in extras[name]]
     sys.stdout.write("".join(f"{requirement}\n" for requirement in wanted))
