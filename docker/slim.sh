@@ -19,6 +19,6 @@ fi
 
 # Bytecode that never looks at its source again, compiled in one process and one order; no times of today.
 find "$folder" -depth -type d -name __pycache__ -exec rm -rf {} +
-PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash "$folder" || true
+PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq --invalidation-mode unchecked-hash "$folder" || true
 chmod -R u=rwX,go=rX "$folder"
 find "$folder" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +

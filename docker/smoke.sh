@@ -84,8 +84,10 @@ outside expert=pendulum episodes=20 out="$work/outside/pendulum" > /dev/null 2>&
 same "$work/data/pendulum" "$work/outside/pendulum"
 builder -m expert=cartpole,acrobot episodes=5 > /dev/null 2>&1 || fail "a sweep"
 [ -f "$work/data/cartpole/manifest.json" ] && [ -f "$work/data/acrobot/manifest.json" ] || fail "a sweep left too little"
-builder --help > "$work/said" && grep -q episodes "$work/said" || fail "--help"
-builder experts > "$work/said" && grep -q cartpole "$work/said" || fail "experts"
+builder --help > "$work/said" || fail "--help"
+grep -q episodes "$work/said" || fail "--help: $(cat "$work/said")"
+builder experts > "$work/said" || fail "experts"
+grep -q cartpole "$work/said" || fail "experts: $(cat "$work/said")"
 if [ -f "$root/conf/verify.yaml" ]; then
     builder verify out=/data/acrobot > "$work/said" 2>&1 || { cat "$work/said"; fail "verify"; }
 fi
