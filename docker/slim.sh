@@ -17,8 +17,9 @@ if [ -n "$site" ]; then
         "$site"/pygame/docs "$site"/pygame/examples "$site"/swig "$site"/swig-*.dist-info "$folder"/bin/swig*
 fi
 
-# Bytecode that never looks at its source again, compiled in one process and one order; no times of today.
+# Bytecode that never looks at its source again, compiled in one process and one order; no times of today. (-S: what
+# runs when Python starts would be compiled with other references.)
 find "$folder" -depth -type d -name __pycache__ -exec rm -rf {} +
-PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq --invalidation-mode unchecked-hash "$folder" || true
+PYTHONHASHSEED=0 /opt/venv/bin/python -S -m compileall -qq --invalidation-mode unchecked-hash "$folder" || true
 chmod -R u=rwX,go=rX "$folder"
 find "$folder" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
