@@ -45,7 +45,7 @@ def _quoted(word: str) -> str:
 def docker_command(overrides: Sequence[str]) -> str:
     """The same in a container; an archive has to lie where the container sees it."""
     seen = f"/data/{PurePosixPath(ARCHIVE).name}"
-    program = 'docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/data:/data" il-builder'
+    program = 'mkdir -p data && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/data:/data" il-builder'
     return command([text.replace(ARCHIVE, seen) for text in overrides], program=program)
 
 

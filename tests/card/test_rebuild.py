@@ -27,6 +27,7 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
     assert commands(default) == [
         ["il-builder", "expert=cartpole", "episodes=1", "seed=0"],
         [
+            *("mkdir", "-p", "data", "&&"),
             *("docker", "run", "--rm", "--user", "$(id -u):$(id -g)", "-v", "$PWD/data:/data", "il-builder"),
             *("expert=cartpole", "episodes=1", "seed=0"),
         ],

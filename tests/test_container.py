@@ -1,0 +1,124 @@
+"""What can be said of the container without one; `docker/smoke.sh` runs it."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from builder.card.rebuild import docker_command
+from builder.provenance import machine
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SCRIPTS = sorted([*(ROOT / "docker").glob("*.sh"), ROOT / ".ci" / "container"])
+
+
+def requirements(*arguments):
+    return subprocess.run(
+        [sys.executable, "docker/requirements.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_builder_can_build_it():
+    assert not re.search(r"^\s*#\s*syntax\s*=|--mount|<<", DOCKERFILE, re.MULTILINE)
+
+
+def test_what_is_copied_is_in_the_context():
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        word.removeprefix("./")
+        for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)
+        for word in line.split()[:-1]
+    }
+    assert copied == kept
+    assert all((ROOT / path).exists() for path in copied)
+
+
+def test_the_packages_of_an_image_are_those_of_the_project():
+    assert requirements().stdout.splitlines() == PROJECT["dependencies"]
+    extras = PROJECT["optional-dependencies"]
+    both = requirements("--extras", "mujoco,box2d").stdout.splitlines()
+    assert both == [*extras["mujoco"], *extras["box2d"]]
+    assert requirements("--extras", "").stdout == ""
+    assert requirements("--build-system").stdout == "hatchling\n"
+
+
+def test_an_unknown_extra_is_refused_by_name():
+    refused = requirements("--extras", "mujoco,atari800")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("EXTRAS: there is no atari800; there are box2d")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_can_be_run_and_parse(script):
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_no_script_names_a_registry_or_an_index():
+    for script in SCRIPTS:
+        assert not re.search(r"https?://|docker\.io/|ghcr|quay", script.read_text()), script
+
+
+def build_arguments(tmp_path, **environment):
+    """What docker/build.sh says to the client."""
+    client = tmp_path / "client"
+    client.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    client.chmod(0o755)
+    variables = {"PATH": os.environ["PATH"], "DOCKER": str(client), **environment}
+    done = subprocess.run(
+        ["bash", ROOT / "docker" / "build.sh"], env=variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_only_build_arguments_that_are_set_are_passed(tmp_path):
+    assert build_arguments(tmp_path, REVISION="abc") == [
+        *("build", "--tag", "il-builder", "--build-arg", "REVISION=abc", ".")
+    ]
+    said = build_arguments(tmp_path, REVISION="abc", TORCH_INDEX="", BASE_IMAGE="python@sha256:12")
+    assert said[3:-1] == [
+        *("--build-arg", "BASE_IMAGE=python@sha256:12"),
+        *("--build-arg", "TORCH_INDEX=", "--build-arg", "REVISION=abc"),
+    ]
+
+
+def test_every_build_argument_of_the_documentation_is_one_of_the_dockerfile():
+    page = (ROOT / "docs" / "container.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
+    assert documented == set(re.findall(r"^ARG ([A-Z_]+)", DOCKERFILE, re.MULTILINE))
+
+
+def test_the_line_of_the_readme_is_that_of_the_card():
+    words = shlex.split(docker_command(["expert=cartpole", "episodes=1000"]).replace("\\\n", ""))
+    lines = re.findall(r"^mkdir -p data && docker run .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [shlex.split(line) for line in lines] == [words]
+
+
+def test_compose_starts_nothing_but_what_a_profile_names():
+    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
+    assert {name: service["profiles"] for name, service in services.items()} == {
+        "builder": ["builder"],
+        "scheduler": ["cluster"],
+        "worker": ["cluster"],
+        "submit": ["submit"],
+    }
+    assert all(service["volumes"] == ["${DATA:-../data}:/data"] for service in services.values())
+
+
+def test_a_dataset_names_the_image_that_it_was_built_in(monkeypatch):
+    monkeypatch.setenv("IL_BUILDER_IMAGE", "name@sha256:12")
+    assert machine()["image"] == "name@sha256:12"
+    monkeypatch.delenv("IL_BUILDER_IMAGE")
+    assert machine()["image"] is None
