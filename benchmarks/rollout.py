@@ -1,8 +1,18 @@
 """Steps per second of a build's rollouts beside the raw `gymnasium` step loop, in one run.
 
-`python -m benchmarks.rollout [expert=cartpole ...] [lanes=256] [rounds=5]`: one worker; writing included. The
-raw loop steps the environment with actions chosen beforehand and keeps nothing. These machines are noisy, so
-only the ratio counts: the two are measured in turn, and the median of the rounds' ratios is printed.
+`python -m benchmarks.rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
+expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without it they
+come from the Hub. What cannot be had or played here is said and left out.
+
+The raw loop is what `gym.make(id)` gives, stepped with nothing kept. It is measured in two ways:
+
+* *sampled*: 1,000 random actions over and over, the usual benchmark loop;
+* *replayed*: the very seeds and actions that the build has just recorded, so that the simulator does the
+  same work on both sides. A simulator's step takes longer in some states than in others (a falling Ant
+  touches the ground in more places than a running one), and no recorder can beat this one.
+
+These machines are noisy, so only ratios count: the three are measured in turn, in short rounds, and the
+medians of the rounds' ratios are printed.
 """
 
 from __future__ import annotations
@@ -12,65 +22,131 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 
 from builder.composition import build_config
+from builder.errors import BuilderError
 from builder.preparation import Build, prepare
+from builder.recording import Recording, load
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
-EXPERTS = ("cartpole", "pendulum")
-STEPS = 200_000
+EXPERTS: dict[str, tuple[str, str, int, float]] = {
+    "cartpole": ("expert=cartpole", "", 128_000, 0.75),
+    "pendulum": ("expert=pendulum", "", 64_000, 0.7),
+    "lunarlander": ("expert=ppo-lunarlander", "ppo-LunarLander-v2", 30_000, 0.75),
+    "halfcheetah": ("expert=a2c-halfcheetah", "a2c-HalfCheetah-v3", 64_000, 0.75),
+    "ant": ("expert=trpo-ant", "trpo-Ant-v3", 16_000, 0.85),
+}
+"""What is played, its folder among the published agents, about how many steps a round, and the goal."""
+SAMPLED_ACTIONS = 1000
 
 
-def raw_rate(env_id: str, steps: int) -> float:
-    """Steps per second of `env.step` alone, resets included."""
-    environment = gym.make(env_id, disable_env_checker=True)
+def sampled_rate(env_id: str, kwargs: dict[str, Any], steps: int) -> float:
+    """Steps per second of the raw loop on random actions, resets included."""
+    environment = gym.make(env_id, **kwargs)
     environment.action_space.seed(0)
-    actions = [environment.action_space.sample() for _ in range(1000)]
+    actions = [environment.action_space.sample() for _ in range(SAMPLED_ACTIONS)]
     environment.reset(seed=0)
     began = time.perf_counter()
     for step in range(steps):
-        _, _, terminated, truncated, _ = environment.step(actions[step % 1000])
+        _, _, terminated, truncated, _ = environment.step(actions[step % SAMPLED_ACTIONS])
         if terminated or truncated:
             environment.reset()
-    return steps / (time.perf_counter() - began)
+    rate = steps / (time.perf_counter() - began)
+    environment.close()
+    return rate
 
 
-def build_rate(build: Build, steps: int, folder: Path) -> float:
+def replayed_rate(env_id: str, kwargs: dict[str, Any], recording: Recording, steps: int) -> float:
+    """Steps per second of the raw loop on recorded episodes, resets included."""
+    environment = gym.make(env_id, **kwargs)
+    seeds, ends = recording.seeds.tolist(), recording.lengths.cumsum()
+    episodes = [
+        (seed, list(recording.actions[0][end - length : end]))
+        for seed, length, end in zip(seeds, recording.lengths, ends, strict=True)
+        if end - length < steps
+    ]
+    environment.reset(seed=0)
+    began = time.perf_counter()
+    for seed, actions in episodes:
+        environment.reset(seed=seed)
+        for action in actions:
+            environment.step(action)
+    seconds = time.perf_counter() - began
+    environment.close()
+    return sum(len(actions) for _, actions in episodes) / seconds
+
+
+def build_rate(build: Build, attempts: int, path: Path) -> float:
     """Steps per second of one worker: environments, expert, recording and the chunk's file."""
     setup = Setup(
-        identity="benchmark",
+        identity=build.chunk_identity(),  # a worker keeps what it made for one identity
         environment=build.environment,
         player=Setup.pack(build.player),
         policy=build.expert.name,
         root_seed=0,
         lanes=build.config.rollout.lanes,
     )
-    attempts = max(1, steps // (build.environment.max_episode_steps or 1))
     began = time.perf_counter()
-    summary = play_chunk(ChunkTask(setup, 0, attempts, folder / "chunk.safetensors"))
+    summary = play_chunk(ChunkTask(setup, 0, attempts, path))
     return int(summary.lengths.sum()) / (time.perf_counter() - began)
+
+
+def measure(build: Build, steps: int, rounds: int) -> list[tuple[float, float, float]]:
+    """Per round: steps per second sampled, replayed and built."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chunk.safetensors"
+        lanes = build.config.rollout.lanes
+        build_rate(build, lanes, path)
+        mean_length = load(path)[0].lengths.mean()
+        attempts = lanes * max(1, round(steps / mean_length / lanes))
+        build_rate(build, attempts, path)
+        recording = load(path)[0]
+        spec = build.environment
+        kwargs = {**spec.kwargs, "max_episode_steps": spec.max_episode_steps}
+        return [
+            (
+                sampled_rate(spec.id, kwargs, steps // 2),
+                replayed_rate(spec.id, kwargs, recording, steps // 2),
+                build_rate(build, attempts, path),
+            )
+            for _ in range(rounds)
+        ]
+
+
+def line(name: str, rates: list[tuple[float, float, float]], goal: float) -> str:
+    """One row of the table."""
+    sampled, replayed, built = (statistics.median(column) for column in zip(*rates, strict=True))
+    ratios = [sorted(played / raw[kind] for *raw, played in rates) for kind in (0, 1)]
+    spreads = [f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})" for found in ratios]
+    figures = f"{sampled:>10,.0f}{replayed:>10,.0f}{built:>10,.0f}"
+    return f"{name:12}{figures}{spreads[0]:>22}{spreads[1]:>22}{goal:>7}"
 
 
 def main(arguments: list[str]) -> None:
     """Print one line per expert."""
     options = dict(argument.split("=", 1) for argument in arguments)
-    rounds, lanes = int(options.get("rounds", "5")), options.get("lanes", "256")
-    experts = options["expert"].split(",") if "expert" in options else EXPERTS
-    print(f"{'expert':14}{'raw steps/s':>14}{'build steps/s':>16}{'ratio (median, min to max)':>32}")
-    for expert in experts:
-        build = prepare(build_config([f"expert={expert}", f"rollout.lanes={lanes}"]))
-        with tempfile.TemporaryDirectory() as folder:
-            build_rate(build, STEPS // 10, Path(folder))
-            pairs = [
-                (raw_rate(build.environment.id, STEPS), build_rate(build, STEPS, Path(folder)))
-                for _ in range(rounds)
-            ]
-        ratios = sorted(played / raw for raw, played in pairs)
-        raw, played = (statistics.median(column) for column in zip(*pairs, strict=True))
-        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        print(f"{expert:14}{raw:>14,.0f}{played:>16,.0f}{spread:>32}")
+    rounds, lanes = int(options.get("rounds", "7")), options.get("lanes")
+    names = options["expert"].split(",") if "expert" in options else list(EXPERTS)
+    print("steps per second: raw loop sampled, replayed; build; its ratio to either: median (least to most)")
+    print(
+        f"{'':12}{'sampled':>10}{'replayed':>10}{'build':>10}{'/ sampled':>22}{'/ replayed':>22}{'goal':>7}"
+    )
+    for name in names:
+        expert, folder, steps, goal = EXPERTS[name]
+        overrides = [expert]
+        if folder and "agents" in options:
+            overrides = ["expert=local", f"expert.path='{Path(options['agents']) / folder}'"]
+        if lanes:
+            overrides.append(f"rollout.lanes={lanes}")
+        try:
+            build = prepare(build_config(overrides))
+        except BuilderError as error:
+            print(f"{name:12}left out: {error}")
+            continue
+        print(line(name, measure(build, steps, rounds), goal), flush=True)
 
 
 if __name__ == "__main__":

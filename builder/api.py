@@ -17,7 +17,7 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
     """Build a dataset and open it.
 
     Args:
-        expert: the name of one, or a `Policy`.
+        expert: the name of one, or a `Policy`; with `manifest=` it is the manifest's.
         **config: keys as on the command line, nested as mappings: `episodes=1000, rollout={"lanes": 32}`.
 
     Returns:
@@ -30,7 +30,10 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
         raise ConfigError("build returns a dataset", got="mode=play", remedy="use Controller().start(config)")
     if "out" in config:
         config["out"] = str(config["out"])
-    return load(Path(Controller().start({"expert": expert, **config}).out))
+    given = config if config.get("manifest") else {"expert": expert, **config}
+    result = Controller().start(given)
+    result.raise_for_difference()
+    return load(Path(result.out))
 
 
 def load(source: str | Path, revision: str | None = None, split: str | None = None) -> Trajectories:

@@ -132,11 +132,10 @@ def _hydra(verb: str, words: list[str]) -> int:
 def _build(overrides: list[str]) -> None:
     from rich.console import Console
 
-    from builder.composition import build_config
     from builder.controller import Controller
 
     signal.signal(signal.SIGTERM, _interrupt)
-    result = Controller().start(build_config(overrides))
+    result = Controller().start(overrides)
     manifest = result.manifest
     if manifest is None:
         played = result.played
@@ -152,7 +151,31 @@ def _build(overrides: list[str]) -> None:
     )
     if result.pushed:
         _report_push(result.pushed)
+    result.raise_for_difference()
     print(_how_to_load(result.pushed.repo_id if result.pushed else result.out))
+
+
+def _verify(overrides: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from builder.composition import compose
+    from builder.config import VerifyConfig
+    from builder.verify import verify
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(VerifyConfig, "verify", overrides)
+    console = Console(highlight=False, soft_wrap=True)
+    with Console(stderr=True).status("verify") as status:
+        report = verify(config, started=lambda name: status.update(f"verify: {name}"))
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False)
+    table = Table("check", "compared", "result", box=None, pad_edge=False)
+    for check in report.checks:
+        table.add_row(check.name, check.compared, check.verdict)
+    console.print(table)
+    report.raise_for_difference()
+    console.print(f"verified: {report.dataset}", markup=False)
 
 
 def _push(overrides: list[str]) -> None:
@@ -269,6 +292,7 @@ def _version(_: list[str]) -> None:
 
 VERBS: dict[str, Callable[[list[str]], None]] = {
     "build": _build,
+    "verify": _verify,
     "push": _push,
     "pull": _pull,
     "experts": _experts,

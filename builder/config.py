@@ -15,6 +15,7 @@ CHECKS = ("error", "warn", "off")
 BACKENDS = ("threading", "loky")
 PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
+LEVELS = ("files", "replay", "rebuild")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ class ParallelConfig:
     backend: str
     n_jobs: int
 
+    def __post_init__(self) -> None:
+        _one_of("parallel.backend", self.backend, BACKENDS)
+        if self.n_jobs == 0:
+            raise ConfigError("parallel.n_jobs is 0", expected="a number of workers, or -1 for all cores")
+
 
 @dataclass(frozen=True)
 class DatasetConfig:
@@ -153,6 +159,47 @@ class HubConfig:
 
 
 @dataclass(frozen=True)
+class TrustConfig:
+    """What `verify` may need of an expert.
+
+    Attributes:
+        path: its archive, where no manifest can say where it lies.
+        trust_remote_code: import and run what only the manifest names.
+    """
+
+    path: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """One verification (`conf/verify.yaml`).
+
+    Attributes:
+        out: the dataset folder.
+        hub: or a repository.
+        level: files, replay or rebuild.
+        sample: the share of the episodes that `replay` steps again.
+        parallel: on what they are stepped or played.
+        expert: what `rebuild` may need.
+        debug: show tracebacks.
+    """
+
+    out: str | None
+    hub: HubConfig
+    level: str
+    sample: float
+    parallel: ParallelConfig
+    expert: TrustConfig
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("level", self.level, LEVELS)
+        if not 0 < self.sample <= 1:
+            raise ConfigError("sample is out of range", expected="more than 0, at most 1", got=self.sample)
+
+
+@dataclass(frozen=True)
 class TransferConfig:
     """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
 
@@ -187,7 +234,9 @@ class BuildConfig:
     max_attempts: int | None
     overwrite: bool
     keep_chunks: bool
+    verify_sample: int
     hub: HubConfig
+    manifest: str | None = None
     debug: bool = field(default=False)
 
     def __post_init__(self) -> None:
@@ -196,7 +245,6 @@ class BuildConfig:
         _one_of("expert.check", self.expert.check, CHECKS)
         if self.env.preprocessing is not None:
             _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
-        _one_of("parallel.backend", self.parallel.backend, BACKENDS)
         _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
         for key, value, least in (
             ("episodes", self.episodes, 1),
@@ -207,11 +255,10 @@ class BuildConfig:
             ("rollout.max_steps", self.rollout.max_steps, 1),
             ("env.max_episode_steps", self.env.max_episode_steps, 1),
             ("dataset.shard_mb", self.dataset.shard_mb, 1),
+            ("verify_sample", self.verify_sample, 0),
         ):
             if value is not None and value < least:
                 raise ConfigError(f"{key} is out of range", expected=f"at least {least}", got=value)
-        if self.parallel.n_jobs == 0:
-            raise ConfigError("parallel.n_jobs is 0", expected="a number of workers, or -1 for all cores")
         if not 0 <= self.dataset.test_fraction <= 0.5:
             raise ConfigError(
                 "dataset.test_fraction is out of range", expected="0 to 0.5", got=self.dataset.test_fraction

@@ -13,22 +13,28 @@ from typing import Any
 from builder.card import read_notes, write_card
 from builder.collation import CollateFunction, collate
 from builder.composition import build_config
-from builder.config import BuildConfig
-from builder.dataset.manifest import NAME, Manifest, read_manifest, seal
-from builder.errors import DatasetError, storage_error
+from builder.config import BuildConfig, ParallelConfig
+from builder.dataset.manifest import NAME, Manifest, covered, read_manifest, seal
+from builder.errors import DatasetError, VerificationError, storage_error
 from builder.experts.archived import keep
 from builder.experts.kept import save_kept
 from builder.hub import Pushed, check_push, push
 from builder.identity import identity
 from builder.playing import AttemptRun, ChunkRun, play
-from builder.preparation import Build, out_folder, prepare, up_to_date
+from builder.preparation import Build, check_inputs, out_folder, prepare, up_to_date
 from builder.provenance import write_provenance
+from builder.rebuilding import with_manifest
+from builder.recall import recall, remember
+from builder.replay import choose, replay
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Progress
 from builder.spaces import describe
 from builder.store import ChunkStore, folder_of, locked, put_in_place
 
 log = logging.getLogger(__name__)
+
+REPLAYED_STEPS = 20_000
+"""What the check at the end of a build steps again at the most."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class BuildResult:
         played: what stands behind it; None where nothing was played or collated.
         fresh: False where the dataset was there already.
         pushed: what `hub.push` has done; None where it was not asked for.
+        wanted: the manifest that was to be built again; None where there was none.
     """
 
     out: Path
@@ -48,6 +55,27 @@ class BuildResult:
     played: Progress | None = None
     fresh: bool = True
     pushed: Pushed | None = None
+    wanted: Manifest | None = None
+
+    def raise_for_difference(self) -> None:
+        """Do nothing where the dataset is the one that a manifest describes, or none was given.
+
+        Raises:
+            VerificationError: a file under `data/` or `episodes/` is another one.
+        """
+        if self.wanted is None or self.manifest is None:
+            return
+        expected, got = covered(self.wanted.files), covered(self.manifest.files)
+        differing = sorted(path for path in {*expected, *got} if expected.get(path) != got.get(path))
+        if differing:
+            path = differing[0]
+            raise VerificationError(
+                f"{self.out} was built, but it is not what the manifest describes: file {path}"
+                + (f" and {len(differing) - 1} more" if len(differing) > 1 else ""),
+                expected=f"sha256 {expected.get(path)}",
+                got=got.get(path),
+                remedy="il-builder verify level=rebuild on the first dataset says where they differ",
+            )
 
 
 class Controller:
@@ -72,21 +100,35 @@ class Controller:
             BuilderError: what failed, and the remedy. Finished chunks are kept; an existing dataset stays
                 as it was.
         """
-        config = build_config(config)
+        wanted = None
+        if not isinstance(config, BuildConfig):
+            overrides, wanted = with_manifest(config)
+            config = build_config(config if overrides is None else overrides)
+        if config.hub.push:
+            check_push(config.hub, overwrite=config.overwrite)
+        result = dataclasses.replace(self._start(config, wanted), wanted=wanted)
         if not config.hub.push:
-            return self._start(config)
-        check_push(config.hub, overwrite=config.overwrite)
-        result = self._start(config)
+            return result
+        result.raise_for_difference()
         pushed = push(result.out, config.hub, overwrite=config.overwrite)
         return dataclasses.replace(result, pushed=pushed)
 
-    def _start(self, config: BuildConfig) -> BuildResult:
-        with locked(out_folder(config)):
-            build = prepare(config, self._own())
-            if config.mode != "play" and (manifest := up_to_date(build)):
-                log.info("%s is up to date", build.out)
-                return BuildResult(build.out, manifest, fresh=False)
-            return self._build(build)
+    def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
+        out, own = out_folder(config), self._own()
+        with locked(out):
+            found = None if own or config.mode == "play" else recall(config, out)
+            if found is None:
+                build = prepare(config, own)
+                if wanted is not None:
+                    check_inputs(build, wanted)
+                found = None if config.mode == "play" else up_to_date(build)
+            fresh = found is None
+            result = self._build(build) if found is None else BuildResult(out, found, fresh=False)
+            if result.manifest and not own:
+                remember(config, out, result.manifest)
+        if not fresh:
+            log.info("%s is up to date", out)
+        return result
 
     def _own(self) -> dict[str, Callable[..., bool]]:
         """The functions that are not the built-in ones."""
@@ -142,12 +184,37 @@ class Controller:
                 seal(_plain_manifest(build, len(files)), staging)
             write_provenance(staging)
             manifest = read_manifest(staging)
+            if self._own().keys() == set():
+                _replay_some(build, staging, manifest)
             put_in_place(out, staging)
         except OSError as error:
             raise storage_error(error, staging) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         return manifest
+
+
+def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
+    """Step a few episodes of a finished folder again, before it takes its place.
+
+    Raises:
+        VerificationError: the environment gives something else.
+    """
+    if not build.config.verify_sample:
+        return
+    chosen = choose(manifest, build.config.verify_sample / manifest.accepted, most_steps=REPLAYED_STEPS)
+    one = ParallelConfig(backend="threading", n_jobs=1)
+    result = replay(staging, chosen, parallel=one, environment=build.environment)
+    if result.difference:
+        raise VerificationError(
+            f"{build.environment.id}, stepped again with the recorded seed and actions, gives something else:"
+            f" {result.difference}",
+            expected=result.difference.expected,
+            got=result.difference.got,
+            remedy="the environment does not repeat itself, so nobody could rebuild this dataset;"
+            " verify_sample=0 builds it nevertheless",
+        )
+    log.info("verified: %d episodes stepped again, bit for bit", result.episodes)
 
 
 def _without_returns(description: dict[str, Any], own: EnjoyFunction | None) -> dict[str, Any]:

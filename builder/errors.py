@@ -14,6 +14,7 @@
   * DatasetError                a dataset folder or a recorded file is damaged or cannot be written
     * ExistsError               `out` holds something else
     * LockedError               another build is writing to `out`
+    * VerificationError         a dataset is not what it says it is
     * StorageError              the disk is full or not writable
   * HubError                    the Hub refuses something
     * HubAccessError            no token, a token that is not accepted or may not do this, a gated repository
@@ -125,6 +126,10 @@ class DatasetError(BuilderError):
 
 class ExistsError(DatasetError):
     """`out` holds something else already."""
+
+
+class VerificationError(DatasetError):
+    """A dataset is not what it says it is, or cannot be rebuilt."""
 
 
 class LockedError(DatasetError):

@@ -151,10 +151,11 @@ def package_versions(environment_module: str, *, images: bool) -> dict[str, str]
     top = environment_module.partition(".")[0]
     if top not in ("gymnasium", "ale_py", "builder", "__main__"):
         names.update(packages_distributions().get(top, ()))
-    return {name: found for name in sorted(names) if (found := _version(name))}
+    return {name: found for name in sorted(names) if (found := installed_version(name))}
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """The version of a package; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

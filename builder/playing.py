@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from builder.context import Context
+from builder.dataset.manifest import file_sha256
 from builder.errors import BudgetError, StorageError, storage_error
 from builder.preflight import check, first_attempts
 from builder.preparation import Build
@@ -17,7 +18,16 @@ from builder.progress import Reporter
 from builder.recording import SUFFIX
 from builder.rollout.backends import Workers
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
-from builder.rollout.planning import Progress, chunk_size, first_returns, gaps, next_horizon, progress, split
+from builder.rollout.planning import (
+    Progress,
+    attempt_seconds,
+    chunk_size,
+    first_returns,
+    gaps,
+    next_horizon,
+    progress,
+    split,
+)
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
 from builder.spaces import leaves
 from builder.store import ChunkStore, metrics_path
@@ -57,6 +67,7 @@ class ChunkRun:
             lanes=self._build.config.rollout.lanes,
             workers=workers.count,
             attempt_bytes=self._attempt_bytes(),
+            attempt_seconds=attempt_seconds(self.summaries),
         )
         tasks = [
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk))
@@ -101,10 +112,15 @@ class AttemptRun:
             return []
         found = []
         for line in self._journal.read_text().splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except ValueError:  # a build that was killed while it wrote this line
+                continue
             path = self._store.folder / entry["file"]
-            if not entry["accepted"] or path.is_file():
+            if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
                 found.append(attempt_summary(entry["attempt"], path, entry["accepted"]))
+            elif path.is_file():
+                log.warning("%s is damaged; its attempt is played again", path)
         return found
 
     def progress(self) -> Progress:
@@ -140,6 +156,8 @@ class AttemptRun:
 def _journal_line(summary: ChunkSummary) -> str:
     accepted = bool(summary.accepted is not None and summary.accepted[0])
     entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
+    if accepted:
+        entry["sha256"] = file_sha256(summary.path)
     return json.dumps(entry) + "\n"
 
 

@@ -280,6 +280,26 @@ def up_to_date(build: Build) -> Manifest | None:
     return None
 
 
+def check_inputs(build: Build, wanted: Manifest) -> None:
+    """Compare what a build would be made from with a manifest that it shall build again.
+
+    Other package versions are a warning: they may give the same bytes.
+
+    Raises:
+        DatasetError: something else differs, so it could only become another dataset.
+    """
+    for key, ours, theirs in _differences(build.inputs, wanted.inputs):
+        if key.startswith("packages."):
+            name = key.removeprefix("packages.")
+            log.warning("%s is %s here, %s in the manifest", name, ours or "missing", theirs)
+            continue
+        raise DatasetError(
+            f"what the manifest describes cannot be built here: its {key} differs",
+            expected=repr(theirs),
+            got=repr(ours),
+        )
+
+
 def _read_or_none(out: Path) -> Manifest | None:
     try:
         return read_manifest(out)
@@ -291,9 +311,7 @@ def _same(build: Build, found: Manifest | None) -> Manifest | None:
     """The manifest if it is this build's and all its files are there."""
     if found is None or found.identity != build.identity or not build.pinned:
         return None
-    sizes = [(build.out / path, entry.size) for path, entry in found.files.items()]
-    whole = all(path.is_file() and path.stat().st_size == size for path, size in sizes)
-    return found if whole else None
+    return found if found.whole(build.out) else None
 
 
 def _differences(ours: Any, theirs: Any, key: str = "") -> Any:

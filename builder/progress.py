@@ -1,26 +1,22 @@
-"""What a user sees while a build runs: a bar on a terminal, plain log lines elsewhere."""
+"""What a user sees while a build runs."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from builder.display import Display
 from builder.rollout.worker import ChunkSummary
 
 log = logging.getLogger("builder")
 
-PLAIN_SECONDS = 5.0
-"""How often a plain log line says how far a build is."""
 
-
-class Reporter:
+class Reporter(Display):
     """Counts what has been played and shows it.
 
     Args:
@@ -33,24 +29,12 @@ class Reporter:
     def __init__(
         self, title: str, wanted: int, accepted_returns: tuple[float, float], console: Console | None = None
     ) -> None:
-        console = console or Console(stderr=True)
-        self._title, self._wanted, self._bounds = title, wanted, accepted_returns
+        columns = (MofNCompleteColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+        super().__init__(title, wanted, *columns, console=console, figures="")
+        self._wanted, self._bounds = wanted, accepted_returns
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
-        self._began = self._shown = time.monotonic()
-        self._bar = _bar(console) if console.is_terminal or console.is_jupyter else None
-        self._task = self._bar.add_task(title, total=wanted, figures="") if self._bar else None
-
-    def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -78,27 +62,13 @@ class Reporter:
         self._returns, self._known = self._returns + float(known.sum()), self._known + len(known)
         for line in summary.logs:
             log.info("attempt %d: %s", summary.start, line)
-        self._show()
+        self._show_figures()
 
-    def _show(self) -> None:
+    def _show_figures(self) -> None:
         shown = min(self.accepted, self._wanted)
         figures = (
             f"{self.attempts:,} attempts · {self.steps_per_second:,.0f} steps/s"
             f" · mean return {self.mean_return:.1f}"
         )
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=shown, figures=figures)
-        elif time.monotonic() - self._shown >= PLAIN_SECONDS or shown == self._wanted:
-            self._shown = time.monotonic()
-            log.info("%s: %d of %d accepted · %s", self._title, shown, self._wanted, figures)
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+        line = f"{shown} of {self._wanted} accepted · {figures}"
+        self.show(shown, line, last=shown == self._wanted, figures=figures)

@@ -165,7 +165,8 @@ def from_description(text: dict[str, Any]) -> gym.Space[Any]:
         SpaceError: the description is not one of ours.
     """
     try:
-        return _from_description(text)
+        with np.errstate(invalid="raise", over="raise"):
+            return _from_description(text)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError) as error:
         raise SpaceError(f"not the description of a space: {str(text)[:200]}") from error
 

@@ -37,6 +37,11 @@ def metrics_path(out: Path) -> Path:
     return _beside(out, "metrics.json")
 
 
+def request_path(out: Path) -> Path:
+    """What the dataset folder was built for (`builder.recall`), beside it."""
+    return _beside(out, "request.json")
+
+
 def _beside(out: Path, suffix: str) -> Path:
     out = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
     return out.parent / f".{out.name}.{suffix}"
@@ -54,6 +59,7 @@ def locked(out: Path) -> Iterator[None]:
     made = [folder for folder in lock.parents if not folder.exists()]
     with _held(lock, out):
         try:
+            bring_back(out)
             yield
         finally:
             _remove_if_empty(lock, made)
@@ -101,12 +107,19 @@ def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
 
 def put_in_place(out: Path, staging: Path) -> None:
     """Put a finished folder in its place; what was there goes once the new one stands."""
-    retired = out.parent / f".{out.name}.retired"
+    retired = _beside(out, "retired")
     shutil.rmtree(retired, ignore_errors=True)
     if out.exists():
         out.replace(retired)
     staging.replace(out)
     shutil.rmtree(retired, ignore_errors=True)
+
+
+def bring_back(out: Path) -> None:
+    """Undo what a process that was killed inside `put_in_place` has left: nothing at `out`."""
+    retired = _beside(out, "retired")
+    if retired.is_dir() and not out.exists():
+        retired.replace(out)
 
 
 @dataclass(frozen=True)
@@ -194,4 +207,5 @@ def clean(out: Path) -> int:
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
         shutil.rmtree(root)
     metrics_path(out).unlink(missing_ok=True)
+    request_path(out).unlink(missing_ok=True)
     return size

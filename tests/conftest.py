@@ -10,11 +10,13 @@ import pytest
 from gymnasium.envs.registration import register
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no reason to fail: no example has a time limit.
+# A busy machine is no reason to fail: no example has a time limit. The same examples each time, so that
+# whoever sees red has caused it; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile(
-    "project", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "project", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("project")
+settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
 @pytest.fixture(autouse=True, scope="session")

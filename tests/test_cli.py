@@ -172,6 +172,23 @@ def test_experts_is_a_table_and_one_can_be_shown(capsys):
     assert "env_id         CartPole-v1" in capsys.readouterr().out
 
 
+def test_verify_is_a_table_and_ends_with_1_at_the_first_difference(capsys):
+    assert main(["expert=random", "env.id=Acrobot-v1", "episodes=2", "out=x"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "out=x", "sample=0.5"]) == 0
+    said = capsys.readouterr().out
+    assert "replay      1 of 2 episodes, 500 steps, bit for bit" in said
+    assert said.endswith("verified: x\n")
+    Path("x/data/train-00000-of-00001.parquet").write_bytes(b"")
+    assert main(["verify", "out=x"]) == 1
+    answer = capsys.readouterr()
+    assert "differs" in answer.out
+    assert answer.err.startswith(
+        "il-builder: x fails files: file data/train-00000-of-00001.parquet, another size; expected "
+    )
+    assert main(["verify", "out=x", "level=all"]) == 2
+
+
 def test_clean_removes_the_chunks_and_keeps_the_dataset(capsys):
     main([*CORRIDOR, "out=x"])
     assert main(["clean", "out=x"]) == 0

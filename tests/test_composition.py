@@ -57,6 +57,7 @@ def test_without_overrides_the_defaults_hold():
         max_attempts=None,
         overwrite=False,
         keep_chunks=True,
+        verify_sample=3,
         hub=HubConfig(),
         debug=False,
     )
@@ -197,8 +198,8 @@ def test_what_the_user_says_of_a_registered_expert_wins(registry):
 
 
 KNOWN = (
-    "known: dataset, debug, env, episodes, expert, hub, keep_chunks, max_attempts, max_return, mode, out,"
-    " overwrite, ..."
+    "known: dataset, debug, env, episodes, expert, hub, keep_chunks, manifest, max_attempts, max_return,"
+    " mode, out, ..."
 )
 QUOTE = "expected key=value; quote a value that holds special characters: \"out='a=b'\""
 
@@ -251,7 +252,7 @@ def test_what_cannot_be_composed_is_refused_in_one_line(config, message):
     assert str(caught.value) == message
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.text(max_size=12))
 def test_no_override_raises_anything_else(text):
     with contextlib.suppress(ConfigError):

@@ -250,6 +250,29 @@ def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(
     assert "attempt 1: " in caplog.text
 
 
+def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_again(tmp_path, caplog):
+    def enjoy(path, context, expert):
+        played.append(context.index)
+        return record(path, context, expert)
+
+    played = []
+    Experts.register("right", Policy(name="Corridor-v0", policy=Always(), version="1"))
+    config = {"expert": "right", "episodes": 4, "rollout.lanes": 1}
+    Controller(enjoy).start({**config, "mode": "play", "out": str(tmp_path / "x")})
+    (journal,) = folder_of(tmp_path / "x").glob("*/attempts.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join([*lines[:3], lines[3][:20]]))
+    (damaged,) = journal.parent.glob("attempt-00000001*")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    played.clear()
+    with caplog.at_level("WARNING", "builder"):
+        Controller(enjoy).start({**config, "out": str(tmp_path / "x")})
+    assert sorted(played) == [1, 3]
+    assert "is damaged; its attempt is played again" in caplog.text
+    Controller(enjoy).start({**config, "out": str(tmp_path / "y")})
+    assert files(tmp_path / "x") == files(tmp_path / "y")
+
+
 def test_an_own_enjoy_that_raises_stops_the_build_with_its_cause(tmp_path):
     def enjoy(path, context, expert):
         raise KeyError("no such joint")

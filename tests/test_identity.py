@@ -56,6 +56,8 @@ DECIDES_NOTHING = {
     "mode": "play",
     "overwrite": True,
     "keep_chunks": False,
+    "verify_sample": 0,
+    "manifest": "another",
     "debug": True,
     "rollout.lanes": 7,
     "parallel.backend": "loky",

@@ -55,6 +55,7 @@ class Manifest:
         files: by path within the folder.
         fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
         manifest_version: of this format.
+        sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
     """
 
     inputs: dict[str, Any]
@@ -67,11 +68,17 @@ class Manifest:
     files: dict[str, FileEntry]
     fingerprint: str
     manifest_version: int = VERSION
+    sha256: str = ""
 
     @property
     def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
         """The observation and the action space."""
         return from_description(self.observation_space), from_description(self.action_space)
+
+    def whole(self, folder: Path) -> bool:
+        """Whether all files are there, in the sizes that they were written with."""
+        sizes = [(folder / path, entry.size) for path, entry in self.files.items()]
+        return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
 
 
 def seal(manifest: Manifest, folder: Path) -> Manifest:
@@ -86,18 +93,35 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
         if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
     }
     sealed = dataclasses.replace(manifest, files=files, fingerprint=fingerprint(manifest.identity, files))
+    sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
     target = folder / NAME
     try:
-        target.write_text(json.dumps(dataclasses.asdict(sealed), indent=1, sort_keys=True) + "\n")
+        target.write_text(manifest_text(sealed))
     except OSError as error:
         raise storage_error(error, target) from error
     return sealed
 
 
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as its file holds it; there is only one way to write it."""
+    return json.dumps(dataclasses.asdict(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def manifest_sha256(manifest: Manifest) -> str:
+    """The sha256 of the canonical JSON of everything but `sha256` itself."""
+    content = dataclasses.asdict(manifest)
+    del content["sha256"]
+    return sha256_of(content)
+
+
 def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
     """The sha256 over the identity and the hashes of everything under `data/` and `episodes/`."""
-    covered = {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
-    return sha256_of({"identity": identity, "files": covered})
+    return sha256_of({"identity": identity, "files": covered(files)})
+
+
+def covered(files: dict[str, FileEntry]) -> dict[str, str]:
+    """The sha256 of every file that the fingerprint covers, by path."""
+    return {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
 
 
 def file_sha256(path: Path) -> str:

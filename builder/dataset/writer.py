@@ -21,6 +21,7 @@ from builder.errors import DatasetError, storage_error
 SHARD_SIZE = 500_000_000  # uncompressed bytes, the bound that `datasets` uses for its own shards
 ROW_GROUP_SIZE = 16 * 2**20  # uncompressed bytes: what a writer and a streaming reader hold at a time
 ROW_GROUP_ROWS = 65_536
+MAX_PENDING = 16  # tables that wait for their row group before they are put together
 ASSUMED_SIZE = {"binary": 16 * 2**10, "string": 32}  # bytes of a value whose type does not tell its size
 
 # All that pyarrow would choose by itself and that changes the bytes.
@@ -121,6 +122,8 @@ class ShardWriter:
         self._pending_rows += table.num_rows
         if self._pending_rows >= self._group_rows:
             self._write_groups()
+        elif len(self._pending) > MAX_PENDING:
+            self._pending = [_copied(pa.concat_tables(self._pending))]
 
     def _write_groups(self) -> None:
         table = pa.concat_tables(self._pending)
@@ -128,7 +131,7 @@ class ShardWriter:
         for start in range(0, whole, self._group_rows):
             self._write_group(table.slice(start, self._group_rows))
         self._pending_rows = table.num_rows - whole
-        self._pending = [table.slice(whole)] if self._pending_rows else []
+        self._pending = [_copied(table.slice(whole))] if self._pending_rows else []
 
     def _write_group(self, group: pa.Table) -> None:
         group = group.combine_chunks()  # else pages end where the chunks of the input do
@@ -177,6 +180,17 @@ class ShardWriter:
 
     def _temporary(self, index: int) -> Path:
         return self._folder / f".{self._split}-{index:05d}.partial"
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """The rows in memory of their own.
+
+    A slice keeps the arrays of the whole table that it was cut from; and small arrays that wait for their row
+    group lie between larger ones that come and go, so that the heap grows with the number of episodes.
+    """
+    return pa.concat_tables(
+        [table, table.slice(0, 0)]
+    ).combine_chunks()  # of one chunk alone it copies nothing
 
 
 def row_group_rows(schema: pa.Schema) -> int:

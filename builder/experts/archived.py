@@ -14,10 +14,13 @@ from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
 from builder.experts.agent import Agent, read_agent
+from builder.experts.companions import NAMES as COMPANION_NAMES
 from builder.experts.companions import Companions, read_companions
 from builder.experts.kept import DESCRIPTION, WEIGHTS, Kept, read_kept
-from builder.experts.player import NetworkPlayer
 from builder.experts.memory import PictureStack
+from builder.experts.player import NetworkPlayer
+from builder.experts.policy import BUNDLED
+from builder.experts.published import NAMES as PUBLISHED_NAMES
 from builder.experts.published import Published, read_published
 from builder.experts.transforms import Zeros
 from builder.experts.trusted import TrustedPlayer
@@ -150,6 +153,20 @@ def _read(archive: Path) -> Agent:
             "if you trust its author, expert.trust_remote_code=true loads it with Stable-Baselines3 itself"
         )
         raise
+
+
+def files_of(config: ExpertConfig) -> list[Path] | None:
+    """All files that decide what an expert is, or might; None where it does not come from files here."""
+    if config.source == "random":
+        return []
+    if config.source not in ("bundled", "local") or not config.path:
+        return None
+    archive = _archive(
+        BUNDLED / config.path if config.source == "bundled" else Path(config.path).expanduser(), ""
+    )
+    folders = {archive.parent, archive.with_suffix("")}
+    names = {archive.name, WEIGHTS, *COMPANION_NAMES, *PUBLISHED_NAMES}
+    return sorted(folder / name for folder in folders for name in names if (folder / name).is_file())
 
 
 def keep(archived: Archived) -> Kept:

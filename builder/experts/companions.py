@@ -32,6 +32,8 @@ from builder.experts.wrappers import (
 
 STATISTICS_NAMES = ("vec_normalize.pkl", "vecnormalize.pkl")
 """On the Hub, and in the zoo's own log folders."""
+NAMES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
+"""The files that are read."""
 _IGNORED_KWARGS = frozenset({"render_mode", "render"})
 
 
@@ -105,7 +107,7 @@ def read_companions(archive: Path) -> Companions:
     """
     folder = _folder(archive)
     found: dict[str, bytes] = {}
-    for name in ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES):
+    for name in NAMES:
         content = _content(folder / name)
         if content is not None:
             found[name] = content

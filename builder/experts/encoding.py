@@ -90,7 +90,7 @@ def encode(encoder: Encoder, values: Array) -> Array:
     features = values.astype(np.float32, copy=False)
     if encoder.scaled:
         features = features / np.float32(255)
-    return features if len(encoder.shape) == 3 else features.reshape(len(features), encoder.size)
+    return features if len(encoder.shape) == 3 else features.reshape(len(features), -1)
 
 
 def one_hot(values: Array, counts: Sequence[int]) -> Array:

@@ -105,8 +105,9 @@ class Experts:
 def configured() -> dict[str, dict[str, Any]]:
     """The experts of `conf/expert/` by name, without the generic ones, whose environment or file is open."""
     found = {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a hundred files: ten times faster, where it is
     for path in sorted((conf_folder() / "expert").glob("*.yaml")):
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), loader)  # noqa: S506  (both are safe loaders)
         if content.get("env_id"):
             found[path.stem] = content
     return found

@@ -6,7 +6,9 @@ The playing side is `builder.rollout.atari`. Source of the rules and defaults: `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from builder.errors import ConfigError
 
@@ -39,3 +41,19 @@ class AtariPreprocessing:
                 raise ConfigError(
                     f"{name} of the Atari preprocessing", expected=f"{least} to {most}", got=value
                 )
+        if not isinstance(self.fire_after_life, bool):
+            raise ConfigError("fire_after_life", expected="true or false", got=self.fire_after_life)
+
+    @staticmethod
+    def from_description(described: Mapping[str, Any] | None) -> AtariPreprocessing | None:
+        """Back from a manifest, which may be a stranger's; None stays None.
+
+        Raises:
+            ConfigError: it is not what a manifest of ours holds.
+        """
+        if described is None:
+            return None
+        try:
+            return AtariPreprocessing(**described)
+        except TypeError as error:
+            raise ConfigError(f"not an Atari preprocessing: {str(described)[:100]}") from error

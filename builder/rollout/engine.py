@@ -7,6 +7,7 @@ attempt, so one stable sort at the end puts each attempt's steps together; nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,11 @@ class EnvironmentPool:
             self._free.append(environment)
         else:
             environment.close()
+
+    def close(self) -> None:
+        """Close those that wait for another attempt."""
+        while self._free:
+            self._free.pop().close()
 
 
 @dataclass
@@ -116,7 +122,7 @@ class Lockstep:
         cancelled: Callable[[], bool] = bool,
     ) -> None:
         self._pool, self._actor = pool, actor
-        self._root_seed, self._width = root_seed, lanes
+        self._root_seed, self._most_lanes = root_seed, lanes
         self._cancelled = cancelled
         self._limit = pool.spec.max_episode_steps or 0
 
@@ -133,6 +139,8 @@ class Lockstep:
         self._action_leaves = leaves(environment.action_space, "action space")
         self._action_space = environment.action_space
         self._pool.give_back(environment)
+        # Attempts of equal length end together: as many lanes as are equally busy to the end.
+        self._width = math.ceil(len(attempts) / math.ceil(len(attempts) / self._most_lanes))
         self._log = _Log(self._observation_leaves, self._action_leaves)
         self._outcomes = {attempt: _Outcome() for attempt in attempts}
         self._waiting = iter(attempts)
@@ -214,10 +222,7 @@ class Lockstep:
     def _step_environments(
         self, actions: Sequence[Array]
     ) -> tuple[list[Any], list[Any], list[tuple[int, bool, bool]]]:
-        if len(actions) == 1 and not self._action_leaves[0].path:
-            values: Sequence[Any] = list(actions[0])
-        else:
-            values = [assemble(self._action_space, row) for row in zip(*actions, strict=True)]
+        values = action_values(self._action_space, actions)
         observations, rewards, ended = [], [], []
         for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
             observation, reward, terminated, truncated, _ = step(action)
@@ -244,7 +249,7 @@ class Lockstep:
         rows = slice(self._log.rows, self._log.rows + width)
         for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
             values = [leaf.pick(item) for item in observations] if leaf.path else observations
-            _store(leaf, column[rows], values)
+            store(leaf, column[rows], values)
 
     def _end(self, ended: list[tuple[int, bool, bool]]) -> None:
         """Close attempts, start waiting ones on their lanes, and close the ranks of those that stay empty."""
@@ -293,7 +298,19 @@ class Lockstep:
         return recording
 
 
-def _store(leaf: Leaf, column: Array, values: list[Any]) -> None:
+def action_values(space: gym.Space[Any], actions: Sequence[Array]) -> list[Any]:
+    """What `step` is given.
+
+    Args:
+        space: the action space.
+        actions: per leaf an array [rows, ...].
+    """
+    if len(actions) == 1 and not isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        return list(actions[0])
+    return [assemble(space, row) for row in zip(*actions, strict=True)]
+
+
+def store(leaf: Leaf, column: Array, values: list[Any]) -> None:
     """Write one value per row; anything but arrays of the leaf's own dtype takes the careful way."""
     try:
         if len(leaf.shape) == 1:

@@ -15,6 +15,8 @@ LANES_PER_CHUNK = 4
 """A chunk holds this many attempts per lane where there are enough, so that few lanes idle at its end."""
 CHUNK_BYTES = 128 * 10**6
 """What a chunk may hold in memory at the most, by the time limit."""
+CHUNK_SECONDS = 30.0
+"""What a chunk may take, by the pace so far: progress is shown, and kept, at its end."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,25 @@ def gaps(summaries: Iterable[ChunkSummary], horizon: int) -> list[range]:
     return [gap for gap in missing if gap]
 
 
-def chunk_size(missing: int, *, lanes: int, workers: int, attempt_bytes: float) -> int:
-    """Attempts per chunk: several per lane, a fair share per worker, within bounded memory."""
-    share = math.ceil(missing / max(1, workers))
+def attempt_seconds(summaries: Iterable[ChunkSummary]) -> float:
+    """What an attempt has taken so far; 0 where nothing has been played yet."""
+    played = [summary for summary in summaries if summary.seconds]
+    attempts = sum(len(summary.returns) for summary in played)
+    return sum(summary.seconds for summary in played) / attempts if attempts else 0.0
+
+
+def chunk_size(
+    missing: int, *, lanes: int, workers: int, attempt_bytes: float, attempt_seconds: float = 0.0
+) -> int:
+    """Attempts per chunk: several per lane, within bounded memory and time, the same number for each worker.
+
+    Every worker gets equally many chunks of equal size, so that none idles while the last one is played.
+    """
     fits = max(1, int(CHUNK_BYTES / max(1.0, attempt_bytes)))
-    return max(1, min(LANES_PER_CHUNK * lanes, share, fits))
+    timely = max(1, int(CHUNK_SECONDS / attempt_seconds)) if attempt_seconds else missing
+    largest = max(1, min(LANES_PER_CHUNK * lanes, fits, timely))
+    rounds = math.ceil(missing / (largest * workers))
+    return max(1, math.ceil(missing / max(1, rounds * workers)))
 
 
 def split(missing: Sequence[range], size: int) -> list[range]:

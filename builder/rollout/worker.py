@@ -119,6 +119,11 @@ def cancel(stop: bool = True) -> None:
         _cancel.clear()
 
 
+def cancelled() -> bool:
+    """Whether the workers of this process have been asked to stop."""
+    return _cancel.is_set()
+
+
 def play_chunk(task: ChunkTask) -> ChunkSummary:
     """Play a chunk and write its file.
 
@@ -128,7 +133,7 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     began = time.perf_counter()
     setup = task.setup
     pool, actor = _resources(setup)
-    lockstep = Lockstep(pool, actor, root_seed=setup.root_seed, lanes=setup.lanes, cancelled=_cancel.is_set)
+    lockstep = Lockstep(pool, actor, root_seed=setup.root_seed, lanes=setup.lanes, cancelled=cancelled)
     with _single_threaded_blas():
         recording = lockstep.play(range(task.start, task.stop))
     save(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))

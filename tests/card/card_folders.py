@@ -23,6 +23,7 @@ PACKAGES = {"il-builder": "0.1.0", "numpy": "2.4.6"}
 
 def values(space: gym.Space[Any], count: int) -> Any:
     """[count, ...] values of a space, in its own structure."""
+    space.seed(count)
     samples = [space.sample() for _ in range(count)]
     found = leaves(space)
     return assemble(

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from gymnasium import spaces
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.dataset import schema, writer
@@ -161,7 +161,7 @@ def transitions(space, values, action_space, actions):
 
 
 @given(recorded(rows=st.integers(0, 5)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_values_come_back_from_arrow_bit_for_bit(case):
     space, values = case
     column = schema.to_arrow(space, values)
@@ -170,7 +170,7 @@ def test_values_come_back_from_arrow_bit_for_bit(case):
 
 
 @given(recorded(rows=st.integers(2, 5)), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_slices_and_chunks_come_back_as_their_rows(case, draw):
     space, values = case
     rows = len(values[0])
@@ -181,7 +181,7 @@ def test_slices_and_chunks_come_back_as_their_rows(case, draw):
 
 
 @given(recorded(), recorded(space=plain, rows=st.just(5)))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting):
     (space, values), (action_space, actions) = case, acting
     rows = len(values[0])
@@ -208,7 +208,7 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
 
 
 @given(any_space, plain)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_card_declares_the_same_features(space, action_space):
     columns = schema.features(space, action_space, next_observation=False)
     text = yaml.safe_dump(schema.yaml_features(columns), sort_keys=False)

@@ -80,7 +80,7 @@ def whole(tmp_path_factory):
 
 
 @given(st.lists(st.integers(0, 100), max_size=12), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_bytes_do_not_depend_on_how_the_rows_are_cut_into_tables(whole, cuts, own_memory):
     edges = [0, *sorted(cuts), 100]
     tables = [ROWS.slice(start, end - start) for start, end in pairwise(edges)]

@@ -178,6 +178,7 @@ def test_an_expert_without_predict_is_refused():
 
 @given(sampled_spaces, st.integers(1, 3), st.booleans())
 def test_actions_of_the_space_itself_are_taken_as_they_are(space, rows, batched):
+    space.seed(0)
     found, samples = leaves(space), [space.sample() for _ in range(rows)]
     columns = [np.stack([leaf.pick(sample) for sample in samples]) for leaf in found]
     policy = Policy(assemble(space, columns)) if batched else Policy(*samples)

@@ -155,6 +155,7 @@ def normalised(tmp_path):
         vector = VecNormalize(DummyVecEnv([make]), **settings)
         vector.seed(0)
         vector.reset()
+        vector.action_space.seed(0)
         for _ in range(LIMIT - 1):
             vector.step([vector.action_space.sample()])
         vector.save(tmp_path / "s.pkl")

@@ -131,3 +131,12 @@ def build(**config):
 
     with token("hf_writer"):
         return Controller().start(config)
+
+
+def verify(out=None, repo_id=None, level="files"):
+    from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+    from builder.verify import verify
+
+    parallel = ParallelConfig(backend="threading", n_jobs=1)
+    with token("hf_writer"):
+        return verify(VerifyConfig(out, HubConfig(repo_id=repo_id), level, 1.0, parallel, TrustConfig()))

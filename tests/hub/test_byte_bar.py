@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from builder.hub import byte_bar
+from builder import display
 from builder.hub.byte_bar import ByteBar
 from builder.hub.reading import CountedFile
 
@@ -22,7 +22,7 @@ def test_a_terminal_gets_a_bar_in_bytes():
 
 
 def test_a_pipe_gets_plain_lines_now_and_then(caplog, monkeypatch):
-    monkeypatch.setattr(byte_bar, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(display, "PLAIN_SECONDS", 0.0)
     console = Console(file=io.StringIO())
     with caplog.at_level("INFO", "builder"), ByteBar("pull user/name", 4_000_000, console) as bar:
         bar.reach("a", 1_000_000)

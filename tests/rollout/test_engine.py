@@ -168,5 +168,26 @@ def test_a_batched_foreign_policy_is_asked_once_a_step():
     assert policy.rows == 8
 
 
+class Widths(Batched):
+    """Notes how many observations it is given at a time."""
+
+    def __init__(self):
+        self.widths = []
+
+    def predict(self, obs, state=None, deterministic=True):
+        self.widths.append(len(obs))
+        return super().predict(obs)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "lanes", "widths"), [(8, 4, {4}), (9, 4, {3}), (3, 64, {3}), (10, 4, {4, 2}), (1, 1, {1})]
+)
+def test_attempts_of_equal_length_keep_the_lanes_equally_busy(attempts, lanes, widths):
+    policy = Widths()
+    actor = predict_actor(policy, "Corridor-v0", batched=True)
+    play("", range(attempts), lanes=lanes, spec=spec_of("Endless-v0", max_steps=5), actor=actor)
+    assert set(policy.widths) == widths
+
+
 def test_an_attempt_is_reset_with_its_own_seed():
     assert play("Corridor-v0", range(4)).seeds.tolist() == [Context(i, 0).seed for i in range(4)]

@@ -1,6 +1,7 @@
 """Which attempts are played next: exactly those that are missing, and never beyond the budget."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from builder.rollout.planning import (
     CHUNK_BYTES,
+    CHUNK_SECONDS,
     LANES_PER_CHUNK,
     Progress,
+    attempt_seconds,
     chunk_size,
     gaps,
     next_horizon,
@@ -156,7 +159,9 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
 @pytest.mark.parametrize(
     ("missing", "lanes", "workers", "attempt_bytes", "size"),
     [
-        (10_000, 64, 1, 1.0, LANES_PER_CHUNK * 64),
+        (1024, 64, 1, 1.0, LANES_PER_CHUNK * 64),
+        (10_000, 64, 1, 1.0, 250),  # 40 chunks, the last as long as the others
+        (600, 64, 2, 1.0, 150),  # two chunks for each worker
         (100, 64, 1, 1.0, 100),
         (100, 64, 3, 1.0, 34),
         (100, 1, 1, 1.0, LANES_PER_CHUNK),
@@ -168,3 +173,24 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
 )
 def test_a_chunk_is_bounded_by_lanes_share_and_memory(missing, lanes, workers, attempt_bytes, size):
     assert chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=attempt_bytes) == size
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(0.0, 256), (CHUNK_SECONDS / 100, 94), (CHUNK_SECONDS * 2, 1)])
+def test_a_chunk_is_bounded_by_the_time_that_it_takes(seconds, size):
+    """1,024 attempts: at most 100 in time makes 11 chunks."""
+    found = chunk_size(1024, lanes=64, workers=1, attempt_bytes=1.0, attempt_seconds=seconds)
+    assert found == size
+
+
+@given(st.integers(1, 5000), st.integers(1, 300), st.integers(1, 16))
+def test_every_worker_gets_equally_many_chunks_of_about_equal_size(missing, lanes, workers):
+    size = chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=1.0)
+    pieces = split([range(missing)], size)
+    assert size <= LANES_PER_CHUNK * lanes
+    assert math.ceil(len(pieces) / workers) == math.ceil(missing / (LANES_PER_CHUNK * lanes * workers))
+
+
+def test_the_pace_is_that_of_what_was_played_now():
+    chunks = [chunk(0, 4), replace(chunk(4, 8), seconds=6.0), replace(chunk(8, 10), seconds=3.0)]
+    assert attempt_seconds(chunks) == 1.5
+    assert attempt_seconds(chunks[:1]) == 0.0

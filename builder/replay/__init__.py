@@ -1,0 +1,7 @@
+"""A dataset against its environment: stepped again with the recorded seeds and actions."""
+
+from builder.replay.difference import Difference
+from builder.replay.recorded import RecordedSplit
+from builder.replay.replay import Replayed, choose, replay
+
+__all__ = ["Difference", "RecordedSplit", "Replayed", "choose", "replay"]

@@ -1,0 +1,170 @@
+"""The rows of a dataset folder, read from its Parquet files: no cache, no copy, one row group at a time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builder.dataset.manifest import Manifest
+from builder.dataset.schema import from_arrow
+from builder.errors import DatasetError
+from builder.spaces import Array, leaves
+
+
+@dataclass(frozen=True)
+class RecordedEpisode:
+    """One episode as the dataset holds it.
+
+    Attributes:
+        index: `episode_index`.
+        seed: of `reset`.
+        file: where its first step stands, within the dataset folder.
+        observations: per leaf [T + 1, ...], the final one last.
+        actions: per leaf [T, ...].
+        rewards: float64 [T].
+        terminated: bool [T].
+        truncated: bool [T].
+    """
+
+    index: int
+    seed: int
+    file: str
+    observations: tuple[Array, ...]
+    actions: tuple[Array, ...]
+    rewards: Array
+    terminated: Array
+    truncated: Array
+
+
+class RecordedSplit:
+    """One split of a dataset folder.
+
+    Args:
+        folder: the dataset folder.
+        manifest: of the folder.
+        split: its name.
+
+    Raises:
+        DatasetError: a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, split: str) -> None:
+        self.folder, self.split = folder, split
+        self.observation_space, self.action_space = manifest.spaces
+        self.files = sorted((folder / "data").glob(f"{split}-*.parquet"))
+        self._group: tuple[int, pa.Table] | None = None
+
+    @cached_property
+    def episodes(self) -> pa.Table:
+        """The whole table "episodes" of this split."""
+        files = sorted((self.folder / "episodes").glob(f"{self.split}-*.parquet"))
+        try:
+            return pa.concat_tables([pq.ParquetFile(path).read() for path in files])
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+
+    @cached_property
+    def _groups(self) -> list[tuple[Path, int]]:
+        """The row groups of all files, in order."""
+        return [
+            (path, group)
+            for path, file in zip(self.files, self._open, strict=True)
+            for group in range(file.num_row_groups)
+        ]
+
+    @cached_property
+    def _open(self) -> list[pq.ParquetFile]:
+        try:
+            return [pq.ParquetFile(path) for path in self.files]
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """One past the last row of each row group."""
+        footers = [file.metadata for file in self._open]
+        return list(
+            accumulate(
+                footer.row_group(group).num_rows
+                for footer in footers
+                for group in range(footer.num_row_groups)
+            )
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many steps the files hold."""
+        return self._ends[-1] if self._ends else 0
+
+    def file_of(self, row: int) -> str:
+        """The file that holds a row, within the dataset folder."""
+        group = min(bisect_right(self._ends, row), len(self._groups) - 1)
+        return self._groups[group][0].relative_to(self.folder).as_posix() if self._groups else "data/"
+
+    def steps(self, start: int, stop: int) -> pa.Table:
+        """Rows `start` up to `stop` (exclusive) of the transitions.
+
+        Raises:
+            DatasetError: a file is damaged.
+        """
+        parts = []
+        for number in range(bisect_right(self._ends, start), len(self._ends)):
+            first = self._ends[number - 1] if number else 0
+            if first >= stop:
+                break
+            table = self._read(number)
+            low, high = max(start - first, 0), min(stop - first, table.num_rows)
+            parts.append(table.slice(low, high - low))
+        return pa.concat_tables(parts) if parts else self._open[0].schema_arrow.empty_table()
+
+    def _read(self, number: int) -> pa.Table:
+        if self._group is None or self._group[0] != number:
+            path, group = self._groups[number]
+            try:
+                self._group = number, self._open[self.files.index(path)].read_row_group(group)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(error) from error
+        return self._group[1]
+
+    def episode(self, position: int) -> RecordedEpisode:
+        """The episode at a position of this split's table.
+
+        Raises:
+            DatasetError: a file is damaged.
+        """
+        row = {
+            name: self.episodes[name][position].as_py()
+            for name in ("episode_index", "seed", "row_start", "row_end")
+        }
+        steps = self.steps(row["row_start"], row["row_end"])
+        observed = from_arrow(self.observation_space, steps["observation"])
+        finals = from_arrow(self.observation_space, self.episodes["final_observation"].slice(position, 1))
+        return RecordedEpisode(
+            index=row["episode_index"],
+            seed=row["seed"],
+            file=self.file_of(row["row_start"]),
+            observations=tuple(np.concatenate(pair) for pair in zip(observed, finals, strict=True)),
+            actions=from_arrow(self.action_space, steps["action"]),
+            rewards=steps["reward"].to_numpy(),
+            terminated=steps["terminated"].to_numpy(),
+            truncated=steps["truncated"].to_numpy(),
+        )
+
+    def _damaged(self, error: Exception) -> DatasetError:
+        return DatasetError(
+            f"the split {self.split!r} of {self.folder} cannot be read: {error}",
+            remedy="build or pull it again",
+        )
+
+
+def names(space: gym.Space[object], column: str) -> list[str]:
+    """A column's leaves as `Trajectories.arrays` names them."""
+    return [".".join([column, *map(str, leaf.path)]) for leaf in leaves(space)]

@@ -1,0 +1,243 @@
+"""Replay: every environment is stepped again with the recorded seed and actions, and every bit compared.
+
+No expert is needed. Episodes are independent, so they are dealt out to workers in runs of neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.config import ParallelConfig
+from builder.dataset.manifest import Manifest, read_manifest
+from builder.experts.preprocessing import AtariPreprocessing
+from builder.replay.difference import Difference, first_difference
+from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
+from builder.rollout.backends import Workers
+from builder.rollout.engine import EnvironmentPool, action_values, store
+from builder.rollout.environment import EnvironmentSpec, check_reuse, make, resolve
+from builder.rollout.worker import cancelled
+from builder.spaces import Array, describe, leaves
+
+STEPS_PER_TASK = 20_000
+"""What one task replays: long enough to be worth sending, short enough for workers to end together."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay has found.
+
+    Attributes:
+        episodes: how many were compared.
+        steps: of them.
+        difference: the first one in the order of the episodes; None: every bit is the same.
+    """
+
+    episodes: int
+    steps: int
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Episodes of a split, by their positions in its table."""
+
+    order: int
+    folder: Path
+    split: str
+    positions: tuple[int, ...]
+    environment: EnvironmentSpec
+
+
+def choose(manifest: Manifest, sample: float, *, most_steps: float = np.inf) -> dict[str, list[int]]:
+    """Evenly spaced episodes of every split, the first among them; the same ones each time.
+
+    Args:
+        manifest: of the dataset.
+        sample: the share of the episodes, in (0, 1].
+        most_steps: fewer episodes where they would have more steps than this, but one at least.
+    """
+    chosen = {}
+    for name, split in sorted(manifest.splits.items()):
+        count = -(-split.episodes * sample // 1)
+        affordable = most_steps * split.episodes / max(split.rows, 1)
+        count = int(max(1, min(count, affordable)))
+        chosen[name] = [index * split.episodes // count for index in range(count)]
+    return chosen
+
+
+def recorded_environment(manifest: Manifest) -> EnvironmentSpec:
+    """The environment that a manifest names.
+
+    Raises:
+        ConfigError: there is no such environment here.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    described = manifest.inputs["environment"]
+    limit = described["max_episode_steps"]
+    preprocessing = AtariPreprocessing.from_description(described.get("preprocessing"))
+    return resolve(
+        described["id"],
+        described["kwargs"],
+        max_episode_steps=limit,
+        max_steps=None,
+        preprocessing=preprocessing,
+    )
+
+
+def replay(
+    folder: Path,
+    positions: Mapping[str, Sequence[int]],
+    *,
+    parallel: ParallelConfig,
+    environment: EnvironmentSpec | None = None,
+    report: Callable[[int], None] = lambda _: None,
+) -> Replayed:
+    """Step episodes of a dataset again and compare observations, rewards and flags bit for bit.
+
+    Args:
+        folder: the dataset folder.
+        positions: per split, which of its episodes.
+        parallel: on what workers.
+        environment: what is stepped; None: what the manifest names.
+        report: called with the number of steps compared so far.
+
+    Raises:
+        DatasetError: a file is damaged.
+        EnvironmentError_: the environment cannot be made.
+    """
+    manifest = read_manifest(folder)
+    environment = environment or check_reuse(recorded_environment(manifest))
+    if found := _other_spaces(manifest, environment):
+        return Replayed(0, 0, found)
+    tasks = _tasks(folder, manifest, positions, environment)
+    results: dict[int, Replayed] = {}
+    with Workers(parallel) as workers:
+        for order, result in workers.run(_replay_task, tasks):
+            results[order] = result
+            report(sum(part.steps for part in results.values()))
+    first = next((results[i].difference for i in sorted(results) if results[i].difference), None)
+    parts = results.values()
+    return Replayed(sum(part.episodes for part in parts), sum(part.steps for part in parts), first)
+
+
+def _other_spaces(manifest: Manifest, spec: EnvironmentSpec) -> Difference | None:
+    environment = make(spec)
+    try:
+        for name in ("observation_space", "action_space"):
+            here, recorded = describe(getattr(environment, name)), getattr(manifest, name)
+            if here != recorded:
+                what = f"the {name.replace('_', ' ')} of {spec.id} is another one here"
+                return Difference(what=what, expected=here, got=recorded)
+    finally:
+        environment.close()
+    return None
+
+
+def _tasks(
+    folder: Path, manifest: Manifest, positions: Mapping[str, Sequence[int]], environment: EnvironmentSpec
+) -> list[_Task]:
+    tasks: list[_Task] = []
+    for name, wanted in sorted(positions.items()):
+        split = manifest.splits[name]
+        size = max(1, STEPS_PER_TASK * split.episodes // max(split.rows, 1))
+        for start in range(0, len(wanted), size):
+            part = tuple(wanted[start : start + size])
+            tasks.append(_Task(len(tasks), folder, name, part, environment))
+    return tasks
+
+
+def _replay_task(task: _Task) -> tuple[int, Replayed]:
+    """Replay a task's episodes up to the first difference."""
+    split = RecordedSplit(task.folder, read_manifest(task.folder), task.split)
+    pool = EnvironmentPool(task.environment)
+    steps = 0
+    for done, position in enumerate(task.positions):
+        if cancelled():
+            break
+        episode = split.episode(position)
+        environment = pool.take()
+        difference = compare(environment, episode, limit=task.environment.max_episode_steps)
+        pool.give_back(environment)
+        steps += len(episode.rewards)
+        if difference:
+            return task.order, Replayed(done + 1, steps, difference)
+    pool.close()
+    return task.order, Replayed(len(task.positions), steps)
+
+
+def compare(
+    environment: gym.Env[Any, Any], episode: RecordedEpisode, *, limit: int | None
+) -> Difference | None:
+    """Step one environment through one episode.
+
+    Args:
+        environment: fresh, or known to forget its past on `reset`.
+        episode: what the dataset holds.
+        limit: the engine truncates at this many steps.
+
+    Returns:
+        The first difference; the observation after a step counts as `next_observation` of that step.
+    """
+    try:
+        first, expected = _play(environment, episode, limit)
+    except Exception as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
+        what = f"the environment raised {type(error).__name__}: {error}"
+        return Difference(what=what, file=episode.file, episode=episode.index)
+    space = environment.observation_space
+    columns, following = names(space, "observation"), names(space, "next_observation")
+    start = {name: values[:1] for name, values in zip(columns, episode.observations, strict=True)}
+    if found := first_difference(
+        dict(zip(columns, first, strict=True)), start, file=episode.file, episode=episode.index
+    ):
+        return found
+    got = {
+        "reward": episode.rewards,
+        **{name: values[1:] for name, values in zip(following, episode.observations, strict=True)},
+        "terminated": episode.terminated,
+        "truncated": episode.truncated,
+    }
+    order = {name: expected[name] for name in got}
+    return first_difference(order, got, file=episode.file, episode=episode.index)
+
+
+def _play(
+    environment: gym.Env[Any, Any], episode: RecordedEpisode, limit: int | None
+) -> tuple[list[Array], dict[str, Array]]:
+    """What the environment gives: per leaf the first observation [1, ...], and columns of all after it."""
+    found = leaves(environment.observation_space)
+    following = names(environment.observation_space, "next_observation")
+    observation, _ = environment.reset(seed=episode.seed)
+    first = _stored(found, [observation])
+    observations, rewards, flags = [], [], []
+    step = environment.step
+    for action in action_values(environment.action_space, episode.actions):
+        observation, reward, terminated, truncated, _ = step(action)
+        observations.append(observation)
+        rewards.append(reward)
+        flags.append((terminated, truncated))
+        if terminated or truncated:
+            break
+    ends = np.array(flags, bool).reshape(-1, 2)
+    if limit is not None and len(ends) == limit:
+        ends[-1, 1] = True
+    return first, {
+        **dict(zip(following, _stored(found, observations), strict=True)),
+        "reward": np.array(rewards, np.float64),
+        "terminated": ends[:, 0],
+        "truncated": ends[:, 1],
+    }
+
+
+def _stored(found: Sequence[Any], observations: list[Any]) -> list[Array]:
+    columns = []
+    for leaf in found:
+        column = np.empty((len(observations), *leaf.shape), leaf.dtype)
+        store(leaf, column, [leaf.pick(item) for item in observations] if leaf.path else observations)
+        columns.append(column)
+    return columns

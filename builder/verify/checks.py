@@ -1,0 +1,78 @@
+"""What a verification has compared, and what it has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from builder.errors import VerificationError
+from builder.replay import Difference
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was compared.
+
+    Attributes:
+        name: what it is called in the table.
+        compared: what with what, and how many.
+        difference: the first one; None: there is none.
+        possible: False where it could not be checked; `compared` says why.
+    """
+
+    name: str
+    compared: str
+    difference: Difference | None = None
+    possible: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is as it should be."""
+        return self.possible and self.difference is None
+
+    @property
+    def verdict(self) -> str:
+        """One word for the table."""
+        if not self.possible:
+            return "not checked"
+        return "differs" if self.difference else "ok"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks up to the first that failed, and what should be known beside them.
+
+    Attributes:
+        dataset: the folder or repository.
+        checks: in the order in which they were made.
+        notes: where this machine or its packages are not those of the build, and what is not promised.
+    """
+
+    dataset: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()
+
+    def failures(self) -> Iterator[Check]:
+        """The checks that found a difference, or could not be made."""
+        return (check for check in self.checks if not check.passed)
+
+    def raise_for_difference(self) -> None:
+        """Do nothing where all is well.
+
+        Raises:
+            VerificationError: a check found a difference, or what was asked for could not be checked.
+        """
+        for check in self.failures():
+            found = check.difference
+            if found is None:
+                raise VerificationError(f"{self.dataset}: {check.name} cannot be checked: {check.compared}")
+            raise VerificationError(
+                f"{self.dataset} fails {check.name}: {found}",
+                expected=found.expected,
+                got=found.got,
+                remedy=_remedy(self.notes),
+            )
+
+
+def _remedy(notes: tuple[str, ...]) -> str | None:
+    return f"note: {notes[0]}" if notes else None

@@ -1,0 +1,164 @@
+"""The files of a folder against its manifest, and the manifest against itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from builder.card import CARD, read_notes, render_card
+from builder.dataset.manifest import (
+    NAME,
+    UNLISTED,
+    Manifest,
+    file_sha256,
+    fingerprint,
+    manifest_sha256,
+    manifest_text,
+    read_manifest,
+)
+from builder.errors import DatasetError
+from builder.identity import identity, sha256_of
+from builder.provenance import NAME as PROVENANCE
+from builder.replay import Difference
+from builder.verify.checks import Check
+
+REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')
+HUB_FILES = (".gitattributes",)
+"""What the Hub itself puts into a repository."""
+
+
+def check_manifest(folder: Path) -> Check:
+    """Its schema, its own checksum, the identity and the fingerprint that it states."""
+    checked = "JSON Schema, own sha256, identity, fingerprint"
+    return Check("manifest", checked, next(_manifest_differences(folder), None))
+
+
+def _manifest_differences(folder: Path) -> Iterator[Difference]:
+    text = (folder / NAME).read_text(encoding="utf-8", errors="replace")
+    yield from _schema_differences(text)
+    try:
+        manifest = read_manifest(folder)
+    except DatasetError as error:
+        yield Difference(what=str(error), file=NAME)
+        return
+    stated = (
+        ("sha256", manifest_sha256(manifest), manifest.sha256),
+        ("identity", identity(manifest.inputs), manifest.identity),
+        ("fingerprint", fingerprint(manifest.identity, manifest.files), manifest.fingerprint),
+    )
+    for key, expected, got in stated:
+        if expected != got:
+            yield Difference(what=f"{key} is not that of its content", file=NAME, expected=expected, got=got)
+    if text != manifest_text(manifest):
+        yield Difference(what="not written as a manifest is", file=NAME)
+
+
+def _schema_differences(text: str) -> Iterator[Difference]:
+    import jsonschema
+
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        yield Difference(what=f"not JSON: {error}", file=NAME)
+        return
+    validator = jsonschema.Draft202012Validator(manifest_schema())
+    for wrong in sorted(validator.iter_errors(content), key=lambda found: found.json_path):
+        yield Difference(what=f"{wrong.json_path}: {wrong.message[:300]}", file=NAME)
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of `manifest.json`."""
+    text = package_files("builder.dataset").joinpath("manifest.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def check_files(folder: Path, manifest: Manifest) -> Check:
+    """Every listed file by size and sha256, and no file that is not listed."""
+    size = sum(entry.size for entry in manifest.files.values())
+    compared = f"{len(manifest.files)} files, {size / 1e6:.1f} MB, by size and sha256"
+    return Check("files", compared, next(_file_differences(folder, manifest), None))
+
+
+def _file_differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+    for path, entry in sorted(manifest.files.items()):
+        file = folder / path
+        if not file.is_file():
+            yield Difference(what="missing", file=path)
+        elif (size := file.stat().st_size) != entry.size:
+            yield Difference(
+                what="another size", file=path, expected=f"{entry.size} bytes", got=f"{size} bytes"
+            )
+        elif (digest := file_sha256(file)) != entry.sha256:
+            yield Difference(what="another content", file=path, expected=f"sha256 {entry.sha256}", got=digest)
+    known = {*manifest.files, *UNLISTED, *HUB_FILES}
+    for found in sorted(folder.rglob("*")):
+        name = found.relative_to(folder).as_posix()
+        if not found.is_dir() and name not in known:
+            yield Difference(what="not in the manifest", file=name)
+
+
+def check_provenance(folder: Path) -> Check:
+    """The machine's description by its own checksum."""
+    return Check("provenance", "own sha256", next(_provenance_differences(folder / PROVENANCE), None))
+
+
+def _provenance_differences(path: Path) -> Iterator[Difference]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        stated = content.pop("sha256")
+    except FileNotFoundError:
+        yield Difference(what="missing", file=PROVENANCE)
+        return
+    except (ValueError, KeyError, AttributeError, OSError) as error:
+        yield Difference(what=f"cannot be read: {error!r}", file=PROVENANCE)
+        return
+    if (expected := sha256_of(content)) != stated:
+        yield Difference(
+            what="sha256 is not that of its content", file=PROVENANCE, expected=expected, got=stated
+        )
+    written = json.dumps({**content, "sha256": stated}, indent=1, sort_keys=True) + "\n"
+    if text != written:
+        yield Difference(what="not written as a provenance is", file=PROVENANCE)
+
+
+def check_card(folder: Path, repo_id: str | None) -> Check:
+    """The card's figures, and all its text but the user's notes, computed from the data again."""
+    compared = "figures and text, computed again; ## Notes is the user's"
+    return Check("card", compared, next(_card_differences(folder, repo_id), None))
+
+
+def _card_differences(folder: Path, repo_id: str | None) -> Iterator[Difference]:
+    try:
+        text = (folder / CARD).read_text(encoding="utf-8")
+        rendered = render_card(folder, repo_id=repo_id or named_repository(text), notes=read_notes(folder))
+    except FileNotFoundError:
+        yield Difference(what="missing", file=CARD)
+        return
+    except (UnicodeDecodeError, DatasetError) as error:
+        yield Difference(what=str(error), file=CARD)
+        return
+    got, expected = text.splitlines(), rendered.splitlines()
+    for number in range(max(len(got), len(expected))):
+        pair = [lines[number] if number < len(lines) else "no such line" for lines in (expected, got)]
+        if pair[0] != pair[1]:
+            yield Difference(what=f"line {number + 1}", file=CARD, expected=repr(pair[0]), got=repr(pair[1]))
+    if text != rendered:
+        yield Difference(what="the ends of its lines", file=CARD)
+
+
+def named_repository(card: str) -> str | None:
+    """The repository that a card's `load_dataset` line names; None: a local folder."""
+    from builder.card.render import ANYWHERE
+
+    found = REPOSITORY.search(card)
+    try:
+        name = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    return name if name != ANYWHERE else None

@@ -1,0 +1,103 @@
+"""Rebuild: the expert plays again, from nothing but the manifest, and every file must be the same."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from builder.controller import Controller
+from builder.dataset.manifest import Manifest, covered
+from builder.errors import storage_error
+from builder.replay import Difference, RecordedSplit
+from builder.replay.difference import first_difference
+from builder.replay.recorded import RecordedEpisode, names
+from builder.spaces import Array
+from builder.verify.checks import Check
+
+
+def check_rebuild(folder: Path, manifest: Manifest, overrides: Sequence[str]) -> Check:
+    """Build the dataset again beside the folder and compare the hashes of its files.
+
+    Args:
+        folder: the dataset folder.
+        manifest: of the folder.
+        overrides: where and on what it is played.
+
+    Raises:
+        BuilderError: it cannot be built here.
+    """
+    beside = folder.resolve()
+    try:
+        parent = Path(tempfile.mkdtemp(prefix=f".{beside.name}.rebuild-", dir=beside.parent))
+    except OSError as error:
+        raise storage_error(error, beside.parent) from error
+    try:
+        out = parent / "rebuilt"
+        result = Controller().start(
+            [f"manifest='{folder}'", f"out='{out}'", "keep_chunks=false", "verify_sample=0", *overrides]
+        )
+        rebuilt = result.manifest or manifest
+        count = len(covered(manifest.files))
+        compared = f"{manifest.accepted:,} episodes played again, {count} files by sha256"
+        return Check("rebuild", compared, _difference((folder, manifest), (out, rebuilt)))
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+Dataset = tuple[Path, Manifest]
+
+
+def _difference(given: Dataset, rebuilt: Dataset) -> Difference | None:
+    wanted = covered(rebuilt[1].files)
+    for path, got in sorted(covered(given[1].files).items()):
+        expected = wanted.get(path)
+        if expected is None:
+            return Difference(what="not part of the rebuilt dataset", file=path)
+        if expected != got:
+            return _within(given, rebuilt, path) or Difference(
+                what="another content", file=path, expected=f"sha256 {expected}", got=got
+            )
+    return None
+
+
+def _within(given: Dataset, rebuilt: Dataset, path: str) -> Difference | None:
+    """The first value that differs in a table; None where only its packing does."""
+    split = Path(path).name.rsplit("-", 3)[0]
+    sides = [RecordedSplit(folder, manifest, split) for folder, manifest in (rebuilt, given)]
+    if path.startswith("episodes/"):
+        return _first_unequal([side.episodes for side in sides], path)
+    for position in range(min(side.episodes.num_rows for side in sides)):
+        expected, got = (side.episode(position) for side in sides)
+        pair = [_columns(side, episode) for side, episode in zip(sides, (expected, got), strict=True)]
+        if found := first_difference(*pair, file=got.file, episode=got.index):
+            return found
+    return None
+
+
+def _columns(split: RecordedSplit, episode: RecordedEpisode) -> dict[str, Array]:
+    """The columns that decide all others."""
+    named = (
+        ("observation", split.observation_space, episode.observations),
+        ("action", split.action_space, episode.actions),
+    )
+    columns = {
+        name: values
+        for column, space, arrays in named
+        for name, values in zip(names(space, column), arrays, strict=True)
+    }
+    return {**columns, "reward": episode.rewards}
+
+
+def _first_unequal(sides: Sequence[pa.Table], path: str) -> Difference | None:
+    expected, got = sides
+    for position in range(min(expected.num_rows, got.num_rows)):
+        for name in expected.column_names:
+            pair = (expected[name][position].as_py(), got[name][position].as_py())
+            if pair[0] != pair[1]:
+                index = expected["episode_index"][position].as_py()
+                return Difference(file=path, episode=index, column=name, expected=pair[0], got=pair[1])
+    return None

@@ -1,0 +1,104 @@
+"""`verify`: all checks of a level, in order, up to the first difference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from builder.card.rebuild import rebuild_overrides
+from builder.config import HubConfig, VerifyConfig
+from builder.dataset.manifest import NAME, Manifest, read_manifest
+from builder.errors import ConfigError, DatasetError
+from builder.hub import pull
+from builder.rebuilding import check_trust
+from builder.replay import choose, replay
+from builder.verify.checks import Check, Report
+from builder.verify.files import check_card, check_files, check_manifest, check_provenance
+from builder.verify.portability import notes
+from builder.verify.rebuild import check_rebuild
+from builder.verify.tables import check_tables
+
+Started = Callable[[str], None]
+
+
+def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report:
+    """Check a dataset folder, or a repository of the Hub.
+
+    Args:
+        config: which, and how thoroughly.
+        started: called with the name of each check before it is made.
+
+    Returns:
+        The checks that were made; it ends with the first that found a difference.
+
+    Raises:
+        BuilderError: the folder cannot be read, or the environment or the expert cannot be had.
+    """
+    if config.hub.repo_id is None:
+        if config.out is None:
+            raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
+        return _verify(Path(config.out).expanduser(), config, config.out, started)
+    if config.out is not None:
+        raise ConfigError("out and hub.repo_id are two datasets", remedy="verify them one by one")
+    with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
+        folder = Path(scratch) / "dataset"
+        pull(HubConfig(repo_id=config.hub.repo_id, revision=config.hub.revision), folder)
+        return _verify(folder, config, config.hub.repo_id, started)
+
+
+def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:
+    if not folder.is_dir():
+        raise DatasetError(f"there is no dataset at {folder}")
+    if not (folder / NAME).is_file():
+        missing = "it has no manifest, so nothing says what its files should be, nor what made them"
+        return Report(name, (Check("manifest", missing, possible=False),))
+    checks: list[Check] = []
+    remarks: tuple[str, ...] = ()
+    for title, make in _checks(folder, config):
+        started(title)
+        if title == "files":  # from here on the manifest can be believed
+            remarks = notes(read_manifest(folder))
+        checks.append(make())
+        if not checks[-1].passed:
+            break
+    return Report(name, tuple(checks), remarks)
+
+
+def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[[], Check]]]:
+    """The names of the checks and what makes them; the manifest is read once it has been checked itself."""
+    yield "manifest", lambda: check_manifest(folder)
+    manifest = read_manifest(folder)
+    yield "files", lambda: check_files(folder, manifest)
+    yield "provenance", lambda: check_provenance(folder)
+    if manifest.splits:
+        yield "tables", lambda: check_tables(folder, manifest)
+        yield "card", lambda: check_card(folder, config.hub.repo_id)
+    if config.level == "replay":
+        yield "replay", lambda: _check_replay(folder, manifest, config)
+    if config.level == "rebuild":
+        yield "rebuild", lambda: _check_rebuild(folder, manifest, config)
+
+
+def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
+    inputs = manifest.inputs
+    if not manifest.splits or "environment" not in inputs or "enjoy" in inputs.get("own", {}):
+        return Check("replay", "its episodes were not recorded by the built-in functions", possible=False)
+    check_trust(manifest, ("environment",), trusted=config.expert.trust_remote_code)
+    chosen = choose(manifest, config.sample)
+    result = replay(folder, chosen, parallel=config.parallel)
+    compared = f"{result.episodes:,} of {manifest.accepted:,} episodes, {result.steps:,} steps, bit for bit"
+    return Check("replay", compared, result.difference)
+
+
+def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
+    if rebuild_overrides(manifest) is None:
+        return Check("rebuild", "no command makes it: it used functions of its own", possible=False)
+    expert = config.expert
+    given = [
+        *([f"expert.path='{Path(expert.path).expanduser()}'"] if expert.path else []),
+        *(["expert.trust_remote_code=true"] if expert.trust_remote_code else []),
+        f"parallel={config.parallel.backend}",
+        f"parallel.n_jobs={config.parallel.n_jobs}",
+    ]
+    return check_rebuild(folder, manifest, given)
