@@ -85,8 +85,9 @@ class Archived:
     def _frames(self) -> int:
         """How many pictures the policy sees: its network tells, also where no file beside it does."""
         space = None if self.agent is None else self.agent.observation_space
-        known = isinstance(space, gym.spaces.Box) and len(space.shape) == 3
-        return int(space.shape[0]) if known and space is not None else self.companions.frame_stack
+        if isinstance(space, gym.spaces.Box) and len(space.shape) == 3:
+            return int(space.shape[0])
+        return self.companions.frame_stack
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import ArchiveError, ExpertError, UnsupportedExpertError
-from builder.experts.memory import FrameStack, PictureStack
+from builder.experts.memory import FrameStack
 from builder.experts.plain_yaml import MAX_BYTES, read_literal, read_yaml
 from builder.experts.preprocessing import AtariPreprocessing
 from builder.experts.transforms import Normalisation, Transform

@@ -19,7 +19,8 @@ class AtariPreprocessing:
 
     Attributes:
         noop_max: an episode begins with 1 to this many frames of no-op, drawn from its seed; 0: with none.
-        frame_skip: each action is played for this many frames; the observation is the brighter of the last two.
+        frame_skip: each action is played for this many frames; the last two, the brighter of each pixel, are
+            the observation.
         screen_size: height and width of an observation.
         fire_after_life: a lost life is followed by what training's reset did then: a no-op, and FIRE in games
             that have it. The episode goes on, as the game does.

@@ -1,8 +1,8 @@
 """Atari as agents are trained on it: an environment whose steps are the decisions of the agent.
 
-The same observations and rewards as behind Stable-Baselines3's `AtariWrapper` with `clip_reward=False`, seed for
-seed; only that an episode is a whole game, and that a game which ends within skipped frames ends on its very
-last frame. It steps the emulator itself, since `AtariEnv.step` would colour every skipped frame.
+The same observations and rewards as behind Stable-Baselines3's `AtariWrapper` with `clip_reward=False`, seed
+for seed; only that an episode is a whole game, and that a game which ends within skipped frames ends on its
+very last frame. It steps the emulator itself, since `AtariEnv.step` would colour every skipped frame.
 """
 
 from __future__ import annotations
@@ -122,17 +122,18 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
 
 def _check(env: gym.Env[Any, Any]) -> None:
     name = env.spec.id if env.spec else str(env)
-    atari: Any = env.unwrapped
-    if not type(atari).__module__.startswith("ale_py.") or env is not atari:
+    if not type(env).__module__.startswith("ale_py."):
         raise EnvironmentError_(
             f"{name} is not a plain Atari environment, so it has no Atari preprocessing",
             remedy="set env.preprocessing=raw",
         )
+    atari: Any = env
+    skips = atari._frameskip  # noqa: SLF001  (has no public name)
     pictures = isinstance(env.observation_space, gym.spaces.Box) and env.observation_space.shape[2:] == (3,)
-    if atari._frameskip != 1 or not pictures or not isinstance(env.action_space, gym.spaces.Discrete):  # noqa: SLF001
+    if skips != 1 or not pictures or not isinstance(env.action_space, gym.spaces.Discrete):
         raise EnvironmentError_(
             f"{name} cannot be preprocessed",
             expected="single frames in colour, and discrete actions",
-            got=f"frameskip {atari._frameskip}, {env.observation_space}, {env.action_space}",  # noqa: SLF001
+            got=f"frameskip {skips}, {env.observation_space}, {env.action_space}",
             remedy="set env.kwargs.frameskip=1, or env.preprocessing=raw",
         )

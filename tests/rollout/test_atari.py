@@ -21,7 +21,9 @@ def ours(env_id, kwargs=None, **settings):
 
 
 def sb3s(env_id, kwargs=None, **settings):
-    return AtariWrapper(gym.make(env_id, disable_env_checker=True, **(kwargs or {})), clip_reward=False, **settings)
+    return AtariWrapper(
+        gym.make(env_id, disable_env_checker=True, **(kwargs or {})), clip_reward=False, **settings
+    )
 
 
 def random_actions(env, count, seed=0):
@@ -127,7 +129,7 @@ def test_one_object_plays_what_new_ones_would(env_id):
 
 
 def test_environments_that_skip_frames_themselves_are_refused():
-    with pytest.raises(EnvironmentError_, match="env.kwargs.frameskip=1"):
+    with pytest.raises(EnvironmentError_, match=r"env\.kwargs\.frameskip=1"):
         ours("ALE/Pong-v5")
     assert ours("ALE/Pong-v5", {"frameskip": 1}).observation_space.shape == (84, 84)
 
@@ -143,10 +145,20 @@ def test_other_environments_are_refused():
         ours("CartPole-v1")
 
 
-@pytest.mark.parametrize("settings", [{"frame_skip": 0}, {"noop_max": -1}, {"screen_size": 200}, {"screen_size": 84.0}])
+@pytest.mark.parametrize(
+    "settings", [{"frame_skip": 0}, {"noop_max": -1}, {"screen_size": 200}, {"screen_size": 84.0}]
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError, match="of the Atari preprocessing"):
         AtariPreprocessing(**settings)
+
+
+@pytest.mark.parametrize(
+    "described", [{"noop_max": "x"}, {"frame": 3}, {"fire_after_life": 1}, [1], "x"], ids=str
+)
+def test_what_a_strangers_manifest_says_of_it_is_checked(described):
+    with pytest.raises(ConfigError):
+        AtariPreprocessing.from_description(described)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ The agents are Stable-Baselines3's own, untrained, with weights that make them m
 """
 
 import dataclasses
-import sys
 from collections import OrderedDict
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import yaml
+from sb3_models import image, make_model
 from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
@@ -23,13 +24,8 @@ from builder.recording import load as load_recording
 from builder.replay.replay import recorded_environment
 from builder.rollout.environment import make, resolve
 
-sys.path.append(str(Path(__file__).parent / "experts"))
-from sb3_models import image, make_model
-
-import gymnasium as gym
-
 WRAPPER = "stable_baselines3.common.atari_wrappers.AtariWrapper"
-LIMIT = 400
+ACTIONS = {"Freeway": 3, "MsPacman": 9}
 UNLIMITED = {"max_episode_steps": None, "max_steps": None}
 WHOLE = {"terminal_on_life_loss": False, "clip_reward": False}
 
@@ -79,24 +75,26 @@ def built(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "game", "actions", "wrapper"),
+    "case",
     [
-        ("PPO", "Freeway", 3, WRAPPER),  # which has no lives
-        ("DQN", "MsPacman", 9, {WRAPPER: {"terminal_on_life_loss": False}}),
+        ("PPO", "Freeway", WRAPPER, 100),  # which has no lives
+        ("DQN", "MsPacman", {WRAPPER: {"terminal_on_life_loss": False}}, 600),
     ],
+    ids=["Freeway", "MsPacman"],
 )
-def test_it_is_what_sb3_sees_and_does(tmp_path, built, algorithm, game, actions, wrapper):
+def test_it_is_what_sb3_sees_and_does(tmp_path, built, case):
+    algorithm, game, wrapper, limit = case
     env_id = f"{game}NoFrameskip-v4"
-    model = save_agent(tmp_path / "agent", algorithm, actions, wrapper)
+    model = save_agent(tmp_path / "agent", algorithm, ACTIONS[game], wrapper)
     dataset = built(
-        **{"expert.path": str(tmp_path / "agent"), "env.id": env_id, "env.max_episode_steps": LIMIT},
-        episodes=2,
+        **{"expert.path": str(tmp_path / "agent"), "env.id": env_id, "env.max_episode_steps": limit},
+        episodes=1,
     )
     assert dataset.transitions.features["observation"]._type == "Image"
     assert "next_observation" not in dataset.transitions.features
     taken = set()
     for episode in dataset.stacked(4):
-        stacks, acted, rewards = seen_by_sb3(model, env_id, episode.seed, LIMIT, WHOLE)
+        stacks, acted, rewards = seen_by_sb3(model, env_id, episode.seed, limit, WHOLE)
         assert np.array_equal(episode.actions, acted)
         assert np.array_equal(episode.rewards, rewards)
         assert np.array_equal(episode.observations[:-1], np.moveaxis(stacks[:-1], -1, 1))
