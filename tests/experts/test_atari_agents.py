@@ -136,6 +136,7 @@ def test_whole_games_are_played_and_the_environment_can_be_made_from_the_manifes
         assert terminated == episode.terminations[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["replay", "rebuild"])
 def test_it_is_proven_by(level, built, breakout):
     dataset = built(**breakout, episodes=2)
@@ -145,6 +146,7 @@ def test_it_is_proven_by(level, built, breakout):
     assert main(arguments) == 0
 
 
+@pytest.mark.slow
 def test_lanes_workers_and_single_attempts_give_the_same_bytes(tmp_path, built, breakout):
     one = built("one", **breakout, **{"rollout.lanes": 1})
     many = built("many", **breakout, **{"rollout.lanes": 3, "parallel.n_jobs": 2})
