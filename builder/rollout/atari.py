@@ -98,7 +98,6 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
             reward += ale.act(code)
             if ale.game_over():
                 self._over = True
-                self._pooled = self._pooled and frame == last
                 break
             if frame == last - 1:
                 ale.getScreenRGB(self._before)

@@ -81,14 +81,21 @@ def test_other_settings_are_sb3s():
         assert reward == expected[1]
 
 
-def test_the_last_observation_is_the_frame_on_which_the_game_ended():
-    env = ours("BreakoutNoFrameskip-v4", noop_max=0)
+@pytest.mark.parametrize("frames", [101, 102, 103, 104])
+def test_the_last_observation_is_what_was_last_on_the_screen(frames):
+    env = ours("FreewayNoFrameskip-v4", {"max_num_frames_per_episode": frames}, noop_max=0)
     env.reset(seed=0)
-    terminated = False
-    while not terminated:
-        seen, _, terminated, _, _ = env.step(0)
-    frame = env.unwrapped.ale.getScreenRGB()
-    assert np.array_equal(seen, resize(grey(frame)[None, ..., None], 84, 84)[0, ..., 0])
+    before, truncated = None, False
+    while not truncated:
+        before = env.unwrapped.ale.cloneState()
+        seen, _, _, truncated, _ = env.step(0)
+    shown = env.unwrapped.ale.getScreenRGB()
+    if frames % 4 == 0:  # all of the step's frames were played, as ever
+        env.unwrapped.ale.restoreState(before)
+        for _ in range(3):
+            env.unwrapped.ale.act(0)
+        shown = np.maximum(shown, env.unwrapped.ale.getScreenRGB())
+    assert np.array_equal(seen, resize(grey(shown)[None, ..., None], 84, 84)[0, ..., 0])
 
 
 def test_an_episode_ends_where_the_emulator_cuts_it():
