@@ -14,6 +14,7 @@ SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
 CHECKS = ("error", "warn", "off")
 BACKENDS = ("threading", "loky", "dask")
 PRECISIONS = ("float64", "float32")
+PREPROCESSINGS = ("atari", "raw")
 LEVELS = ("files", "replay", "rebuild")
 
 
@@ -74,11 +75,19 @@ class ExpertConfig:
 
 @dataclass(frozen=True)
 class EnvConfig:
-    """What is played (`conf/env/`); unset: what the expert was trained on. The kwargs add to the expert's."""
+    """What is played (`conf/env/`); unset: what the expert was trained on. The kwargs add to the expert's.
+
+    Attributes:
+        id: a registered environment.
+        kwargs: what it is made with.
+        max_episode_steps: instead of its own limit.
+        preprocessing: of Atari's frames: atari records what agents see, raw what the screen shows.
+    """
 
     id: str | None
     kwargs: dict[str, Any]
     max_episode_steps: int | None
+    preprocessing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -241,6 +250,8 @@ class BuildConfig:
         _one_of("mode", self.mode, MODES)
         _one_of("expert.source", self.expert.source, SOURCES)
         _one_of("expert.check", self.expert.check, CHECKS)
+        if self.env.preprocessing is not None:
+            _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
         _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
         for key, value, least in (
             ("episodes", self.episodes, 1),

@@ -135,6 +135,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         env_id=matched.trained_on,
         max_episode_steps=environment.max_episode_steps,
         zeros=matched.zeros,
+        preprocessed=environment.preprocessing is not None,
     )
     sample = make(environment)
     observation_space, action_space = sample.observation_space, sample.action_space
@@ -167,14 +168,21 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
     """The environment of today that the expert fits; a foreign expert plays what it is told to."""
     limits = {"max_episode_steps": config.env.max_episode_steps, "max_steps": config.rollout.max_steps}
     env_id, kwargs = expert.policy.name, expert.policy.env_kwargs
+    preprocessing = expert.preprocessing(config.env.preprocessing)
     if expert.archived is None:
-        return Match(resolve(env_id, kwargs, **limits), env_id)
+        return Match(resolve(env_id, kwargs, **limits, preprocessing=preprocessing), env_id)
 
     def fits(observation_space: gym.Space[Any], action_space: gym.Space[Any], zeros: int) -> None:
-        player = expert.player(config.rollout, env_id=env_id, max_episode_steps=1, zeros=zeros)
+        player = expert.player(
+            config.rollout,
+            env_id=env_id,
+            max_episode_steps=1,
+            zeros=zeros,
+            preprocessed=preprocessing is not None,
+        )
         player.actor(observation_space, action_space)
 
-    matched = match(env_id, kwargs, fits, limits=limits)
+    matched = match(env_id, kwargs, fits, limits=limits, preprocessing=preprocessing)
     if matched.mapped:
         log.info("%s", mapping_text(matched))
     return matched
@@ -193,6 +201,8 @@ def _described(matched: Match) -> dict[str, Any]:
         "kwargs": dict(matched.spec.kwargs),
         "max_episode_steps": matched.spec.max_episode_steps,
     }
+    if matched.spec.preprocessing is not None:
+        described["preprocessing"] = dataclasses.asdict(matched.spec.preprocessing)
     if matched.mapped:
         described["mapping"] = {"trained_on": matched.trained_on, "zeros": matched.zeros}
     return described

@@ -108,7 +108,12 @@ RESOLVED_LATER = {
     for key, value in keys_of(CONFIG)
     if key.startswith(("expert.", "env.")) and key not in DECIDED
 }
-CHECKED = {"expert.source": "local", "expert.check": "off", "env.max_episode_steps": 9}
+CHECKED = {
+    "expert.source": "local",
+    "expert.check": "off",
+    "env.max_episode_steps": 9,
+    "env.preprocessing": "raw",
+}
 KEYS = DECIDED | RESOLVED_LATER | {key: CHECKED[key] for key in CHECKED.keys() & RESOLVED_LATER}
 
 

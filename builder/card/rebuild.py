@@ -127,6 +127,10 @@ def _environment_keys(inputs: Mapping[str, Any], defaults: Mapping[str, Any]) ->
         yield "env.max_episode_steps", environment["max_episode_steps"]
     if max_steps is not None:
         yield "rollout.max_steps", max_steps
+    seen = inputs["expert"].get("sees", {}).get("wrappers", ())
+    trained_behind = any(name.endswith(".AtariWrapper") for name in seen)
+    if trained_behind != ("preprocessing" in environment):
+        yield "env.preprocessing", "raw" if trained_behind else "atari"
 
 
 def _own_limit(env_id: str) -> int | None:

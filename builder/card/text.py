@@ -105,11 +105,12 @@ def collection_table(inputs: Mapping[str, Any]) -> str:
         ("environment", code(environment["id"])),
         ("played in place of", _mapped(environment)),
         ("its keyword arguments", _mapping(environment["kwargs"])),
+        ("its preprocessing", _mapping(environment.get("preprocessing", {}), absent="")),
         ("limit of an episode", _count(environment["max_episode_steps"], "step")),
         ("expert", f"{code(expert['name'])}, {_origin(expert)}"),
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),
         _version(expert),
-        ("what it sees", _sees(expert.get("sees", {}))),
+        ("what it sees", _sees(expert.get("sees", {}), environment)),
         ("loaded by", "Stable-Baselines3 itself, by trust" if expert.get("trust_remote_code") else ""),
         ("actions", _actions(expert, config["rollout"])),
         ("inference", _inference(expert, config["rollout"])),
@@ -119,8 +120,8 @@ def collection_table(inputs: Mapping[str, Any]) -> str:
     return table(("what", "value"), [(what, value) for what, value in rows if value])
 
 
-def _mapping(kwargs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{code(f'{name}={value!r}')}" for name, value in kwargs.items()) or "none"
+def _mapping(kwargs: Mapping[str, Any], absent: str = "none") -> str:
+    return ", ".join(f"{code(f'{name}={value!r}')}" for name, value in kwargs.items()) or absent
 
 
 def _mapped(environment: Mapping[str, Any]) -> str:
@@ -132,9 +133,11 @@ def _mapped(environment: Mapping[str, Any]) -> str:
     return f"{code(mapping['trained_on'])}, which the expert was trained on{zeros}"
 
 
-def _sees(sees: Mapping[str, Any]) -> str:
+def _sees(sees: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
     """What training put between the environment and the policy; the dataset holds what was before it."""
-    parts = [code(name.rpartition(".")[2]) for name in sees.get("wrappers", ())]
+    kinds = [name.rpartition(".")[2] for name in sees.get("wrappers", ())]
+    recorded = ["AtariWrapper"] if environment.get("preprocessing") else []
+    parts = [code(kind) for kind in kinds if kind not in recorded]
     if sees.get("normalised"):
         parts.append("normalised observations")
     if sees.get("frame_stack", 1) > 1:

@@ -121,6 +121,19 @@ class Trajectories:
         """The same as `sample`."""
         return self.sample(count, seed)
 
+    def stacked(self, frames: int) -> Trajectories:
+        """The same split with stacks of observations, [..., frames, *shape], oldest first.
+
+        Zeros stand for what was before the episode, as in Stable-Baselines3's `VecFrameStack`. Nothing is
+        read or copied before it is asked for.
+
+        Raises:
+            ConfigError: `frames` is not positive.
+        """
+        from builder.dataset.stacking import StackedTrajectories
+
+        return StackedTrajectories(self, frames)
+
     def arrays(self) -> dict[str, Array]:
         """Every column of the transitions as one array [rows, ...], in its exact dtype.
 

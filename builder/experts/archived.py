@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
@@ -15,6 +17,7 @@ from builder.experts.agent import Agent, read_agent
 from builder.experts.companions import NAMES as COMPANION_NAMES
 from builder.experts.companions import Companions, read_companions
 from builder.experts.kept import DESCRIPTION, WEIGHTS, Kept, read_kept
+from builder.experts.memory import PictureStack
 from builder.experts.player import NetworkPlayer
 from builder.experts.policy import BUNDLED
 from builder.experts.published import NAMES as PUBLISHED_NAMES
@@ -47,7 +50,13 @@ class Archived:
     origin: dict[str, Any] | None = None
 
     def player(
-        self, rollout: RolloutConfig, *, env_id: str, max_episode_steps: int | None, zeros: int = 0
+        self,
+        rollout: RolloutConfig,
+        *,
+        env_id: str,
+        max_episode_steps: int | None,
+        zeros: int = 0,
+        preprocessed: bool = False,
     ) -> Player:
         """How it plays in an environment.
 
@@ -56,17 +65,29 @@ class Archived:
             env_id: the environment.
             max_episode_steps: its time limit.
             zeros: how many zeros the policy sees after each observation.
+            preprocessed: the environment gives Atari's frames as the agent's training saw them, unstacked.
 
         Raises:
             UnsupportedExpertError: a wrapper cannot be had for this environment.
         """
-        view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
+        if preprocessed:
+            view: View | None = View(decisions=(PictureStack(self._frames),))
+        else:
+            view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
         if zeros:
             view = view or View()
             view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
         if self.agent is None:
             return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)
         return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
+
+    @property
+    def _frames(self) -> int:
+        """How many pictures the policy sees: its network tells, also where no file beside it does."""
+        space = None if self.agent is None else self.agent.observation_space
+        if isinstance(space, gym.spaces.Box) and len(space.shape) == 3:
+            return int(space.shape[0])
+        return self.companions.frame_stack
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from builder.errors import ArchiveError, ExpertError, UnsupportedExpertError
 from builder.experts.memory import FrameStack
 from builder.experts.plain_yaml import MAX_BYTES, read_literal, read_yaml
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.experts.transforms import Normalisation, Transform
 from builder.experts.vec_normalize import MAX_BYTES as MAX_STATISTICS_BYTES
 from builder.experts.vec_normalize import Statistics, read_statistics
@@ -25,6 +26,7 @@ from builder.experts.wrappers import (
     check_known,
     notes_on,
     parts_of,
+    preprocessing_of,
     wrappers_of,
 )
 
@@ -56,6 +58,11 @@ class Companions:
     statistics: Statistics | None = None
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def preprocessing(self) -> AtariPreprocessing | None:
+        """What training made of Atari's frames, where an environment can do it in the agent's place."""
+        return None if self.statistics is not None else preprocessing_of(self.wrappers)
 
     def view(self, *, env_id: str | None = None, max_episode_steps: int | None = None) -> View | None:
         """What the policy saw of the environment; None where it saw it as it is.

@@ -6,6 +6,7 @@ user asked for it. numpy multiplies `longdouble` matrices by plain loops, so the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,8 +144,10 @@ class Forward:
             return only.reshape(len(only), -1).astype(self.dtype)
         parts = []
         for values, extractor in zip(inputs, self._extractors, strict=True):
-            features = values.astype(self.dtype)
-            parts.append(features.reshape(len(features), -1) if extractor is None else extractor(features))
+            if extractor is None:
+                parts.append(values.reshape(len(values), -1).astype(self.dtype))
+            else:
+                parts.append(extractor(values))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def _recur(self, x: Array, state: Array) -> tuple[Array, Array]:
@@ -183,35 +186,77 @@ class _Lstm:
         return exposed * np.tanh(cell), cell
 
 
+IMAGES_AT_ONCE = 4
+"""Images that go through the convolutions together: their windows fit into the CPU's cache."""
+
+
 class _Images:
+    """`NatureCNN` with the channels last, as matrix products write them; windows are copied in runs.
+
+    What it computes with is kept from call to call: memory of this size is dear to get and to give back.
+    """
+
     def __init__(self, extractor: ImageExtractor, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
         self._convolutions = [
-            (layer, layer.weight.astype(dtype).reshape(len(layer.weight), -1).T, layer.bias.astype(dtype))
+            (layer, _columns(layer.weight.transpose(2, 3, 1, 0), dtype), layer.bias.astype(dtype))
             for layer in extractor.convolutions
         ]
-        self._linear = _cast(extractor.linear, dtype)
+        weight, channels = extractor.linear.weight, len(extractor.convolutions[-1].weight)
+        by_position = weight.reshape(len(weight), channels, -1).transpose(2, 1, 0)
+        self._weight = _columns(by_position, dtype)
+        self._bias = _cast(extractor.linear, dtype)[1]
+        self._kept: dict[str, Array] = {}
 
     def __call__(self, x: Array) -> Array:
-        for layer, weight, bias in self._convolutions:
-            patches, height, width = _patches(x, layer)
-            y = patches @ weight
-            y += bias
-            x = _relu(y).reshape(len(x), height, width, -1).transpose(0, 3, 1, 2)
-        weight, linear_bias = self._linear
-        y = x.reshape(len(x), -1) @ weight
-        if linear_bias is not None:
-            y += linear_bias
+        """Features [rows, features] of images [rows, channels, height, width]."""
+        latent = np.empty((len(x), len(self._weight)), self._dtype)
+        for first in range(0, len(x), IMAGES_AT_ONCE):
+            some = slice(first, first + IMAGES_AT_ONCE)
+            latent[some] = self._convolved(x[some])
+        y: Array = latent @ self._weight
+        if self._bias is not None:
+            y += self._bias
         return _relu(y)
 
+    def _convolved(self, images: Array) -> Array:
+        x = self._room("images", tuple(images.shape[axis] for axis in (0, 2, 3, 1)))
+        x[...] = images.transpose(0, 2, 3, 1)
+        for index, (layer, weight, bias) in enumerate(self._convolutions):
+            windows = _windows(x, layer)
+            rows, height, width = windows.shape[:3]
+            patches = self._room(f"patches {index}", windows.shape)
+            patches[...] = windows
+            y = self._room(f"outputs {index}", (rows * height * width, len(bias)))
+            np.matmul(patches.reshape(len(y), -1), weight, out=y)
+            y += bias
+            x = _relu(y).reshape(rows, height, width, -1)
+        return x.reshape(len(x), -1)
 
-def _patches(x: Array, layer: Convolution) -> tuple[Array, int, int]:
-    """Every window of an image as one row: [rows * height * width, inputs * window height * window width]."""
-    window = layer.weight.shape[2:]
-    views = np.lib.stride_tricks.sliding_window_view(x, window, axis=(2, 3))[
-        :, :, :: layer.stride, :: layer.stride
-    ]
-    rows, channels, height, width = views.shape[:4]
-    patches = views.transpose(0, 2, 3, 1, 4, 5).reshape(
-        rows * height * width, channels * window[0] * window[1]
+    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
+        size = math.prod(shape)
+        if name not in self._kept or self._kept[name].size < size:
+            self._kept[name] = np.empty(size, self._dtype)
+        return self._kept[name][:size].reshape(shape)
+
+
+def _columns(weight: Array, dtype: np.dtype[Any]) -> Array:
+    """Weights [..., outputs] as a matrix [inputs, outputs]."""
+    return np.ascontiguousarray(weight.reshape(-1, weight.shape[-1]), dtype)
+
+
+def _windows(x: Array, layer: Convolution) -> Array:
+    """Every window of images [rows, height, width, channels]: [rows, height, width, window height, run].
+
+    A run is a window's row: neighbouring pixels with all their channels, which lie together.
+    """
+    high, wide = layer.weight.shape[2:]
+    rows, height, width, channels = x.shape
+    steps = (height - high) // layer.stride + 1, (width - wide) // layer.stride + 1
+    row, down, right, along = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (rows, *steps, high, wide * channels),
+        (row, down * layer.stride, right * layer.stride, down, along),
+        writeable=False,
     )
-    return patches, height, width

@@ -105,6 +105,51 @@ def _channel_axis(space: gym.Space[Any]) -> int:
     return 0 if is_image(space) and int(np.argmin(space.shape or ())) == 0 else -1
 
 
+@dataclass(frozen=True)
+class PictureStack:
+    """`VecFrameStack` of pictures without a channel, as the network takes it: [frames, height, width].
+
+    Attributes:
+        frames: how many; black pictures stand for what was before the episode.
+    """
+
+    frames: int
+
+    def space(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> gym.Space[Any]:
+        box = box_leaf(space, rank=2)
+        return replace_leaf(space, gym.spaces.Box(0, 255, (self.frames, *box.shape), np.uint8))
+
+    def observer(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> Observer:
+        return _Pictures(leaf_index(space), (self.frames, *box_leaf(space).shape))
+
+
+class _Pictures:
+    """One array of stacks, by lane."""
+
+    def __init__(self, index: int, shape: tuple[int, ...]) -> None:
+        self._index = index
+        self._stacks = np.zeros((1, *shape), np.uint8)
+
+    def begin(self, lane: int) -> None:
+        if lane >= len(self._stacks):
+            more = np.zeros((max(lane + 1, 2 * len(self._stacks)), *self._stacks.shape[1:]), np.uint8)
+            more[: len(self._stacks)] = self._stacks
+            self._stacks = more
+        self._stacks[lane] = 0
+
+    def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
+        leaf = observations[self._index]
+        for row, lane in enumerate(lanes):
+            stack = self._stacks[lane]
+            stack[:-1] = stack[1:]
+            stack[-1] = leaf[row]
+        seen = self._stacks[list(lanes)]
+        return [*observations[: self._index], seen, *observations[self._index + 1 :]]
+
+    def acted(self, actions: Array, lanes: Sequence[int]) -> None:
+        pass
+
+
 class _Frames:
     def __init__(self, frames: int, axes: Sequence[int]) -> None:
         self._frames = frames

@@ -11,6 +11,7 @@ from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ConfigError
 from builder.experts.actor import Player, RandomPlayer
 from builder.experts.policy import BUNDLED, Experts, Policy
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.experts.published import Published
 from builder.experts.python import PythonPlayer
 
@@ -45,15 +46,38 @@ class Expert:
         return bool(self.identity["version"] != NOT_PINNED)
 
     def player(
-        self, rollout: RolloutConfig, *, env_id: str, max_episode_steps: int | None, zeros: int = 0
+        self,
+        rollout: RolloutConfig,
+        *,
+        env_id: str,
+        max_episode_steps: int | None,
+        zeros: int = 0,
+        preprocessed: bool = False,
     ) -> Player:
         """How it plays in an environment; see `Archived.player`."""
         if self.foreign is not None:
             return self.foreign
         player: Player = self.archived.player(
-            rollout, env_id=env_id, max_episode_steps=max_episode_steps, zeros=zeros
+            rollout,
+            env_id=env_id,
+            max_episode_steps=max_episode_steps,
+            zeros=zeros,
+            preprocessed=preprocessed,
         )
         return player
+
+    def preprocessing(self, wanted: str | None = None) -> AtariPreprocessing | None:
+        """What is made of Atari's frames before they are recorded and before the expert sees them.
+
+        Args:
+            wanted: "atari", "raw", or None for what the expert was trained behind.
+        """
+        if wanted == "raw":
+            return None
+        trained: AtariPreprocessing | None = None
+        if self.archived is not None:
+            trained = self.archived.companions.preprocessing
+        return trained or (AtariPreprocessing() if wanted == "atari" else None)
 
 
 def load_expert(config: ExpertConfig, rollout: RolloutConfig) -> Expert:

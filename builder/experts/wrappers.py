@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from builder.errors import ArchiveError, UnsupportedExpertError
+from builder.errors import ArchiveError, ConfigError, UnsupportedExpertError
 from builder.experts.memory import History
 from builder.experts.pictures import BrighterOfTwo, Grey, Resized
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.experts.transforms import MaskedVelocity, TimeFeature, Transform
 from builder.experts.view import Opening
 
@@ -154,6 +155,37 @@ def parts_of(wrapper: Wrapper, trained_on: TrainedOn) -> list[Transform | Repeat
     return [] if build is None else [build(wrapper, trained_on)]
 
 
+def preprocessing_of(wrappers: Sequence[Wrapper]) -> AtariPreprocessing | None:
+    """What training made of Atari's frames, where nothing else stood between them and the agent.
+
+    Raises:
+        ArchiveError: an argument that `AtariWrapper` does not take.
+        UnsupportedExpertError: sticky actions, which are the environment's to play.
+    """
+    acting = [wrapper for wrapper in wrappers if wrapper.kind not in _UNNEEDED]
+    if [wrapper.kind for wrapper in acting] != ["AtariWrapper"]:
+        return None
+    wrapper = acting[0]
+    _refuse_sticky_actions(wrapper)
+    lives = wrapper.kwargs.get("terminal_on_life_loss", True)
+    if not isinstance(lives, bool):
+        raise ArchiveError("AtariWrapper: terminal_on_life_loss", expected="true or false", got=repr(lives))
+    try:
+        return AtariPreprocessing(
+            noop_max=wrapper.count("noop_max", 30),
+            frame_skip=max(1, wrapper.count("frame_skip", 4)),
+            screen_size=wrapper.count("screen_size", 84),
+            fire_after_life=lives,
+        )
+    except ConfigError as error:
+        raise ArchiveError("AtariWrapper", expected=error.expected, got=error.got) from error
+
+
+def _refuse_sticky_actions(wrapper: Wrapper) -> None:
+    if wrapper.kwargs.get("action_repeat_probability", 0):
+        raise UnsupportedExpertError("AtariWrapper with sticky actions is not supported")
+
+
 def _time_feature(wrapper: Wrapper, trained_on: TrainedOn) -> TimeFeature:
     limit = trained_on.max_episode_steps or wrapper.count("max_steps", 1000)
     return TimeFeature(max(1, limit), constant=wrapper.kwargs.get("test_mode") is True)
@@ -194,8 +226,7 @@ def _resized(wrapper: Wrapper, _trained_on: TrainedOn) -> Resized:
 
 def _atari(wrapper: Wrapper, trained_on: TrainedOn) -> list[Transform | Repeat | Opening]:
     skip, size = wrapper.count("frame_skip", 4), wrapper.count("screen_size", 84)
-    if wrapper.kwargs.get("action_repeat_probability", 0):
-        raise UnsupportedExpertError("AtariWrapper with sticky actions is not supported")
+    _refuse_sticky_actions(wrapper)
     fire = 0 if trained_on.name in _WITHOUT_FIRE else max(1, skip)
     parts: list[Transform | Repeat | Opening] = [Opening(wrapper.count("noop_max", 30), fire)]
     if skip > 1:

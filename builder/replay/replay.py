@@ -15,6 +15,7 @@ import numpy as np
 
 from builder.config import ParallelConfig
 from builder.dataset.manifest import Manifest, read_manifest
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.replay.difference import Difference, first_difference
 from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
 from builder.rollout.backends import Workers
@@ -79,7 +80,14 @@ def recorded_environment(manifest: Manifest) -> EnvironmentSpec:
     """
     described = manifest.inputs["environment"]
     limit = described["max_episode_steps"]
-    return resolve(described["id"], described["kwargs"], max_episode_steps=limit, max_steps=None)
+    preprocessing = AtariPreprocessing.from_description(described.get("preprocessing"))
+    return resolve(
+        described["id"],
+        described["kwargs"],
+        max_episode_steps=limit,
+        max_steps=None,
+        preprocessing=preprocessing,
+    )
 
 
 def replay(

@@ -36,9 +36,16 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     Raises:
         BuilderError: the expert, the environment or the file failed; never for a low return.
     """
-    spec = resolve(expert.name, expert.env_kwargs, max_episode_steps=None, max_steps=None)
-    player = policy_expert(expert.name, expert).player(
-        DEFAULT_ROLLOUT, env_id=expert.name, max_episode_steps=spec.max_episode_steps
+    found = policy_expert(expert.name, expert)
+    preprocessing = found.preprocessing()
+    spec = resolve(
+        expert.name, expert.env_kwargs, max_episode_steps=None, max_steps=None, preprocessing=preprocessing
+    )
+    player = found.player(
+        DEFAULT_ROLLOUT,
+        env_id=expert.name,
+        max_episode_steps=spec.max_episode_steps,
+        preprocessed=preprocessing is not None,
     )
     environment = make(spec)
     actor = player.actor(environment.observation_space, environment.action_space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import re
 import time
 import warnings
@@ -16,19 +17,24 @@ import numpy as np
 
 from builder.episode import arrays_of
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
+from builder.experts.preprocessing import AtariPreprocessing
+from builder.rollout.atari import AtariEnvironment
 from builder.rollout.providers import provide
 
 REMEDIES = {
     "robotics": "play its newest version, or pip install gymnasium-robotics",
     "mujoco": 'pip install "il-builder[mujoco]"',
     "box2d": 'pip install "il-builder[box2d]"',
-    "ale_py": "pip install ale-py",
+    "ale_py": 'pip install "il-builder[atari]"',
 }
 """What brings the package that an environment's module needs."""
 
 KEEPS_ITS_PAST = ("gymnasium.envs.box2d.bipedal_walker", "gymnasium.envs.box2d.car_racing")
 """Modules whose environments keep their Box2D world across `reset`: the same seed gives another episode
 (BipedalWalker: 8 of 20). The check below would find most of it; nothing is left to luck."""
+FORGETS_ITS_PAST = ("ale_py.env",)
+"""Modules whose environments load their whole game again when they are given a seed, which takes so long that
+the check would not end in time."""
 
 PROBE_EPISODES = 6
 PROBE_STEPS = 200
@@ -45,6 +51,7 @@ class EnvironmentSpec:
         max_episode_steps: the engine truncates an episode at this many steps; None: it ends by itself.
         bare: made without gymnasium's own TimeLimit and OrderEnforcing, whose work the engine does.
         reusable: one object may play many attempts, since its `reset(seed=)` forgets the past.
+        preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
     """
 
     id: str
@@ -52,10 +59,16 @@ class EnvironmentSpec:
     max_episode_steps: int | None = None
     bare: bool = True
     reusable: bool = False
+    preprocessing: AtariPreprocessing | None = None
 
 
 def resolve(
-    env_id: str, kwargs: Mapping[str, Any], *, max_episode_steps: int | None, max_steps: int | None
+    env_id: str,
+    kwargs: Mapping[str, Any],
+    *,
+    max_episode_steps: int | None,
+    max_steps: int | None,
+    preprocessing: AtariPreprocessing | None = None,
 ) -> EnvironmentSpec:
     """Look an environment up.
 
@@ -64,6 +77,7 @@ def resolve(
         kwargs: passed to the constructor.
         max_episode_steps: instead of the registered limit.
         max_steps: a further limit, for an environment that has none.
+        preprocessing: what is made of Atari's frames.
 
     Raises:
         ConfigError: no such id.
@@ -71,7 +85,8 @@ def resolve(
         EnvironmentError_: nothing limits an episode, or the module cannot be imported.
     """
     registered = _registered(env_id)
-    limits = [n for n in (max_episode_steps or registered.max_episode_steps, max_steps) if n is not None]
+    own = max_episode_steps or _own_limit(registered, kwargs, preprocessing)
+    limits = [n for n in (own, max_steps) if n is not None]
     if not limits:
         raise EnvironmentError_(
             f"{env_id} has no time limit, so an episode might never end",
@@ -79,7 +94,24 @@ def resolve(
         )
     # Wrappers that the registration brings may need the limit beneath them: leave those in place.
     bare = not registered.additional_wrappers
-    return EnvironmentSpec(env_id, dict(kwargs), min(limits), bare)
+    return EnvironmentSpec(env_id, dict(kwargs), min(limits), bare, preprocessing=preprocessing)
+
+
+def _own_limit(
+    registered: gym.envs.registration.EnvSpec,
+    kwargs: Mapping[str, Any],
+    preprocessing: AtariPreprocessing | None,
+) -> int | None:
+    """The limit of an episode in steps; Atari's emulator counts frames and ends an episode itself."""
+    made_with = {**registered.kwargs, **kwargs}
+    frames = made_with.get("max_num_frames_per_episode")
+    limit = registered.max_episode_steps
+    if limit is None and type(frames) is int and frames > 0:
+        skip = made_with.get("frameskip", 1)
+        limit = math.ceil(frames / (min(skip) if isinstance(skip, (tuple, list)) else skip))
+    if limit is None or preprocessing is None:
+        return limit
+    return math.ceil(limit / preprocessing.frame_skip)
 
 
 def _registered(env_id: str) -> gym.envs.registration.EnvSpec:
@@ -132,7 +164,7 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         with warnings.catch_warnings():
             # Old versions and MuJoCo's own deprecations: the user chose the version, and is told of it once.
             warnings.simplefilter("ignore")
-            return gym.make(
+            environment = gym.make(
                 registered, max_episode_steps=limit, disable_env_checker=True, **dict(spec.kwargs)
             )
     except ImportError as error:
@@ -143,6 +175,9 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         raise EnvironmentError_(
             f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {error}", remedy="check env.kwargs"
         ) from error
+    if spec.preprocessing is None:
+        return environment
+    return AtariEnvironment(environment, spec.preprocessing)
 
 
 def check_reuse(spec: EnvironmentSpec) -> EnvironmentSpec:
@@ -153,8 +188,11 @@ def check_reuse(spec: EnvironmentSpec) -> EnvironmentSpec:
     """
     reused = make(spec)
     try:
-        if type(reused.unwrapped).__module__.startswith(KEEPS_ITS_PAST):
+        module = type(reused.unwrapped).__module__
+        if module.startswith(KEEPS_ITS_PAST):
             return spec
+        if module in FORGETS_ITS_PAST:
+            return dataclasses.replace(spec, reusable=True)
         deadline = time.monotonic() + PROBE_SECONDS
         for seed in range(PROBE_EPISODES):
             fresh = make(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import gymnasium as gym
 
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, SpaceError
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.rollout.environment import EnvironmentSpec, make, resolve
 
 ZEROS = {"Ant": 84}
 """Zeros that old MuJoCo appended: `Ant-v3` observed contact forces that it never computed. With the real
 ones, as `Ant-v4` can give them, the return of its experts falls from 5,080 to 121."""
+
+NO_FRAMESKIP = re.compile(r"(?P<name>\w+)NoFrameskip-v(?P<version>[04])")
+"""Old ids of Atari games, most of which ale-py still registers; version 0 repeats an action now and then."""
 
 Fits = Callable[[gym.Space[Any], gym.Space[Any], int], None]
 """Raises SpaceError where the expert cannot play on an observation and an action space, with so many zeros
@@ -40,7 +45,14 @@ class Match:
         return self.spec.id != self.trained_on or self.zeros > 0
 
 
-def match(env_id: str, kwargs: Mapping[str, Any], fits: Fits, *, limits: Mapping[str, int | None]) -> Match:
+def match(
+    env_id: str,
+    kwargs: Mapping[str, Any],
+    fits: Fits,
+    *,
+    limits: Mapping[str, int | None],
+    preprocessing: AtariPreprocessing | None = None,
+) -> Match:
     """Find the environment whose spaces are those that the expert was trained on.
 
     The id itself is tried first, then the other versions of the same name, next newer ones first.
@@ -50,6 +62,7 @@ def match(env_id: str, kwargs: Mapping[str, Any], fits: Fits, *, limits: Mapping
         kwargs: what the environment is made with.
         fits: whether the expert can play.
         limits: `max_episode_steps` and `max_steps`, see `resolve`.
+        preprocessing: what is made of Atari's frames.
 
     Raises:
         ConfigError: no environment of that name.
@@ -57,9 +70,9 @@ def match(env_id: str, kwargs: Mapping[str, Any], fits: Fits, *, limits: Mapping
         SpaceError: none of the versions has the expert's spaces.
     """
     tried: dict[str, Exception] = {}
-    for candidate in _candidates(env_id):
+    for candidate, settings in _candidates(env_id):
         try:
-            spec = resolve(candidate, kwargs, **limits)
+            spec = resolve(candidate, {**settings, **kwargs}, **limits, preprocessing=preprocessing)
             environment = make(spec)
         except (ConfigError, EnvironmentError_) as error:
             tried[candidate] = error
@@ -85,11 +98,18 @@ def _version(env_id: str) -> int:
     return int(version) if version.isdigit() else 0
 
 
-def _candidates(env_id: str) -> Iterator[str]:
-    yield env_id
+def _candidates(env_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ids and what they must be made with to be what was asked for."""
+    yield env_id, {}
+    frames = NO_FRAMESKIP.fullmatch(env_id)
+    if frames:
+        settings = {"frameskip": 1, "repeat_action_probability": 0.25 if frames["version"] == "0" else 0.0}
+        yield f"ALE/{frames['name']}-v5", settings
+        return
     own = _version(env_id)
     versions = [known for known in gym.registry if _name(known) == _name(env_id) and known != env_id]
-    yield from sorted(versions, key=lambda known: (_version(known) < own, _version(known)))
+    ordered = sorted(versions, key=lambda known: (_version(known) < own, _version(known)))
+    yield from ((known, {}) for known in ordered)
 
 
 def _why_none(env_id: str, tried: Mapping[str, Exception]) -> Exception:

@@ -13,7 +13,7 @@ from builder.errors import MissingExtraError
 
 PROVIDERS = {
     r"(Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen)": ("gymnasium_robotics", '"il-builder[robotics]"'),
-    r"(ALE/|.*NoFrameskip-v\d+$)": ("ale_py", "ale-py"),
+    r"(ALE/|.*NoFrameskip-v\d+$)": ("ale_py", '"il-builder[atari]"'),
     r"Mini(Grid|World)-": ("minigrid", "minigrid"),
     r"Panda": ("panda_gym", "panda-gym"),
     r"(parking|highway|merge|roundabout)-": ("highway_env", "highway-env"),
@@ -32,7 +32,9 @@ def provide(env_id: str) -> None:
         if re.match(pattern, env_id) and env_id not in gym.registry:
             try:
                 with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # some greet at import
-                    import_module(module)
+                    imported = import_module(module)
+                    if module == "ale_py":  # its emulator greets too, past any redirection
+                        imported.ALEInterface.setLoggerMode(imported.LoggerMode.Error)
             except ImportError as error:
                 raise MissingExtraError(
                     f"{env_id} comes with the package {module}, which is not installed",

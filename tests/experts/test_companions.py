@@ -15,6 +15,7 @@ from builder.experts.companions import read_companions
 from builder.experts.memory import FrameStack, History
 from builder.experts.pictures import BrighterOfTwo, Grey, Resized
 from builder.experts.plain_yaml import read_literal, read_yaml
+from builder.experts.preprocessing import AtariPreprocessing
 from builder.experts.transforms import MaskedVelocity, Normalisation, TimeFeature
 from builder.experts.vec_normalize import read_statistics
 from builder.experts.view import Opening, View
@@ -217,6 +218,46 @@ def test_atari_wrapper_is_taken_apart(folder, env_id, fire):
     )
     assert view(folder, env_id=env_id, env_wrapper=[wrapper], frame_stack=4) == expected
     assert "whole games" in read_companions(folder(env_wrapper=[wrapper])).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, AtariPreprocessing()),
+        (
+            {"noop_max": 0, "frame_skip": 0, "screen_size": 42, "terminal_on_life_loss": False},
+            AtariPreprocessing(noop_max=0, frame_skip=1, screen_size=42, fire_after_life=False),
+        ),
+    ],
+)
+def test_atari_preprocessing_can_be_the_environments(folder, arguments, expected):
+    wrappers = [
+        {"stable_baselines3.common.atari_wrappers.AtariWrapper": arguments},
+        "gym.wrappers.ClipRewardEnv",
+    ]
+    assert read_companions(folder(env_wrapper=wrappers)).preprocessing == expected
+
+
+@pytest.mark.parametrize("kind", ["TimeFeatureWrapper", "AtariWrapper"])
+def test_atari_preprocessing_is_the_policys_view_where_more_stands_between(folder, kind):
+    more = f"rl_zoo3.wrappers.{kind}"
+    wrappers = ["stable_baselines3.common.atari_wrappers.AtariWrapper", more]
+    assert read_companions(folder(env_wrapper=wrappers)).preprocessing is None
+    assert read_companions(folder(env_wrapper=more.replace("Atari", "TimeFeature"))).preprocessing is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"terminal_on_life_loss": "no"}, ArchiveError),
+        ({"screen_size": 0}, ArchiveError),
+        ({"action_repeat_probability": 0.25}, UnsupportedExpertError),
+    ],
+)
+def test_atari_preprocessing_that_cannot_be_had_is_refused(folder, arguments, error):
+    wrapper = {"stable_baselines3.common.atari_wrappers.AtariWrapper": arguments}
+    with pytest.raises(error, match="AtariWrapper"):
+        _ = read_companions(folder(env_wrapper=[wrapper])).preprocessing
 
 
 def test_stacking_by_the_wrapper_of_vector_environments_is_known(folder):

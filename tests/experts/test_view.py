@@ -9,7 +9,7 @@ from sb3_models import box
 
 from builder.context import Context
 from builder.errors import SpaceError
-from builder.experts.memory import FrameStack, History
+from builder.experts.memory import FrameStack, History, PictureStack
 from builder.experts.pictures import BrighterOfTwo, Grey, Resized, grey, resize
 from builder.experts.transforms import MaskedVelocity, Normalisation, TimeFeature
 from builder.experts.vec_normalize import read_statistics
@@ -236,6 +236,20 @@ def test_pictures_are_stacked_along_their_channels(shape):
         lambda: Pictures(shape),
         lambda vector: VecFrameStack(vector, 4),
     )
+
+
+def test_single_pictures_are_stacked_before_the_rows_of_each_lane():
+    space = gym.spaces.Box(0, 255, (12, 10), np.uint8)
+    recorder = Recorder(gym.spaces.Discrete(4))
+    actor = ViewingActor(recorder, View(decisions=(PictureStack(3),)), space, recorder.space)
+    frames = np.random.default_rng(0).integers(0, 256, (4, 12, 10), dtype=np.uint8)
+    for lane in (0, 5, 0):  # on lane 0 a second attempt, which must not see the first
+        actor.begin(lane, Context(lane))
+        for frame in frames:
+            actor.act([frame[None]], [lane])
+        padded = np.concatenate([np.zeros((2, 12, 10), np.uint8), frames])
+        for step, (seen,) in enumerate(recorder.seen[lane]):
+            np.testing.assert_array_equal(seen, padded[step : step + 3])
 
 
 def test_atari_decides_as_behind_sb3s_wrappers():

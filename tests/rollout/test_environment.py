@@ -158,7 +158,7 @@ def missing(name, message):
     [
         ("No module named 'mujoco'", 'pip install "il-builder[mujoco]"'),
         ("No module named 'Box2D'", 'pip install "il-builder[box2d]"'),
-        ("No module named 'ale_py'", "pip install ale-py"),
+        ("No module named 'ale_py'", 'pip install "il-builder[atari]"'),
         ("No module named 'scaler'", "install the package that it comes with"),  # which holds "ale"
     ],
 )
@@ -187,7 +187,7 @@ def test_an_environment_whose_physics_is_not_installed_names_the_extra(monkeypat
 def test_the_extras_that_remedies_name_are_declared():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     named = set(re.findall(r"il-builder\[(\w+)\]", " ".join(REMEDIES.values())))
-    assert named == {"mujoco", "box2d"}
+    assert named == {"mujoco", "box2d", "atari"}
     assert named <= set(project["optional-dependencies"])
 
 

@@ -1,0 +1,181 @@
+"""Atari's steps are the agent's decisions, and its observations those of Stable-Baselines3's own wrappers."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.atari_wrappers import AtariWrapper
+
+from builder.errors import ConfigError, EnvironmentError_
+from builder.experts.pictures import grey, resize
+from builder.experts.preprocessing import AtariPreprocessing
+from builder.rollout.environment import check_reuse, make, resolve
+from builder.rollout.matching import match
+from builder.rollout.providers import provide
+
+provide("ALE/Pong-v5")  # which silences the emulator's greeting
+LIMITS = {"max_episode_steps": None, "max_steps": None}
+
+
+def ours(env_id, kwargs=None, **settings):
+    return make(resolve(env_id, kwargs or {}, **LIMITS, preprocessing=AtariPreprocessing(**settings)))
+
+
+def sb3s(env_id, kwargs=None, **settings):
+    return AtariWrapper(
+        gym.make(env_id, disable_env_checker=True, **(kwargs or {})), clip_reward=False, **settings
+    )
+
+
+def random_actions(env, count, seed=0):
+    return np.random.default_rng(seed).integers(env.action_space.n, size=count)
+
+
+@pytest.mark.parametrize("seed", [0, 4_294_967_295])
+@pytest.mark.parametrize("name", ["Breakout", "Freeway", "MsPacman"])
+def test_a_whole_game_is_sb3s(name, seed):
+    env_id = f"{name}NoFrameskip-v4"
+    env, other = ours(env_id, fire_after_life=False), sb3s(env_id, terminal_on_life_loss=False)
+    actions = random_actions(env, 150, seed)
+    assert np.array_equal(env.reset(seed=seed)[0], other.reset(seed=seed)[0][..., 0])
+    for action in actions:
+        seen, reward, terminated, truncated, _ = env.step(action)
+        expected = other.step(action)
+        assert (reward, terminated, truncated) == expected[1:4]
+        if terminated:
+            break
+        assert seen.dtype == np.uint8
+        assert np.array_equal(seen, expected[0][..., 0])
+
+
+@pytest.mark.parametrize(("name", "lives"), [("Breakout", 5), ("MsPacman", 3)])
+def test_a_lost_life_is_followed_by_what_training_did_then(name, lives):
+    env_id = f"{name}NoFrameskip-v4"
+    env, other = ours(env_id), sb3s(env_id)
+    assert np.array_equal(env.reset(seed=1)[0], other.reset(seed=1)[0][..., 0])
+    lost = 0
+    for action in random_actions(env, 5000):
+        seen, reward, terminated, truncated, info = env.step(action)
+        expected, earned, over, _, was = other.step(action)
+        assert not truncated
+        assert info["lives"] == was["lives"]
+        if terminated:
+            assert over
+            break
+        if over:
+            lost += 1
+            expected = other.reset()[0]
+        assert np.array_equal(seen, expected[..., 0])
+        assert reward == earned
+    assert lost == lives - 1
+
+
+def test_other_settings_are_sb3s():
+    settings = {"noop_max": 0, "frame_skip": 1, "screen_size": 42}
+    env = ours("PongNoFrameskip-v4", **settings)
+    other = sb3s("PongNoFrameskip-v4", **settings)
+    assert np.array_equal(env.reset(seed=5)[0], other.reset(seed=5)[0][..., 0])
+    for action in random_actions(env, 60):
+        seen, reward, *_ = env.step(action)
+        expected = other.step(action)
+        assert np.array_equal(seen, expected[0][..., 0])
+        assert reward == expected[1]
+
+
+@pytest.mark.parametrize("frames", [101, 102, 103, 104])
+def test_the_last_observation_is_what_was_last_on_the_screen(frames):
+    env = ours("FreewayNoFrameskip-v4", {"max_num_frames_per_episode": frames}, noop_max=0)
+    env.reset(seed=0)
+    before, truncated = None, False
+    while not truncated:
+        before = env.unwrapped.ale.cloneState()
+        seen, _, _, truncated, _ = env.step(0)
+    shown = env.unwrapped.ale.getScreenRGB()
+    if frames % 4 == 0:  # all of the step's frames were played, as ever
+        env.unwrapped.ale.restoreState(before)
+        for _ in range(3):
+            env.unwrapped.ale.act(0)
+        shown = np.maximum(shown, env.unwrapped.ale.getScreenRGB())
+    assert np.array_equal(seen, resize(grey(shown)[None, ..., None], 84, 84)[0, ..., 0])
+
+
+def test_an_episode_ends_where_the_emulator_cuts_it():
+    env = ours("FreewayNoFrameskip-v4", {"max_num_frames_per_episode": 101}, noop_max=1)
+    env.reset(seed=0)
+    steps, truncated, terminated = 0, False, False
+    while not truncated:
+        _, _, terminated, truncated, _ = env.step(0)
+        steps += 1
+    assert (steps, terminated) == (25, False)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "kwargs", "preprocessing", "limit"),
+    [
+        ("PongNoFrameskip-v4", {}, None, 108_000),
+        ("ALE/Pong-v5", {}, None, 27_000),
+        ("PongNoFrameskip-v4", {}, AtariPreprocessing(), 27_000),
+        ("PongNoFrameskip-v4", {"max_num_frames_per_episode": 10}, AtariPreprocessing(), 3),
+    ],
+)
+def test_the_limit_of_an_episode_is_the_emulators_in_steps(env_id, kwargs, preprocessing, limit):
+    assert resolve(env_id, kwargs, **LIMITS, preprocessing=preprocessing).max_episode_steps == limit
+
+
+@pytest.mark.parametrize("env_id", ["BreakoutNoFrameskip-v4", "BreakoutNoFrameskip-v0"])
+def test_one_object_plays_what_new_ones_would(env_id):
+    spec = check_reuse(resolve(env_id, {}, **LIMITS, preprocessing=AtariPreprocessing()))
+    assert spec.reusable
+    reused = make(spec)
+    for seed in (3, 1, 3):
+        fresh = make(spec)
+        assert np.array_equal(reused.reset(seed=seed)[0], fresh.reset(seed=seed)[0])
+        for action in random_actions(reused, 40, seed):
+            left, right = reused.step(action), fresh.step(action)
+            assert left[1:] == right[1:]
+            assert np.array_equal(left[0], right[0])
+
+
+def test_environments_that_skip_frames_themselves_are_refused():
+    with pytest.raises(EnvironmentError_, match=r"env\.kwargs\.frameskip=1"):
+        ours("ALE/Pong-v5")
+    assert ours("ALE/Pong-v5", {"frameskip": 1}).observation_space.shape == (84, 84)
+
+
+@pytest.mark.parametrize("kwargs", [{"obs_type": "grayscale"}, {"continuous": True}])
+def test_environments_without_colours_or_discrete_actions_are_refused(kwargs):
+    with pytest.raises(EnvironmentError_, match="cannot be preprocessed"):
+        ours("PongNoFrameskip-v4", kwargs)
+
+
+def test_other_environments_are_refused():
+    with pytest.raises(EnvironmentError_, match="CartPole-v1 is not a plain Atari environment"):
+        ours("CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"frame_skip": 0}, {"noop_max": -1}, {"screen_size": 200}, {"screen_size": 84.0}]
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError, match="of the Atari preprocessing"):
+        AtariPreprocessing(**settings)
+
+
+@pytest.mark.parametrize(
+    "described", [{"noop_max": "x"}, {"frame": 3}, {"fire_after_life": 1}, [1], "x"], ids=str
+)
+def test_what_a_strangers_manifest_says_of_it_is_checked(described):
+    with pytest.raises(ConfigError):
+        AtariPreprocessing.from_description(described)
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "played", "kwargs"),
+    [
+        ("PongNoFrameskip-v4", "PongNoFrameskip-v4", {}),
+        ("TetrisNoFrameskip-v4", "ALE/Tetris-v5", {"frameskip": 1, "repeat_action_probability": 0.0}),
+        ("TetrisNoFrameskip-v0", "ALE/Tetris-v5", {"frameskip": 1, "repeat_action_probability": 0.25}),
+    ],
+)
+def test_old_ids_are_mapped_to_games_that_skip_nothing(trained_on, played, kwargs):
+    found = match(trained_on, {}, lambda *_: None, limits=LIMITS, preprocessing=AtariPreprocessing())
+    assert (found.spec.id, found.spec.kwargs) == (played, kwargs)
