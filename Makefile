@@ -5,12 +5,13 @@ EPISODES ?= 1000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help dataset experts test test-slow lint check format benchmark lock clean
+.PHONY: help dataset experts test test-slow lint check format reproduce benchmark lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
 	@echo "make test       the tests that take seconds;  make test-slow: the others"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
+	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
 	@echo "make experts    train the bundled experts anew"
 	@echo "make benchmark  steps per second, as ratios to the raw environment loop"
 
@@ -36,6 +37,12 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Whoever changes what a stage depends on runs this and commits dvc.lock with the change (docs/dvc.md).
+reproduce: $(VENV)/.dev
+	PATH="$(abspath $(BIN)):$$PATH" dvc repro --quiet
+	@git diff --exit-code --stat -- dvc.lock data/reports || \
+		(echo "dvc.lock has changed: commit it with the change that explains it (docs/dvc.md)" >&2; exit 1)
+
 experts: $(VENV)/.base
 	$(BIN)/python -m builder.experts.recipe
 
@@ -50,13 +57,13 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,dev]"
+	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
 	@touch $@ $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,dev]"
+	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
 	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
 

@@ -189,6 +189,7 @@ class VerifyConfig:
         sample: the share of the episodes that `replay` steps again.
         parallel: on what they are stepped or played.
         expert: what `rebuild` may need.
+        report: a folder for the dataset's figures and returns as files; unset: none.
         debug: show tracebacks.
     """
 
@@ -198,6 +199,7 @@ class VerifyConfig:
     sample: float
     parallel: ParallelConfig
     expert: TrustConfig
+    report: str | None = None
     debug: bool = False
 
     def __post_init__(self) -> None:

@@ -157,6 +157,9 @@ class Controller:
         else:
             played = play(build, run)
         if mode == "play":
+            if isinstance(run, ChunkRun):
+                run.settle(played)
+            store.remove_others()
             return BuildResult(build.out, None, played)
         manifest = self._collate(build, run.files(played))
         if build.config.keep_chunks:

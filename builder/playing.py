@@ -26,6 +26,7 @@ from builder.rollout.planning import (
     gaps,
     next_horizon,
     progress,
+    settled_size,
     split,
 )
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
@@ -76,6 +77,11 @@ class ChunkRun:
         for summary in workers.run(play_chunk, tasks):
             self.summaries.append(summary)
             yield summary
+
+    def settle(self, played: Progress) -> None:
+        """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
+        last = played.accepted[self._build.config.episodes - 1]
+        self._store.settle(last + 1, settled_size(self._attempt_bytes()))
 
     def _attempt_bytes(self) -> float:
         """What an attempt takes in memory at the most."""

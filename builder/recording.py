@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,21 @@ def _part(recording: Recording, attempts: slice, steps: slice) -> Recording:
             tuple(array[part] for array in value) if isinstance(value, tuple) else value[part]
         )
     return Recording(**chosen)
+
+
+def joined(parts: Sequence[Recording]) -> Recording:
+    """Recordings of neighbouring attempts as one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns: dict[str, Any] = {}
+    for field in fields(Recording):
+        values = [getattr(part, field.name) for part in parts]
+        columns[field.name] = (
+            tuple(np.concatenate(leaf) for leaf in zip(*values, strict=True))
+            if isinstance(values[0], tuple)
+            else np.concatenate(values)
+        )
+    return Recording(**columns)
 
 
 def episode_returns(rewards: Array, lengths: Array) -> Array:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from builder.errors import DatasetError, LockedError, StorageError, storage_error
-from builder.recording import SUFFIX, Recording, load
+from builder.recording import SUFFIX, Header, Recording, joined, load, read_header, save
 from builder.rollout.worker import ChunkSummary, summarise
 
 log = logging.getLogger(__name__)
@@ -170,6 +170,38 @@ class ChunkStore:
         if not attempts or path != self.path(attempts) or recording.attempts.tolist() != list(attempts):
             raise DatasetError(f"{path} does not hold the attempts that its name says")
         return recording
+
+    def settle(self, stop: int, size: int) -> None:
+        """Keep attempts 0 up to `stop` (exclusive) in files of `size` attempts each, and nothing else.
+
+        However the attempts were cut into chunks, and however many were played, the files are the same.
+
+        Raises:
+            DatasetError: a chunk is damaged.
+            StorageError: the disk is full or not writable.
+        """
+        found = self.files()
+        ranges = [range(first, min(first + size, stop)) for first in range(0, stop, size)]
+        for attempts in ranges:
+            if (target := self.path(attempts)) not in found:
+                parts = list(self._cut(found, attempts))
+                header = Header(self.identity, attempts.start, attempts.stop, parts[0][1].policy)
+                save(joined([recording for recording, _ in parts]), target, header)
+        settled = {self.path(attempts) for attempts in ranges}
+        for path in self.files():
+            if path not in settled:
+                path.unlink()
+
+    def _cut(self, paths: Sequence[Path], attempts: range) -> Iterator[tuple[Recording, Header]]:
+        """The parts of chunk files that hold a range of attempts, each attempt once."""
+        following = attempts.start
+        for path in paths:
+            header = read_header(path)
+            if header.start <= following < header.stop and following < attempts.stop:
+                recording, _ = load(path)
+                keep = (recording.attempts >= following) & (recording.attempts < attempts.stop)
+                following = min(header.stop, attempts.stop)
+                yield recording.select(keep), header
 
     def describe(self, build: Mapping[str, Any]) -> None:
         """Write what collation needs to know of the build beside the chunks."""

@@ -13,6 +13,8 @@ from builder.spaces import Array
 
 LANES_PER_CHUNK = 4
 """A chunk holds this many attempts per lane where there are enough, so that few lanes idle at its end."""
+SETTLED_ATTEMPTS = 256
+"""A file of a settled store holds this many attempts, unless they are long."""
 CHUNK_BYTES = 128 * 10**6
 """What a chunk may hold in memory at the most, by the time limit."""
 CHUNK_SECONDS = 30.0
@@ -107,6 +109,11 @@ def chunk_size(
     largest = max(1, min(LANES_PER_CHUNK * lanes, fits, timely))
     rounds = math.ceil(missing / (largest * workers))
     return max(1, math.ceil(missing / max(1, rounds * workers)))
+
+
+def settled_size(attempt_bytes: float) -> int:
+    """Attempts per file of a settled store: a function of what is played alone."""
+    return max(1, min(SETTLED_ATTEMPTS, int(CHUNK_BYTES / max(1.0, attempt_bytes))))
 
 
 def split(missing: Sequence[range], size: int) -> list[range]:

@@ -17,6 +17,7 @@ from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
+from builder.verify.report import write_report
 from builder.verify.tables import check_tables
 
 Started = Callable[[str], None]
@@ -62,6 +63,9 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> 
         checks.append(make())
         if not checks[-1].passed:
             break
+    else:
+        if config.report is not None:
+            write_report(folder, Path(config.report).expanduser())
     return Report(name, tuple(checks), remarks)
 
 
