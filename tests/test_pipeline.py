@@ -1,0 +1,113 @@
+"""`dvc.yaml` depends on what can change a byte, and on nothing else; the store of `play` is always the same."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from builder import Controller
+from builder.identity import IDLE_CODE, PLAYING_CODE
+from builder.store import folder_of
+
+ROOT = Path(__file__).parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+BUNDLED = ("cartpole", "acrobot", "mountaincar", "pendulum")
+
+
+def dependencies(stage):
+    return {text for text in STAGES[stage]["deps"] if text.startswith("builder/") and text.endswith(".py")}
+
+
+def code(*patterns):
+    return {
+        path.relative_to(ROOT).as_posix()
+        for pattern in patterns
+        for path in (ROOT / "builder").glob(pattern)
+        if path.name not in IDLE_CODE
+    }
+
+
+def test_play_depends_on_all_code_that_plays_and_on_no_idle_code():
+    listed = dependencies("play")
+    assert code(*PLAYING_CODE) <= listed
+    assert not {
+        path for path in listed if Path(path).parent.name == "experts" and Path(path).name in IDLE_CODE
+    }
+
+
+def test_collate_depends_on_all_code_that_writes_a_folder():
+    written = {"collate.py", "images.py", "manifest.py", "schema.py", "writer.py"}
+    assert {f"builder/dataset/{name}" for name in written} | code("card/*.py") <= dependencies("collate")
+
+
+def test_verify_depends_on_all_code_that_compares():
+    assert code("replay/*.py", "verify/*.py") <= dependencies("verify")
+
+
+@pytest.mark.parametrize("stage", ["play", "collate", "verify", "publish"])
+def test_every_stage_is_there_for_every_bundled_expert_and_names_files_that_exist(stage):
+    described = STAGES[stage]
+    assert tuple(described["matrix"]["expert"]) == BUNDLED
+    for path in described["deps"]:
+        for expert in BUNDLED:
+            found = path.replace("${item.expert}", expert)
+            assert found.startswith("data/") or (ROOT / found).is_file(), found
+
+
+def test_every_key_that_decides_a_byte_is_a_parameter():
+    tracked = {
+        path: keys
+        for stage in ("play", "collate")
+        for entry in STAGES[stage]["params"]
+        for path, keys in entry.items()
+    }
+    assert set(tracked["conf/build.yaml"]) == {"episodes", "seed", "threshold", "max_return", "max_attempts"}
+    rollout = yaml.safe_load((ROOT / "conf/rollout/default.yaml").read_text())
+    assert set(tracked["conf/rollout/default.yaml"]) == set(rollout) - {"lanes"}
+    for whole in ("conf/env/default.yaml", "conf/dataset/default.yaml", "conf/expert/${item.expert}.yaml"):
+        assert tracked[whole] is None
+
+
+def test_publish_runs_only_when_asked():
+    assert STAGES["publish"]["frozen"] is True
+
+
+def store(out):
+    return {
+        path.relative_to(folder_of(out)).as_posix(): path.read_bytes()
+        for path in sorted(folder_of(out).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_store_of_play_is_the_same_whatever_filled_it(tmp_path):
+    config = {"expert": "acrobot", "mode": "play", "episodes": 20}
+    Controller().start({**config, "out": str(tmp_path / "a/x")})
+    Controller().start(
+        {**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 3, "parallel.n_jobs": 2, "episodes": 7}
+    )
+    Controller().start({**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 5})
+    Controller().start({**config, "out": str(tmp_path / "c/x"), "episodes": 30})
+    stale = folder_of(tmp_path / "c/x") / ("0" * 16)
+    stale.mkdir()
+    (stale / "chunk-00000000-00000001.safetensors").write_bytes(b"of another build")
+    Controller().start({**config, "out": str(tmp_path / "c/x")})
+    first = store(tmp_path / "a/x")
+    assert len(first) == 3  # the chunks in one file, what collation needs to know, and the lock
+    assert first == store(tmp_path / "b/x") == store(tmp_path / "c/x")
+
+
+def test_a_settled_store_has_a_file_for_every_fixed_number_of_attempts(tmp_path, monkeypatch):
+    monkeypatch.setattr("builder.rollout.planning.SETTLED_ATTEMPTS", 8)
+    config = {"expert": "random", "env.id": "Corridor-v0", "out": str(tmp_path / "x")}
+    Controller().start({**config, "mode": "play", "episodes": 20, "rollout.lanes": 3})
+    names = sorted(path.name for path in folder_of(tmp_path / "x").rglob("chunk-*"))
+    assert [name.split(".")[0] for name in names] == [
+        "chunk-00000000-00000008",
+        "chunk-00000008-00000016",
+        "chunk-00000016-00000020",
+    ]
+    Controller().start({**config, "mode": "collate", "episodes": 20})
+    Controller().start({**config, "episodes": 20, "out": str(tmp_path / "y")})
+    data = "data/train-00000-of-00001.parquet"
+    assert (tmp_path / "x" / data).read_bytes() == (tmp_path / "y" / data).read_bytes()
