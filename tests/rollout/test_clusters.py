@@ -63,29 +63,29 @@ def start(folder, *words):
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path):
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize("cluster", ["dask", "ray"])
+def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path, cluster):
     (tmp_path / "deadly_environment.py").write_text(DEADLY)
     command = ["expert=random", "env.id=deadly_environment:Deadly-v0", "episodes=300", "rollout.lanes=4"]
     found = {}
-    for name, options in {"dask": ["parallel=dask", "parallel.n_jobs=2"], "threading": []}.items():
+    for name, options in {cluster: [f"parallel={cluster}", "parallel.n_jobs=2"], "threading": []}.items():
         process = start(tmp_path, *command, *options, f"out={tmp_path / name}")
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
         assert "Traceback" not in said
         assert (tmp_path / "killed").exists()
         found[name] = json.loads((tmp_path / name / "manifest.json").read_text())["fingerprint"]
-    assert found["dask"] == found["threading"]
+    assert found[cluster] == found["threading"]
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path):
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize("cluster", ["dask", "ray"])
+def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path, cluster):
     process = start(
         tmp_path,
         "expert=cartpole",
         "episodes=100000",
-        "parallel=dask",
+        f"parallel={cluster}",
         "parallel.n_jobs=2",
         f"out={tmp_path / 'x'}",
     )
