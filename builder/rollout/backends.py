@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing import resource_tracker
-from pathlib import Path
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from builder.config import ParallelConfig
@@ -19,6 +19,7 @@ from builder.rollout.clusters import given_up
 from builder.rollout.on_dask import dask_backend
 from builder.rollout.on_ray import Waves, ray_workers
 from builder.rollout.worker import cancel
+from builder.storage import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Workers:
         shared: a folder of this machine that the workers of a cluster must see under the same path.
     """
 
-    def __init__(self, parallel: ParallelConfig, shared: Path | None = None) -> None:
+    def __init__(self, parallel: ParallelConfig, shared: AnyPath | None = None) -> None:
         self._config, self._shared = parallel, shared
         self._cluster = ExitStack()
         self._threads = _Tracked()
@@ -127,10 +128,12 @@ class Workers:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             cancel()
-        self._cluster.__exit__(kind, *rest)
+        self._cluster.__exit__(kind, error, trace)
         if not self._threads.wait(PATIENCE):
             log.warning("a worker is still at a step that takes long; its attempts are lost")
 

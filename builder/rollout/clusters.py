@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from builder.errors import RolloutError, StorageError
+from builder.errors import BuilderError, RolloutError, StorageError
 from builder.identity import installed_version, playing_code
+from builder.storage import AnyPath, place, usable
 
 COMPARED = ("il-builder", "gymnasium", "numpy", "torch", "joblib")
 """Packages that must have the same version on all workers."""
@@ -26,11 +25,11 @@ def facts(probe: str | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {name: installed_version(name) for name in COMPARED}
     found["the code of il-builder"] = playing_code()[:12]
-    found["shared"] = probe is None or (Path(probe).is_file() and os.access(Path(probe).parent, os.W_OK))
+    found["shared"] = probe is None or usable(place(probe))
     return found
 
 
-def check_facts(found: Mapping[str, Mapping[str, Any]], shared: Path | None) -> None:
+def check_facts(found: Mapping[str, Mapping[str, Any]], shared: AnyPath | None) -> None:
     """Compare all workers with this process.
 
     Args:
@@ -59,21 +58,24 @@ def check_facts(found: Mapping[str, Mapping[str, Any]], shared: Path | None) -> 
 
 
 @contextmanager
-def probe_file(shared: Path | None) -> Iterator[str | None]:
+def probe_file(shared: AnyPath | None) -> Iterator[str | None]:
     """A file that only those who share the folder can see."""
     if shared is None:
         yield None
         return
     path = shared.absolute() / f".probe-{uuid.uuid4().hex}"
     try:
-        path.touch()
+        path.write_text("")
         yield str(path)
     finally:
         path.unlink(missing_ok=True)
 
 
-def unfit(worker: str, error: BaseException) -> RolloutError:
-    """The error for a worker that cannot even be asked."""
+def unfit(worker: str, error: BaseException) -> BuilderError:
+    """The error for a worker that cannot be asked, or cannot answer."""
+    if isinstance(error, BuilderError):
+        error.what = f"of the worker {worker}: {error.what}"
+        return error
     return RolloutError(
         f"a worker ({worker}) cannot run il-builder: {type(error).__name__}: {error}",
         remedy="install the same versions on all machines: pip install -c constraints.txt",

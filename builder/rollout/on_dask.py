@@ -7,16 +7,16 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import Any
 
 from builder.config import ParallelConfig
 from builder.errors import MissingExtraError, RolloutError
 from builder.rollout.clusters import SECONDS, check_facts, facts, probe_file, unfit
+from builder.storage import AnyPath
 
 
 @contextmanager
-def dask_backend(parallel: ParallelConfig, shared: Path | None) -> Iterator[Any]:
+def dask_backend(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Any]:
     """Joblib's backend on a dask cluster: the one at the address, or one that lives as long as this.
 
     Raises:
@@ -48,7 +48,7 @@ def dask_backend(parallel: ParallelConfig, shared: Path | None) -> Iterator[Any]
         yield _dask_class()(client=client)
 
 
-def _check_dask(client: Any, shared: Path | None) -> None:
+def _check_dask(client: Any, shared: AnyPath | None) -> None:
     with probe_file(shared) as probe:
         try:
             found = client.run(facts, probe, on_error="return")

@@ -16,12 +16,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from builder.config import ParallelConfig
 from builder.errors import ConfigError, MissingExtraError, RolloutError
 from builder.rollout.clusters import SECONDS, check_facts, facts, given_up, probe_file, unfit
+from builder.storage import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Waves:
 
 
 @contextmanager
-def ray_workers(parallel: ParallelConfig, shared: Path | None) -> Iterator[Waves]:
+def ray_workers(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Waves]:
     """The workers of a ray cluster: the one at the address, or one that lives as long as this.
 
     A program that has connected to ray itself keeps its connection, which is used where no address is given.
@@ -136,14 +136,14 @@ def _processors(resources: dict[str, float]) -> int:
 
 @contextmanager
 def _connected(parallel: ParallelConfig) -> Iterator[None]:
-    """A connection to the cluster at the address, or to one of this machine. Ray's own words stay in its logs."""
+    """A connection to the cluster at the address, or to one of this machine; without ray's own words."""
     import ray
 
     with ExitStack() as stack:
         options: dict[str, Any] = {"address": parallel.address}
         if parallel.address is None:
             # Its logs and sockets: a path that must be short, as Linux allows 107 characters for a socket's.
-            folder = tempfile.mkdtemp(prefix="il-ray-", dir="/tmp")  # noqa: S108  (mkdtemp makes it private)
+            folder = tempfile.mkdtemp(prefix="il-ray-", dir="/tmp")
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             options = _local_options(parallel.n_jobs, folder)
         else:
@@ -208,7 +208,7 @@ def _own_sigterm() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _check(shared: Path | None) -> None:
+def _check(shared: AnyPath | None) -> None:
     """Ask every machine of the cluster for its `facts`."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
