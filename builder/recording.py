@@ -196,8 +196,12 @@ def _digest(header: Header, tensors: dict[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _read_header(file: Path, path: AnyPath) -> Header:
+def read_header(file: Path, path: AnyPath | None = None) -> Header:
     """The header alone; the arrays are not read.
+
+    Args:
+        file: of this machine.
+        path: where it comes from; None: it is there already.
 
     Raises:
         DatasetError: not a recorded file.
@@ -208,11 +212,11 @@ def _read_header(file: Path, path: AnyPath) -> Header:
         with safe_open(file, "np") as opened:
             content = json.loads(opened.metadata()["recording"])
         if content.pop("format") != FORMAT:
-            raise DatasetError(f"{path} was written by another version of il-builder")
+            raise DatasetError(f"{path or file} was written by another version of il-builder")
         names = {key: tuple(content[key]) for key in ("observation_names", "action_names")}
         return Header(**{**content, **names})
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is not a recorded file, or is damaged: {error}") from error
+        raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
 
 
 def load(path: AnyPath) -> tuple[Recording, Header]:
@@ -226,7 +230,7 @@ def load(path: AnyPath) -> tuple[Recording, Header]:
 
     try:
         with reading(path) as file:
-            header, tensors = _read_header(file, path), load_file(file)
+            header, tensors = read_header(file, path), load_file(file)
     except (SafetensorError, OSError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from error
     if (found := _digest(header, tensors)) != header.sha256:

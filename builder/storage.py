@@ -169,10 +169,7 @@ class RemotePath:
                     raise
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None:
-        """Make the folder, where the store has folders."""
-        if self.protocol not in WHOLE:
-            with self._writing() as (store, path):
-                store.makedirs(path, exist_ok=True)
+        """Nothing: folders come with the files in them."""
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
@@ -198,10 +195,12 @@ class RemotePath:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[Any, str]]:
-        """The same; a file cannot be missing, so the bucket is."""
+        """The same for a file to be written; none can be missing, so the bucket is."""
         try:
-            with self._reading() as found:
-                yield found
+            with self._reading() as (store, path):
+                if self.protocol not in WHOLE:
+                    store.makedirs(path[: -len(self.name) - 1], exist_ok=True)
+                yield store, path
         except FileNotFoundError as error:
             raise StorageError(
                 f"{self.url} cannot be written: {_line(error)}",
@@ -391,9 +390,7 @@ def publish(folder: Path, out: RemotePath, last: str) -> None:
     (out / last).unlink(missing_ok=True)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     for name in sorted(files, key=lambda name: name == last):
-        target = out / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.upload(folder / name)
+        (out / name).upload(folder / name)
     for path in list(out.rglob("*")):
         if path.relative_to(out).as_posix() not in files:
             path.unlink()

@@ -36,6 +36,11 @@ ANSWER_SECONDS = 120
 """How long a worker may take to start and to import this package."""
 STORE_BYTES = 80 * 2**20
 """Ray's store for arrays, of which none travel: about the least that it takes."""
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""Environment variables for ray, read when it is imported: it reports to nobody, and of no missing GPU."""
 LOST = object()
 """The result of a chunk whose worker has died."""
 
@@ -106,8 +111,8 @@ def ray_workers(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Wa
         RolloutError: no cluster answers, it has no free processor, or a worker has other versions.
         StorageError: a worker does not see the shared folder.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a warning on every start
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
@@ -149,12 +154,32 @@ def _connected(parallel: ParallelConfig) -> Iterator[None]:
         else:
             _check_address(parallel.address)
         stack.callback(ray.shutdown)
-        try:
-            with _own_sigterm():
-                ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise _no_cluster(parallel.address, f"{type(error).__name__}: {error}") from error
+        with _said() as said:
+            try:
+                with _own_sigterm():
+                    ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+            except (OSError, ValueError, RuntimeError) as error:
+                heard = [f"{type(error).__name__}: {error}", *said()]
+                raise _no_cluster(parallel.address, heard) from error
         yield
+
+
+@contextmanager
+def _said() -> Iterator[Callable[[], list[str]]]:
+    """Keep from the screen what ray's compiled part has to say for the length of the block; its last line."""
+    with tempfile.TemporaryFile() as kept:
+        screen = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+
+        def last() -> list[str]:
+            kept.seek(0)
+            return kept.read().decode(errors="replace").splitlines()[-1:]
+
+        try:
+            yield last
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
 
 
 def _local_options(n_jobs: int, folder: str) -> dict[str, Any]:
@@ -184,16 +209,18 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS).close()
     except OSError as error:
-        raise _no_cluster(address, f"{type(error).__name__}: {error}") from error
+        raise _no_cluster(address, [f"{type(error).__name__}: {error}"]) from error
 
 
-def _no_cluster(address: str | None, got: str) -> RolloutError:
+def _no_cluster(address: str | None, heard: Sequence[str]) -> RolloutError:
+    got = " ".join("; ".join(heard).split())
+    if address is None:
+        return RolloutError("ray does not start on this machine", got=got)
     return RolloutError(
-        f"no ray cluster answers at {address}" if address else "ray does not start on this machine",
-        got=" ".join(got.split()),
-        remedy="check parallel.address, and that `ray start` runs on this machine as well"
-        if address
-        else None,
+        f"no ray cluster answers at {address}",
+        got=got,
+        remedy="check parallel.address, that `ray start` runs on this machine as well, and RAY_AUTH_MODE=token"
+        " where the cluster asks for a token",
     )
 
 
