@@ -13,6 +13,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,11 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 WAVE = 2
-"""Chunks per worker and wave: as many as are in flight on the other backends."""
+"""Chunks per worker and wave, which a worker that dies loses: as many as others have in flight."""
+LARGEST_WAVE = 64
+"""The same of attempts so short that handing out waves would take longer than playing them."""
+SHORT = 1.0
+"""Seconds: a wave that took less is followed by one twice as large."""
 LIVES = 3
 """How many workers a chunk may take with it before it is given up; dask's own number."""
 ANSWER_SECONDS = 120
@@ -58,10 +63,12 @@ class Waves:
         Raises:
             RolloutError: several workers have died of one task.
         """
-        waiting, died = deque(enumerate(tasks)), Counter[int]()
+        waiting, died, size = deque(enumerate(tasks)), Counter[int](), WAVE
         while waiting:
-            wave = [waiting.popleft() for _ in range(min(len(waiting), WAVE * self.count))]
+            wave = [waiting.popleft() for _ in range(min(len(waiting), size * self.count))]
+            began = time.monotonic()
             results = self._play(function, [task for _, task in wave])
+            size = min(2 * size, LARGEST_WAVE) if time.monotonic() - began < SHORT else WAVE
             again = [entry for entry, result in zip(wave, results, strict=True) if result is LOST]
             yield from (result for result in results if result is not LOST)
             if again:
@@ -219,8 +226,8 @@ def _no_cluster(address: str | None, heard: Sequence[str]) -> RolloutError:
     return RolloutError(
         f"no ray cluster answers at {address}",
         got=got,
-        remedy="check parallel.address, that `ray start` runs on this machine as well, and RAY_AUTH_MODE=token"
-        " where the cluster asks for a token",
+        remedy="check parallel.address, that `ray start` runs on this machine as well,"
+        " and RAY_AUTH_MODE=token where the cluster asks for a token",
     )
 
 
