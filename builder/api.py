@@ -12,7 +12,8 @@ from builder.experts.policy import Policy
 from builder.fetching import cached
 from builder.hub import fetch
 from builder.hub.remote import NAME
-from builder.storage import RemotePath, place
+from builder.remote_path import RemotePath
+from builder.storage import place
 
 
 def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from builder.dataset.manifest import NAME, UNLISTED, file_sha256, read_manifest
 from builder.errors import DatasetError, storage_error
-from builder.storage import RemotePath, staging_folder
+from builder.remote_path import RemotePath
+from builder.storage import staging_folder
 from builder.store import locked, put_in_place
 
 

@@ -17,9 +17,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from builder.errors import BuilderError, LockedError
-from builder.storage import RemotePath
+from builder.remote_path import RemotePath
 
 log = logging.getLogger(__name__)
 
@@ -35,26 +37,37 @@ class Owner:
 
     Attributes:
         build: of no other.
-        host: the machine.
+        host: the machine's name.
+        machine: what no other machine that runs, nor another container of it, has in common with it.
         process: on that machine.
         renewed: the last sign of life, in seconds since 1970.
     """
 
     build: str
     host: str
+    machine: str
     process: int
     renewed: float
 
     def alive(self) -> bool:
         """Whether it may still be building."""
-        if self.host == socket.gethostname():
-            try:
-                os.kill(self.process, 0)
-            except ProcessLookupError:
-                return False
-            except PermissionError:
-                pass
+        if self.machine == machine():
+            with suppress(PermissionError):  # it is somebody else's, and there
+                try:
+                    os.kill(self.process, 0)
+                except ProcessLookupError:
+                    return False
         return time.time() - self.renewed < LASTS
+
+
+@cache
+def machine() -> str:
+    """A name of this machine since it was started, and of the processes that see each other on it."""
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return uuid.uuid4().hex  # nobody knows: no process is looked for
 
 
 @contextmanager
@@ -65,7 +78,7 @@ def leased(lock: RemotePath, out: RemotePath) -> Iterator[None]:
         LockedError: another build holds it.
         StorageError: it cannot be written.
     """
-    owner = Owner(uuid.uuid4().hex, socket.gethostname(), os.getpid(), time.time())
+    owner = Owner(uuid.uuid4().hex, socket.gethostname(), machine(), os.getpid(), time.time())
     _take(lock, out, owner)
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(lock, owner, ended), daemon=True)
@@ -124,4 +137,4 @@ def read_owner(lock: RemotePath) -> Owner | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
-        return Owner("", "an unknown machine", 0, 0.0)
+        return Owner("", "an unknown machine", "", 0, 0.0)

@@ -220,18 +220,18 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
     """Compare what is still to be written, chunks and dataset, with the free disk."""
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = build.config.episodes * reporter.steps / reporter.attempts
-    chunks = steps / rate - reporter.steps
-    folder = build.out.parent if isinstance(build.out, Path) else Path(tempfile.gettempdir())
-    needed = summary.row_bytes * (steps + (chunks if folder == build.out.parent else 0))
+    here = isinstance(build.out, Path)
+    folder, chunks = build.out.parent, steps / rate - reporter.steps
+    if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
+        folder, chunks = Path(tempfile.gettempdir()), 0
+    needed = summary.row_bytes * (steps + chunks)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageError(
             f"the dataset will not fit on the disk of {folder}",
             expected=f"about {needed / 1e6:,.0f} MB",
             got=f"{free / 1e6:,.0f} MB free",
-            remedy="free some space, or give an `out` elsewhere"
-            if folder == build.out.parent
-            else "free some space, or let TMPDIR name a folder of another disk",
+            remedy=f"free some space, or give {'an `out`' if here else 'a TMPDIR'} elsewhere",
         )
 
 

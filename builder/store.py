@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from builder.errors import DatasetError, LockedError, StorageError, storage_error
+from builder.errors import BuilderError, DatasetError, LockedError, StorageError, storage_error
 from builder.lease import leased
 from builder.recording import SUFFIX, Header, Recording, joined, load, save
+from builder.remote_path import RemotePath
 from builder.rollout.worker import ChunkSummary, summarise
-from builder.storage import AnyPath, RemotePath, listed, publish, remove_tree
+from builder.storage import AnyPath, listed, publish, remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +65,12 @@ def locked(out: AnyPath) -> Iterator[None]:
     if isinstance(out, RemotePath):
         root = folder_of(out)
         with leased(root / "lock", out):
-            yield
-            if not _played(root):
-                root.remove()
+            try:
+                yield
+            finally:
+                with suppress(BuilderError, OSError):  # what the build ends with matters more
+                    if not _played(root):
+                        root.remove()
         return
     lock = folder_of(out) / "lock"
     made = [folder for folder in lock.parents if not folder.exists()]

@@ -23,9 +23,9 @@ def out():
     return place("memory://shelf/x")
 
 
-def held_by(out, host, process, renewed):
+def held_by(out, machine, process, renewed):
     lock = out.parent / "lock"
-    lock.write_text(json.dumps(asdict(Owner("b", host, process, renewed))))
+    lock.write_text(json.dumps(asdict(Owner("b", "elsewhere", machine, process, renewed))))
     return lock
 
 
@@ -57,7 +57,7 @@ def test_a_machine_without_a_sign_of_life_has_lost_it(out, caplog):
 def test_a_process_of_this_machine_that_is_gone_has_lost_it_at_once(out):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    lock = held_by(out, lease.socket.gethostname(), gone.pid, time.time())
+    lock = held_by(out, lease.machine(), gone.pid, time.time())
     with leased(lock, out):
         assert read_owner(lock).process == os.getpid()
 
@@ -76,4 +76,4 @@ def test_one_who_has_lost_it_does_not_release_it(out):
     lock = out.parent / "lock"
     with leased(lock, out):
         held_by(out, "elsewhere", 1, time.time())
-    assert read_owner(lock).host == "elsewhere"
+    assert read_owner(lock).machine == "elsewhere"

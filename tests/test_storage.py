@@ -8,7 +8,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from builder.errors import ConfigError, MissingExtraError
-from builder.storage import RemotePath, listed, local, place, publish, reading, writing
+from builder.remote_path import RemotePath
+from builder.storage import listed, local, place, publish, reading, writing
 
 
 @pytest.fixture
