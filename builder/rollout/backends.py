@@ -88,8 +88,7 @@ class Workers:
             return
         if backend == "dask":
             chosen = self._cluster.enter_context(dask_backend(self._config, self._shared))
-            n_jobs = chosen.effective_n_jobs(n_jobs)
-            self._count = n_jobs
+            self._count = chosen.workers
         else:
             self._count = joblib.effective_n_jobs(n_jobs)
         self._parallel = self._cluster.enter_context(

@@ -86,7 +86,14 @@ def _dask_class() -> type[Any]:
     from joblib._dask import DaskDistributedBackend
 
     class Backend(DaskDistributedBackend):  # type: ignore[misc]  # joblib has no types
-        """Tells joblib of a task that dask has given up as well; joblib's own would wait for ever."""
+        """joblib's own, for one worker as well; a task that dask has given up does not wait for ever."""
+
+        @property
+        def workers(self) -> int:
+            return int(super().effective_n_jobs(-1))
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, self.workers)  # joblib would play what is for one worker in this process
 
         async def _collect(self) -> None:
             import asyncio
