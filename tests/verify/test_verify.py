@@ -95,7 +95,7 @@ def test_one_bit_in_any_file_is_noticed_and_the_file_is_named(folder):
     check(folder, "files").raise_for_difference()
 
 
-@pytest.mark.parametrize("path", [STEPS, NAME, CARD, "provenance.json", "assets/returns.png"])
+@pytest.mark.parametrize("path", [STEPS, NAME, CARD, "assets/returns.png"])
 def test_a_missing_file_is_named(folder, path):
     (folder / path).unlink()
     if path == NAME:
@@ -103,6 +103,14 @@ def test_a_missing_file_is_named(folder, path):
             check(folder).raise_for_difference()
         return
     assert failure(folder)[1].file == path
+
+
+def test_a_folder_from_a_cache_of_dvc_has_no_provenance_and_the_table_says_so(folder):
+    (folder / "provenance.json").unlink()
+    report = check(folder, "files")
+    report.raise_for_difference()
+    said = {item.name: item.compared for item in report.checks}
+    assert said["provenance"] == "there is none: the machine that built it is not described"
 
 
 def test_a_file_that_nobody_listed_is_named(folder):
