@@ -103,7 +103,7 @@ def _file_differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
 
 
 def check_provenance(folder: Path) -> Check:
-    """The machine's description by its own checksum; a copy from a cache of DVC has none, and lacks nothing."""
+    """The machine's description by its own checksum; a folder from a cache of DVC has none."""
     path = folder / PROVENANCE
     if not path.exists():
         return Check("provenance", "there is none: the machine that built it is not described")
