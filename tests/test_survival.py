@@ -71,6 +71,7 @@ def traces(out):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a machine that is busy with other things
 def test_a_build_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undisturbed_one(tmp_path):
     random = np.random.default_rng(5)
     out, ends, found = tmp_path / "x", [], set()
