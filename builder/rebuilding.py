@@ -95,9 +95,10 @@ def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> N
         return
     inputs = manifest.inputs
     named = []
-    env_id = str(inputs.get("environment", {}).get("id", ""))
-    if "environment" in parts and ":" in env_id:
-        named.append(f"the module of the environment {env_id}")
+    environment = inputs.get("environment", {})
+    ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
+    if "environment" in parts:
+        named.extend(f"the module of the environment {env_id}" for env_id in ids if ":" in env_id)
     expert = inputs.get("expert", {})
     if "expert" in parts and expert.get("target"):
         named.append(f"the expert {expert['target']}")
