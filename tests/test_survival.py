@@ -197,6 +197,7 @@ def digests(builds, **environment):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_other_instruction_sets_give_the_same_bytes_in_every_file():
     everything = [*PORTABLE, *NEEDS_FMA["numpy"], *NEEDS_FMA["libc"]]
     known = digests(everything)
