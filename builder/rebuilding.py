@@ -10,6 +10,7 @@ from typing import Any
 from builder.card.rebuild import ARCHIVE, rebuild_overrides
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
+from builder.storage import place
 
 KEY = "manifest"
 FREE = (
@@ -45,7 +46,7 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     given = _flat(config) if isinstance(config, Mapping) else dict(map(_pair, config))
     path = given.pop(KEY)
     _refuse_what_it_says(given)
-    found = Path(path.strip("'\"")).expanduser()
+    found = place(path.strip("'\""))
     manifest = read_manifest(found.parent if found.name == NAME else found)
     check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
     overrides = rebuild_overrides(manifest)
