@@ -1,6 +1,6 @@
 """Steps per second of a build's rollouts beside the raw `gymnasium` step loop, in one run.
 
-`python -m benchmarks.rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
+`python -m benchmarks rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
 expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without it they
 come from the Hub. What cannot be had or played here is said and left out.
 
@@ -18,7 +18,6 @@ medians of the rounds' ratios are printed.
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +25,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from benchmarks.measuring import Options
+from benchmarks.report import Section
 from builder.composition import build_config
 from builder.errors import BuilderError
 from builder.preparation import Build, prepare
@@ -116,25 +117,19 @@ def measure(build: Build, steps: int, rounds: int) -> list[tuple[float, float, f
         ]
 
 
-def line(name: str, rates: list[tuple[float, float, float]], goal: float) -> str:
+def row(name: str, rates: list[tuple[float, float, float]], goal: float) -> list[str]:
     """One row of the table."""
-    sampled, replayed, built = (statistics.median(column) for column in zip(*rates, strict=True))
+    medians = [statistics.median(column) for column in zip(*rates, strict=True)]
     ratios = [sorted(played / raw[kind] for *raw, played in rates) for kind in (0, 1)]
     spreads = [f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})" for found in ratios]
-    figures = f"{sampled:>10,.0f}{replayed:>10,.0f}{built:>10,.0f}"
-    return f"{name:12}{figures}{spreads[0]:>22}{spreads[1]:>22}{goal:>7}"
+    return [name, *(f"{rate:,.0f}" for rate in medians), *spreads, f"{goal}"]
 
 
-def main(arguments: list[str]) -> None:
-    """Print one line per expert."""
-    options = dict(argument.split("=", 1) for argument in arguments)
+def sections(options: Options) -> list[Section]:
+    """The table."""
     rounds, lanes = int(options.get("rounds", "7")), options.get("lanes")
-    names = options["expert"].split(",") if "expert" in options else list(EXPERTS)
-    print("steps per second: raw loop sampled, replayed; build; its ratio to either: median (least to most)")
-    print(
-        f"{'':12}{'sampled':>10}{'replayed':>10}{'build':>10}{'/ sampled':>22}{'/ replayed':>22}{'goal':>7}"
-    )
-    for name in names:
+    rows, notes = [], []
+    for name in options["expert"].split(",") if "expert" in options else list(EXPERTS):
         expert, folder, steps, goal = EXPERTS[name]
         overrides = [expert]
         if folder and "agents" in options:
@@ -144,10 +139,18 @@ def main(arguments: list[str]) -> None:
         try:
             build = prepare(build_config(overrides))
         except BuilderError as error:
-            print(f"{name:12}left out: {error}")
+            notes.append(f"{name} is left out: {error}")
             continue
-        print(line(name, measure(build, steps, rounds), goal), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        rows.append(row(name, measure(build, steps, rounds), goal))
+        print("  ".join(rows[-1]), flush=True)
+    return [
+        Section(
+            "One worker",
+            "Steps per second of one worker (expert, recording and the chunk's file included) beside the raw step"
+            " loop, on random actions (*sampled*) and on the very episodes that the worker has recorded (*replayed*)."
+            f" Medians of {rounds} rounds; in brackets the least and the greatest ratio.",
+            ["", "sampled", "replayed", "build", "build / sampled", "build / replayed", "goal"],
+            rows,
+            notes,
+        )
+    ]

@@ -1,0 +1,181 @@
+"""Peers: from the same agent to a finished dataset on disk, in one run.
+
+CartPole, the bundled PPO agent, which plays 500 steps an episode. Ours is a whole command, with Python's
+start, imports, checks, recording, Parquet, card and manifest; the peers' clocks run from after their imports
+and the agent's loading to the end of their writing, which favours them. A peer is measured where its virtual
+environment is in the folder `peers=` (`make peers` makes them in `.peers`); the others are named with their
+`pip install`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measuring
+from benchmarks.measuring import ARCHIVE, Options
+from benchmarks.report import Section
+from benchmarks.rollout import sampled_rate
+
+ROOT = Path(__file__).parents[1]
+PEERS = ".peers"
+OUR_EPISODES = 5000
+LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What is compared.
+
+    Attributes:
+        label: in the table.
+        script: in `peer_scripts/`.
+        home: the name of its virtual environment; empty: ours.
+        install: what `pip install` takes.
+        episodes: how many are played a round, so that it takes some ten seconds.
+        extra: further arguments of the script.
+        goal: how many times as fast ours shall be; 0: none.
+    """
+
+    label: str
+    script: str
+    home: str
+    install: str
+    episodes: int
+    extra: tuple[str, ...] = ()
+    goal: int = 0
+
+
+FOUND = (
+    Peer("`model.predict` in a loop", "predict_loop", "", "", 100),
+    Peer("imitation, 1 environment", "imitation_rollout", "imitation", "imitation", 100, ("1",)),
+    Peer("imitation, 8 environments", "imitation_rollout", "imitation", "imitation", 400, ("8",), 5),
+    Peer(
+        "Minari, DataCollector", "minari_collector", "minari", '"minari[hdf5]" stable-baselines3', 100, (), 15
+    ),
+    Peer("IL-Datasets, 2 workers", "seed_project", "il-datasets", "il-datasets", 40, ("2",), 60),
+)
+
+
+@dataclass
+class Measured:
+    """Steps per second, round by round."""
+
+    label: str
+    goal: int = 0
+    rates: list[float] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def python_of(home: str, options: Options) -> Path | None:
+    """The interpreter of a peer's environment, if it is there; ours without a name."""
+    if not home:
+        return Path(sys.executable)
+    path = Path(options.get("peers", PEERS)).absolute() / home / "bin" / "python"
+    return path if path.exists() else None
+
+
+def script(python: Path, name: str, *arguments: str, **options: Any) -> dict[str, Any]:
+    """What a script of `peer_scripts/` answers under an interpreter."""
+    environment = {"PYTHONPATH": str(ROOT), **options.get("environment", {})}
+    return measuring.run([python, "-m", f"benchmarks.peer_scripts.{name}", *arguments], environment).answer
+
+
+def missing(options: Options) -> Iterator[str]:
+    """For each peer that is not installed, how to install it."""
+    folder = options.get("peers", PEERS)
+    lines = {
+        peer.home: f"`python -m venv {folder}/{peer.home} &&"
+        f" {folder}/{peer.home}/bin/pip install {peer.install}`"
+        for peer in FOUND
+        if python_of(peer.home, options) is None
+    }
+    return (f"{home} is not installed and left out; {line}" for home, line in lines.items())
+
+
+def ours(*overrides: str) -> Callable[[], float]:
+    """A whole build."""
+
+    def rate() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["expert=cartpole", f"episodes={OUR_EPISODES}", *overrides]
+            return OUR_EPISODES * LENGTH / measuring.build(Path(folder) / "x", *words).seconds
+
+    return rate
+
+
+def theirs(peer: Peer, python: Path, measured: Measured) -> Callable[[], float]:
+    """A peer's script."""
+
+    def rate() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            answer = script(python, peer.script, str(ARCHIVE), folder, str(peer.episodes), *peer.extra)
+        measured.versions.update(answer["versions"])
+        return float(answer["steps"] / answer["seconds"])
+
+    return rate
+
+
+def contest(options: Options) -> list[Measured]:
+    """All rates, measured in turn, round by round."""
+    runs: list[tuple[Measured, Callable[[], float]]] = [
+        (Measured("raw `gymnasium` loop, nothing kept"), lambda: sampled_rate("CartPole-v1", {}, 200_000)),
+        (Measured("**il-builder**, one worker"), ours()),
+        (
+            Measured("**il-builder**, `parallel=loky parallel.n_jobs=2`"),
+            ours("parallel=loky", "parallel.n_jobs=2"),
+        ),
+    ]
+    for peer in FOUND:
+        if python := python_of(peer.home, options):
+            measured = Measured(peer.label, peer.goal)
+            runs.append((measured, theirs(peer, python, measured)))
+    for number in range(int(options.get("rounds", "3"))):
+        for measured, rate in runs:
+            measured.rates.append(rate())
+            print(f"round {number + 1}: {measured.label}: {measured.rates[-1]:,.0f} steps/s", flush=True)
+    return [measured for measured, _ in runs]
+
+
+def sections(options: Options) -> list[Section]:
+    """The table."""
+    measured = contest(options)
+    one, two = measured[1].rates, measured[2].rates
+    rows = []
+    for found in measured:
+        ratios = [
+            statistics.median(mine / theirs for mine, theirs in zip(rates, found.rates, strict=True))
+            for rates in (one, two)
+        ]
+        rows.append(
+            [
+                found.label,
+                f"{statistics.median(found.rates):,.0f}",
+                f"{ratios[0]:.1f}",
+                f"{ratios[1]:.1f}",
+                f"{found.goal}" if found.goal else "",
+            ]
+        )
+    versions = {f"{peer.label.split(',')[0]}'s environment": text for peer, text in _versions(measured)}
+    return [
+        Section(
+            "Peers",
+            f"{__doc__}\nMedians of {len(one)} rounds, in which all were measured in turn; ours played"
+            f" {OUR_EPISODES:,} episodes each time. *ours / theirs*: the median of the rounds' ratios.",
+            ["CartPole", "steps/s", "one worker / it", "two processes / it", "goal"],
+            rows,
+            [*missing(options), *(f"{name}: {text}" for name, text in versions.items())],
+        )
+    ]
+
+
+def _versions(measured: list[Measured]) -> Iterator[tuple[Peer, str]]:
+    labels = {peer.label: peer for peer in FOUND if peer.home}
+    for found in measured:
+        if peer := labels.get(found.label):
+            yield peer, ", ".join(f"{name} {number}" for name, number in found.versions.items())
