@@ -25,11 +25,13 @@ class Run:
 
     Attributes:
         seconds: from its start to its end.
+        cpu: of the processors, its child processes included.
         peak: bytes of memory that it held at the most (not its own worker processes).
         output: what it printed.
     """
 
     seconds: float
+    cpu: float
     peak: int
     output: str
 
@@ -61,7 +63,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
         errors.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{errors.read()[-2000:]}")
-        return Run(seconds, usage.ru_maxrss * 1024, output.read())
+        return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output.read())
 
 
 def build(out: Path, *overrides: str) -> Run:

@@ -145,8 +145,9 @@ def sections(options: Options) -> list[Section]:
         Section(
             "Pixels",
             f"Atari ({options.get('game', 'Breakout')}), decisions per second of one worker and one thread"
-            f" with {options.get('lanes', '8')} lanes; the agent is Stable-Baselines3's `CnnPolicy`, which takes"
-            " as long untrained. The dataset holds single lossless frames; `stacked(4)` rebuilds the stack."
+            f" with {options.get('lanes', '8')} lanes; the agent is Stable-Baselines3's `CnnPolicy`, which"
+            " takes as long untrained. The dataset holds single lossless frames; `stacked(4)` rebuilds their"
+            " stack."
             f" Medians of {len(raw)} rounds.",
             ["", "steps/s", "of the first"],
             rows,

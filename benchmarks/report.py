@@ -1,4 +1,4 @@
-"""`benchmarks/RESULTS.md`: one section per part, each with the machine and the versions that it was measured on."""
+"""`benchmarks/RESULTS.md`: one section per part, with the machine and the versions it was measured on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 TARGET = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Results
 
-Written by `python -m benchmarks`; a part that is measured again replaces its own section. Seconds are those of the
-machine named below a section, which other work may have kept busy: only ratios of one section mean something.
+Written by `python -m benchmarks`; a part that is measured again replaces its own section. Seconds are those
+of the machine named below a section, which other work may have kept busy (its load is there too): only ratios
+of one section mean something.
 """
 PACKAGES = ("gymnasium", "stable-baselines3", "torch", "numpy", "pyarrow", "datasets")
 
@@ -53,8 +54,8 @@ class Section:
         versions = ", ".join(f"{name} {number}" for name, number in found.items())
         load = os.getloadavg()[1]
         return (
-            f"<sub>{processor()}, {os.cpu_count()} cores, load {load:.1f}; Python {platform.python_version()},"
-            f" {versions}</sub>"
+            f"<sub>{processor()}, {os.cpu_count()} cores, load {load:.1f};"
+            f" Python {platform.python_version()}, {versions}</sub>"
         )
 
 

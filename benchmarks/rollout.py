@@ -1,8 +1,9 @@
 """Steps per second of a build's rollouts beside the raw `gymnasium` step loop, in one run.
 
-`python -m benchmarks rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
-expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without it they
-come from the Hub. What cannot be had or played here is said and left out.
+`python -m benchmarks rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7] [clock=cpu]`: one
+worker; expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without
+it they come from the Hub. What cannot be had or played here is said and left out. `clock=cpu` counts the
+processor's seconds: the ratios of a machine that other work keeps busy.
 
 The raw loop is what `gym.make(id)` gives, stepped with nothing kept. It is measured in two ways:
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +46,30 @@ EXPERTS: dict[str, tuple[str, str, int, float]] = {
 SAMPLED_ACTIONS = 1000
 
 
-def sampled_rate(env_id: str, kwargs: dict[str, Any], steps: int) -> float:
+Clock = Callable[[], float]
+
+
+def sampled_rate(
+    env_id: str, kwargs: dict[str, Any], steps: int, *, clock: Clock = time.perf_counter
+) -> float:
     """Steps per second of the raw loop on random actions, resets included."""
     environment = gym.make(env_id, **kwargs)
     environment.action_space.seed(0)
     actions = [environment.action_space.sample() for _ in range(SAMPLED_ACTIONS)]
     environment.reset(seed=0)
-    began = time.perf_counter()
+    began = clock()
     for step in range(steps):
         _, _, terminated, truncated, _ = environment.step(actions[step % SAMPLED_ACTIONS])
         if terminated or truncated:
             environment.reset()
-    rate = steps / (time.perf_counter() - began)
+    rate = steps / (clock() - began)
     environment.close()
     return rate
 
 
-def replayed_rate(env_id: str, kwargs: dict[str, Any], recording: Recording, steps: int) -> float:
+def replayed_rate(
+    env_id: str, kwargs: dict[str, Any], recording: Recording, *, steps: int, clock: Clock
+) -> float:
     """Steps per second of the raw loop on recorded episodes, resets included."""
     environment = gym.make(env_id, **kwargs)
     seeds, ends = recording.seeds.tolist(), recording.lengths.cumsum()
@@ -70,17 +79,17 @@ def replayed_rate(env_id: str, kwargs: dict[str, Any], recording: Recording, ste
         if end - length < steps
     ]
     environment.reset(seed=0)
-    began = time.perf_counter()
+    began = clock()
     for seed, actions in episodes:
         environment.reset(seed=seed)
         for action in actions:
             environment.step(action)
-    seconds = time.perf_counter() - began
+    seconds = clock() - began
     environment.close()
     return sum(len(actions) for _, actions in episodes) / seconds
 
 
-def build_rate(build: Build, attempts: int, path: Path) -> float:
+def build_rate(build: Build, attempts: int, path: Path, clock: Clock) -> float:
     """Steps per second of one worker: environments, expert, recording and the chunk's file."""
     setup = Setup(
         identity=build.chunk_identity(),  # a worker keeps what it made for one identity
@@ -90,28 +99,28 @@ def build_rate(build: Build, attempts: int, path: Path) -> float:
         root_seed=0,
         lanes=build.config.rollout.lanes,
     )
-    began = time.perf_counter()
+    began = clock()
     summary = play_chunk(ChunkTask(setup, 0, attempts, path))
-    return int(summary.lengths.sum()) / (time.perf_counter() - began)
+    return int(summary.lengths.sum()) / (clock() - began)
 
 
-def measure(build: Build, steps: int, rounds: int) -> list[tuple[float, float, float]]:
+def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[float, float, float]]:
     """Per round: steps per second sampled, replayed and built."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chunk.safetensors"
         lanes = build.config.rollout.lanes
-        build_rate(build, lanes, path)
+        build_rate(build, lanes, path, clock)
         mean_length = load(path)[0].lengths.mean()
         attempts = lanes * max(1, round(steps / mean_length / lanes))
-        build_rate(build, attempts, path)
+        build_rate(build, attempts, path, clock)
         recording = load(path)[0]
         spec = build.environment
         kwargs = {**spec.kwargs, "max_episode_steps": spec.max_episode_steps}
         return [
             (
-                sampled_rate(spec.id, kwargs, steps // 2),
-                replayed_rate(spec.id, kwargs, recording, steps // 2),
-                build_rate(build, attempts, path),
+                sampled_rate(spec.id, kwargs, steps // 2, clock=clock),
+                replayed_rate(spec.id, kwargs, recording, steps=steps // 2, clock=clock),
+                build_rate(build, attempts, path, clock),
             )
             for _ in range(rounds)
         ]
@@ -128,6 +137,7 @@ def row(name: str, rates: list[tuple[float, float, float]], goal: float) -> list
 def sections(options: Options) -> list[Section]:
     """The table."""
     rounds, lanes = int(options.get("rounds", "7")), options.get("lanes")
+    clock = time.process_time if options.get("clock") == "cpu" else time.perf_counter
     rows, notes = [], []
     for name in options["expert"].split(",") if "expert" in options else list(EXPERTS):
         expert, folder, steps, goal = EXPERTS[name]
@@ -141,14 +151,15 @@ def sections(options: Options) -> list[Section]:
         except BuilderError as error:
             notes.append(f"{name} is left out: {error}")
             continue
-        rows.append(row(name, measure(build, steps, rounds), goal))
+        rows.append(row(name, measure(build, steps, rounds, clock), goal))
         print("  ".join(rows[-1]), flush=True)
     return [
         Section(
             "One worker",
-            "Steps per second of one worker (expert, recording and the chunk's file included) beside the raw step"
-            " loop, on random actions (*sampled*) and on the very episodes that the worker has recorded (*replayed*)."
-            f" Medians of {rounds} rounds; in brackets the least and the greatest ratio.",
+            "Steps per second of one worker (expert, recording and the chunk's file included) beside the raw"
+            " step loop, on random actions (*sampled*) and on the very episodes that the worker has recorded"
+            f" (*replayed*). Medians of {rounds} rounds; in brackets the least and the greatest ratio. Clock:"
+            f" the {'wall' if clock is time.perf_counter else 'processor, since the machine was busy'}.",
             ["", "sampled", "replayed", "build", "build / sampled", "build / replayed", "goal"],
             rows,
             notes,

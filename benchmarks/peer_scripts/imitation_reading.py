@@ -6,7 +6,7 @@ import time
 from imitation.data import rollout, serialize, types
 from torch.utils.data import DataLoader
 
-from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch_seconds, recorded
+from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch, recorded
 
 
 def main(source: str, out: str) -> None:
@@ -27,13 +27,13 @@ def main(source: str, out: str) -> None:
     transitions = rollout.flatten_trajectories(list(found))
     opened = time.perf_counter() - began
     loader = DataLoader(
-        transitions,  # type: ignore[arg-type]  # as its own BC does
+        transitions,
         batch_size=BATCH,
         shuffle=True,
         collate_fn=types.transitions_collate_fn,
     )
-    epoch = epoch_seconds(loader, len(transitions))
-    answer("imitation", "torch", opened=opened, epoch=epoch, access=access_rate(found))
+    taken = epoch(loader, len(transitions))
+    answer("imitation", "torch", opened=opened, **taken, access=access_rate(found))
 
 
 if __name__ == "__main__":

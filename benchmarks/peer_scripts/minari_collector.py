@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 
 os.environ["MINARI_DATASETS_PATH"] = sys.argv[2]
 
@@ -10,12 +9,12 @@ import gymnasium as gym
 from minari import DataCollector
 from stable_baselines3 import PPO
 
-from benchmarks.peer_scripts.answers import answer
+from benchmarks.peer_scripts.answers import Clock, answer
 
 
 def main(archive: str, episodes: int) -> None:
     model = PPO.load(archive, device="cpu")
-    began = time.perf_counter()
+    clock = Clock()
     environment, steps = DataCollector(gym.make("CartPole-v1")), 0
     for episode in range(episodes):
         observation, _ = environment.reset(seed=episode)
@@ -33,8 +32,8 @@ def main(archive: str, episodes: int) -> None:
         description="CartPole, played by a PPO agent",
     )
     environment.close()
-    seconds = time.perf_counter() - began
-    answer("minari", "stable-baselines3", "gymnasium", "torch", steps=steps, seconds=seconds)
+    taken = clock.taken()
+    answer("minari", "stable-baselines3", "gymnasium", "torch", steps=steps, **taken)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from minari.data_collector.episode_buffer import EpisodeBuffer
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch_seconds, recorded
+from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch, recorded
 
 
 def write(source: str) -> None:
@@ -61,8 +61,8 @@ def main(source: str) -> None:
     ]
     tensors = TensorDataset(*map(torch.from_numpy, columns))
     opened = time.perf_counter() - began
-    epoch = epoch_seconds(DataLoader(tensors, batch_size=BATCH, shuffle=True), len(tensors))
-    answer("minari", "torch", opened=opened, epoch=epoch, access=access_rate(dataset))
+    taken = epoch(DataLoader(tensors, batch_size=BATCH, shuffle=True), len(tensors))
+    answer("minari", "torch", opened=opened, **taken, access=access_rate(dataset))
 
 
 if __name__ == "__main__":

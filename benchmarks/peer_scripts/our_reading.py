@@ -2,9 +2,10 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch_seconds
+from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch
 
 
 def ours(folder: str, **options: Any) -> None:
@@ -16,9 +17,9 @@ def ours(folder: str, **options: Any) -> None:
     next(dataset.batches(BATCH, seed=0, **options))
     opened = time.perf_counter() - began
     rows = dataset.manifest.splits["train"].rows
-    epoch = epoch_seconds(dataset.batches(BATCH, seed=1, **options), rows, most=rows)
+    taken = epoch(dataset.batches(BATCH, seed=1, **options), rows, most=rows)
     dataset[0]
-    answer(opened=opened, epoch=epoch, access=access_rate(dataset))
+    answer(opened=opened, **taken, access=access_rate(dataset))
 
 
 def theirs(folder: str) -> None:
@@ -30,7 +31,7 @@ def theirs(folder: str) -> None:
     table = datasets.load_dataset(folder, split="train").with_format("torch")
     opened = time.perf_counter() - began
     loader = DataLoader(table, batch_size=BATCH, shuffle=True)
-    answer("datasets", opened=opened, epoch=epoch_seconds(loader, len(table), most=200))
+    answer("datasets", opened=opened, **epoch(loader, len(table), most=200))
 
 
 def torchs(folder: str, whole_batches: bool) -> None:
@@ -43,14 +44,14 @@ def torchs(folder: str, whole_batches: bool) -> None:
     tensors = TensorDataset(*load(folder).tensors().values())
     opened = time.perf_counter() - began
     if whole_batches:
-        sampler = BatchSampler(RandomSampler(tensors), BATCH, drop_last=False)
-        loader = DataLoader(tensors, sampler=sampler, batch_size=None)
+        batches = BatchSampler(RandomSampler(tensors), BATCH, drop_last=False)
+        loader = DataLoader(tensors, sampler=batches, batch_size=None)
     else:
         loader = DataLoader(tensors, batch_size=BATCH, shuffle=True)
-    answer("torch", opened=opened, epoch=epoch_seconds(loader, len(tensors)))
+    answer("torch", opened=opened, **epoch(loader, len(tensors)))
 
 
-READERS = {
+READERS: dict[str, Callable[[str], None]] = {
     "ours": ours,
     "streamed": lambda folder: ours(folder, memory=100 * 2**20),
     "datasets": theirs,

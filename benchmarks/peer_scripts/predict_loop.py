@@ -1,18 +1,17 @@
 """What people write first: `model.predict` in a loop, and one `.npz`. Arguments: ARCHIVE OUT EPISODES."""
 
 import sys
-import time
 
 import gymnasium as gym
 import numpy as np
 from stable_baselines3 import PPO
 
-from benchmarks.peer_scripts.answers import answer
+from benchmarks.peer_scripts.answers import Clock, answer
 
 
 def main(archive: str, out: str, episodes: int) -> None:
     model = PPO.load(archive, device="cpu")
-    began = time.perf_counter()
+    clock = Clock()
     environment = gym.make("CartPole-v1")
     observations, actions, rewards, starts = [], [], [], []
     for episode in range(episodes):
@@ -33,8 +32,8 @@ def main(archive: str, out: str, episodes: int) -> None:
         rewards=np.array(rewards),
         starts=np.array(starts),
     )
-    seconds = time.perf_counter() - began
-    answer("stable-baselines3", "gymnasium", "torch", steps=len(actions), seconds=seconds)
+    taken = clock.taken()
+    answer("stable-baselines3", "gymnasium", "torch", steps=len(actions), **taken)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ import multiprocessing
 import os
 import shutil
 import sys
-import time
 from argparse import Namespace
 from pathlib import Path
 
-from benchmarks.peer_scripts.answers import answer
+from benchmarks.peer_scripts.answers import Clock, answer
 
 OUT = Path(sys.argv[2])
 os.environ.update(HF_HOME=str(OUT / "hub"), HF_HUB_OFFLINE="1")
@@ -41,14 +40,14 @@ def main(archive: str, episodes: int, workers: int) -> None:
     processors = multiprocessing.cpu_count()
     multiprocessing.cpu_count = lambda: max(processors, workers + 1)
     Experts.register("cartpole", Policy("CartPole-v1", REPOSITORY, NAME, 475.0, PPO))
-    began = time.perf_counter()
+    clock = Clock()
     controller = Controller(baseline_enjoy, baseline_collate, episodes, workers, path=f"{OUT}/dataset/")
     controller.start(Namespace(game="cartpole", mode="all"))
-    seconds = time.perf_counter() - began
+    taken = clock.taken()
     import numpy as np
 
     steps = len(np.load(OUT / "dataset" / "cartpole" / "teacher.npz")["actions"])
-    answer("il-datasets", "stable-baselines3", "gymnasium", "torch", steps=steps, seconds=seconds)
+    answer("il-datasets", "stable-baselines3", "gymnasium", "torch", steps=steps, **taken)
 
 
 if __name__ == "__main__":

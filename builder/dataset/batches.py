@@ -1,8 +1,8 @@
 """Batches of steps for training: an epoch in the stored order, or shuffled by a seed.
 
 Steps are read from the Parquet files themselves, in their exact dtypes. Where all of them fit into the memory
-that they may take, they are read once, kept for the next epoch, and every order of them is equally likely. Else
-row groups are drawn in an order of chance, as many at a time as fit, and their steps are shuffled together.
+that they may take, they are read once and kept for the next epoch, and every order of them is equally likely.
+Else row groups are drawn by chance, as many at a time as fit, and their steps are shuffled together.
 """
 
 from __future__ import annotations

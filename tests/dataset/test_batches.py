@@ -1,4 +1,4 @@
-"""Every step once per epoch, in exact dtypes, in an order that the seed alone decides, in memory or streamed."""
+"""Every step once per epoch, in exact dtypes, in an order that the seed decides, in memory or streamed."""
 
 import gymnasium as gym
 import numpy as np
@@ -16,11 +16,12 @@ LITTLE = 20_000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """About 800 steps in row groups of 64 and several files."""
+    """About 800 steps in row groups of 64, each in a file of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "row_group_rows", lambda schema: ROW_GROUP)
+        patch.setattr(writer, "uncompressed_size", lambda table: 10**9)
         out = tmp_path_factory.mktemp("batches") / "x"
-        build(expert="random", episodes=40, out=str(out), dataset={"shard_mb": 1}, **{"env.id": "CartPole-v1"})
+        build(expert="random", episodes=40, out=str(out), **{"env.id": "CartPole-v1"})
     return out
 
 
@@ -150,7 +151,7 @@ def test_what_cannot_be_given_is_refused(folder, tmp_path):
     dataset = load(folder)
     with pytest.raises(ConfigError, match="at least 1"):
         dataset.batches(0)
-    with pytest.raises(ConfigError, match="no column 'observations'.*observation"):
+    with pytest.raises(ConfigError, match=r"no column 'observations'.*observation"):
         dataset.batches(1, columns=["observations"])
     with pytest.raises(ConfigError, match="at least one column"):
         dataset.batches(1, columns=[])
