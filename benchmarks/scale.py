@@ -27,7 +27,7 @@ from benchmarks.report import Section
 from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
-from builder.preparation import Build, prepare
+from builder.preparation import prepare
 from builder.progress import Reporter
 from builder.recording import load
 from builder.rollout.backends import Workers
@@ -119,7 +119,7 @@ def measure(rounds: int = 3) -> Constants:
             task_bytes=len(pickle.dumps(ChunkTask(setup, 0, 1, folder))),
             summary_bytes=len(pickle.dumps(summary)),
             dispatch_seconds=_dispatch_seconds(summary),
-            count_seconds=_count_seconds(build, summary),
+            count_seconds=_count_seconds(summary),
             read_rate=size / read,
             collation_rate=rows / collated,
         )
@@ -163,8 +163,8 @@ def _dispatch_seconds(summary: ChunkSummary, count: int = 2000) -> float:
         return _seconds(lambda: list(workers.run(echo, [summary] * count))) / count
 
 
-def _count_seconds(build: Build, summary: ChunkSummary, count: int = 2000) -> float:
-    with Reporter("", 10**9, build.config.accepted_returns) as reporter:
+def _count_seconds(summary: ChunkSummary, count: int = 2000) -> float:
+    with Reporter("", "", wanted=10**9, accepted_returns=BOUNDS) as reporter:
         return _seconds(lambda: deque(map(reporter.add, [summary] * count), maxlen=0)) / count
 
 
