@@ -341,7 +341,9 @@ which takes {resume:,.0f} s. Then: a parallel file system, or fewer workers.
 
 **The driver** takes {chunks:,.0f} chunks per second, those of {most:,.0f} workers at CartPole's speed;
 slower environments, whose chunks last up to 30 s, allow {slow:,.0f}. All summaries together take
-{summaries:,.0f} MB. Then: longer chunks (more `rollout.lanes`), or several builds.
+{summaries:,.0f} MB. A task carries the expert: {task:,.0f} kB here, but 6.9 MB for an Atari agent
+(`CnnPolicy`), so that 1,000 workers with chunks of 30 s ask the driver for 230 MB/s. Then: longer chunks
+(more `rollout.lanes`), or several builds.
 
 **The Hub** asks for fewer than 100,000 files in a repository, 10,000 in a folder and 50 GB in a file
 (huggingface.co/docs/hub/repositories-recommendations): {size:,.0f} GB in {files:,.0f} files are far below.
@@ -363,6 +365,7 @@ def limits(found: Constants) -> list[str]:
         resume=STEPS / ACCEPTED * found.chunk_bytes / found.read_rate,
         chunks=1 / found.driver_seconds,
         most=(found.chunk_seconds + CHUNK / found.rate) / found.driver_seconds,
+        task=found.task_bytes / 1e3,
         slow=CHUNK_SECONDS / found.driver_seconds,
         summaries=STEPS / ACCEPTED / CHUNK * found.summary_bytes / 1e6,
         size=STEPS * found.dataset_bytes / 1e9,

@@ -125,31 +125,31 @@ class ParquetReader:
         self._folder, self._spaces = folder, spaces
         self._whole: Plain | None = None
         paths = sorted((folder / "data").glob(f"{split}-*.parquet"))
+        if not paths:
+            raise DatasetError(f"{folder} has no steps of the split {split!r}", remedy="build it again")
         try:
-            self._files: list[pq.ParquetFile] = [pq.ParquetFile(path, memory_map=True) for path in paths]
+            metadata: list[pq.FileMetaData] = [pq.read_metadata(path) for path in paths]
+            self._schema = pq.read_schema(paths[0])
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{folder} cannot be read: {error}", remedy="build it again") from error
-        if not self._files:
-            raise DatasetError(f"{folder} has no steps of the split {split!r}", remedy="build it again")
-        self.columns = _chosen(columns, self._files[0].schema_arrow.names)
-        self._parts = [
-            (file, group, file.metadata.row_group(group).num_rows)
-            for file in self._files
-            for group in range(file.num_row_groups)
+        self.columns = _chosen(columns, self._schema.names)
+        self._parts = [  # files are opened when they are read: there may be more than a process can hold open
+            (path, found, group, found.row_group(group).num_rows)
+            for path, found in zip(paths, metadata, strict=True)
+            for group in range(found.num_row_groups)
         ]
         self.part_rows = [rows for *_, rows in self._parts]
 
     @cached_property
     def row_bytes(self) -> int:
         """What a step takes in memory."""
-        schema = self._files[0].schema_arrow
         total = 0
         for name in self.columns:
             if name in SPACE_OF:
                 found = leaves(self._spaces[SPACE_OF[name]])
                 total += sum(leaf.dtype.itemsize * int(np.prod(leaf.shape)) for leaf in found)
             else:
-                total += -(-schema.field(name).type.bit_width // 8)
+                total += -(-self._schema.field(name).type.bit_width // 8)
         return total
 
     def read(self, parts: Sequence[int]) -> Plain:
@@ -173,10 +173,12 @@ class ParquetReader:
 
     def _part(self, part: int) -> Columns:
         import pyarrow as pa
+        import pyarrow.parquet as pq
 
-        file, group, _ = self._parts[part]
+        path, metadata, group, _ = self._parts[part]
         try:
-            table = file.read_row_group(group, columns=self.columns)
+            with pq.ParquetFile(path, metadata=metadata, memory_map=True) as file:
+                table = file.read_row_group(group, columns=self.columns)
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{self._folder} is damaged: {error}", remedy="build it again") from error
         found: Columns = {}

@@ -132,6 +132,34 @@ def test_stacks_are_the_same_in_batches_across_row_groups(nested, frames, seed, 
     assert set(next(dataset.batches(2, columns=["observation"]))) == {"observation.at", "observation.view"}
 
 
+class Matrix(gym.Env):
+    """Observations of rank 2, two steps an episode."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2, 3), np.float32)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = 0
+        return self.observe(), {}
+
+    def step(self, action):
+        self.at += 1
+        return self.observe(), 1.0, self.at == 2, False, {}
+
+    def observe(self):
+        return self.np_random.uniform(-1, 1, (2, 3)).astype(np.float32)
+
+
+def test_arrays_of_higher_rank_keep_their_shape(tmp_path):
+    gym.register("Matrix-v0", entry_point=Matrix, max_episode_steps=5)
+    dataset = build(expert="random", episodes=5, out=str(tmp_path / "x"), **{"env.id": "Matrix-v0"})
+    gym.registry.pop("Matrix-v0")
+    found = joined(dataset.batches(3, columns=["observation"]))["observation"]
+    assert found.shape == (10, 2, 3)
+    assert np.array_equal(found, dataset.arrays()["observation"])
+
+
 def test_a_dataset_of_the_seed_project_has_batches_too(tmp_path):
     import datasets
 
