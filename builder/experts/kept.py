@@ -133,12 +133,12 @@ def read_kept(folder: Path) -> Kept:
         kept = Kept(**{name: _decode(value, arrays) for name, value in content.items()})
         check_fields(kept, DESCRIPTION)
         check_agent(kept.agent, DESCRIPTION)
+        check_companions(kept.companions, DESCRIPTION)
+        check_published(kept.published, DESCRIPTION)
     except BuilderError:
         raise
     except (SafetensorError, OSError, *_DAMAGED) as error:
         raise ArchiveError(f"the expert in {folder} is damaged: {str(error)[:200]}") from error
-    check_companions(kept.companions, DESCRIPTION)
-    check_published(kept.published, DESCRIPTION)
     return kept
 
 

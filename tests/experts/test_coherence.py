@@ -47,6 +47,10 @@ NETWORK = ("agent", "fields", "network", "fields")
 COMPANIONS = ("companions", "fields")
 
 
+def published(**fields):
+    return {"class": "Published", "fields": fields}
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
@@ -62,11 +66,8 @@ COMPANIONS = ("companions", "fields")
         ((*NETWORK, "head", "fields", "sampling"), "magic", "does not give its actions"),
         ((*NETWORK, "encoders"), {"tuple": []}, "does not take its observation space"),
         (("agent", "fields", "exploration_rate"), "much", "Agent.exploration_rate"),
-        (
-            ("published",),
-            {"class": "Published", "fields": {"mean": {"float": "nan"}, "std": 0}},
-            "impossible",
-        ),
+        (("published",), published(mean={"float": "nan"}, std=0), "an impossible published return"),
+        (("published",), published(mean=10**400, std=0), "is damaged"),
         (("origin",), {"mapping": {"x": {"array": "0000"}}}, "Kept.origin"),
         (("agent",), {}, "is damaged|holds something"),
     ],
