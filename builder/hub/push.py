@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from builder.card import name_repository
@@ -26,7 +27,7 @@ from builder.errors import (
 from builder.hub.byte_bar import ByteBar
 from builder.hub.download import remote_manifest
 from builder.hub.local import LocalFile, local_files
-from builder.hub.reading import CountedFile
+from builder.hub.reading import CountedFile, interruptibly
 from builder.hub.remote import Remote, check_name, find_remote, read_remote
 from builder.hub.tags import branches, check_tag, tag_commit, tagged
 from builder.refusals import LOG_IN, explained
@@ -34,7 +35,7 @@ from builder.store import locked
 from builder.transport import connected
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub import CommitInfo, CommitOperationAdd
 
 MAIN = "main"
 """The only branch of a new repository."""
@@ -213,16 +214,22 @@ def _commit(remote: Remote, changed: Mapping[str, LocalFile], gone: Sequence[str
 
     api, branch = HfApi(), plan.hub.revision or MAIN
     where: Any = {"repo_id": remote.repo_id, "repo_type": "dataset", "revision": branch}
-    additions = [_addition(path, file, plan.bar) for path, file in changed.items()]
+    stop = Event()
+    additions = [_addition(path, file, plan.bar, stop) for path, file in changed.items()]
     deletions = [CommitOperationDelete(path) for path in gone]
-    try:
+
+    def upload() -> CommitInfo:
         api.preupload_lfs_files(additions=additions, free_memory=False, **where)
-        made = api.create_commit(
+        made: CommitInfo = api.create_commit(
             operations=[*additions, *deletions],
             commit_message=f"{plan.manifest.accepted} episodes, fingerprint {plan.manifest.fingerprint}",
             parent_commit=remote.commit,
             **where,
         )
+        return made
+
+    try:
+        made = interruptibly(upload, stop)
     except Exception as error:  # noqa: BLE001  (none is lost: it is raised again, explained)
         return _after_failure(explained(error, remote.repo_id, revision=branch), remote, plan)
     for path, file in changed.items():
@@ -230,11 +237,11 @@ def _commit(remote: Remote, changed: Mapping[str, LocalFile], gone: Sequence[str
     return str(made.oid)
 
 
-def _addition(path: str, file: LocalFile, bar: ByteBar) -> CommitOperationAdd:
+def _addition(path: str, file: LocalFile, bar: ByteBar, stop: Event) -> CommitOperationAdd:
     """A file to send; what is read before it is sent, to know its hash, is not shown."""
     from huggingface_hub import CommitOperationAdd
 
-    reading = CountedFile(file.path)
+    reading = CountedFile(file.path, stop)
     addition = CommitOperationAdd(path, reading)  # type: ignore[arg-type]  # it takes any BufferedIOBase
     reading.reached = lambda position: bar.reach(path, position)
     return addition
