@@ -205,7 +205,8 @@ def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
     """
     if not build.config.verify_sample:
         return
-    chosen = choose(manifest, build.config.verify_sample / manifest.accepted, most_steps=REPLAYED_STEPS)
+    sample = min(1.0, build.config.verify_sample / manifest.accepted)
+    chosen = choose(manifest, sample, most_steps=REPLAYED_STEPS)
     one = ParallelConfig(backend="threading", n_jobs=1)
     result = replay(staging, chosen, parallel=one, environment=build.environment)
     if result.difference:
@@ -217,7 +218,7 @@ def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
             remedy="the environment does not repeat itself, so nobody could rebuild this dataset;"
             " verify_sample=0 builds it nevertheless",
         )
-    log.info("verified: %d episodes stepped again, bit for bit", result.episodes)
+    log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
 
 
 def _without_returns(description: dict[str, Any], own: EnjoyFunction | None) -> dict[str, Any]:

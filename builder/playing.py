@@ -175,8 +175,13 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
     """
     config = build.config
     first = min(first_attempts(build), config.episodes, config.budget)
-    title = f"{build.expert.name} on {build.environment.id}"
-    with Reporter(title, config.episodes, config.accepted_returns) as reporter:
+    reporter = Reporter(
+        build.expert.name,
+        build.environment.id,
+        wanted=config.episodes,
+        accepted_returns=config.accepted_returns,
+    )
+    with reporter:
         for summary in run.summaries:
             reporter.add(summary)
         played = run.progress()

@@ -60,9 +60,11 @@ def _forecast(build: Build, returns: Array) -> None:
     if math.isinf(low) and math.isinf(high):
         return
     share = float(np.mean((returns >= low) & (returns <= high)))
+    if not share:
+        log.info("none of the first %d attempts was accepted", len(returns))
+        return
     wanted = build.config.episodes
-    attempts = math.ceil(wanted / share) if share else None
     log.info(
-        "about %.0f%% of the attempts will be accepted: %s for %d episodes",
-        *(100 * share, f"about {attempts} attempts" if attempts else "none of these was", wanted),
+        "about %.0f%% of the attempts will be accepted: about %d attempts for %d episodes",
+        *(100 * share, math.ceil(wanted / share), wanted),
     )

@@ -9,6 +9,7 @@ import time
 import numpy as np
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from builder.display import Display
 from builder.rollout.worker import ChunkSummary
@@ -20,17 +21,30 @@ class Reporter(Display):
     """Counts what has been played and shows it.
 
     Args:
-        title: what is built.
+        expert: who plays.
+        environment: what is played.
         wanted: accepted episodes.
         accepted_returns: the least and the greatest return of an accepted episode.
         console: where the bar is drawn.
     """
 
     def __init__(
-        self, title: str, wanted: int, accepted_returns: tuple[float, float], console: Console | None = None
+        self,
+        expert: str,
+        environment: str,
+        *,
+        wanted: int,
+        accepted_returns: tuple[float, float],
+        console: Console | None = None,
     ) -> None:
-        columns = (MofNCompleteColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
-        super().__init__(title, wanted, *columns, console=console, figures="")
+        # On a narrow terminal the bar gives way, not the figures.
+        columns = (
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        )
+        super().__init__(expert, wanted, *columns, console=console, figures="")
+        self._environment = environment
         self._wanted, self._bounds = wanted, accepted_returns
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
@@ -70,5 +84,5 @@ class Reporter(Display):
             f"{self.attempts:,} attempts · {self.steps_per_second:,.0f} steps/s"
             f" · mean return {self.mean_return:.1f}"
         )
-        line = f"{shown} of {self._wanted} accepted · {figures}"
+        line = f"{shown} of {self._wanted} episodes of {self._environment} accepted · {figures}"
         self.show(shown, line, last=shown == self._wanted, figures=figures)

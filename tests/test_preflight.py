@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from builder import Controller, load
-from builder.errors import ExpertError
+from builder.errors import BudgetError, ExpertError
 from builder.experts.policy import BUNDLED
 from builder.experts.published import Published
 
@@ -55,6 +55,15 @@ def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, 
     start(tmp_path, folder, threshold=450)
     assert "mean return 500.0 of the first 10 attempts, published 500.0 ± 0.0" in caplog.text
     assert "about 100% of the attempts will be accepted: about 15 attempts for 15 episodes" in caplog.text
+
+
+def test_it_is_said_when_none_of_the_first_attempts_is_accepted(tmp_path, caplog):
+    logging.getLogger("builder").propagate = True
+    caplog.set_level("INFO")
+    folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)
+    with pytest.raises(BudgetError):
+        start(tmp_path, folder, threshold=501, max_attempts=10, episodes=5)
+    assert "none of the first 5 attempts was accepted" in caplog.text
 
 
 def test_the_check_changes_no_byte(tmp_path):

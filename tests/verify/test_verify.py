@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -325,6 +326,13 @@ def test_a_build_on_an_environment_that_does_not_repeat_itself_stops_before_its_
     Controller().start({**config, "verify_sample": 0})
     with pytest.raises(VerificationError, match="fails replay"):
         check(tmp_path / "x").raise_for_difference()
+
+
+def test_a_build_of_one_episode_steps_one_again(tmp_path, caplog):
+    logging.getLogger("builder").propagate = True
+    caplog.set_level("INFO")
+    Controller().start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
+    assert "verified: 1 of 1 episodes stepped again" in caplog.text
 
 
 def test_provenance_describes_the_machine_and_nothing_else_of_the_folder_does(folder, monkeypatch):

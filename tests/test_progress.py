@@ -1,0 +1,51 @@
+"""What a user sees while a build runs."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from builder.progress import Reporter
+from builder.rollout.worker import ChunkSummary
+
+
+def chunk(first, count):
+    return ChunkSummary(
+        start=first,
+        stop=first + count,
+        path=Path("chunk"),
+        returns=np.full(count, 500.0),
+        lengths=np.full(count, 500),
+        digests=(),
+        row_bytes=25.0,
+        seconds=1.0,
+    )
+
+
+def reporter(console):
+    return Reporter("cartpole", "CartPole-v1", wanted=1000, accepted_returns=(475.0, np.inf), console=console)
+
+
+def test_a_terminal_of_80_columns_shows_all_figures_in_one_line():
+    console = Console(force_terminal=True, width=80, color_system=None)
+    with console.capture() as shown, reporter(console) as bar:
+        bar.add(chunk(0, 1000))
+    last = [line for line in shown.get().splitlines() if "cartpole" in line][-1]
+    assert "1000/1000" in last
+    assert "1,000 attempts" in last
+    assert "steps/s · mean return 500.0" in last
+    assert last.rstrip().endswith("00:00")
+
+
+def test_a_log_line_says_who_plays_what_and_how_far_it_is(caplog):
+    logging.getLogger("builder").propagate = True
+    caplog.set_level("INFO", logger="builder")
+    with reporter(Console(force_terminal=False)) as lines:
+        lines.add(chunk(0, 10))
+        assert not caplog.messages  # seconds apart
+        lines.add(chunk(10, 990))
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(
+        "cartpole: 1000 of 1000 episodes of CartPole-v1 accepted · 1,000 attempts"
+    )
