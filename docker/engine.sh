@@ -67,10 +67,12 @@ install_packages() {
 answers() { timeout 20 "$client" info > /dev/null 2>&1; }
 
 start_daemon() {
-    local network pid waited
+    local network pid waited free
     if answers; then
         return
     fi
+    free=$(df --output=avail --block-size=1G "$data" | tail -n 1)
+    [ "$free" -ge 10 ] || fail "$data has $free GB free, and the images and their layers need 10; ENGINE_DATA names another folder"
     started=yes
     for network in "" "--iptables=false --ip6tables=false"; do
         say "starting a daemon${network:+ with $network}"
@@ -161,6 +163,7 @@ END
 remove_everything() {
     stop_daemon
     rm -rf --one-file-system "$data/docker" "$data/base.tar" "$data"/context.*
+    umount "$run"/exec/netns/* 2> /dev/null || true # the network of the host, which dockerd leaves mounted
     rm -rf --one-file-system "$run/exec" "$run/docker.sock" "$run/dockerd.log" # and not the lock, which others may await
     rmdir "$data" 2> /dev/null || true
 }
