@@ -72,7 +72,7 @@ start_daemon() {
         return
     fi
     free=$(df --output=avail --block-size=1G "$data" | tail -n 1)
-    [ "$free" -ge 10 ] || fail "$data has $free GB free, and the images and their layers need 10; ENGINE_DATA names another folder"
+    [ "$free" -ge 12 ] || fail "$data has $free GB free, and the images and their layers need 12; ENGINE_DATA names another folder"
     started=yes
     for network in "" "--iptables=false --ip6tables=false"; do
         say "starting a daemon${network:+ with $network}"

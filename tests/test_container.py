@@ -123,6 +123,7 @@ def run_ci(tmp_path, *, engine, smoke="exit 0", compose="exit 0", **environment)
         folder / "docker" / "engine.sh": f'[ "$1" = remove ] && exit; {engine}',
         folder / "docker" / "build.sh": "exit 0",
         folder / "docker" / "smoke.sh": smoke,
+        folder / "docker" / "reproduce.sh": "exit 0",
         folder / "docker" / "cluster.sh": "exit 0",
     }
     calls = tmp_path / "calls"
@@ -150,7 +151,7 @@ def test_ci_checks_the_image_and_the_cluster_and_leaves_nothing_of_an_engine_tha
     done, called = run_ci(tmp_path, engine=STARTED, CI="true")
     assert done.returncode == 0
     assert called == [
-        *("engine.sh", "make .venv/.dev", "build.sh", "smoke.sh"),
+        *("engine.sh", "make .venv/.dev", "build.sh", "smoke.sh", "reproduce.sh"),
         *("build.sh il-builder:cluster", "cluster.sh", "engine.sh remove"),
     ]
 
