@@ -1,4 +1,4 @@
-"""`dvc.yaml` depends on what can change a byte, and on nothing else; the store of `play` is always the same."""
+"""`dvc.yaml` depends on what can change a byte, and on nothing else; the store of `play` is settled."""
 
 from pathlib import Path
 

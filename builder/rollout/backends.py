@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing import resource_tracker
@@ -15,8 +18,42 @@ from builder.errors import RolloutError
 from builder.rollout.clusters import dask_backend
 from builder.rollout.worker import cancel
 
+log = logging.getLogger(__name__)
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+PATIENCE = 3.0
+"""Seconds that threads are given to notice that the build has been stopped."""
+
+
+class _Tracked:
+    """Calls a function and knows how many of its calls are under way.
+
+    joblib leaves its threads behind when it is stopped. One that is still inside a compiled library when the
+    interpreter ends can abort the process, and one that plays on would write to a folder no longer locked.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, function: Callable[[Task], Result], task: Task) -> Result:
+        self._add(1)
+        try:
+            return function(task)
+        finally:
+            self._add(-1)
+
+    def _add(self, calls: int) -> None:
+        with self._changed:
+            self._running += calls
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether all calls have ended, within this time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)
 
 
 class Workers:
@@ -30,6 +67,7 @@ class Workers:
     def __init__(self, parallel: ParallelConfig, shared: Path | None = None) -> None:
         self._config, self._shared = parallel, shared
         self._cluster = ExitStack()
+        self._threads = _Tracked()
 
     def _open(self) -> None:
         import joblib
@@ -82,6 +120,8 @@ class Workers:
             cancel()
         with self._cluster:
             self._parallel.__exit__(kind, *rest)
+        if not self._threads.wait(PATIENCE):
+            log.warning("a worker is still at a step that takes long; its attempts are lost")
 
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         """Results as they come, in whatever order.
@@ -93,7 +133,12 @@ class Workers:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         try:
-            yield from self._parallel(joblib.delayed(function)(task) for task in tasks)
+            call = (
+                functools.partial(self._threads, function)
+                if self._config.backend == "threading"
+                else function
+            )
+            yield from self._parallel(joblib.delayed(call)(task) for task in tasks)
         except TerminatedWorkerError as error:
             raise RolloutError(
                 "a worker process died, most likely for want of memory",
