@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from builder.card.rebuild import docker_command
 from builder.provenance import machine
@@ -60,6 +63,24 @@ def test_an_unknown_extra_is_refused_by_name():
     assert refused.returncode == 2
     there_are = ", ".join(sorted(PROJECT["optional-dependencies"]))
     assert refused.stderr == f"EXTRAS: there is no atari800; there are {there_are}\n"
+
+
+def test_the_lock_has_every_package_that_an_image_can_get():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    locked = {canonicalize_name(line.split("==")[0]) for line in lines if not line.startswith("#")}
+    waiting = [Requirement(f"il-builder[{','.join(PROJECT['optional-dependencies'])}]")]
+    seen = set()
+    while waiting:
+        wanted = waiting.pop()
+        extras = {"", *wanted.extras}
+        seen.add((wanted.name, *sorted(extras)))
+        for line in metadata.requires(wanted.name) or ():
+            needed = Requirement(line)
+            if needed.marker and not any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                continue
+            if (needed.name, *sorted({"", *needed.extras})) not in seen:
+                waiting.append(needed)
+    assert {canonicalize_name(name) for name, *_ in seen} - {"il-builder"} <= locked
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
