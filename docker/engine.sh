@@ -114,7 +114,7 @@ make_base() {
         if SOURCE_DATE_EPOCH=315532800 mmdebstrap --quiet --mode=root --variant=minbase \
             --include=python3,python3-venv,python3-pip,ca-certificates \
             --aptopt='Acquire::Check-Valid-Until "false"' \
-            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+            --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
             --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap' \
             --customize-hook='rm -f "$1"/etc/resolv.conf "$1"/etc/hostname' \

@@ -38,6 +38,16 @@ def test_every_builder_can_build_it():
     assert not re.search(r"^\s*#\s*syntax\s*=|--mount|<<", DOCKERFILE, re.MULTILINE)
 
 
+def test_every_stage_says_the_arguments_that_it_uses_since_only_buildkit_inherits_them():
+    stages = re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    slimmed = [stage for stage in stages if "sh slim.sh" in stage]
+    assert len(slimmed) == 2
+    assert all("ARG SOURCE_DATE_EPOCH=315532800\n" in stage for stage in slimmed)
+    for stage in stages:
+        used = set(re.findall(r"\$\{(\w+)", stage))
+        assert used <= set(re.findall(r"^ARG (\w+)", stage, re.MULTILINE))
+
+
 def test_what_is_copied_is_in_the_context():
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {
