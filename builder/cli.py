@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import BuilderError, ConfigError, suggest
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from builder.hub import Pushed
 
 HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
@@ -232,11 +234,9 @@ def _interrupt(*_: object) -> None:
 
 def _experts(overrides: list[str]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from builder.composition import compose
     from builder.experts.policy import configured
-    from builder.experts.table import COLUMNS, rows
 
     config = compose(ExpertsConfig, "experts", overrides)
     if config.save is not None:
@@ -254,10 +254,24 @@ def _experts(overrides: list[str]) -> None:
             if key != "defaults":
                 console.print(f"{key:14} {value}", highlight=False)
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    _print_table(console)
+
+
+def _print_table(console: Console) -> None:
+    from rich.table import Table
+
+    from builder.experts.table import COLUMNS, LEFT_OUT, WIDE, rows
+
+    left_out = () if console.width >= WIDE else LEFT_OUT
+    shown = [index for index, column in enumerate(COLUMNS) if column not in left_out]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:  # what does not fit goes on in a second line, but a name is what one types
+        table.add_column(COLUMNS[index], no_wrap=index == 0, overflow="fold")
     for row in rows():
-        table.add_row(*row)
+        table.add_row(*(row[index] for index in shown))
     console.print(table)
+    if left_out:
+        log.info("%s: il-builder experts name=..., or a wider terminal", " and ".join(left_out))
 
 
 def _save_expert(config: ExpertsConfig) -> None:

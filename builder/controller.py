@@ -22,7 +22,7 @@ from builder.identity import identity
 from builder.playing import AttemptRun, ChunkRun, play
 from builder.preparation import Build, check_inputs, out_folder, prepare, up_to_date
 from builder.provenance import write_provenance
-from builder.rebuilding import with_manifest
+from builder.rebuilding import stands_in, with_manifest
 from builder.recall import recall, remember
 from builder.replay import choose, replay
 from builder.rollout.enjoy import EnjoyFunction, enjoy
@@ -126,6 +126,7 @@ class Controller:
             if found is None:
                 build = prepare(config, own)
                 if wanted is not None:
+                    build = _as_wanted(build, wanted)
                     check_inputs(build, wanted)
                 found = None if config.mode == "play" else up_to_date(build)
             fresh = found is None
@@ -202,6 +203,14 @@ class Controller:
         if self._own().keys() == set():
             _replay_some(build, staging, manifest)
         return manifest
+
+
+def _as_wanted(build: Build, wanted: Manifest) -> Build:
+    """The build with the manifest's own expert, where what was read is the copy that the dataset includes."""
+    archived = build.expert.archived
+    if archived is None or not stands_in(archived.path.parent, wanted):
+        return build
+    return dataclasses.replace(build, inputs={**build.inputs, "expert": wanted.inputs["expert"]})
 
 
 def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from builder.context import Context
 from builder.dataset.manifest import file_sha256
 from builder.errors import BudgetError, StorageError, storage_error
@@ -82,7 +84,7 @@ class ChunkRun:
 
     def settle(self, played: Progress) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
-        last = played.accepted[self._build.config.episodes - 1]
+        last = int(played.accepted[self._build.config.episodes - 1])
         self._store.settle(last + 1, settled_size(self._attempt_bytes()))
 
     def _attempt_bytes(self) -> float:
@@ -97,7 +99,7 @@ class ChunkRun:
 
     def files(self, played: Progress) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""
-        last = played.accepted[self._build.config.episodes - 1]
+        last = int(played.accepted[self._build.config.episodes - 1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
         return [summary.path for summary in ordered if summary.start <= last]
 
@@ -157,7 +159,7 @@ class AttemptRun:
 
     def files(self, played: Progress) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""
-        wanted = set(played.accepted[: self._build.config.episodes])
+        wanted = set(played.accepted[: self._build.config.episodes].tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
         return [summary.path for summary in ordered if summary.start in wanted]
 
@@ -236,8 +238,8 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
 
 
 def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
-    digests = [digest for summary in summaries for digest in summary.digests]
-    if len(digests) > 1 and len(set(digests)) == 1:
+    digests = np.concatenate([summary.digests for summary in summaries])
+    if len(digests) > 1 and (digests == digests[0]).all():
         log.warning(
             "all %d episodes are identical: %s seems to ignore its seed", len(digests), build.environment.id
         )

@@ -16,7 +16,7 @@ from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.dataset.schema import features, is_image, next_observation_default
-from builder.errors import ConfigError, DatasetError, ExistsError
+from builder.errors import ConfigError, DatasetError, ExistsError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources import NOT_PINNED, Expert, load_expert
 from builder.identity import (
@@ -229,6 +229,8 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         raise ConfigError(
             f"the expert {expert.name!r} does not say what it plays", remedy="give env.id=, e.g. CartPole-v1"
         )
+    if not config.env.id and not config.expert.trust_remote_code:
+        _check_imports_nothing(expert, config)
     policy = dataclasses.replace(
         expert.policy,
         name=env_id,
@@ -236,6 +238,21 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         threshold=config.accepted_returns[0],
     )
     return dataclasses.replace(expert, policy=policy)
+
+
+def _check_imports_nothing(expert: Expert, config: BuildConfig) -> None:
+    """A file beside an archive may name an environment, but not have a module imported.
+
+    Raises:
+        UnsafeArchiveError: it would.
+    """
+    env_id = expert.policy.name
+    given = config.expert.env_id or (env_id if config.expert.source == "registered" else None)
+    if expert.archived is not None and env_id != given and ":" in env_id:
+        raise UnsafeArchiveError(
+            f"the expert {expert.name!r} names the environment {env_id[:80]!r}, which would import a module",
+            remedy="nothing was imported; if you trust it, name the environment yourself with env.id=",
+        )
 
 
 def up_to_date(build: Build) -> Manifest | None:

@@ -11,9 +11,11 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -212,9 +214,13 @@ class ChunkStore:
         """
         found = self.files()
         ranges = [range(first, min(first + size, stop)) for first in range(0, stop, size)]
+        there = set(found)
+        following = deque(sorted(found, key=_start))  # each range looks at its own few chunks of very many
         for attempts in ranges:
-            if (target := self.path(attempts)) not in found:
-                parts = list(self._cut(found, attempts))
+            while following and _held_by(following[0]).stop <= attempts.start:
+                following.popleft()
+            if (target := self.path(attempts)) not in there:
+                parts = list(self._cut(_until(attempts.stop, following), attempts))
                 header = Header(self.identity, attempts.start, attempts.stop, parts[0][1].policy)
                 save(joined([recording for recording, _ in parts]), target, header)
         settled = {self.path(attempts) for attempts in ranges}
@@ -258,6 +264,15 @@ def _held_by(path: AnyPath) -> range:
     """The attempts that a chunk file holds, by its name."""
     start, stop = path.name.removesuffix(SUFFIX).split("-")[1:]
     return range(int(start), int(stop))
+
+
+def _start(path: AnyPath) -> int:
+    return _held_by(path).start
+
+
+def _until(attempt: int, paths: Iterable[AnyPath]) -> list[AnyPath]:
+    """Of chunks in order, the first ones, which begin before an attempt."""
+    return list(takewhile(lambda path: _held_by(path).start < attempt, paths))
 
 
 def clean(out: AnyPath) -> int:

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 import cloudpickle
+import numpy as np
 import threadpoolctl
 
 from builder.errors import ExpertError
@@ -82,7 +83,8 @@ class ChunkSummary:
         path: the file.
         returns: float64 [stop - start].
         lengths: int64 [stop - start].
-        digests: a checksum of each attempt's observations, to notice attempts that are all alike.
+        digests: uint32 [stop - start], a checksum of each attempt's observations, to notice attempts that
+            are all alike; empty where nothing is known of them.
         row_bytes: bytes per step in the file.
         seconds: what it took; 0 for a chunk that was there already.
         logs: lines that the attempts added to the build's log.
@@ -94,7 +96,7 @@ class ChunkSummary:
     path: AnyPath
     returns: Array
     lengths: Array
-    digests: tuple[int, ...]
+    digests: Array
     row_bytes: float
     seconds: float = 0.0
     logs: tuple[str, ...] = ()
@@ -167,10 +169,10 @@ def _resources(setup: Setup) -> tuple[EnvironmentPool, Actor]:
 def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
     ends = recording.lengths.cumsum()
-    digests = tuple(
+    digests = [
         zlib.crc32(recording.observations[0][end - length : end].tobytes())
         for end, length in zip(ends, recording.lengths, strict=True)
-    )
+    ]
     size = sum(array.nbytes for array in (*recording.observations, *recording.actions, recording.rewards))
     return ChunkSummary(
         start=int(recording.attempts[0]),
@@ -178,7 +180,7 @@ def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> C
         path=path,
         returns=recording.returns,
         lengths=recording.lengths,
-        digests=digests,
+        digests=np.array(digests, np.uint32),
         row_bytes=size / len(recording.rewards),
         seconds=seconds,
     )
