@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from builder.errors import LockedError, StorageError
-from builder.recording import Header, Recording, load, read_header, save
+from builder.recording import Header, Recording, load, save
 from builder.store import ChunkStore, clean, folder_of, locked, metrics_path
 
 IDENTITY = "0123456789abcdef" * 4
@@ -272,9 +272,9 @@ def test_settling_keeps_each_attempt_once_and_opens_a_chunk_for_its_own_range_al
 
     def counted(path):
         opened.append(path)
-        return read_header(path)
+        return load(path)
 
-    monkeypatch.setattr("builder.store.read_header", counted)
+    monkeypatch.setattr("builder.store.load", counted)
     store.settle(50, 4)
     assert [path.name for path in store.files()] == [
         f"chunk-{first:08d}-{min(first + 4, 50):08d}.safetensors" for first in range(0, 50, 4)
