@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -31,6 +30,7 @@ from builder.identity import (
 from builder.rollout.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.rollout.matching import Match, match
 from builder.spaces import leaves
+from builder.storage import AnyPath, place
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Build:
     """
 
     config: BuildConfig
-    out: Path
+    out: AnyPath
     expert: Expert
     player: Player
     environment: EnvironmentSpec
@@ -104,11 +104,11 @@ def code_digest(function: Callable[..., Any]) -> str:
         return f"{name} {NOT_PINNED}"
 
 
-def out_folder(config: BuildConfig) -> Path:
+def out_folder(config: BuildConfig) -> AnyPath:
     """The dataset folder: `out`, or the expert's name below the data root."""
     if not config.out:
-        return Path(os.environ.get(DATA_ROOT) or "data") / config.expert.label
-    out = Path(config.out).expanduser()
+        return place(f"{os.environ.get(DATA_ROOT) or 'data'}/{config.expert.label}")
+    out = place(config.out)
     return out if out.name not in ("", "..") else out.resolve()
 
 
@@ -317,7 +317,7 @@ def check_inputs(build: Build, wanted: Manifest) -> None:
         )
 
 
-def _read_or_none(out: Path) -> Manifest | None:
+def _read_or_none(out: AnyPath) -> Manifest | None:
     try:
         return read_manifest(out)
     except DatasetError:

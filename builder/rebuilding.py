@@ -12,6 +12,7 @@ from builder.card.rebuild import ARCHIVE, rebuild_overrides
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
 from builder.experts.kept import DESCRIPTION, WEIGHTS
+from builder.storage import place
 
 KEY = "manifest"
 FREE = (
@@ -47,16 +48,16 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     given = _flat(config) if isinstance(config, Mapping) else dict(map(_pair, config))
     path = given.pop(KEY)
     _refuse_what_it_says(given)
-    found = Path(path.strip("'\"")).expanduser()
-    manifest = read_manifest(found.parent if found.name == NAME else found)
-    check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
+    found = place(path.strip("'\""))
     folder = found.parent if found.name == NAME else found
+    manifest = read_manifest(folder)
+    check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
     included = folder / "expert"
-    if not _is_included(included, manifest, given.get("expert.path")):
-        overrides = rebuild_overrides(manifest)
-    else:
+    if isinstance(included, Path) and _is_included(included, manifest, given.get("expert.path")):
         given.pop("expert.path", None)
         overrides = rebuild_overrides(manifest, included=str(included))
+    else:
+        overrides = rebuild_overrides(manifest)
     if overrides is None:
         raise DatasetError(
             f"no command makes the dataset of {found}: its expert or its functions were a program's own",
@@ -120,9 +121,10 @@ def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> N
         return
     inputs = manifest.inputs
     named = []
-    env_id = str(inputs.get("environment", {}).get("id", ""))
-    if "environment" in parts and ":" in env_id:
-        named.append(f"the module of the environment {env_id}")
+    environment = inputs.get("environment", {})
+    ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
+    if "environment" in parts:
+        named.extend(f"the module of the environment {env_id}" for env_id in ids if ":" in env_id)
     expert = inputs.get("expert", {})
     if "expert" in parts and expert.get("target"):
         named.append(f"the expert {expert['target']}")
