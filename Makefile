@@ -5,7 +5,7 @@ EPISODES ?= 1000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help dataset experts test test-slow lint check format reproduce benchmark lock clean
+.PHONY: help dataset experts test test-slow lint check format reproduce benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -13,7 +13,7 @@ help:
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
 	@echo "make experts    train the bundled experts anew"
-	@echo "make benchmark  steps per second, as ratios to the raw environment loop"
+	@echo "make benchmark  all measurements, written to benchmarks/RESULTS.md;  make peers: what they are held against"
 
 dataset: $(VENV)/.base
 	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
@@ -47,7 +47,17 @@ experts: $(VENV)/.base
 	$(BIN)/python -m builder.experts.recipe
 
 benchmark: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.rollout
+	$(BIN)/python -m benchmarks
+
+# The peers, each in an environment of its own; never in ours, nor in its lock.
+peers: .peers/imitation .peers/minari .peers/il-datasets
+
+.peers/imitation: PEER = imitation
+.peers/minari: PEER = "minari[hdf5,create]" pillow stable-baselines3
+.peers/il-datasets: PEER = il-datasets==0.6.1
+.peers/%:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 || (rm -rf $@; exit 1)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,14 +67,14 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
+	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
 	@touch $@ $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
-	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
+	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
+	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --all --exclude pip --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
 
 clean:

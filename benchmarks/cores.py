@@ -1,4 +1,4 @@
-"""What a second worker brings: `python -m benchmarks.cores [agents=FOLDER] [expert=cartpole] [rounds=1]`.
+"""What a second worker brings: `python -m benchmarks cores [agents=FOLDER] [expert=cartpole] [rounds=3]`.
 
 Whole builds of two sizes, each in a process of its own; their difference is what counts, so that imports and
 start-up fall out. One worker, two threads and two processes are measured in turn. Python holds one lock for
@@ -8,11 +8,11 @@ all threads (the GIL): threads help as far as the simulator lets go of it.
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
+
+from benchmarks.measuring import Options, build
+from benchmarks.report import Section
 
 SIZES: dict[str, tuple[str, str, tuple[int, int]]] = {
     "cartpole": ("expert=cartpole", "", (1000, 5000)),
@@ -28,34 +28,42 @@ WORKERS = {"one worker": ("threading", 1), "two threads": ("threading", 2), "two
 def seconds(overrides: list[str], episodes: int, workers: tuple[str, int]) -> float:
     """What a whole build takes."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [*overrides, f"episodes={episodes}", "threshold=-inf", "expert.check=off", f"out={folder}/x"]
+        words = [*overrides, f"episodes={episodes}", "threshold=-inf"]
         words += [f"parallel={workers[0]}", f"parallel.n_jobs={workers[1]}"]
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "builder", *words], check=True, capture_output=True)  # noqa: S603
-        return time.perf_counter() - began
+        return build(Path(folder) / "x", *words).seconds
 
 
-def main(arguments: list[str]) -> None:
-    """Print one line per expert."""
-    options = dict(argument.split("=", 1) for argument in arguments)
-    names = options["expert"].split(",") if "expert" in options else list(SIZES)
-    print(f"{'':12}{'episodes':>14}" + "".join(f"{name:>22}" for name in WORKERS))
-    for name in names:
+def sections(options: Options) -> list[Section]:
+    """The table."""
+    rounds, rows = int(options.get("rounds", "3")), []
+    for name in options["expert"].split(",") if "expert" in options else list(SIZES):
         expert, folder, sizes = SIZES[name]
         overrides = [expert]
         if folder and "agents" in options:
             overrides = ["expert=local", f"expert.path='{(Path(options['agents']) / folder).resolve()}'"]
         found: dict[str, list[float]] = {workers: [] for workers in WORKERS}
-        for _ in range(int(options.get("rounds", "1"))):
+        for _ in range(rounds):
             for label, workers in WORKERS.items():
                 small, large = (seconds(overrides, size, workers) for size in sizes)
                 found[label].append(large - small)
-        medians = {label: statistics.median(times) for label, times in found.items()}
-        cells = [f"{taken:.1f} s, {medians['one worker'] / taken:.2f} x" for taken in medians.values()]
-        print(
-            f"{name:12}{f'{sizes[0]}, {sizes[1]}':>14}" + "".join(f"{cell:>22}" for cell in cells), flush=True
+        one = found["one worker"]
+        cells = [
+            f"{statistics.median(times):.1f} s, {_gain(one, times):.2f} times" for times in found.values()
+        ]
+        goal = "1.7 times" if name == "cartpole" else ""
+        rows.append([name, f"{sizes[0]:,} and {sizes[1]:,}", *cells, goal])
+        print("  ".join(rows[-1]), flush=True)
+    return [
+        Section(
+            "Cores",
+            "How much longer a whole build of the larger number of episodes takes than one of the smaller:"
+            " imports and start-up fall out; and how many times as fast that is as one worker. Medians of"
+            f" {rounds} rounds, the ratio taken in each.",
+            ["", "episodes", *WORKERS, "goal, two processes"],
+            rows,
         )
+    ]
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _gain(one: list[float], other: list[float]) -> float:
+    return statistics.median(mine / theirs for mine, theirs in zip(one, other, strict=True))

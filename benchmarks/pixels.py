@@ -1,6 +1,6 @@
 """Atari: decisions per second of a build beside the bare environment, and bytes per step, in one run.
 
-`python -m benchmarks.pixels [game=Breakout] [lanes=8] [steps=300] [rounds=3]`: one worker, one thread.
+`python -m benchmarks pixels [game=Breakout] [lanes=8] [steps=300] [rounds=3]`: one worker, one thread.
 The agent is Stable-Baselines3's `CnnPolicy` without training, whose speed is that of a trained one. In turn:
 
 * *sb3*: `AtariWrapper` around the game, random actions, nothing kept: the loop that all ratios are to;
@@ -12,20 +12,24 @@ The agent is Stable-Baselines3's `CnnPolicy` without training, whose speed is th
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from benchmarks.measuring import Options
+from benchmarks.report import Section
+from builder import Trajectories
 from builder import build as build_dataset
 from builder.composition import build_config
 from builder.preparation import Build, prepare
 from builder.rollout.environment import make
+from builder.rollout.providers import provide
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 CONFIG = "env_wrapper: [stable_baselines3.common.atari_wrappers.AtariWrapper]\nframe_stack: 4\n"
@@ -88,47 +92,66 @@ def predict_rate(model: Any, environments: Any, steps: int) -> float:
     return steps * count / (time.perf_counter() - began)
 
 
-def main(arguments: list[str]) -> None:
-    """Print the medians of the rounds' rates and ratios, and the bytes of a step."""
-    import torch
-
-    options = dict(argument.split("=", 1) for argument in arguments)
+def measure(options: Options, folder: Path) -> tuple[dict[str, list[float]], Trajectories]:
+    """Rates round by round, and a small dataset."""
     lanes, steps = int(options.get("lanes", "8")), int(options.get("steps", "300"))
     env_id = f"{options.get('game', 'Breakout')}NoFrameskip-v4"
+    keys = [f"expert.path={folder}", f"env.id={env_id}", f"env.max_episode_steps={steps}"]
+    provide(env_id)
+    model = untrained(folder, env_id)
+    prepared = prepare(build_config(["expert=local", *keys]))
+    from stable_baselines3.common.atari_wrappers import AtariWrapper
+
+    bare, own = AtariWrapper(gym.make(env_id), clip_reward=False), make(prepared.environment)
+    theirs = vector(env_id, lanes)
+    measures: dict[str, Callable[[], float]] = {
+        "`AtariWrapper` loop, random actions, nothing kept": lambda: loop_rate(bare),
+        "our environment, the same": lambda: loop_rate(own),
+        "**build**: expert, recording, writing": lambda: chunk_rate(prepared, lanes, folder),
+        "`model.predict` on `VecFrameStack`, nothing kept": lambda: predict_rate(model, theirs, steps),
+    }
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for number in range(1 + int(options.get("rounds", "3"))):
+        for name, rate in measures.items():
+            measured = rate()
+            if number:  # the first round warms up
+                found[name].append(measured)
+    mapping = dict(key.split("=", 1) for key in keys)
+    return found, build_dataset("local", episodes=lanes, out=str(folder / "dataset"), **mapping)
+
+
+def sections(options: Options) -> list[Section]:
+    """The table."""
+    import torch
+
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        keys = [f"expert.path={folder}", f"env.id={env_id}", f"env.max_episode_steps={steps}"]
-        from builder.rollout.providers import provide
-
-        provide(env_id)
-        model = untrained(folder, env_id)
-        prepared = prepare(build_config(["expert=local", *keys]))
-        from stable_baselines3.common.atari_wrappers import AtariWrapper
-
-        bare, own = AtariWrapper(gym.make(env_id), clip_reward=False), make(prepared.environment)
-        theirs = vector(env_id, lanes)
-        measures: dict[str, Callable[[], float]] = {
-            "sb3": lambda: loop_rate(bare),
-            "environment": lambda: loop_rate(own),
-            "build": lambda: chunk_rate(prepared, lanes, folder),
-            "predict": lambda: predict_rate(model, theirs, steps),
-        }
-        rounds = [
-            {name: measure() for name, measure in measures.items()}
-            for _ in range(1 + int(options.get("rounds", "3")))
-        ][1:]
-        for name in measures:
-            rate = statistics.median(row[name] for row in rounds)
-            ratio = statistics.median(row[name] / row["sb3"] for row in rounds)
-            print(f"{name:14}{rate:>10,.0f} steps/s{ratio:>8.2f} of sb3")
-        out = str(folder / "dataset")
-        mapping = dict(key.split("=", 1) for key in keys)
-        dataset = build_dataset("local", episodes=lanes, out=out, **mapping)
-        size = sum(file.size for path, file in dataset.manifest.files.items() if path.startswith("data/"))
-        rows = dataset.manifest.splits["train"].rows
-        print(f"{size / rows:,.0f} bytes per step in the dataset, {84 * 84:,} in a chunk, {rows:,} steps")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        found, dataset = measure(options, Path(temporary))
+        files = dataset.manifest.files.items()
+        size = sum(file.size for path, file in files if path.startswith("data/"))
+        steps = dataset.manifest.splits["train"].rows
+    torch.set_num_threads(threads)
+    raw = next(iter(found.values()))
+    rows = [
+        [
+            name,
+            f"{statistics.median(rates):,.0f}",
+            f"{statistics.median(rate / bare for rate, bare in zip(rates, raw, strict=True)):.2f}",
+        ]
+        for name, rates in found.items()
+    ]
+    return [
+        Section(
+            "Pixels",
+            f"Atari ({options.get('game', 'Breakout')}), decisions per second of one worker and one thread"
+            f" with {options.get('lanes', '8')} lanes; the agent is Stable-Baselines3's `CnnPolicy`, which"
+            " takes as long untrained. The dataset holds single lossless frames; `stacked(4)` rebuilds their"
+            " stack."
+            f" Medians of {len(raw)} rounds.",
+            ["", "steps/s", "of the first"],
+            rows,
+            [f"{size / steps:,.0f} bytes per step in the dataset, {84 * 84:,} in a chunk; {steps:,} steps"],
+            {"ale-py": version("ale-py")},
+        )
+    ]

@@ -1,8 +1,9 @@
 """Steps per second of a build's rollouts beside the raw `gymnasium` step loop, in one run.
 
-`python -m benchmarks.rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7]`: one worker;
-expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without it they
-come from the Hub. What cannot be had or played here is said and left out.
+`python -m benchmarks rollout [agents=FOLDER] [expert=cartpole,ant] [lanes=64] [rounds=7] [clock=cpu]`: one
+worker; expert, recording and writing included. FOLDER holds the published agents as the Hub has them; without
+it they come from the Hub. What cannot be had or played here is said and left out. `clock=cpu` counts the
+processor's seconds: the ratios of a machine that other work keeps busy.
 
 The raw loop is what `gym.make(id)` gives, stepped with nothing kept. It is measured in two ways:
 
@@ -18,14 +19,16 @@ medians of the rounds' ratios are printed.
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
+from benchmarks.measuring import Options
+from benchmarks.report import Section
 from builder.composition import build_config
 from builder.errors import BuilderError
 from builder.preparation import Build, prepare
@@ -43,23 +46,30 @@ EXPERTS: dict[str, tuple[str, str, int, float]] = {
 SAMPLED_ACTIONS = 1000
 
 
-def sampled_rate(env_id: str, kwargs: dict[str, Any], steps: int) -> float:
+Clock = Callable[[], float]
+
+
+def sampled_rate(
+    env_id: str, kwargs: dict[str, Any], steps: int, *, clock: Clock = time.perf_counter
+) -> float:
     """Steps per second of the raw loop on random actions, resets included."""
     environment = gym.make(env_id, **kwargs)
     environment.action_space.seed(0)
     actions = [environment.action_space.sample() for _ in range(SAMPLED_ACTIONS)]
     environment.reset(seed=0)
-    began = time.perf_counter()
+    began = clock()
     for step in range(steps):
         _, _, terminated, truncated, _ = environment.step(actions[step % SAMPLED_ACTIONS])
         if terminated or truncated:
             environment.reset()
-    rate = steps / (time.perf_counter() - began)
+    rate = steps / (clock() - began)
     environment.close()
     return rate
 
 
-def replayed_rate(env_id: str, kwargs: dict[str, Any], recording: Recording, steps: int) -> float:
+def replayed_rate(
+    env_id: str, kwargs: dict[str, Any], recording: Recording, *, steps: int, clock: Clock
+) -> float:
     """Steps per second of the raw loop on recorded episodes, resets included."""
     environment = gym.make(env_id, **kwargs)
     seeds, ends = recording.seeds.tolist(), recording.lengths.cumsum()
@@ -69,17 +79,17 @@ def replayed_rate(env_id: str, kwargs: dict[str, Any], recording: Recording, ste
         if end - length < steps
     ]
     environment.reset(seed=0)
-    began = time.perf_counter()
+    began = clock()
     for seed, actions in episodes:
         environment.reset(seed=seed)
         for action in actions:
             environment.step(action)
-    seconds = time.perf_counter() - began
+    seconds = clock() - began
     environment.close()
     return sum(len(actions) for _, actions in episodes) / seconds
 
 
-def build_rate(build: Build, attempts: int, path: Path) -> float:
+def build_rate(build: Build, attempts: int, path: Path, clock: Clock) -> float:
     """Steps per second of one worker: environments, expert, recording and the chunk's file."""
     setup = Setup(
         identity=build.chunk_identity(),  # a worker keeps what it made for one identity
@@ -89,52 +99,47 @@ def build_rate(build: Build, attempts: int, path: Path) -> float:
         root_seed=0,
         lanes=build.config.rollout.lanes,
     )
-    began = time.perf_counter()
+    began = clock()
     summary = play_chunk(ChunkTask(setup, 0, attempts, path))
-    return int(summary.lengths.sum()) / (time.perf_counter() - began)
+    return int(summary.lengths.sum()) / (clock() - began)
 
 
-def measure(build: Build, steps: int, rounds: int) -> list[tuple[float, float, float]]:
+def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[float, float, float]]:
     """Per round: steps per second sampled, replayed and built."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chunk.safetensors"
         lanes = build.config.rollout.lanes
-        build_rate(build, lanes, path)
+        build_rate(build, lanes, path, clock)
         mean_length = load(path)[0].lengths.mean()
         attempts = lanes * max(1, round(steps / mean_length / lanes))
-        build_rate(build, attempts, path)
+        build_rate(build, attempts, path, clock)
         recording = load(path)[0]
         spec = build.environment
         kwargs = {**spec.kwargs, "max_episode_steps": spec.max_episode_steps}
         return [
             (
-                sampled_rate(spec.id, kwargs, steps // 2),
-                replayed_rate(spec.id, kwargs, recording, steps // 2),
-                build_rate(build, attempts, path),
+                sampled_rate(spec.id, kwargs, steps // 2, clock=clock),
+                replayed_rate(spec.id, kwargs, recording, steps=steps // 2, clock=clock),
+                build_rate(build, attempts, path, clock),
             )
             for _ in range(rounds)
         ]
 
 
-def line(name: str, rates: list[tuple[float, float, float]], goal: float) -> str:
+def row(name: str, rates: list[tuple[float, float, float]], goal: float) -> list[str]:
     """One row of the table."""
-    sampled, replayed, built = (statistics.median(column) for column in zip(*rates, strict=True))
+    medians = [statistics.median(column) for column in zip(*rates, strict=True)]
     ratios = [sorted(played / raw[kind] for *raw, played in rates) for kind in (0, 1)]
     spreads = [f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})" for found in ratios]
-    figures = f"{sampled:>10,.0f}{replayed:>10,.0f}{built:>10,.0f}"
-    return f"{name:12}{figures}{spreads[0]:>22}{spreads[1]:>22}{goal:>7}"
+    return [name, *(f"{rate:,.0f}" for rate in medians), *spreads, f"{goal}"]
 
 
-def main(arguments: list[str]) -> None:
-    """Print one line per expert."""
-    options = dict(argument.split("=", 1) for argument in arguments)
+def sections(options: Options) -> list[Section]:
+    """The table."""
     rounds, lanes = int(options.get("rounds", "7")), options.get("lanes")
-    names = options["expert"].split(",") if "expert" in options else list(EXPERTS)
-    print("steps per second: raw loop sampled, replayed; build; its ratio to either: median (least to most)")
-    print(
-        f"{'':12}{'sampled':>10}{'replayed':>10}{'build':>10}{'/ sampled':>22}{'/ replayed':>22}{'goal':>7}"
-    )
-    for name in names:
+    clock = time.process_time if options.get("clock") == "cpu" else time.perf_counter
+    rows, notes = [], []
+    for name in options["expert"].split(",") if "expert" in options else list(EXPERTS):
         expert, folder, steps, goal = EXPERTS[name]
         overrides = [expert]
         if folder and "agents" in options:
@@ -144,10 +149,19 @@ def main(arguments: list[str]) -> None:
         try:
             build = prepare(build_config(overrides))
         except BuilderError as error:
-            print(f"{name:12}left out: {error}")
+            notes.append(f"{name} is left out: {error}")
             continue
-        print(line(name, measure(build, steps, rounds), goal), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        rows.append(row(name, measure(build, steps, rounds, clock), goal))
+        print("  ".join(rows[-1]), flush=True)
+    return [
+        Section(
+            "One worker",
+            "Steps per second of one worker (expert, recording and the chunk's file included) beside the raw"
+            " step loop, on random actions (*sampled*) and on the very episodes that the worker has recorded"
+            f" (*replayed*). Medians of {rounds} rounds; in brackets the least and the greatest ratio. Clock:"
+            f" the {'wall' if clock is time.perf_counter else 'processor, since the machine was busy'}.",
+            ["", "sampled", "replayed", "build", "build / sampled", "build / replayed", "goal"],
+            rows,
+            notes,
+        )
+    ]

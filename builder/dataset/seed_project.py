@@ -6,6 +6,7 @@ They say neither what an episode's last action led to, nor whether it was termin
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
+from builder.dataset.batches import ArrayReader, Reader
 from builder.dataset.manifest import Manifest, Split
 from builder.dataset.schema import from_arrow
 from builder.dataset.trajectories import Trajectories, choose_split
@@ -110,6 +112,9 @@ class SeedTrajectories(Trajectories):
             truncations=np.zeros(stop - start, bool),
             index=position,
         )
+
+    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return ArrayReader(self.arrays(), columns)
 
     def _rewards(self) -> Array:
         rewards: Array = self._table_read.data.table["rewards"].to_numpy().astype(np.float64)

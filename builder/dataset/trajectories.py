@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
 
+from builder.dataset.batches import MEMORY, ParquetReader, Reader, epoch, leaf_columns
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.dataset.schema import from_arrow
 from builder.episode import Episode
 from builder.errors import ConfigError, DatasetError, suggest
-from builder.spaces import Array, assemble, leaves
+from builder.spaces import Array, assemble
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
     import torch
-
-SPACES = {
-    "observation": 0,
-    "next_observation": 0,
-    "final_observation": 0,
-    "action": 1,
-}
-"""Columns that hold values of a space: 0 the observation space, 1 the action space."""
 
 
 class Trajectories:
@@ -46,6 +38,9 @@ class Trajectories:
         split: which of its splits this is.
         manifest: what the dataset is and what it was made from.
     """
+
+    _reader: tuple[Any, Reader] | None = None
+    """What `batches` reads from, kept for the next epoch with the columns that it is for."""
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
         self.folder = folder
@@ -149,11 +144,7 @@ class Trajectories:
         """
         columns: dict[str, Array] = {}
         for name in self._step_table.column_names:
-            column = self._step_table[name]
-            if name in SPACES:
-                columns.update(self._leaf_columns(name, column))
-            else:
-                columns[name] = column.to_numpy()
+            columns.update(leaf_columns(name, self._step_table[name], self._spaces))
         return columns
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -165,13 +156,39 @@ class Trajectories:
             for name, array in self.arrays().items()
         }
 
-    def _leaf_columns(self, name: str, column: pa.ChunkedArray) -> dict[str, Array]:
-        space: gym.Space[Any] = self._spaces[SPACES[name]]
-        values = from_arrow(space, column)
-        return {
-            ".".join([name, *map(str, leaf.path)]): array
-            for leaf, array in zip(leaves(space), values, strict=True)
-        }
+    def batches(
+        self,
+        size: int,
+        *,
+        seed: int | None = None,
+        columns: Sequence[str] | None = None,
+        drop_last: bool = False,
+        memory: int = MEMORY,
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One epoch: every step once, as batches of tensors with the dtypes and names of `tensors`.
+
+        Where the columns fit into `memory` they are read once and kept with this object, and the shuffle is
+        over all steps. Else row groups are drawn by chance, as many as fit at a time, and shuffled together.
+
+        Args:
+            size: steps of a batch; the last one holds what is left.
+            seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
+                `memory` give the same batches on every machine.
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
+            drop_last: leave out a last batch of fewer steps.
+            memory: bytes that the steps in memory may take.
+
+        Raises:
+            ConfigError: there is no such column, or `size` is not positive.
+            DatasetError: the files are missing or damaged.
+        """
+        key = (type(self), None if columns is None else tuple(columns))
+        if self._reader is None or self._reader[0] != key:
+            self._reader = (key, self._open_reader(columns))
+        return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
+
+    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return ParquetReader(self.folder, self.split, self._spaces, columns)
 
     @property
     def _step_table(self) -> pa.Table:

@@ -109,7 +109,7 @@ def _copy(snapshot: Snapshot, out: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(snapshot.folder / path, target)
             _check_copy(snapshot, path, target)
-        put_in_place(out, staging)
+        put_in_place(out, staging, NAME)
     except OSError as error:
         raise storage_error(error, staging) from error
     finally:

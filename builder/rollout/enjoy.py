@@ -73,6 +73,8 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
     """
     index = task.context.index
+    for left in recorded(task.path):  # by a worker that died
+        left.unlink()
     try:
         accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
     except Exception as error:
@@ -108,7 +110,7 @@ def attempt_summary(index: int, path: Path, accepted: bool, logs: tuple[str, ...
         path=path,
         returns=known.returns if known else np.array([np.nan]),
         lengths=known.lengths if known else np.array([0]),
-        digests=known.digests if known else (),
+        digests=known.digests if known else np.empty(0, np.uint32),
         row_bytes=known.row_bytes if known else 0.0,
         logs=logs,
         accepted=np.array([accepted]),

@@ -27,14 +27,14 @@ class Progress:
 
     Attributes:
         attempts: how many.
-        accepted: the indices of those that are accepted, in order.
+        accepted: int64, the indices of those that are accepted, in order.
         best: the greatest return.
         mean: the mean return.
         steps: of all of them.
     """
 
     attempts: int
-    accepted: tuple[int, ...]
+    accepted: Array
     best: float
     mean: float
     steps: int
@@ -42,27 +42,34 @@ class Progress:
 
 def progress(summaries: Iterable[ChunkSummary], accepted: tuple[float, float]) -> Progress:
     """Evaluate chunks in attempt order, up to the first gap."""
-    kept: list[int] = []
-    returns: list[float] = []
-    steps = 0
+    kept: list[Array] = []
+    returns: list[Array] = []
+    attempts = steps = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
-        if summary.start > len(returns):
+        if summary.start > attempts:
             break
-        known = len(returns) - summary.start  # ranges of two chunkings may overlap
-        kept.extend((np.flatnonzero(summary.accept(accepted)[known:]) + len(returns)).tolist())
-        returns.extend(summary.returns[known:].tolist())
+        known = attempts - summary.start  # ranges of two chunkings may overlap
+        kept.append(np.flatnonzero(summary.accept(accepted)[known:]) + attempts)
+        returns.append(summary.returns[known:])
         steps += int(summary.lengths[known:].sum())
-    if not returns:
-        return Progress(0, (), math.nan, math.nan, 0)
-    return Progress(len(returns), tuple(kept), max(returns), math.fsum(returns) / len(returns), steps)
+        attempts += len(returns[-1])
+    if not attempts:
+        return Progress(0, np.empty(0, np.int64), math.nan, math.nan, 0)
+    found = np.concatenate(returns)
+    best, mean = float(np.fmax.reduce(found)), math.fsum(found) / attempts
+    return Progress(attempts, np.concatenate(kept), best, mean, steps)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
     """float64 [count]: the returns of the first attempts, all of which have been played."""
-    returns: list[float] = []
+    returns: list[Array] = []
+    known = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
-        returns.extend(summary.returns[len(returns) - summary.start :].tolist())
-    return np.array(returns[:count], np.float64)
+        if known >= count:
+            break
+        returns.append(summary.returns[known - summary.start :])
+        known += len(returns[-1])
+    return np.concatenate(returns)[:count]
 
 
 def next_horizon(played: Progress, *, wanted: int, budget: int) -> int:

@@ -9,9 +9,9 @@ import threading
 import time
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import cloudpickle
+import numpy as np
 import threadpoolctl
 
 from builder.errors import ExpertError
@@ -20,6 +20,7 @@ from builder.recording import Header, Recording, save
 from builder.rollout.engine import EnvironmentPool, Lockstep
 from builder.rollout.environment import EnvironmentSpec, make
 from builder.spaces import Array
+from builder.storage import AnyPath
 
 _kept = threading.local()
 _cancel = threading.Event()
@@ -69,7 +70,7 @@ class ChunkTask:
     setup: Setup
     start: int
     stop: int
-    path: Path
+    path: AnyPath
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class ChunkSummary:
         path: the file.
         returns: float64 [stop - start].
         lengths: int64 [stop - start].
-        digests: a checksum of each attempt's observations, to notice attempts that are all alike.
+        digests: uint32 [stop - start], a checksum of each attempt's observations, to notice attempts that
+            are all alike; empty where nothing is known of them.
         row_bytes: bytes per step in the file.
         seconds: what it took; 0 for a chunk that was there already.
         logs: lines that the attempts added to the build's log.
@@ -91,10 +93,10 @@ class ChunkSummary:
 
     start: int
     stop: int
-    path: Path
+    path: AnyPath
     returns: Array
     lengths: Array
-    digests: tuple[int, ...]
+    digests: Array
     row_bytes: float
     seconds: float = 0.0
     logs: tuple[str, ...] = ()
@@ -164,13 +166,13 @@ def _resources(setup: Setup) -> tuple[EnvironmentPool, Actor]:
     return _kept.pool, _kept.actor
 
 
-def summarise(recording: Recording, path: Path, *, seconds: float = 0.0) -> ChunkSummary:
+def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
     ends = recording.lengths.cumsum()
-    digests = tuple(
+    digests = [
         zlib.crc32(recording.observations[0][end - length : end].tobytes())
         for end, length in zip(ends, recording.lengths, strict=True)
-    )
+    ]
     size = sum(array.nbytes for array in (*recording.observations, *recording.actions, recording.rewards))
     return ChunkSummary(
         start=int(recording.attempts[0]),
@@ -178,7 +180,7 @@ def summarise(recording: Recording, path: Path, *, seconds: float = 0.0) -> Chun
         path=path,
         returns=recording.returns,
         lengths=recording.lengths,
-        digests=digests,
+        digests=np.array(digests, np.uint32),
         row_bytes=size / len(recording.rewards),
         seconds=seconds,
     )

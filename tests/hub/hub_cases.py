@@ -40,6 +40,6 @@ def repository(hub, name=REPOSITORY):
     return hub.store.repositories["dataset", name]
 
 
-def held(hub):
+def held(hub, name=REPOSITORY):
     """The files of the repository on the Hub, but for the Hub's own."""
-    return snapshot(hub.store, repository(hub))
+    return snapshot(hub.store, repository(hub, name))
