@@ -4,6 +4,8 @@ import os
 import signal
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
+# Whoever runs the tests in the background has them ignore ctrl-C, which their children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import gymnasium as gym
 import numpy as np
@@ -27,14 +29,6 @@ def _caches(tmp_path_factory):
 
     datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")
     datasets.disable_progress_bars()
-
-
-@pytest.fixture
-def _hears_ctrl_c():
-    """Whoever runs the tests in the background has them ignore ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class Corridor(gym.Env):

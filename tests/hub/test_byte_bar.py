@@ -51,7 +51,6 @@ def test_files_that_wait_are_not_open(tmp_path, count):
     assert len([CountedFile(tmp_path / "a", Event()) for _ in range(count)]) == count
 
 
-@pytest.mark.usefixtures("_hears_ctrl_c")
 def test_an_interrupted_upload_is_left_at_once_and_reads_no_further(tmp_path):
     (tmp_path / "a").write_bytes(b"0123456789")
     stop, ended = Event(), Event()

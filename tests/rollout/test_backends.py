@@ -23,7 +23,6 @@ def test_worker_processes_never_see_ctrl_c_and_the_parent_still_does():
             assert signal.SIGINT in blocked
 
 
-@pytest.mark.usefixtures("_hears_ctrl_c")
 def test_no_thread_is_at_a_task_any_more_when_a_stopped_build_goes_on():
     all_at_work, ended = threading.Barrier(3), []
 
