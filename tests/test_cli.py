@@ -236,8 +236,6 @@ def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(option
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # Whoever runs the tests in the background has them ignore ctrl-C, which children inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while not list(Path().glob(".x.chunks/*/chunk-*")):
         assert process.poll() is None, process.communicate()[0]
