@@ -67,13 +67,13 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
+	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
 	@touch $@ $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,dvc,dev]"
+	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
 	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
 

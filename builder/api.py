@@ -9,8 +9,11 @@ from builder.controller import Controller
 from builder.dataset.trajectories import Trajectories, open_folder
 from builder.errors import ConfigError, HubMissingError, HubUnreachableError
 from builder.experts.policy import Policy
+from builder.fetching import cached
 from builder.hub import fetch
 from builder.hub.remote import NAME
+from builder.remote_path import RemotePath
+from builder.storage import place
 
 
 def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
@@ -33,16 +36,17 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
     given = config if config.get("manifest") else {"expert": expert, **config}
     result = Controller().start(given)
     result.raise_for_difference()
-    return load(Path(result.out))
+    return load(result.out if isinstance(result.out, Path) else str(result.out))
 
 
 def load(source: str | Path, revision: str | None = None, split: str | None = None) -> Trajectories:
-    """Open a dataset: a folder, or a repository of the Hub, which is downloaded first and checked.
+    """Open a dataset: a folder; or a URL or a repository of the Hub, brought to a cache and checked first.
 
     Datasets of the seed project (columns `obs`, `actions`, `rewards`, `episode_starts`) open as well.
 
     Args:
-        source: a folder, or `user/name`; a folder that exists goes before a repository of the same name.
+        source: a folder, a URL such as `s3://bucket/name`, or `user/name`; a folder that exists goes before
+            a repository of the same name.
         revision: of a repository: a branch, tag or commit; None: the branch `main`.
         split: train or test; None: train, or the only one that there is.
 
@@ -51,7 +55,11 @@ def load(source: str | Path, revision: str | None = None, split: str | None = No
         HubError: the Hub refuses, or cannot be reached and the cache does not have it.
         ConfigError: it has no such split; or a folder was to have a revision.
     """
-    folder = Path(source).expanduser()
+    folder = place(str(source))
+    if isinstance(folder, RemotePath):
+        if revision is not None:
+            raise ConfigError(f"{folder} has no revisions", got=f"revision={revision!r}")
+        return open_folder(cached(folder), split)
     if isinstance(source, Path) or folder.exists() or not NAME.fullmatch(source):
         if revision is not None:
             raise ConfigError(f"{folder} is a folder, which has no revisions", got=f"revision={revision!r}")

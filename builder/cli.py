@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import BuilderError, ConfigError, suggest
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from builder.hub import Pushed
 
 HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
@@ -152,7 +154,7 @@ def _build(overrides: list[str]) -> None:
     if result.pushed:
         _report_push(result.pushed)
     result.raise_for_difference()
-    print(_how_to_load(result.pushed.repo_id if result.pushed else result.out))
+    print(_how_to_load(result.pushed.repo_id if result.pushed else str(result.out)))
 
 
 def _verify(overrides: list[str]) -> None:
@@ -185,7 +187,7 @@ def _push(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "push", overrides)
-    pushed = push(_folder(config.out), config.hub, overwrite=config.overwrite)
+    pushed = push(_folder(config.out, "push"), config.hub, overwrite=config.overwrite)
     _report_push(pushed)
     print(f"\n{_how_to_load(pushed.repo_id)}")
 
@@ -205,23 +207,25 @@ def _pull(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "pull", overrides)
-    pulled = pull(config.hub, _folder(config.out), overwrite=config.overwrite)
+    pulled = pull(config.hub, _folder(config.out, "pull"), overwrite=config.overwrite)
     print(f"{'pulled' if pulled.fresh else 'up to date'}: {pulled.out}\n  commit {pulled.commit}")
     if pulled.manifest:
         print(f"  {pulled.manifest.accepted:,} episodes, fingerprint {pulled.manifest.fingerprint}")
     print(f"\n{_how_to_load(config.out)}")
 
 
-def _folder(out: str) -> Path:
-    folder = Path(out).expanduser()
+def _folder(out: str, verb: str) -> Path:
+    from builder.storage import local, place
+
+    folder = local(place(out), verb)
     return folder if folder.name not in ("", "..") else folder.resolve()
 
 
-def _how_to_load(out: Path | str) -> str:
-    return (
-        f'from datasets import load_dataset; dataset = load_dataset("{out}", split="train")\n'
-        f'from builder import load; arrays = load("{out}").arrays()'
-    )
+def _how_to_load(out: str) -> str:
+    ours = f'from builder import load; arrays = load("{out}").arrays()'
+    if "://" in out:
+        return ours
+    return f'from datasets import load_dataset; dataset = load_dataset("{out}", split="train")\n{ours}'
 
 
 def _interrupt(*_: object) -> None:
@@ -230,11 +234,9 @@ def _interrupt(*_: object) -> None:
 
 def _experts(overrides: list[str]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from builder.composition import compose
     from builder.experts.policy import configured
-    from builder.experts.table import COLUMNS, rows
 
     config = compose(ExpertsConfig, "experts", overrides)
     if config.save is not None:
@@ -252,10 +254,24 @@ def _experts(overrides: list[str]) -> None:
             if key != "defaults":
                 console.print(f"{key:14} {value}", highlight=False)
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    _print_table(console)
+
+
+def _print_table(console: Console) -> None:
+    from rich.table import Table
+
+    from builder.experts.table import COLUMNS, LEFT_OUT, WIDE, rows
+
+    left_out = () if console.width >= WIDE else LEFT_OUT
+    shown = [index for index, column in enumerate(COLUMNS) if column not in left_out]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:  # what does not fit goes on in a second line, but a name is what one types
+        table.add_column(COLUMNS[index], no_wrap=index == 0, overflow="fold")
     for row in rows():
-        table.add_row(*row)
+        table.add_row(*(row[index] for index in shown))
     console.print(table)
+    if left_out:
+        log.info("%s: il-builder experts name=..., or a wider terminal", " and ".join(left_out))
 
 
 def _save_expert(config: ExpertsConfig) -> None:
@@ -277,10 +293,11 @@ def _save_expert(config: ExpertsConfig) -> None:
 
 def _clean(overrides: list[str]) -> None:
     from builder.composition import compose
+    from builder.storage import place
     from builder.store import clean
 
     config = compose(CleanConfig, "clean", overrides)
-    freed = clean(Path(config.out).expanduser())
+    freed = clean(place(config.out))
     print(f"freed {freed / 1e6:.1f} MB beside {config.out}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from builder.card import write_card
 from builder.dataset.collate import write_dataset
+from builder.storage import place
 
 CollateFunction = Callable[[str, list[str]], bool]
 
@@ -25,6 +26,6 @@ def collate(path: str, episodes: list[str]) -> bool:
         DatasetError: a file is damaged, or the folder cannot be written.
     """
     folder = Path(path)
-    write_dataset(folder, [Path(episode) for episode in episodes])
+    write_dataset(folder, [place(episode) for episode in episodes])
     write_card(folder)
     return True

@@ -12,7 +12,7 @@ from builder.errors import ConfigError
 MODES = ("all", "play", "collate")
 SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
 CHECKS = ("error", "warn", "off")
-BACKENDS = ("threading", "loky", "dask")
+BACKENDS = ("threading", "loky", "dask", "ray")
 PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
 LEVELS = ("files", "replay", "rebuild")
@@ -112,9 +112,9 @@ class ParallelConfig:
     """On what it is played (`conf/parallel/`).
 
     Attributes:
-        backend: threading, loky or dask.
-        n_jobs: workers; -1: one for each core. A cluster at an address has as many as it has.
-        address: of a dask scheduler; unset: a cluster of this machine, for as long as the build runs.
+        backend: threading, loky, dask or ray.
+        n_jobs: workers; -1: one for each core. A dask cluster at an address has as many as it has.
+        address: of a dask scheduler or a ray cluster; unset: one of this machine, while the build runs.
     """
 
     backend: str

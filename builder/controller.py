@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,13 @@ from builder.identity import identity
 from builder.playing import AttemptRun, ChunkRun, play
 from builder.preparation import Build, check_inputs, out_folder, prepare, up_to_date
 from builder.provenance import write_provenance
-from builder.rebuilding import with_manifest
+from builder.rebuilding import stands_in, with_manifest
 from builder.recall import recall, remember
 from builder.replay import choose, replay
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Progress
 from builder.spaces import describe
+from builder.storage import AnyPath, local, staging_folder
 from builder.store import ChunkStore, folder_of, locked, put_in_place
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class BuildResult:
         wanted: the manifest that was to be built again; None where there was none.
     """
 
-    out: Path
+    out: AnyPath
     manifest: Manifest | None
     played: Progress | None = None
     fresh: bool = True
@@ -104,14 +104,20 @@ class Controller:
         if not isinstance(config, BuildConfig):
             overrides, wanted = with_manifest(config)
             config = build_config(config if overrides is None else overrides)
+        self._check_place(config)
         if config.hub.push:
             check_push(config.hub, overwrite=config.overwrite)
         result = dataclasses.replace(self._start(config, wanted), wanted=wanted)
         if not config.hub.push:
             return result
         result.raise_for_difference()
-        pushed = push(result.out, config.hub, overwrite=config.overwrite)
+        pushed = push(local(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
         return dataclasses.replace(result, pushed=pushed)
+
+    def _check_place(self, config: BuildConfig) -> None:
+        """Refuse what needs files of this machine where `out` is a URL."""
+        for what in (*self._own(), *(["hub.push"] if config.hub.push else [])):
+            local(out_folder(config), what)
 
     def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
         out, own = out_folder(config), self._own()
@@ -120,6 +126,7 @@ class Controller:
             if found is None:
                 build = prepare(config, own)
                 if wanted is not None:
+                    build = _as_wanted(build, wanted)
                     check_inputs(build, wanted)
                 found = None if config.mode == "play" else up_to_date(build)
             fresh = found is None
@@ -168,33 +175,42 @@ class Controller:
             store.remove()
         return BuildResult(build.out, manifest, played)
 
-    def _collate(self, build: Build, files: list[Path]) -> Manifest:
+    def _collate(self, build: Build, files: list[AnyPath]) -> Manifest:
         """Collate into a folder beside `out`, then put it in its place."""
         out = build.out
-        staging = out.parent / f".{out.name}.staging"
-        try:
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
-            if not self.collate(str(staging), [str(file) for file in files]):
-                raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
-            if self.collate is collate and (notes := read_notes(out)):
-                write_card(staging, notes=notes)
-            if build.config.dataset.include_expert:
-                save_kept(keep(build.expert.archived), staging / "expert")
-                if (staging / NAME).is_file():
-                    seal(read_manifest(staging), staging)
-            if not (staging / NAME).is_file():
-                seal(_plain_manifest(build, len(files)), staging)
-            write_provenance(staging)
-            manifest = read_manifest(staging)
-            if self._own().keys() == set():
-                _replay_some(build, staging, manifest)
-            put_in_place(out, staging)
-        except OSError as error:
-            raise storage_error(error, staging) from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with staging_folder(out) as staging:
+            try:
+                manifest = self._written(build, files, staging)
+                put_in_place(out, staging, NAME)
+            except OSError as error:
+                raise storage_error(error, staging) from error
         return manifest
+
+    def _written(self, build: Build, files: list[AnyPath], staging: Path) -> Manifest:
+        """Write the dataset into an empty folder, and check it."""
+        if not self.collate(str(staging), [str(file) for file in files]):
+            raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
+        if self.collate is collate and (notes := read_notes(build.out)):
+            write_card(staging, notes=notes)
+        if build.config.dataset.include_expert:
+            save_kept(keep(build.expert.archived), staging / "expert")
+            if (staging / NAME).is_file():
+                seal(read_manifest(staging), staging)
+        if not (staging / NAME).is_file():
+            seal(_plain_manifest(build, len(files)), staging)
+        write_provenance(staging)
+        manifest = read_manifest(staging)
+        if self._own().keys() == set():
+            _replay_some(build, staging, manifest)
+        return manifest
+
+
+def _as_wanted(build: Build, wanted: Manifest) -> Build:
+    """The build with the manifest's own expert, where what was read is the copy that the dataset includes."""
+    archived = build.expert.archived
+    if archived is None or not stands_in(archived.path.parent, wanted):
+        return build
+    return dataclasses.replace(build, inputs={**build.inputs, "expert": wanted.inputs["expert"]})
 
 
 def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:

@@ -31,7 +31,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 
@@ -164,7 +163,7 @@ class HubDamagedError(HubError):
     """What arrived from the Hub, or what lies there, is not what it should be."""
 
 
-def storage_error(error: Exception, path: Path) -> BuilderError:
+def storage_error(error: Exception, path: Any) -> BuilderError:
     """What a failure to write `path` means for the user; an error of ours stays what it is."""
     if isinstance(error, BuilderError):
         return error

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from builder.rollout.planning import (
 )
 from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
 from builder.spaces import leaves
+from builder.storage import AnyPath, local
 from builder.store import ChunkStore, folder_of, metrics_path
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ class ChunkRun:
         )
         return float((row + 8) * (build.environment.max_episode_steps or 1))
 
-    def files(self, played: Progress) -> list[Path]:
+    def files(self, played: Progress) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""
         last = int(played.accepted[self._build.config.episodes - 1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
@@ -107,10 +109,11 @@ class AttemptRun:
 
     def __init__(self, build: Build, store: ChunkStore, own: EnjoyFunction) -> None:
         self._build, self._store, self._enjoy = build, store, own
-        self._journal = store.folder / "attempts.jsonl"
+        self._folder = local(store.folder, "enjoy")
+        self._journal = self._folder / "attempts.jsonl"
         self.summaries = self._resumed() if build.pinned else []
         known = {summary.path for summary in self.summaries}
-        for path in sorted(store.folder.glob("attempt-*")):
+        for path in sorted(self._folder.glob("attempt-*")):
             if path not in known:
                 path.unlink()
         self._journal.write_text("".join(_journal_line(summary) for summary in self.summaries))
@@ -124,7 +127,7 @@ class AttemptRun:
                 entry = json.loads(line)
             except ValueError:  # a build that was killed while it wrote this line
                 continue
-            path = self._store.folder / entry["file"]
+            path = self._folder / entry["file"]
             if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
                 found.append(attempt_summary(entry["attempt"], path, entry["accepted"]))
             elif path.is_file():
@@ -141,7 +144,7 @@ class AttemptRun:
         tasks = [
             AttemptTask(
                 self._enjoy,
-                self._store.folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
+                self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
                 build.expert.policy,
             )
@@ -154,7 +157,7 @@ class AttemptRun:
             self.summaries.append(summary)
             yield summary
 
-    def files(self, played: Progress) -> list[Path]:
+    def files(self, played: Progress) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""
         wanted = set(played.accepted[: self._build.config.episodes].tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
@@ -165,7 +168,7 @@ def _journal_line(summary: ChunkSummary) -> str:
     accepted = bool(summary.accepted is not None and summary.accepted[0])
     entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
     if accepted:
-        entry["sha256"] = file_sha256(summary.path)
+        entry["sha256"] = file_sha256(local(summary.path, "enjoy"))
     return json.dumps(entry) + "\n"
 
 
@@ -219,14 +222,18 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
     """Compare what is still to be written, chunks and dataset, with the free disk."""
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = build.config.episodes * reporter.steps / reporter.attempts
-    needed = summary.row_bytes * (steps / rate - reporter.steps + steps)
-    free = shutil.disk_usage(build.out.parent).free
+    here = isinstance(build.out, Path)
+    folder, chunks = build.out.parent, steps / rate - reporter.steps
+    if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
+        folder, chunks = Path(tempfile.gettempdir()), 0
+    needed = summary.row_bytes * (steps + chunks)
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageError(
-            f"the dataset will not fit on the disk of {build.out.parent}",
+            f"the dataset will not fit on the disk of {folder}",
             expected=f"about {needed / 1e6:,.0f} MB",
             got=f"{free / 1e6:,.0f} MB free",
-            remedy="free some space, or give an `out` elsewhere",
+            remedy=f"free some space, or give {'an `out`' if here else 'a TMPDIR'} elsewhere",
         )
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 
 import numpy as np
 
 from builder.errors import ExpertError
+from builder.experts.published import Published
 from builder.preparation import Build
 from builder.spaces import Array
 
 log = logging.getLogger(__name__)
+
+_SAMPLED = re.compile(r"ALE/|\w+NoFrameskip-v\d|MiniGrid-")
+"""Where RL Baselines3 Zoo's published returns are those of the stochastic policy (`rl_zoo3/enjoy.py`)."""
 
 
 def first_attempts(build: Build) -> int:
@@ -47,12 +52,23 @@ def check(build: Build, returns: Array) -> None:
             expected=f"a mean of at least {least:.1f} over {len(returns)} episodes"
             f" (published {published.mean:.1f} ± {published.std:.1f})",
             got=f"{mean:.1f} ± {std:.1f}",
-            remedy="its statistics or wrappers may be missing; expert.check=warn goes on all the same",
+            remedy=f"{_likely_cause(build, published)}; expert.check=warn goes on all the same",
         )
         if build.config.expert.check == "error":
             raise error
         log.warning("%s", error)
     _forecast(build, returns)
+
+
+def _likely_cause(build: Build, published: Published) -> str:
+    sampled = published.deterministic is False
+    if published.deterministic is None:
+        sampled = _SAMPLED.match(build.expert.policy.name) is not None
+    if sampled and build.config.rollout.deterministic:
+        return "it was published playing stochastically: give rollout.deterministic=false"
+    if published.deterministic and not build.config.rollout.deterministic:
+        return "it was published playing deterministically: give rollout.deterministic=true"
+    return "its statistics or wrappers may be missing"
 
 
 def _forecast(build: Build, returns: Array) -> None:

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -17,7 +16,7 @@ from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.dataset.schema import features, is_image, next_observation_default
-from builder.errors import ConfigError, DatasetError, ExistsError
+from builder.errors import ConfigError, DatasetError, ExistsError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources import NOT_PINNED, Expert, load_expert
 from builder.identity import (
@@ -31,6 +30,7 @@ from builder.identity import (
 from builder.rollout.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.rollout.matching import Match, match
 from builder.spaces import leaves
+from builder.storage import AnyPath, place
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Build:
     """
 
     config: BuildConfig
-    out: Path
+    out: AnyPath
     expert: Expert
     player: Player
     environment: EnvironmentSpec
@@ -104,11 +104,11 @@ def code_digest(function: Callable[..., Any]) -> str:
         return f"{name} {NOT_PINNED}"
 
 
-def out_folder(config: BuildConfig) -> Path:
+def out_folder(config: BuildConfig) -> AnyPath:
     """The dataset folder: `out`, or the expert's name below the data root."""
     if not config.out:
-        return Path(os.environ.get(DATA_ROOT) or "data") / config.expert.label
-    out = Path(config.out).expanduser()
+        return place(f"{os.environ.get(DATA_ROOT) or 'data'}/{config.expert.label}")
+    out = place(config.out)
     return out if out.name not in ("", "..") else out.resolve()
 
 
@@ -229,6 +229,8 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         raise ConfigError(
             f"the expert {expert.name!r} does not say what it plays", remedy="give env.id=, e.g. CartPole-v1"
         )
+    if not config.env.id and not config.expert.trust_remote_code:
+        _check_imports_nothing(expert, config)
     policy = dataclasses.replace(
         expert.policy,
         name=env_id,
@@ -236,6 +238,21 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         threshold=config.accepted_returns[0],
     )
     return dataclasses.replace(expert, policy=policy)
+
+
+def _check_imports_nothing(expert: Expert, config: BuildConfig) -> None:
+    """A file beside an archive may name an environment, but not have a module imported.
+
+    Raises:
+        UnsafeArchiveError: it would.
+    """
+    env_id = expert.policy.name
+    given = config.expert.env_id or (env_id if config.expert.source == "registered" else None)
+    if expert.archived is not None and env_id != given and ":" in env_id:
+        raise UnsafeArchiveError(
+            f"the expert {expert.name!r} names the environment {env_id[:80]!r}, which would import a module",
+            remedy="nothing was imported; if you trust it, name the environment yourself with env.id=",
+        )
 
 
 def up_to_date(build: Build) -> Manifest | None:
@@ -300,7 +317,7 @@ def check_inputs(build: Build, wanted: Manifest) -> None:
         )
 
 
-def _read_or_none(out: Path) -> Manifest | None:
+def _read_or_none(out: AnyPath) -> Manifest | None:
     try:
         return read_manifest(out)
     except DatasetError:

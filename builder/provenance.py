@@ -48,7 +48,7 @@ def machine() -> dict[str, Any]:
 
 @cache
 def cpu_level() -> int:
-    """The level of the x86-64 instruction set that the processor has and the C library may use: 1 to 4.
+    """The level of x86-64 that the processor has, and the C library and numpy may use: 1 to 4.
 
     0 for other processors, and where it is not known. Source: the psABI of x86-64, section 3.1.1.
     """
@@ -61,6 +61,8 @@ def cpu_level() -> int:
     flags = set(next((line for line in lines if line.startswith("flags")), "").split())
     masked = os.environ.get("GLIBC_TUNABLES", "")
     flags -= {feature for feature in ("avx2", "fma", "avx512f") if f"-{feature}" in masked.lower()}
+    if "X86_V3" in os.environ.get("NPY_DISABLE_CPU_FEATURES", ""):
+        flags -= LEVELS[3]
     level = 1
     while level < 4 and LEVELS[level + 1] <= flags:
         level += 1

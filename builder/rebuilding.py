@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from builder.card.rebuild import ARCHIVE, rebuild_overrides
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
+from builder.experts.kept import DESCRIPTION, WEIGHTS
+from builder.storage import place
 
 KEY = "manifest"
 FREE = (
@@ -45,10 +48,16 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     given = _flat(config) if isinstance(config, Mapping) else dict(map(_pair, config))
     path = given.pop(KEY)
     _refuse_what_it_says(given)
-    found = Path(path.strip("'\"")).expanduser()
-    manifest = read_manifest(found.parent if found.name == NAME else found)
+    found = place(path.strip("'\""))
+    folder = found.parent if found.name == NAME else found
+    manifest = read_manifest(folder)
     check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
-    overrides = rebuild_overrides(manifest)
+    included = folder / "expert"
+    if isinstance(included, Path) and _is_included(included, manifest, given.get("expert.path")):
+        given.pop("expert.path", None)
+        overrides = rebuild_overrides(manifest, included=str(included))
+    else:
+        overrides = rebuild_overrides(manifest)
     if overrides is None:
         raise DatasetError(
             f"no command makes the dataset of {found}: its expert or its functions were a program's own",
@@ -56,6 +65,23 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
         )
     overrides = _with_archive(overrides, manifest, given)
     return [*overrides, *(f"{key}={value}" for key, value in given.items())], manifest
+
+
+def _is_included(folder: Path, manifest: Manifest, path: str | None) -> bool:
+    """Whether the expert is to come from the dataset itself, which holds it as the manifest says."""
+    asked_for = path is None or Path(path.strip("'\"")).expanduser().resolve() == folder.resolve()
+    return asked_for and stands_in(folder, manifest)
+
+
+def stands_in(folder: Path, manifest: Manifest) -> bool:
+    """Whether a folder holds, byte by byte, the expert that a manifest lists among its dataset's files."""
+    for name in (DESCRIPTION, WEIGHTS):
+        entry, path = manifest.files.get(f"expert/{name}"), folder / name
+        if entry is None or not path.is_file() or path.stat().st_size != entry.size:
+            return False
+        if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+            return False
+    return True
 
 
 def _refuse_what_it_says(given: Mapping[str, str]) -> None:
@@ -95,9 +121,10 @@ def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> N
         return
     inputs = manifest.inputs
     named = []
-    env_id = str(inputs.get("environment", {}).get("id", ""))
-    if "environment" in parts and ":" in env_id:
-        named.append(f"the module of the environment {env_id}")
+    environment = inputs.get("environment", {})
+    ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
+    if "environment" in parts:
+        named.extend(f"the module of the environment {env_id}" for env_id in ids if ":" in env_id)
     expert = inputs.get("expert", {})
     if "expert" in parts and expert.get("target"):
         named.append(f"the expert {expert['target']}")

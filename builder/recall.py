@@ -22,6 +22,7 @@ from builder.dataset.manifest import Manifest, read_manifest
 from builder.errors import BuilderError
 from builder.experts.archived import files_of
 from builder.identity import sha256_of
+from builder.storage import AnyPath
 from builder.store import request_path
 
 PACKAGES = ("gymnasium", "ale_py")
@@ -40,7 +41,7 @@ NOT_ASKED = (
 """Keys that do not decide what is built."""
 
 
-def remember(config: BuildConfig, out: Path, manifest: Manifest) -> None:
+def remember(config: BuildConfig, out: AnyPath, manifest: Manifest) -> None:
     """Note that this configuration led to this dataset; where that cannot be said, forget what was noted."""
     path = request_path(out)
     request = _request(config)
@@ -53,7 +54,7 @@ def remember(config: BuildConfig, out: Path, manifest: Manifest) -> None:
         path.unlink(missing_ok=True)  # a note is worth no failure
 
 
-def recall(config: BuildConfig, out: Path) -> Manifest | None:
+def recall(config: BuildConfig, out: AnyPath) -> Manifest | None:
     """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
     path = request_path(out)
     if not path.is_file():

@@ -1,15 +1,13 @@
 """Recorded attempts, as flat arrays, and the file they are kept in.
 
 The file is a `safetensors` file: no pickle, one JSON header, readable by anyone. It is written under a
-temporary name, then renamed, and carries the sha256 of all that it holds.
+temporary name, then put in its place, and carries the sha256 of all that it holds.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 
 from builder.errors import DatasetError, storage_error
 from builder.spaces import Array
+from builder.storage import AnyPath, reading, writing
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -153,8 +152,8 @@ class Header:
     sha256: str = ""
 
 
-def save(recording: Recording, path: Path, header: Header) -> None:
-    """Write a recording: temporary file, then rename.
+def save(recording: Recording, path: AnyPath, header: Header) -> None:
+    """Write a recording, whole or not at all.
 
     Raises:
         DatasetError: an array does not hold numbers.
@@ -164,14 +163,10 @@ def save(recording: Recording, path: Path, header: Header) -> None:
 
     tensors = {name: _storable(name, array) for name, array in _columns(recording)}
     content = {"format": FORMAT, **asdict(replace(header, sha256=_digest(header, tensors)))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"recording": json.dumps(content, sort_keys=True)})
-        temporary.replace(path)
+        with writing(path) as file:
+            save_file(tensors, file, metadata={"recording": json.dumps(content, sort_keys=True)})
     except Exception as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise storage_error(error, path) from error
 
 
@@ -201,8 +196,12 @@ def _digest(header: Header, tensors: dict[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def read_header(path: Path) -> Header:
+def read_header(file: Path, path: AnyPath | None = None) -> Header:
     """The header alone; the arrays are not read.
+
+    Args:
+        file: of this machine.
+        path: where it comes from; None: it is there already.
 
     Raises:
         DatasetError: not a recorded file.
@@ -210,17 +209,17 @@ def read_header(path: Path) -> Header:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "np") as file:
-            content = json.loads(file.metadata()["recording"])
+        with safe_open(file, "np") as opened:
+            content = json.loads(opened.metadata()["recording"])
         if content.pop("format") != FORMAT:
-            raise DatasetError(f"{path} was written by another version of il-builder")
+            raise DatasetError(f"{path or file} was written by another version of il-builder")
         names = {key: tuple(content[key]) for key in ("observation_names", "action_names")}
         return Header(**{**content, **names})
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is not a recorded file, or is damaged: {error}") from error
+        raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
 
 
-def load(path: Path) -> tuple[Recording, Header]:
+def load(path: AnyPath) -> tuple[Recording, Header]:
     """Read a recording and check its sha256.
 
     Raises:
@@ -229,9 +228,9 @@ def load(path: Path) -> tuple[Recording, Header]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    header = read_header(path)
     try:
-        tensors = load_file(path)
+        with reading(path) as file:
+            header, tensors = read_header(file, path), load_file(file)
     except (SafetensorError, OSError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from error
     if (found := _digest(header, tensors)) != header.sha256:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from typing import Any
+from urllib.parse import urlsplit
 
 from builder.errors import (
     BuilderError,
@@ -15,7 +16,7 @@ from builder.errors import (
     HubUnreachableError,
     StorageError,
 )
-from builder.transport import PASSING
+from builder.transport import PASSING, GivenUp, seconds_asked, what_happened
 
 AGAIN = "run the same command again: it goes on where it was"
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -36,22 +37,32 @@ def explained(
 
     if isinstance(error, BuilderError):
         return error
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+    around = isinstance(error, (GivenUp, errors.LocalEntryNotFoundError)) or type(error) is RuntimeError
+    if around and isinstance(error.__cause__, Exception):
         return explained(error.__cause__, repo_id, kind=kind, revision=revision)
     if isinstance(error, errors.HFValidationError):
-        return ConfigError(f"{repo_id!r} is not the name of a repository", expected="user/name")
+        return ConfigError(
+            f"{repo_id!r} is not the name of a repository",
+            expected="user/name, of letters, digits, '-', '_' and '.', without '--', '..' or one at an end",
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return HubAccessError("the token has a character that no token has", remedy=LOG_IN)
     if (answer := getattr(error, "response", None)) is not None:
         return _answered(error, answer, f"the {kind} {repo_id}", revision)
     return _unanswered(error, repo_id)
 
 
 def _answered(error: Exception, response: Any, where: str, revision: str | None) -> HubError:
-    """What an answer of the Hub's means: its status and codes tell."""
-    from huggingface_hub import errors
+    """What an answer of the Hub's means: its status and codes tell.
+
+    Where large files are stored no token is sent: the address itself says what is allowed, for a while.
+    """
+    from huggingface_hub import constants, errors
 
     status = response.status_code
-    wait = response.headers.get("Retry-After")
+    wait = seconds_asked(response.headers)
     said = getattr(error, "server_message", None) or ""
+    sent = getattr(getattr(response, "request", None), "headers", {})
     cases: list[tuple[bool, type[HubError], str, str | None]] = [
         (
             isinstance(error, errors.GatedRepoError),
@@ -74,7 +85,7 @@ def _answered(error: Exception, response: Any, where: str, revision: str | None)
         (isinstance(error, errors.EntryNotFoundError), HubMissingError, f"{where} lacks a file", None),
         (status == 401, HubAccessError, f"the Hub wants a valid token for {where}", LOG_IN),
         (
-            status == 403,
+            status == 403 and "authorization" in sent,
             HubAccessError,
             f"your token may not do this with {where}",
             "use a token with write access, or another hub.repo_id",
@@ -84,28 +95,53 @@ def _answered(error: Exception, response: Any, where: str, revision: str | None)
             status == 429,
             HubUnreachableError,
             "the Hub counts too many requests",
-            f"wait{f' {wait} s' if wait else ''}, then {AGAIN}",
+            f"wait{f' {wait:.0f} s' if wait else ''}, then {AGAIN}",
         ),
         (status in PASSING, HubUnreachableError, f"the Hub keeps failing on {where}", AGAIN),
-        (True, HubError, f"the Hub refuses {where}", None),
+        (
+            status == 404,
+            HubError,
+            f"{_address(error)} does not know {where}",
+            f"check HF_ENDPOINT, which is {constants.ENDPOINT}; else {AGAIN}",
+        ),
+        (True, HubError, f"{_address(error)} refuses {where}", f"if it is not clear why, {AGAIN}"),
     ]
     cls, what, remedy = next(case[1:] for case in cases if case[0])
     return cls(what, got=" ".join(f"HTTP {status} {said}".split()), remedy=remedy)
 
 
+def _address(error: Exception) -> str:
+    """The host that a request went to: the Hub, or where it stores large files."""
+    from huggingface_hub import constants
+
+    url = urlsplit(getattr(getattr(error, "request", None), "url", None) or constants.ENDPOINT)
+    return f"the Hub at {url.scheme}://{url.netloc}"
+
+
 def _unanswered(error: Exception, repo_id: str) -> BuilderError:
     """What went wrong without an answer: the network, or this machine."""
     from huggingface_hub import constants, errors
-    from requests import RequestException
+    from requests import exceptions
 
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubUnreachableError(
             f"the Hub must be asked for {repo_id}, but HF_HUB_OFFLINE is set", remedy="unset it"
         )
-    if isinstance(error, (RequestException, errors.LocalEntryNotFoundError, ConnectionError)):
+    if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
+        return ConfigError(
+            "HF_ENDPOINT is not the address of a Hub", got=constants.ENDPOINT, remedy="unset it, or mend it"
+        )
+    if isinstance(error, exceptions.InvalidJSONError):
         return HubUnreachableError(
-            f"the Hub at {constants.ENDPOINT} cannot be reached ({type(error).__name__})",
-            remedy=f"check the network, then {AGAIN}",
+            f"{_address(error)} does not answer as a Hub does",
+            remedy="check HF_ENDPOINT, and whether the network first wants a log-in of its own",
+        )
+    if isinstance(error, (exceptions.RequestException, errors.LocalEntryNotFoundError, ConnectionError)):
+        certificate = ", or let REQUESTS_CA_BUNDLE name your proxy's certificate"
+        return HubUnreachableError(
+            f"{_address(error)} cannot be reached ({what_happened(error)})",
+            remedy=f"check the network{certificate if isinstance(error, exceptions.SSLError) else ''},"
+            f" then {AGAIN}",
         )
     if isinstance(error, OSError):
         full = error.errno == errno.ENOSPC

@@ -6,6 +6,7 @@ The recorder, the schema and the manifest all see a space through its leaves, al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from builder.errors import SpaceError
 
 Array = NDArray[Any]
+MAX_SIZE = 1 << 24
+"""Numbers of one observation or action that a description may announce."""
 LEAF_TYPES = (
     gym.spaces.Box,
     gym.spaces.Discrete,
@@ -165,10 +168,22 @@ def from_description(text: dict[str, Any]) -> gym.Space[Any]:
         SpaceError: the description is not one of ours.
     """
     try:
+        if _size(text) > MAX_SIZE:
+            raise ValueError(f"more than {MAX_SIZE} numbers")
         with np.errstate(invalid="raise", over="raise"):
             return _from_description(text)
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError) as error:
+    except (
+        *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError),
+        RecursionError,
+    ) as error:
         raise SpaceError(f"not the description of a space: {str(text)[:200]}") from error
+
+
+def _size(text: dict[str, Any]) -> int:
+    """How many numbers the bounds of all its parts have: a short text may describe more than memory holds."""
+    if text["type"] in {"Dict", "Tuple"}:
+        return sum(_size(child[1] if text["type"] == "Dict" else child) for child in text["spaces"])
+    return math.prod(text["shape"]) if text["type"] == "Box" else 1
 
 
 def _from_description(text: dict[str, Any]) -> gym.Space[Any]:

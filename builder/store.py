@@ -13,50 +13,67 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from builder.errors import DatasetError, LockedError, StorageError, storage_error
-from builder.recording import SUFFIX, Header, Recording, joined, load, read_header, save
+from builder.errors import BuilderError, DatasetError, LockedError, StorageError, storage_error
+from builder.lease import leased
+from builder.recording import SUFFIX, Header, Recording, joined, load, save
+from builder.remote_path import RemotePath
 from builder.rollout.worker import ChunkSummary, summarise
+from builder.storage import AnyPath, listed, publish, remove_tree
 
 log = logging.getLogger(__name__)
+
+Place = TypeVar("Place", bound=AnyPath)
 
 BUILD = "build.json"
 """Beside the chunks: what collation needs to know of the build."""
 
 
-def folder_of(out: Path) -> Path:
+def folder_of(out: Place) -> Place:
     """The chunk store that serves a dataset folder."""
     return _beside(out, "chunks")
 
 
-def metrics_path(out: Path) -> Path:
+def metrics_path(out: Place) -> Place:
     """Timings and counts of the last build, beside the dataset folder."""
     return _beside(out, "metrics.json")
 
 
-def request_path(out: Path) -> Path:
+def request_path(out: Place) -> Place:
     """What the dataset folder was built for (`builder.recall`), beside it."""
     return _beside(out, "request.json")
 
 
-def _beside(out: Path, suffix: str) -> Path:
-    out = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
-    return out.parent / f".{out.name}.{suffix}"
+def _beside(out: Place, suffix: str) -> Place:
+    named = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
+    return named.parent / f".{named.name}.{suffix}"  # type: ignore[return-value]  # of the kind of `out`
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: AnyPath) -> Iterator[None]:
     """Hold the dataset folder for this process alone; released when the process ends, however it does.
+
+    Behind a URL it is `builder.lease` that holds it.
 
     Raises:
         LockedError: another build holds it.
         StorageError: the folder's parent is not writable.
     """
+    if isinstance(out, RemotePath):
+        root = folder_of(out)
+        with leased(root / "lock", out):
+            try:
+                yield
+            finally:
+                with suppress(BuilderError, OSError):  # what the build ends with matters more
+                    if not _played(root):
+                        root.remove()
+        return
     lock = folder_of(out) / "lock"
     made = [folder for folder in lock.parents if not folder.exists()]
     with _held(lock, out):
@@ -99,16 +116,29 @@ def _is_at(handle: IO[str], path: Path) -> bool:
 def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
     """A build that has played nothing leaves nothing behind, not even the folders made for it."""
     folder = lock.parent
-    kept = [path for path in folder.rglob("*") if path.is_file() and path != lock and path.name != BUILD]
-    if not kept:
+    if not _played(folder):
         shutil.rmtree(folder, ignore_errors=True)
         for parent in made:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
 
 
-def put_in_place(out: Path, staging: Path) -> None:
-    """Put a finished folder in its place; what was there goes once the new one stands."""
+def _played(folder: AnyPath) -> bool:
+    """Whether a chunk store holds more than its lock and what describes builds."""
+    return any(path.is_file() and path.name not in ("lock", BUILD) for path in folder.rglob("*"))
+
+
+def put_in_place(out: AnyPath, staging: Path, last: str) -> None:
+    """Put a finished folder in its place; what was there goes once the new one stands.
+
+    Args:
+        out: where to. Behind a URL nothing can be renamed: there the old files go one by one.
+        staging: the folder.
+        last: its file that says that all others are there.
+    """
+    if isinstance(out, RemotePath):
+        publish(staging, out, last)
+        return
     retired = _beside(out, "retired")
     shutil.rmtree(retired, ignore_errors=True)
     if out.exists():
@@ -129,29 +159,29 @@ class ChunkStore:
     """The chunks of one chunk identity.
 
     Attributes:
-        root: `.NAME.chunks/`.
+        root: `.NAME.chunks/`, of this machine or behind a URL.
         identity: the chunk identity.
     """
 
-    root: Path
+    root: AnyPath
     identity: str
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> AnyPath:
         """Where this identity's chunks lie."""
         return self.root / self.identity[:16]
 
-    def path(self, attempts: range) -> Path:
+    def path(self, attempts: range) -> AnyPath:
         """The file of a range of attempts."""
         return self.folder / f"chunk-{attempts.start:08d}-{attempts.stop:08d}{SUFFIX}"
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[AnyPath]:
         """All chunk files, in order."""
-        return sorted(self.folder.glob(f"chunk-*{SUFFIX}"))
+        return listed(self.folder.glob(f"chunk-*{SUFFIX}"))
 
     def scan(self) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning."""
-        for part in sorted(self.folder.glob(".*.part")):
+        for part in listed(self.folder.glob(".*.part")):
             part.unlink()
         found = []
         for path in self.files():
@@ -164,7 +194,7 @@ class ChunkStore:
             found.append(summarise(recording, path))
         return found
 
-    def _checked(self, path: Path) -> Recording:
+    def _checked(self, path: AnyPath) -> Recording:
         recording, header = load(path)
         if header.identity != self.identity:
             raise DatasetError(f"{path} belongs to another build")
@@ -187,7 +217,7 @@ class ChunkStore:
         there = set(found)
         following = deque(sorted(found, key=_start))  # each range looks at its own few chunks of very many
         for attempts in ranges:
-            while following and _named_range(following[0]).stop <= attempts.start:
+            while following and _held_by(following[0]).stop <= attempts.start:
                 following.popleft()
             if (target := self.path(attempts)) not in there:
                 parts = list(self._cut(_until(attempts.stop, following), attempts))
@@ -198,13 +228,13 @@ class ChunkStore:
             if path not in settled:
                 path.unlink()
 
-    def _cut(self, paths: Sequence[Path], attempts: range) -> Iterator[tuple[Recording, Header]]:
+    def _cut(self, paths: Sequence[AnyPath], attempts: range) -> Iterator[tuple[Recording, Header]]:
         """The parts of chunk files that hold a range of attempts, each attempt once."""
         following = attempts.start
         for path in paths:
-            header = read_header(path)
-            if header.start <= following < header.stop and following < attempts.stop:
-                recording, _ = load(path)
+            held = _held_by(path)
+            if held.start <= following < held.stop and following < attempts.stop:
+                recording, header = load(path)
                 keep = (recording.attempts >= following) & (recording.attempts < attempts.stop)
                 following = min(header.stop, attempts.stop)
                 yield recording.select(keep), header
@@ -219,32 +249,33 @@ class ChunkStore:
 
     def remove_others(self) -> None:
         """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
-        for folder in sorted(self.root.iterdir()):
+        for folder in listed(self.root.iterdir()):
             if folder.is_dir() and folder != self.folder:
-                shutil.rmtree(folder)
+                remove_tree(folder)
 
     def remove(self) -> None:
         """Remove all chunks."""
         self.remove_others()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_tree(self.folder)
 
 
-def _named_range(path: Path) -> range:
-    """The attempts that a chunk's file name says."""
+def _held_by(path: AnyPath) -> range:
+    """The attempts that a chunk file holds, by its name."""
     start, stop = path.name.removesuffix(SUFFIX).split("-")[1:]
     return range(int(start), int(stop))
 
 
-def _start(path: Path) -> int:
-    return _named_range(path).start
+def _start(path: AnyPath) -> int:
+    return _held_by(path).start
 
 
-def _until(attempt: int, paths: Iterable[Path]) -> list[Path]:
+def _until(attempt: int, paths: Iterable[AnyPath]) -> list[AnyPath]:
     """Of chunks in order, the first ones, which begin before an attempt."""
-    return list(takewhile(lambda path: _named_range(path).start < attempt, paths))
+    return list(takewhile(lambda path: _held_by(path).start < attempt, paths))
 
 
-def clean(out: Path) -> int:
+def clean(out: AnyPath) -> int:
     """Remove the chunk store of a dataset folder.
 
     Returns:
@@ -258,7 +289,9 @@ def clean(out: Path) -> int:
         return 0
     with locked(out):
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-        shutil.rmtree(root)
+        for path in listed(root.iterdir()):
+            if path.is_dir():
+                remove_tree(path)
     metrics_path(out).unlink(missing_ok=True)
     request_path(out).unlink(missing_ok=True)
     return size

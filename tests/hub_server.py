@@ -92,6 +92,7 @@ class HubServer(ThreadingHTTPServer):
         self.store, self.faults, self.log = Store(), [], []
         self.lock, self.parts = threading.RLock(), {}
         self.page, self.part_size = 1000, 10**9
+        self.xet = False  # whether large files are offered over Xet too, which is not spoken here
 
     @property
     def url(self):
@@ -353,7 +354,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _batch(self, kind, name):
         self._find(kind, name, write=True)
         asked = json.loads(self.body)
-        return 200, {"transfer": "basic", "objects": [self._action(entry) for entry in asked["objects"]]}
+        transfer = "xet" if self.server.xet and "xet" in asked["transfers"] else "basic"
+        return 200, {"transfer": transfer, "objects": [self._action(entry) for entry in asked["objects"]]}
 
     def _action(self, entry):
         if entry["oid"] in self.server.store.objects:
@@ -424,6 +426,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {
             "X-Linked-Etag": f'"{blob.sha256}"',
             "X-Linked-Size": str(blob.size),
+            "X-Xet-Hash": blob.sha256 if self.server.xet else None,
+            "X-Xet-Refresh-Route": f"{self.server.url}/xet" if self.server.xet else None,
             "Location": f"{self.server.url.replace('127.0.0.1', 'localhost')}/cdn/{blob.sha256}?signature=x",
         }
         return 302, b"", headers

@@ -1,5 +1,6 @@
 """The first returns of a build are held against the published one before the long run."""
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 
 from builder import Controller, load
-from builder.errors import BudgetError, ExpertError
+from builder.composition import build_config
+from builder.errors import ArchiveError, BudgetError, ConfigError, ExpertError, UnsafeArchiveError
 from builder.experts.policy import BUNDLED
-from builder.experts.published import Published
+from builder.experts.published import Published, read_published
+from builder.preflight import check
+from builder.preparation import prepare
 
 
 def agent(folder, **published):
@@ -46,6 +50,54 @@ def test_the_check_can_be_a_warning_or_off(tmp_path, caplog):
     assert "falls short" not in caplog.text
     start(tmp_path, folder, seed=1, overwrite=True, **{"expert.check": "warn"})
     assert "falls short" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("env_id", "said", "played", "remedy"),
+    [
+        ("CartPole-v1", {}, True, "its statistics or wrappers may be missing"),
+        ("CartPole-v1", {"is_deterministic": True}, True, "its statistics or wrappers may be missing"),
+        ("CartPole-v1", {"is_deterministic": False}, True, "give rollout.deterministic=false"),
+        ("CartPole-v1", {"is_deterministic": True}, False, "give rollout.deterministic=true"),
+        ("PongNoFrameskip-v4", {}, True, "give rollout.deterministic=false"),
+        ("PongNoFrameskip-v4", {"is_deterministic": True}, True, "its statistics or wrappers may be missing"),
+    ],
+)
+def test_a_return_that_was_published_of_the_stochastic_policy_is_said(tmp_path, env_id, said, played, remedy):
+    folder = agent(tmp_path / "a", mean_reward=900.0, std_reward=10.0, **said)
+    overrides = [f"expert.path={folder}", "env.id=CartPole-v1", f"rollout.deterministic={played}"]
+    build = prepare(build_config(["expert=local", *overrides]))
+    policy = dataclasses.replace(build.expert.policy, name=env_id)
+    build = dataclasses.replace(build, expert=dataclasses.replace(build.expert, policy=policy))
+    with pytest.raises(ExpertError, match=remedy):
+        check(build, np.full(10, 500.0))
+
+
+NO_RETURNS = [
+    *("", "[]", "{}", "3", "[" * 100_000, '{"mean_reward": null}', '{"mean_reward": NaN}'),
+    *('{"mean_return": 1e999}', '{"mean_return": "x"}', '{"mean_reward": ' + "9" * 400 + "}"),
+    '{"mean_reward": 1, "std_reward": -1}',
+]
+
+
+@pytest.mark.parametrize("name", ["results.json", "published.json"])
+def test_a_published_return_that_is_none_is_an_error(tmp_path, name):
+    for content in NO_RETURNS:
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ArchiveError, match=f"{name} beside the expert is damaged"):
+            read_published(tmp_path)
+
+
+def test_a_module_that_only_a_file_beside_the_archive_names_is_not_imported(tmp_path, monkeypatch):
+    folder = agent(tmp_path / "a")
+    (tmp_path / "an_attack.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'marker')!r})")
+    monkeypatch.syspath_prepend(tmp_path)
+    (folder / "args.yml").write_text("env: an_attack:CartPole-v1")
+    with pytest.raises(UnsafeArchiveError, match="'an_attack:CartPole-v1', which would import a module"):
+        start(tmp_path, folder, **{"env.id": None})
+    assert not (tmp_path / "marker").exists()
+    start(tmp_path, folder, **{"env.id": "an_attack:CartPole-v1"})  # the user's own word
+    assert (tmp_path / "marker").exists()
 
 
 def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, caplog):
@@ -105,6 +157,25 @@ def test_the_weights_can_go_with_the_dataset_and_play_alike(tmp_path):
     )
     ours, theirs = load(tmp_path / "x").arrays(), load(again.out).arrays()
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_dataset_is_built_again_from_the_expert_inside_it(tmp_path):
+    folder = agent(tmp_path / "a")
+    first = start(tmp_path, folder, **{"dataset.include_expert": True}).manifest
+    shutil.rmtree(folder)
+    again = Controller().start({"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")})
+    assert again.manifest == first  # with the archive that it came from, and the expert in it once more
+
+
+def test_an_expert_that_was_changed_inside_its_dataset_does_not_stand_for_the_archive(tmp_path):
+    start(tmp_path, agent(tmp_path / "a"), **{"dataset.include_expert": True})
+    description = tmp_path / "x/expert/expert.json"
+    description.write_text(description.read_text().replace('"sha256"', '"SHA256"'))
+    with pytest.raises(ConfigError, match="does not say where the archive"):
+        Controller().start({"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")})
+    config = {"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")}
+    with pytest.raises(ExpertError, match="is not the expert that was asked for"):
+        Controller().start({**config, "expert.path": str(tmp_path / "x/expert")})
 
 
 AGENTS = Path(__file__).parents[2] / "shared/agents/sb3"

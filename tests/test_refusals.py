@@ -7,7 +7,7 @@ import pytest
 import requests
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from builder.errors import ConfigError, HubError, HubUnreachableError, StorageError
+from builder.errors import ConfigError, HubAccessError, HubError, HubUnreachableError, StorageError
 from builder.refusals import explained
 
 
@@ -27,10 +27,22 @@ from builder.refusals import explained
         (
             requests.ConnectionError("refused"),
             HubUnreachableError,
-            "reached (ConnectionError); check",
+            "reached (refused); check",
         ),
-        (requests.Timeout("late"), HubUnreachableError, "cannot be reached (Timeout); check the network"),
+        (requests.Timeout("late"), HubUnreachableError, "cannot be reached (late); check the network"),
         (OfflineModeIsEnabled("offline"), HubUnreachableError, "but HF_HUB_OFFLINE is set; unset it"),
+        (
+            requests.exceptions.InvalidSchema("ftp"),
+            ConfigError,
+            "HF_ENDPOINT is not the address of a Hub; got",
+        ),
+        (requests.JSONDecodeError("no", "<html>", 0), HubUnreachableError, "does not answer as a Hub does"),
+        (requests.exceptions.SSLError("untrusted"), HubUnreachableError, "REQUESTS_CA_BUNDLE"),
+        (
+            UnicodeEncodeError("latin-1", "Bearer \u201chf_mine", 7, 8, "ordinal not in range(256)"),
+            HubAccessError,
+            "the token has a character that no token has; log in",
+        ),
         (LocalEntryNotFoundError("nowhere"), HubUnreachableError, "cannot be reached"),
         (
             ValueError("LFS batch API returned errors"),
@@ -44,6 +56,7 @@ def test_each_failure_has_its_error_and_remedy(failure, error, message):
     found = explained(failure, "user/name")
     assert type(found) is error
     assert message in str(found)
+    assert "hf_mine" not in str(found)
 
 
 def test_what_stands_behind_a_file_that_is_not_in_the_cache_is_what_counts():

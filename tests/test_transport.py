@@ -4,11 +4,23 @@ import time
 from email.utils import formatdate
 
 import pytest
+import requests
+from huggingface_hub import constants
 from huggingface_hub.utils import _http, are_progress_bars_disabled
 from huggingface_hub.utils.logging import get_verbosity
 
 from builder import transport
-from builder.transport import TRIES, TRIES_UNSEEN, _Patience, connected, persistently, retry_after
+from builder.transport import (
+    TRIES,
+    TRIES_UNSEEN,
+    _Patience,
+    connected,
+    lasting,
+    persistently,
+    retry_after,
+    seconds_asked,
+    what_happened,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,33 +37,64 @@ def test_retry_after_is_a_date_as_well():
 
 def test_pauses_double_up_to_a_limit_and_end():
     patience = _Patience(seen=True)
-    assert [patience.pause() for _ in range(TRIES)] == [0.5, 1, 2, 4, 8, 8, 8, None]
+    assert [patience.pause(failures + 1) for failures in range(TRIES)] == [0.5, 1, 2, 4, 8, 8, 8, None]
 
 
 def test_a_hub_that_has_never_answered_is_given_up_sooner():
     patience = _Patience()
-    assert [patience.pause() for _ in range(TRIES_UNSEEN)] == [0.5, 1, None]
+    assert [patience.pause(failures + 1) for failures in range(TRIES_UNSEEN)] == [0.5, 1, None]
 
 
-def test_patience_begins_anew_with_every_answer():
-    patience = _Patience()
-    patience.pause()
-    patience.pause()
+def test_once_a_request_is_given_up_no_other_waits_until_one_succeeds():
+    patience = _Patience(seen=True)
+    patience.pause(TRIES)
+    assert patience.pause(1) is None
     patience.succeed()
-    assert patience.pause() == 0.5
+    assert patience.pause(1) == 0.5
 
 
 def test_what_the_hub_asks_for_is_waited_for_but_no_longer_than_five_minutes():
     patience = _Patience(seen=True)
-    assert patience.pause(100) == 100
-    assert patience.pause(301) is None
+    assert patience.pause(1, 100) == 100
+    assert patience.pause(1, 301) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"RateLimit": '"api";r=0;t=55'}, 56),
+        ({"RateLimit": '"api";r=12;t=55'}, 0),
+        ({"RateLimit": '"api"; r=0; t=5', "Retry-After": "9"}, 9),
+    ],
+)
+def test_the_hubs_own_header_for_its_limits_is_understood(headers, seconds):
+    assert seconds_asked(headers) == seconds
+
+
+def failing(address, **options):
+    with pytest.raises(requests.RequestException) as caught:
+        requests.get(address, timeout=5, **options)
+    return caught.value
+
+
+def test_what_happened_is_what_lies_at_the_bottom_of_a_failure():
+    refused = failing("http://127.0.0.1:9")
+    assert (what_happened(refused), lasting(refused)) == ("Connection refused", False)
+    proxy = failing("http://127.0.0.1:8", proxies={"http": "http://127.0.0.1:9"})
+    assert (what_happened(proxy), lasting(proxy)) == ("the proxy: Connection refused", True)
 
 
 def test_the_client_is_as_it_was_afterwards():
-    before = (_http._GLOBAL_BACKEND_FACTORY, get_verbosity(), are_progress_bars_disabled())
+    def state():
+        factory, no_xet = _http._GLOBAL_BACKEND_FACTORY, constants.HF_HUB_DISABLE_XET
+        return factory, no_xet, get_verbosity(), are_progress_bars_disabled()
+
+    before = state()
     with connected(), connected():
-        assert before[0] is not _http._GLOBAL_BACKEND_FACTORY
-    assert (_http._GLOBAL_BACKEND_FACTORY, get_verbosity(), are_progress_bars_disabled()) == before
+        assert state()[0] is not before[0]
+        assert state()[1] is True
+    assert state() == before
 
 
 def test_a_download_that_breaks_off_again_and_again_fails_with_its_own_error(monkeypatch):

@@ -49,8 +49,12 @@ def docker_command(overrides: Sequence[str]) -> str:
     return command([text.replace(ARCHIVE, seen) for text in overrides], program=program)
 
 
-def rebuild_overrides(manifest: Manifest) -> list[str] | None:
+def rebuild_overrides(manifest: Manifest, *, included: str | None = None) -> list[str] | None:
     """The overrides that give the same inputs again; beyond expert, episodes and seed only those needed.
+
+    Args:
+        manifest: of the dataset.
+        included: the folder of the expert that lies in the dataset, to take the place of the expert's source.
 
     Returns:
         None where no command can do it: the inputs are not known, a program registered the expert or used
@@ -62,9 +66,10 @@ def rebuild_overrides(manifest: Manifest) -> list[str] | None:
     expert = inputs["expert"]
     if inputs.get("own") or (expert["source"] == "python" and not expert.get("target")):
         return None
-    group, defaults = _expert_defaults(expert)
+    group, defaults = ("local", {"name": "local"}) if included else _expert_defaults(expert)
+    kept = [("expert.name", expert["name"]), ("expert.path", included)]
     wanted = [
-        *_expert_keys(expert, defaults),
+        *(kept if included else _expert_keys(expert, defaults)),
         ("episodes", inputs["config"]["episodes"]),
         ("seed", inputs["config"]["seed"]),
         *_environment_keys(inputs, defaults),

@@ -18,6 +18,7 @@ from builder.card.plot import Panel, histogram_png
 from builder.card.rebuild import command, docker_command, rebuild_overrides
 from builder.dataset.manifest import read_manifest, seal
 from builder.errors import BuilderError, DatasetError, storage_error
+from builder.storage import AnyPath
 
 CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md")
@@ -90,7 +91,7 @@ def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None =
     return f"{str(card).rstrip()}\n"
 
 
-def read_notes(folder: Path) -> str | None:
+def read_notes(folder: AnyPath) -> str | None:
     """The user's section `## Notes` of an existing card, which goes on to its end; without the heading.
 
     Returns:

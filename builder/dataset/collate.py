@@ -29,6 +29,7 @@ from builder.errors import DatasetError
 from builder.identity import identity
 from builder.recording import Header, Recording, load, pieces
 from builder.spaces import Array, describe, from_description, leaves
+from builder.storage import AnyPath
 from builder.store import BUILD
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Collation:
         return Collation(**{**content, **spaces, "accepted_returns": (low, high)})
 
 
-def describe_files(files: Sequence[Path]) -> Collation:
+def describe_files(files: Sequence[AnyPath]) -> Collation:
     """What is to be known of recorded files: `build.json` beside them, else what their arrays tell.
 
     Raises:
@@ -120,7 +121,7 @@ def _space_of(arrays: Sequence[Array], names: Sequence[str]) -> gym.Space[Any]:
     return boxes[0] if len(boxes) == 1 else gym.spaces.Tuple(boxes)
 
 
-def write_dataset(folder: Path, files: Sequence[Path]) -> Manifest:
+def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     """Write `data/`, `episodes/` and `manifest.json` from recorded files.
 
     Args:
@@ -155,7 +156,7 @@ def write_dataset(folder: Path, files: Sequence[Path]) -> Manifest:
     return seal(manifest, folder)
 
 
-def _accepted(files: Sequence[Path], plan: Collation) -> Iterator[Recording]:
+def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
     """The accepted attempts of each file, in attempt order, as many as wanted."""
     low, high = plan.accepted_returns
     following, missing = 0, plan.episodes
@@ -172,7 +173,7 @@ def _accepted(files: Sequence[Path], plan: Collation) -> Iterator[Recording]:
             return
 
 
-def _arranged(recording: Recording, header: Header, plan: Collation, path: Path) -> Recording:
+def _arranged(recording: Recording, header: Header, plan: Collation, path: AnyPath) -> Recording:
     """The recording with its leaves in the order of the spaces; a dict of the user's own may have another.
 
     Raises:
@@ -188,7 +189,7 @@ def _arranged(recording: Recording, header: Header, plan: Collation, path: Path)
     )
 
 
-def _order(names: Sequence[str], arrays: Sequence[Array], space: gym.Space[Any], path: Path) -> list[int]:
+def _order(names: Sequence[str], arrays: Sequence[Array], space: gym.Space[Any], path: AnyPath) -> list[int]:
     expected = [leaf.name for leaf in leaves(space)]
     found = list(names) or expected
     if len(arrays) != len(expected) or sorted(found) != sorted(expected):

@@ -14,6 +14,7 @@ import gymnasium as gym
 from builder.errors import DatasetError, storage_error
 from builder.identity import sha256_of
 from builder.spaces import from_description
+from builder.storage import AnyPath
 
 NAME = "manifest.json"
 VERSION = 1
@@ -75,7 +76,7 @@ class Manifest:
         """The observation and the action space."""
         return from_description(self.observation_space), from_description(self.action_space)
 
-    def whole(self, folder: Path) -> bool:
+    def whole(self, folder: AnyPath) -> bool:
         """Whether all files are there, in the sizes that they were written with."""
         sizes = [(folder / path, entry.size) for path, entry in self.files.items()]
         return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
@@ -130,7 +131,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: AnyPath) -> Manifest:
     """Read a dataset folder's manifest.
 
     Raises:

@@ -99,7 +99,7 @@ class SeedTrajectories(Trajectories):
 
     def episode(self, index: int) -> Episode:
         """One episode; negative indices count from the end."""
-        position = range(len(self))[index]
+        position = self._position(index)
         start, stop = int(self._bounds[position]), int(self._bounds[position + 1])
         rows = self._table_read.data.table.slice(start, stop - start)
         (observations,) = from_arrow(self._spaces[0], rows["obs"])

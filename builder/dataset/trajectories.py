@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +84,7 @@ class Trajectories:
 
     def episode(self, index: int) -> Episode:
         """One episode; negative indices count from the end."""
-        position = range(len(self))[index]  # raises IndexError as a list does, and ends an iteration
+        position = self._position(index)
         table = self._episode_table
         start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
         rows = self._step_table.slice(start, stop - start)
@@ -100,6 +101,13 @@ class Trajectories:
             index=int(table["attempt_index"][position].as_py()),
             policy=str(table["policy"][position].as_py()),
         )
+
+    def _position(self, index: int) -> int:
+        """Which episode an index means; past the end it is an error that ends an iteration, as a list's."""
+        try:
+            return range(len(self))[operator.index(index)]
+        except IndexError:
+            raise IndexError(f"there is no episode {index}: {self.split} has {len(self)}") from None
 
     def sample(self, count: int, seed: int = 0) -> list[Episode]:
         """Episodes drawn without replacement, in the order of the draw.

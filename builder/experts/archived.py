@@ -15,7 +15,7 @@ from builder.errors import ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
 from builder.experts.agent import Agent, read_agent
 from builder.experts.companions import NAMES as COMPANION_NAMES
-from builder.experts.companions import Companions, read_companions
+from builder.experts.companions import Companions, folder_of, read_companions
 from builder.experts.kept import DESCRIPTION, WEIGHTS, Kept, read_kept
 from builder.experts.memory import PictureStack
 from builder.experts.player import NetworkPlayer
@@ -25,6 +25,10 @@ from builder.experts.published import Published, read_published
 from builder.experts.transforms import Zeros
 from builder.experts.trusted import TrustedPlayer
 from builder.experts.view import View
+from builder.experts.wrappers import TrainedOn
+
+_NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
+"""What a repository of RL Baselines3 Zoo holds beside its agent."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,15 @@ class Archived:
     @property
     def identity(self) -> dict[str, Any]:
         """What the manifest holds of it: its sha256, and that of what else decides its actions."""
+        folder = folder_of(self.path)
         beside = {
-            name: hashlib.sha256((self.path.parent / name).read_bytes()).hexdigest()
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
             for name in self.companions.files
-            if (self.path.parent / name).is_file()
+            if (folder / name).is_file()
         }
+        wrappers = (*TrainedOn(self.companions.env_id, None).wrappers, *self.companions.wrappers)
         seen = {
-            "wrappers": [wrapper.name for wrapper in self.companions.wrappers],
+            "wrappers": [wrapper.name for wrapper in wrappers],
             "frame_stack": self.companions.frame_stack,
             "normalised": self.companions.statistics is not None,
         }
@@ -125,7 +131,7 @@ def read_archived(config: ExpertConfig, path: Path) -> Archived:
     """
     archive = _archive(path, config.name)
     digest = _digest(archive)
-    if config.sha256 and config.sha256 != digest:
+    if config.sha256 and config.sha256.lower() != digest:
         raise ExpertError(
             f"{archive.name} is not the expert that was asked for",
             expected=f"sha256 {config.sha256}",
@@ -197,10 +203,13 @@ def _archive(path: Path, name: str) -> Path:
     if path.is_dir() and (path / DESCRIPTION).is_file() and (path / WEIGHTS).is_file():
         return path / DESCRIPTION
     if path.is_dir():
-        found = sorted(path.glob("*.zip"))
+        found = sorted(archive for archive in path.glob("*.zip") if archive.name not in _NO_ARCHIVES)
         if len(found) != 1:
             raise ExpertError(
-                f"the folder {path} of the expert {name!r}", expected="one .zip", got=f"{len(found)}"
+                f"the folder {path} of the expert {name!r}",
+                expected="one .zip",
+                got=", ".join(archive.name for archive in found[:8]) or "none",
+                remedy="name the archive itself in expert.path",
             )
         return found[0]
     if not path.is_file():

@@ -51,9 +51,14 @@ _MAKERS = re.compile(
 )
 """How functions and classes are built; each has a rule of its own below."""
 
+_ANNOTATIONS = re.compile(r"_operator:(getitem|or_)|_?functools:reduce|types:GenericAlias|builtins:type")
+"""What builds a type hint of a function: `Union[float, str]`, `float | str`, `list[float]`, `type(None)`."""
+
+_MAX_HINT = 200
+_TYPE_OF_NONE = ("builtins.type", (None,))
 _BUILT_TYPES = frozenset({"CodeType", "LambdaType", "FunctionType", "CellType"})
 _METACLASSES = frozenset({"builtins.type", "abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"})
-_MODULES = re.compile(r"(numpy|math|torch|stable_baselines3|sb3_contrib|gym|gymnasium|typing)(\.\w+)*")
+_MODULES = re.compile(r"(numpy|math|random|torch|stable_baselines3|sb3_contrib|gym|gymnasium|typing)(\.\w+)*")
 _REACHES_OUT = re.compile(
     r"__(import|builtins|globals|subclasses|dict|code|loader|spec|getattribute|mro|bases?|reduce(_ex)?)__|os|sys|posix|nt|subprocess|shutil|socket|pathlib|io|ctypes|importlib|builtins|pickle|cloudpickle|marshal"
     r"|urllib|requests|http|runpy|code|pty|signal|threading|multiprocessing"
@@ -71,7 +76,7 @@ def audit(pickle: InertPickle, where: str) -> None:
     """
     for name in pickle.names:
         text = _text(name)
-        if not any(pattern.fullmatch(text) for pattern in (_REFERENCES, _INSTANCES, _MAKERS)):
+        if not any(pattern.fullmatch(text) for pattern in (_REFERENCES, _INSTANCES, _MAKERS, _ANNOTATIONS)):
             raise _refusal(where, f"would import {name.path[:80]!r}")
     auditor = _Auditor(where)
     for call in pickle.calls:
@@ -98,6 +103,9 @@ class _Auditor:
             self._check_maker(call, text.rpartition(":")[2])
         elif _INSTANCES.fullmatch(text):
             self._check_instance(call, text)
+        elif _ANNOTATIONS.fullmatch(text):
+            if not _is_annotation(call):
+                raise _refusal(self.where, f"would call {call.path[:80]!r}")
         else:
             raise _refusal(self.where, f"would call {call.path[:80]!r}")
 
@@ -171,6 +179,40 @@ def _is_public_attribute(arguments: tuple[Any, ...]) -> bool:
     if len(arguments) != 2 or not isinstance(arguments[0], Global) or not isinstance(arguments[1], str):
         return False
     return re.fullmatch(r"[A-Za-z]\w*", arguments[1]) is not None
+
+
+def _is_annotation(call: Call) -> bool:
+    """A type hint as pickle writes it: types, and what joins them to other types; within bounds."""
+    waiting: list[Any] = [call]
+    for _ in range(_MAX_HINT):
+        if not waiting:
+            return True
+        part = waiting.pop()
+        inner = _joined(part) if isinstance(part, Call) else part
+        if isinstance(inner, (list, tuple)) and len(inner) + len(waiting) <= _MAX_HINT:
+            waiting.extend(inner)
+        elif not (inner is None or isinstance(inner, str) or (isinstance(inner, Global) and _is_type(inner))):
+            return False
+    return False
+
+
+def _joined(call: Call) -> Any:
+    """The types that a call joins to a type; else the call itself."""
+    arguments = call.arguments
+    if call.state is not None or call.items or call.entries.pairs or call.bare or not arguments:
+        return call
+    first = arguments[0].path if isinstance(arguments[0], Global) else ""
+    if call.path in {"types.GenericAlias", "_operator.or_"} or (call.path, arguments) == _TYPE_OF_NONE:
+        return arguments
+    if call.path == "_operator.getitem" and first.startswith("typing."):
+        return arguments[1:]
+    reduced = call.path in {"functools.reduce", "_functools.reduce"} and first == "_operator.or_"
+    return arguments[1:] if reduced else call
+
+
+def _is_type(name: Global) -> bool:
+    text = _text(name)
+    return bool(_REFERENCES.fullmatch(text) or _INSTANCES.fullmatch(text)) and "_" not in name.name
 
 
 def _is_enum_member(arguments: tuple[Any, ...]) -> bool:

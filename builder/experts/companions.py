@@ -34,6 +34,7 @@ STATISTICS_NAMES = ("vec_normalize.pkl", "vecnormalize.pkl")
 """On the Hub, and in the zoo's own log folders."""
 NAMES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
 """The files that are read."""
+MAX_FRAMES = 100
 _IGNORED_KWARGS = frozenset({"render_mode", "render"})
 
 
@@ -75,10 +76,11 @@ class Companions:
             UnsupportedExpertError: a wrapper cannot be had for this environment.
         """
         trained_on = TrainedOn(env_id or self.env_id, max_episode_steps)
+        own = trained_on.wrappers or TrainedOn(self.env_id, None).wrappers
         every_step: list[Transform] = []
         decisions: list[Transform] = []
         opening, repeat = None, 1
-        for part in (part for wrapper in self.wrappers for part in parts_of(wrapper, trained_on)):
+        for part in (part for wrapper in (*own, *self.wrappers) for part in parts_of(wrapper, trained_on)):
             if isinstance(part, Opening):
                 opening = part
             elif isinstance(part, Repeat):
@@ -105,7 +107,7 @@ def read_companions(archive: Path) -> Companions:
         UnsafeArchiveError: a file would run code if it were loaded.
         UnsupportedExpertError: the expert needs a wrapper that is not known.
     """
-    folder = _folder(archive)
+    folder = folder_of(archive)
     found: dict[str, bytes] = {}
     for name in NAMES:
         content = _content(folder / name)
@@ -127,7 +129,8 @@ def read_companions(archive: Path) -> Companions:
     )
 
 
-def _folder(archive: Path) -> Path:
+def folder_of(archive: Path) -> Path:
+    """Where the companions of an archive lie."""
     own = archive.with_suffix("")
     names = ("config.yml", *STATISTICS_NAMES)
     if own.is_dir() and any((own / name).is_file() for name in names):
@@ -162,7 +165,7 @@ def _frame_stack(config: dict[str, Any]) -> int:
 def _count(value: Any, where: str) -> int:
     if value is None:
         return 1
-    if type(value) is not int or not 0 <= value <= 100:
+    if type(value) is not int or not 0 <= value <= MAX_FRAMES:
         raise ArchiveError(where, expected="a small whole number", got=repr(value)[:40])
     return max(1, value)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from builder.errors import ArchiveError, BuilderError, ConfigError, storage_error
 from builder.experts.agent import Agent
+from builder.experts.coherence import check_agent, check_companions, check_fields, check_published
 from builder.experts.companions import Companions
 from builder.experts.encoding import Encoder
 from builder.experts.network import (
@@ -30,6 +31,7 @@ from builder.experts.network import (
 )
 from builder.experts.published import Published
 from builder.experts.vec_normalize import Statistics
+from builder.experts.weights import MAX_WEIGHTS_BYTES
 from builder.experts.wrappers import Wrapper
 from builder.spaces import Array, describe, from_description
 
@@ -37,6 +39,7 @@ DESCRIPTION = "expert.json"
 WEIGHTS = "expert.safetensors"
 FORMAT = 1
 MAX_BYTES = 64 << 20
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 CLASSES = {
     kind.__name__: kind
     for kind in (
@@ -121,23 +124,30 @@ def read_kept(folder: Path) -> Kept:
     from safetensors.numpy import load
 
     try:
-        description, weights = folder / DESCRIPTION, folder / WEIGHTS
-        if description.stat().st_size > MAX_BYTES:
-            raise ArchiveError(f"{DESCRIPTION} is too large", expected=f"at most {MAX_BYTES} bytes")
-        arrays = load(weights.read_bytes())
-        content = json.loads(description.read_text())
+        arrays = load(_content(folder / WEIGHTS, MAX_WEIGHTS_BYTES))
+        content = json.loads(_content(folder / DESCRIPTION, MAX_BYTES))
         if content.pop("format") != FORMAT:
             raise ArchiveError(f"{DESCRIPTION} is of another version", expected=FORMAT)
         if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays.values()):
             raise ArchiveError(f"{WEIGHTS} holds numbers that are not finite")
         kept = Kept(**{name: _decode(value, arrays) for name, value in content.items()})
+        check_fields(kept, DESCRIPTION)
+        check_agent(kept.agent, DESCRIPTION)
+        check_companions(kept.companions, DESCRIPTION)
+        check_published(kept.published, DESCRIPTION)
     except BuilderError:
         raise
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (SafetensorError, OSError, *_DAMAGED) as error:
         raise ArchiveError(f"the expert in {folder} is damaged: {str(error)[:200]}") from error
-    if not isinstance(kept.agent, Agent) or not isinstance(kept.companions, Companions):
-        raise ArchiveError(f"{folder} holds no expert")
     return kept
+
+
+def _content(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ArchiveError(f"{path.name} is too large", expected=f"at most {limit} bytes")
+    return content
 
 
 def _decode(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911  (one for each kind)
@@ -145,14 +155,17 @@ def _decode(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911  (
         return [_decode(item, arrays) for item in value]
     if not isinstance(value, dict):
         return value
-    kind, inner = next(iter(value.items()))
+    kind = next(iter(value), None)
+    inner: Any = value.get(kind)
     if kind == "array":
         return arrays[inner]
     if kind == "space":
         return from_description(inner)
     if kind == "class":
         fields = {name: _decode(item, arrays) for name, item in value["fields"].items()}
-        return CLASSES[inner](**fields)
+        made = CLASSES[inner](**fields)
+        check_fields(made, DESCRIPTION)
+        return made
     if kind == "mapping":
         return {name: _decode(item, arrays) for name, item in inner.items()}
     if kind == "tuple":

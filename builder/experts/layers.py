@@ -103,19 +103,20 @@ class Weights:
                 got=", ".join(left[:4]),
                 remedy="the policy is not one of Stable-Baselines3's own",
             )
-        held = {id(values) for values in _arrays_of(acting)}
+        held = {id(values) for values in arrays_of(acting)}
         for name, values in self._taken.items():
             if id(values) not in held or not np.array_equal(values, self._arrays[name]):
                 raise ArchiveError(f"{self.where}: the rebuilt network does not hold {name}")
 
 
-def _arrays_of(part: Any) -> list[Array]:
+def arrays_of(part: Any) -> list[Array]:
+    """All the weights of a part of a network."""
     if isinstance(part, np.ndarray):
         return [part]
     if isinstance(part, tuple):
-        return [values for child in part for values in _arrays_of(child)]
+        return [values for child in part for values in arrays_of(child)]
     if isinstance(part, (Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead)):
-        return [values for child in vars(part).values() for values in _arrays_of(child)]
+        return [values for child in vars(part).values() for values in arrays_of(child)]
     return []
 
 

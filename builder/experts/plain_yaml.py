@@ -137,6 +137,8 @@ def _check_plain(value: Any, where: str) -> None:
             waiting.extend(part.values())
         elif isinstance(part, (list, tuple)):
             waiting.extend(part)
+        elif part is not None and type(part) not in {bool, int, float, str}:
+            raise ArchiveError(f"{where}: a {type(part).__name__}", expected="plain values")
 
 
 def read_literal(text: str, where: str) -> dict[str, Any]:

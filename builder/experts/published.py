@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from builder.errors import ArchiveError
 
@@ -14,6 +15,8 @@ NAMES = ("results.json", "published.json")
 TOLERANCE = 0.06
 """Share of the published mean that other versions of physics engines and evaluation protocols may cost."""
 DEVIATIONS = 4.0
+MAX_BYTES = 1 << 20
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,17 @@ class Published:
     Attributes:
         mean: over its episodes.
         std: over its episodes.
+        deterministic: whether its episodes were played without sampling; None where nothing says.
     """
 
     mean: float
     std: float
+    deterministic: bool | None = None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether both are numbers that a return can have."""
+        return math.isfinite(self.mean) and 0 <= self.std < math.inf
 
     def least_mean(self, std: float, episodes: int) -> float:
         """The least mean return of so many episodes that still agrees: mean - 4 * sd / sqrt(n) - 6%."""
@@ -45,10 +55,18 @@ def read_published(folder: Path) -> Published | None:
         if not path.is_file():
             continue
         try:
-            content = json.loads(path.read_text())
-            mean = content["mean_reward"] if "mean_reward" in content else content["mean_return"]
-            std = content.get("std_reward", content.get("std_return", 0.0))
-            return Published(float(mean), float(std))
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise ArchiveError(f"{name} beside the expert is damaged: {error}") from error
+            with path.open("rb") as file:
+                return _published(json.loads(file.read(MAX_BYTES)))
+        except (*_DAMAGED, OSError) as error:
+            raise ArchiveError(f"{name} beside the expert is damaged: {str(error)[:100]}") from error
     return None
+
+
+def _published(content: Any) -> Published:
+    mean = content["mean_reward"] if "mean_reward" in content else content["mean_return"]
+    std = content.get("std_reward", content.get("std_return", 0.0))
+    deterministic = content.get("is_deterministic")
+    published = Published(float(mean), float(std), deterministic if type(deterministic) is bool else None)
+    if not published.is_possible:
+        raise ValueError(f"a return of {published.mean} ± {published.std}")
+    return published

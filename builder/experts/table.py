@@ -7,6 +7,10 @@ from typing import Any
 from builder.experts.policy import configured
 
 COLUMNS = ("name", "environment", "algorithm", "source", "threshold", "mean ± std")
+WIDE = 150
+"""Columns of a terminal that all of the table needs."""
+LEFT_OUT = ("algorithm", "source")
+"""What is left out on a narrower one; `experts name=` shows it."""
 
 
 def rows() -> list[tuple[str, ...]]:

@@ -41,6 +41,9 @@ _VELOCITIES = {
     "LunarLanderContinuous": (2, 3, 5),
 }
 """Source: `MaskVelocityWrapper.velocity_indices` of rl_zoo3; by environment without its version."""
+NO_VELOCITIES = re.compile(r"NoVel(?=-v\d+$)")
+"""Source: `rl_zoo3/import_envs.py`, which registers these ids."""
+_NO_VELOCITIES = "rl_zoo3.wrappers.MaskVelocityWrapper"
 _WITHOUT_FIRE = frozenset({"Asterix", "Freeway", "MsPacman", "Skiing", "Boxing"})
 
 
@@ -94,8 +97,13 @@ class TrainedOn:
 
     @property
     def name(self) -> str:
-        """The id without version and without `NoFrameskip`."""
-        return re.sub(r"(NoFrameskip)?-v\d+$", "", (self.env_id or "").rpartition("/")[2])
+        """The id without version and without `NoFrameskip` or `NoVel`."""
+        return re.sub(r"(NoFrameskip|NoVel)?-v\d+$", "", (self.env_id or "").rpartition("/")[2])
+
+    @property
+    def wrappers(self) -> tuple[Wrapper, ...]:
+        """What the id itself stands for: `CartPoleNoVel-v1` is `CartPole-v1` without its velocities."""
+        return (Wrapper(_NO_VELOCITIES),) if NO_VELOCITIES.search(self.env_id or "") else ()
 
 
 def wrappers_of(value: Any, where: str) -> tuple[Wrapper, ...]:

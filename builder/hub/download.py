@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from threading import Thread
 from typing import Any
 
 from builder.dataset.manifest import NAME, Manifest, file_sha256, fingerprint, read_manifest
-from builder.errors import HubDamagedError, HubUnreachableError
+from builder.errors import HubDamagedError, HubUnreachableError, StorageError
 from builder.hub.byte_bar import ByteBar
 from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
 from builder.hub_cache import is_intact, remember, remembered, repository_folder, snapshot_folder
@@ -84,6 +85,8 @@ def download(remote: Remote) -> Snapshot:
         HubError: the Hub refuses or cannot be reached, or a file does not arrive as it should.
     """
     size = sum(file.size for file in remote.files.values())
+    missing = size - sum(_arrived(remote.repo_id, file) for file in remote.files.values())
+    check_space(repository_folder(remote.repo_id), missing, "let HF_HOME name another folder")
     with ByteBar(f"pull {remote.repo_id}", size) as bar:
         folder = _download_all(remote, bar)
     manifest = remote_manifest(remote)
@@ -218,6 +221,28 @@ def _shards_are_whole(files: Sequence[str]) -> bool:
     found = [match for file in files if (match := SHARD.fullmatch(file))]
     counts = Counter((match["name"], int(match["count"])) for match in found)
     return bool(files) and all(number == count for (_, count), number in counts.items())
+
+
+def check_space(folder: Path, size: int, otherwise: str) -> None:
+    """Find out before anything is downloaded whether there is room for it.
+
+    Args:
+        folder: where it shall go; it need not exist yet.
+        size: bytes.
+        otherwise: what else the user can do.
+
+    Raises:
+        StorageError: there is not.
+    """
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        raise StorageError(
+            f"the disk of {there} has too little room",
+            expected=f"{size / 1e6:,.1f} MB",
+            got=f"{free / 1e6:,.1f} MB",
+            remedy=f"free some space there, or {otherwise}",
+        )
 
 
 def _arrived(repo_id: str, file: RemoteFile) -> int:

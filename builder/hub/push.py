@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from builder.card import name_repository
@@ -20,20 +21,24 @@ from builder.errors import (
     HubAccessError,
     HubConflictError,
     HubDamagedError,
+    HubMissingError,
     HubUnreachableError,
 )
 from builder.hub.byte_bar import ByteBar
 from builder.hub.download import remote_manifest
 from builder.hub.local import LocalFile, local_files
-from builder.hub.reading import CountedFile
+from builder.hub.reading import CountedFile, interruptibly
 from builder.hub.remote import Remote, check_name, find_remote, read_remote
-from builder.hub.tags import check_tag, tag_commit, tagged
+from builder.hub.tags import branches, check_tag, tag_commit, tagged
 from builder.refusals import LOG_IN, explained
 from builder.store import locked
 from builder.transport import connected
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub import CommitInfo, CommitOperationAdd
+
+MAIN = "main"
+"""The only branch of a new repository."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,16 @@ def push(folder: Path, hub: HubConfig, *, overwrite: bool = False) -> Pushed:
     manifest = read_manifest(folder)
     tag = hub.tag or f"v-{manifest.fingerprint[:12]}"
     with locked(folder), connected():
-        local_files(folder, manifest)
+        files = local_files(folder, manifest)
         remote = find_remote(repo_id, hub.revision)
         if remote is not None:
             _check_target(remote, hub, overwrite=overwrite)
         known = tagged(repo_id, tag) if remote is not None else None
-        name_repository(folder, repo_id)
-        files = local_files(folder, manifest)
         if known is not None:
             check_tag(known, tag, files)
-        pushed = _send(remote or _create(repo_id, hub), files, hub, manifest)
+        remote = remote or _create(repo_id, hub)
+        name_repository(folder, repo_id)  # now that there is one of this name
+        pushed = _send(remote, local_files(folder, manifest), hub, manifest)
         if known is None:
             tag_commit(repo_id, tag, pushed.commit)
     return dataclasses.replace(pushed, tag=tag)
@@ -126,6 +131,12 @@ def _check_target(remote: Remote, hub: HubConfig, *, overwrite: bool) -> None:
             got="hub.private=true",
             remedy="make it private on its page, or choose another hub.repo_id",
         )
+    if hub.revision and hub.revision not in (known := branches(remote.repo_id)):
+        raise HubMissingError(
+            f"{hub.revision} is not a branch of {remote.repo_id}, so nothing can be pushed to it",
+            expected=", ".join(known),
+            remedy="make the branch on the repository's page, or push without hub.revision",
+        )
     if not remote.files or overwrite:
         return
     with suppress(DatasetError):  # a manifest that is not ours
@@ -141,6 +152,11 @@ def _check_target(remote: Remote, hub: HubConfig, *, overwrite: bool) -> None:
 def _create(repo_id: str, hub: HubConfig) -> Remote:
     from huggingface_hub import HfApi
 
+    if hub.revision not in (None, MAIN):
+        raise HubMissingError(
+            f"there is no dataset {repo_id} yet, so it has no branch {hub.revision!r}",
+            remedy="push without hub.revision first",
+        )
     try:
         HfApi().create_repo(repo_id, repo_type="dataset", private=hub.private, exist_ok=True)
     except Exception as error:
@@ -196,28 +212,36 @@ def _commit(remote: Remote, changed: Mapping[str, LocalFile], gone: Sequence[str
     """
     from huggingface_hub import CommitOperationDelete, HfApi
 
-    api, branch = HfApi(), plan.hub.revision or "main"
+    api, branch = HfApi(), plan.hub.revision or MAIN
     where: Any = {"repo_id": remote.repo_id, "repo_type": "dataset", "revision": branch}
-    additions = [_addition(path, file, plan.bar) for path, file in changed.items()]
+    stop = Event()
+    additions = [_addition(path, file, plan.bar, stop) for path, file in changed.items()]
     deletions = [CommitOperationDelete(path) for path in gone]
-    try:
+
+    def upload() -> CommitInfo:
         api.preupload_lfs_files(additions=additions, free_memory=False, **where)
-        made = api.create_commit(
+        made: CommitInfo = api.create_commit(
             operations=[*additions, *deletions],
             commit_message=f"{plan.manifest.accepted} episodes, fingerprint {plan.manifest.fingerprint}",
             parent_commit=remote.commit,
             **where,
         )
+        return made
+
+    try:
+        made = interruptibly(upload, stop)
     except Exception as error:  # noqa: BLE001  (none is lost: it is raised again, explained)
         return _after_failure(explained(error, remote.repo_id, revision=branch), remote, plan)
+    for path, file in changed.items():
+        plan.bar.reach(path, file.size)  # also what the Hub had already, from an earlier push
     return str(made.oid)
 
 
-def _addition(path: str, file: LocalFile, bar: ByteBar) -> CommitOperationAdd:
+def _addition(path: str, file: LocalFile, bar: ByteBar, stop: Event) -> CommitOperationAdd:
     """A file to send; what is read before it is sent, to know its hash, is not shown."""
     from huggingface_hub import CommitOperationAdd
 
-    reading = CountedFile(file.path)
+    reading = CountedFile(file.path, stop)
     addition = CommitOperationAdd(path, reading)  # type: ignore[arg-type]  # it takes any BufferedIOBase
     reading.reached = lambda position: bar.reach(path, position)
     return addition

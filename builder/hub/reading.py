@@ -1,12 +1,42 @@
-"""A file that is uploaded: opened only while it is read, so that any number of them can wait."""
+"""Files that are uploaded: opened only while they are read, so that any number of them can wait."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import BinaryIO
+from threading import Event, Thread
+from typing import BinaryIO, TypeVar
+
+Result = TypeVar("Result")
+
+
+class StoppedError(Exception):
+    """The upload that reads a file has been interrupted."""
+
+
+def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
+    """Upload in another thread: the client's own wait, once interrupted, goes on until every file is sent.
+
+    Args:
+        upload: what is to be done.
+        stop: is set when it has been done or interrupted; its files are then to be read no further.
+    """
+    done: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(upload())
+        except Exception as error:  # noqa: BLE001  (it is raised in the thread that waits)
+            done.set_exception(error)
+
+    try:
+        Thread(target=work, daemon=True).start()
+        return done.result()
+    finally:
+        stop.set()
 
 
 class CountedFile(io.BufferedIOBase):
@@ -17,13 +47,14 @@ class CountedFile(io.BufferedIOBase):
 
     Args:
         path: the file.
+        stop: once it is set, a read raises `StoppedError`.
 
     Attributes:
         reached: called with the position after every read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, stop: Event) -> None:
+        self._path, self._stop = path, stop
         self.reached: Callable[[int], object] = int
         self._position, self._size = 0, path.stat().st_size
         self._file: BinaryIO | None = None
@@ -44,6 +75,8 @@ class CountedFile(io.BufferedIOBase):
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
+        if self._stop.is_set():
+            raise StoppedError
         if self._file is None:
             self._file = self._path.open("rb")
             self._file.seek(self._position)

@@ -1,9 +1,9 @@
-"""Tags: a tag names one dataset for ever, so none is moved."""
+"""Branches, and tags: a tag names one dataset for ever, so none is moved."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from builder.dataset.manifest import FINGERPRINTED
 from builder.errors import HubConflictError
@@ -11,7 +11,8 @@ from builder.hub.local import LocalFile
 from builder.hub.remote import Remote, read_remote
 from builder.refusals import explained
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from huggingface_hub import GitRefs
 
 
 def tagged(repo_id: str, tag: str) -> Remote | None:
@@ -20,14 +21,26 @@ def tagged(repo_id: str, tag: str) -> Remote | None:
     Raises:
         HubError: the Hub refuses, or cannot be reached.
     """
+    commits = [reference.target_commit for reference in _references(repo_id).tags if reference.name == tag]
+    return read_remote(repo_id, commits[0]) if commits else None
+
+
+def branches(repo_id: str) -> list[str]:
+    """The names of a repository's branches.
+
+    Raises:
+        HubError: the Hub refuses, or cannot be reached.
+    """
+    return sorted(reference.name for reference in _references(repo_id).branches)
+
+
+def _references(repo_id: str) -> GitRefs:
     from huggingface_hub import HfApi
 
     try:
-        tags = HfApi().list_repo_refs(repo_id, repo_type="dataset").tags
+        return HfApi().list_repo_refs(repo_id, repo_type="dataset")
     except Exception as error:
         raise explained(error, repo_id) from error
-    commits = [reference.target_commit for reference in tags if reference.name == tag]
-    return read_remote(repo_id, commits[0]) if commits else None
 
 
 def check_tag(known: Remote, tag: str, files: Mapping[str, LocalFile]) -> None:

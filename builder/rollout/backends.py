@@ -10,13 +10,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing import resource_tracker
-from pathlib import Path
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from builder.config import ParallelConfig
 from builder.errors import RolloutError
-from builder.rollout.clusters import dask_backend
+from builder.rollout.clusters import given_up
+from builder.rollout.on_dask import dask_backend
+from builder.rollout.on_ray import Waves, ray_workers
 from builder.rollout.worker import cancel
+from builder.storage import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +67,39 @@ class Workers:
         shared: a folder of this machine that the workers of a cluster must see under the same path.
     """
 
-    def __init__(self, parallel: ParallelConfig, shared: Path | None = None) -> None:
+    def __init__(self, parallel: ParallelConfig, shared: AnyPath | None = None) -> None:
         self._config, self._shared = parallel, shared
         self._cluster = ExitStack()
         self._threads = _Tracked()
+        self._waves: Waves | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._waves.count if self._waves else self._count
 
     def _open(self) -> None:
         import joblib
 
         n_jobs, backend = self._config.n_jobs, self._config.backend
         chosen: Any = backend
+        if backend == "ray":
+            self._waves = self._cluster.enter_context(ray_workers(self._config, self._shared))
+            return
         if backend == "dask":
             chosen = self._cluster.enter_context(dask_backend(self._config, self._shared))
-            n_jobs = chosen.effective_n_jobs(n_jobs)
-            self.count: int = n_jobs
+            self._count = chosen.workers
         else:
-            self.count = joblib.effective_n_jobs(n_jobs)
-        self._parallel = joblib.Parallel(
-            n_jobs=n_jobs,
-            backend=chosen,
-            return_as="generator_unordered",
-            pre_dispatch="2*n_jobs",
-            batch_size=1,
-            max_nbytes=None,
+            self._count = joblib.effective_n_jobs(n_jobs)
+        self._parallel = self._cluster.enter_context(
+            joblib.Parallel(
+                n_jobs=n_jobs,
+                backend=chosen,
+                return_as="generator_unordered",
+                pre_dispatch="2*n_jobs",
+                batch_size=1,
+                max_nbytes=None,
+            )
         )
 
     def __enter__(self) -> Self:
@@ -94,7 +107,6 @@ class Workers:
         with ExitStack() as undo:
             undo.callback(self._cluster.close)
             self._open()
-            self._parallel.__enter__()
             if self._config.backend == "loky":
                 self._start_deaf()
             undo.pop_all()
@@ -115,11 +127,12 @@ class Workers:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             cancel()
-        with self._cluster:
-            self._parallel.__exit__(kind, *rest)
+        self._cluster.__exit__(kind, error, trace)
         if not self._threads.wait(PATIENCE):
             log.warning("a worker is still at a step that takes long; its attempts are lost")
 
@@ -132,6 +145,9 @@ class Workers:
         import joblib
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+        if self._waves:
+            yield from self._waves.run(function, tasks)
+            return
         try:
             call = (
                 functools.partial(self._threads, function)
@@ -148,8 +164,4 @@ class Workers:
         except Exception as error:
             if type(error).__name__ != "KilledWorker":  # of distributed, which need not be installed
                 raise
-            raise RolloutError(
-                "a chunk was given up: every worker that played it died, most likely for want of memory",
-                remedy="run the same command again with fewer rollout.lanes or workers of more memory;"
-                " finished chunks are kept",
-            ) from error
+            raise given_up() from error

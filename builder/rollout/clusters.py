@@ -1,20 +1,15 @@
-"""Workers of a cluster: found or started, checked before they play, let go at the end."""
+"""What every worker of a cluster must have in common with this process, and the check of it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from multiprocessing import resource_tracker
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
-from builder.config import ParallelConfig
-from builder.errors import MissingExtraError, RolloutError, StorageError
+from builder.errors import BuilderError, RolloutError, StorageError
 from builder.identity import installed_version, playing_code
+from builder.storage import AnyPath, place, usable
 
 COMPARED = ("il-builder", "gymnasium", "numpy", "torch", "joblib")
 """Packages that must have the same version on all workers."""
@@ -30,11 +25,11 @@ def facts(probe: str | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {name: installed_version(name) for name in COMPARED}
     found["the code of il-builder"] = playing_code()[:12]
-    found["shared"] = probe is None or (Path(probe).is_file() and os.access(Path(probe).parent, os.W_OK))
+    found["shared"] = probe is None or usable(place(probe))
     return found
 
 
-def check_facts(found: Mapping[str, Mapping[str, Any]], shared: Path | None) -> None:
+def check_facts(found: Mapping[str, Mapping[str, Any]], shared: AnyPath | None) -> None:
     """Compare all workers with this process.
 
     Args:
@@ -63,111 +58,34 @@ def check_facts(found: Mapping[str, Mapping[str, Any]], shared: Path | None) -> 
 
 
 @contextmanager
-def _probe(shared: Path | None) -> Iterator[str | None]:
+def probe_file(shared: AnyPath | None) -> Iterator[str | None]:
     """A file that only those who share the folder can see."""
     if shared is None:
         yield None
         return
     path = shared.absolute() / f".probe-{uuid.uuid4().hex}"
     try:
-        path.touch()
+        path.write_text("")
         yield str(path)
     finally:
         path.unlink(missing_ok=True)
 
 
-@contextmanager
-def dask_backend(parallel: ParallelConfig, shared: Path | None) -> Iterator[Any]:
-    """Joblib's backend on a dask cluster: the one at the address, or one that lives as long as this.
-
-    Raises:
-        MissingExtraError: dask is not installed.
-        RolloutError: no scheduler or worker answers, or a worker has other versions.
-        StorageError: a worker does not see the shared folder.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtraError(
-            "parallel=dask needs a package that is not installed: distributed",
-            remedy='pip install "il-builder[dask]"',
-        ) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is raised as an error
-    with ExitStack() as stack:
-        address = parallel.address or stack.enter_context(_local_dask(parallel.n_jobs))
-        try:
-            client = stack.enter_context(Client(address, timeout=SECONDS, set_as_default=False))
-            client.wait_for_workers(1, timeout=SECONDS)
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError
-            raise RolloutError(
-                f"no dask scheduler with a worker answers at {parallel.address or 'the local cluster'}",
-                expected="an answer within seconds",
-                got=f"{type(error).__name__}: {error}",
-                remedy="check parallel.address, and that `dask scheduler` and `dask worker` run",
-            ) from error
-        _check_dask(client, shared)
-        yield _dask_class()(client=client)
-
-
-def _check_dask(client: Any, shared: Path | None) -> None:
-    with _probe(shared) as probe:
-        try:
-            found = client.run(facts, probe, on_error="return")
-        except Exception as error:
-            raise _unfit("of the cluster", error) from error
-    for worker, answer in sorted(found.items()):
-        if isinstance(answer, BaseException):
-            raise _unfit(worker, answer) from answer
-    check_facts(found, shared)
-
-
-def _unfit(worker: str, error: BaseException) -> RolloutError:
+def unfit(worker: str, error: BaseException) -> BuilderError:
+    """The error for a worker that cannot be asked, or cannot answer."""
+    if isinstance(error, BuilderError):
+        error.what = f"of the worker {worker}: {error.what}"
+        return error
     return RolloutError(
         f"a worker ({worker}) cannot run il-builder: {type(error).__name__}: {error}",
         remedy="install the same versions on all machines: pip install -c constraints.txt",
     )
 
 
-@contextmanager
-def _local_dask(n_jobs: int) -> Iterator[str]:
-    """Worker processes of this machine, deaf to ctrl-C: this process alone decides what stops."""
-    import joblib
-    from distributed import LocalCluster
-
-    resource_tracker.ensure_running()  # it unblocks the signal when it starts (CPython 3.11): it goes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its threads and processes inherit it
-    try:
-        cluster = LocalCluster(
-            n_workers=joblib.effective_n_jobs(n_jobs),
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    with cluster:
-        yield cluster.scheduler_address
-
-
-def _dask_class() -> type[Any]:
-    from joblib._dask import DaskDistributedBackend
-
-    class Backend(DaskDistributedBackend):  # type: ignore[misc]  # joblib has no types
-        """Tells joblib of a task that dask has given up as well; joblib's own would wait for ever."""
-
-        async def _collect(self) -> None:
-            import asyncio
-
-            while self._continue:
-                async for future, result in self.waiting_futures:
-                    waiting, callback = self._results.pop(future), self._callbacks.pop(future)
-                    answer = result[1] if future.status == "error" else result
-                    if isinstance(answer, BaseException):
-                        waiting.set_exception(answer)
-                    else:
-                        waiting.set_result(answer)
-                    callback(answer)
-                await asyncio.sleep(0.01)
-
-    return Backend
+def given_up() -> RolloutError:
+    """The error for a chunk that has taken several workers with it."""
+    return RolloutError(
+        "a chunk was given up: every worker that played it died, most likely for want of memory",
+        remedy="run the same command again with fewer rollout.lanes or workers of more memory;"
+        " finished chunks are kept",
+    )

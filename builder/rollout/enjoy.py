@@ -73,6 +73,8 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
     """
     index = task.context.index
+    for left in recorded(task.path):  # by a worker that died
+        left.unlink()
     try:
         accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
     except Exception as error:

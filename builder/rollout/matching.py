@@ -11,6 +11,7 @@ import gymnasium as gym
 
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, SpaceError
 from builder.experts.preprocessing import AtariPreprocessing
+from builder.experts.wrappers import NO_VELOCITIES
 from builder.rollout.environment import EnvironmentSpec, make, resolve
 
 ZEROS = {"Ant": 84}
@@ -106,8 +107,9 @@ def _candidates(env_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
         settings = {"frameskip": 1, "repeat_action_probability": 0.25 if frames["version"] == "0" else 0.0}
         yield f"ALE/{frames['name']}-v5", settings
         return
-    own = _version(env_id)
-    versions = [known for known in gym.registry if _name(known) == _name(env_id) and known != env_id]
+    wrapped = NO_VELOCITIES.sub("", env_id)  # masking them is the expert's view of it
+    own = _version(wrapped)
+    versions = [known for known in gym.registry if _name(known) == _name(wrapped) and known != env_id]
     ordered = sorted(versions, key=lambda known: (_version(known) < own, _version(known)))
     yield from ((known, {}) for known in ordered)
 

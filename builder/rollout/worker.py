@@ -9,7 +9,6 @@ import threading
 import time
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import cloudpickle
 import numpy as np
@@ -21,6 +20,7 @@ from builder.recording import Header, Recording, save
 from builder.rollout.engine import EnvironmentPool, Lockstep
 from builder.rollout.environment import EnvironmentSpec, make
 from builder.spaces import Array
+from builder.storage import AnyPath
 
 _kept = threading.local()
 _cancel = threading.Event()
@@ -70,7 +70,7 @@ class ChunkTask:
     setup: Setup
     start: int
     stop: int
-    path: Path
+    path: AnyPath
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ChunkSummary:
 
     start: int
     stop: int
-    path: Path
+    path: AnyPath
     returns: Array
     lengths: Array
     digests: Array
@@ -166,7 +166,7 @@ def _resources(setup: Setup) -> tuple[EnvironmentPool, Actor]:
     return _kept.pool, _kept.actor
 
 
-def summarise(recording: Recording, path: Path, *, seconds: float = 0.0) -> ChunkSummary:
+def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
     ends = recording.lengths.cumsum()
     digests = [

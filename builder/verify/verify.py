@@ -10,9 +10,11 @@ from builder.card.rebuild import rebuild_overrides
 from builder.config import HubConfig, VerifyConfig
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
+from builder.fetching import fetch_all
 from builder.hub import pull
 from builder.rebuilding import check_trust
 from builder.replay import choose, replay
+from builder.storage import place
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 from builder.verify.portability import notes
@@ -39,7 +41,13 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
-        return _verify(Path(config.out).expanduser(), config, config.out, started)
+        out = place(config.out)
+        if isinstance(out, Path):
+            return _verify(out, config, config.out, started)
+        with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
+            folder = Path(scratch) / out.name
+            fetch_all(out, folder)
+            return _verify(folder, config, config.out, started)
     if config.out is not None:
         raise ConfigError("out and hub.repo_id are two datasets", remedy="verify them one by one")
     with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
@@ -50,7 +58,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
 
 def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:
     if not folder.is_dir():
-        raise DatasetError(f"there is no dataset at {folder}")
+        raise DatasetError(f"there is no dataset at {name}")
     if not (folder / NAME).is_file():
         missing = "it has no manifest, so nothing says what its files should be, nor what made them"
         return Report(name, (Check("manifest", missing, possible=False),))

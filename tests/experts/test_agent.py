@@ -191,6 +191,22 @@ def test_activation_computes_what_torch_computes(save, name):
     assert agent.network.activation == name
 
 
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activation_is_exact_in_extended_precision(name):
+    x = np.linspace(-9, 9, 1001)
+    exact = ACTIVATIONS[name](x.astype(np.longdouble))
+    assert exact.dtype == np.longdouble
+    np.testing.assert_allclose(ACTIVATIONS[name](x.copy()), exact.astype(np.float64), rtol=1e-13, atol=2e-15)
+
+
+def test_gelus_error_function_is_right_to_the_last_digits():
+    """Against the values of Abramowitz and Stegun, Handbook of Mathematical Functions, table 7.1."""
+    x = np.array([0.5, -1, 2], np.longdouble) * np.sqrt(np.longdouble(2))
+    table = ("0.52049987781304653768", "-0.84270079294971486934", "0.99532226501895273416")
+    expected = x / 2 * (1 + np.array([np.longdouble(text) for text in table]))
+    np.testing.assert_allclose(ACTIVATIONS["GELU"](x.copy()), expected, rtol=1e-18)
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize(
     "settings", [{}, {"shared_lstm": True, "enable_critic_lstm": False}, {"enable_critic_lstm": False}]

@@ -214,6 +214,13 @@ HIDDEN = {
         name("collections", "deque"),
         called(name("builtins", "getattr"), name("torch.optim", "Adam"), text("mro")),
     ),
+    "an operator on what is no type": called(
+        name("_operator", "getitem"), called(name(CLOUD, "_make_empty_cell")), text("x")
+    ),
+    "the class of an object": called(name("builtins", "type"), FUNCTION),
+    "a class made by its metaclass": called(name("builtins", "type"), text("X"), b")", b"}"),
+    "a reduction by a function": called(name("functools", "reduce"), FUNCTION, b")"),
+    "a type hint of a function that was built": called(name("types", "GenericAlias"), FUNCTION, b")"),
     "eval": called(name("builtins", "eval"), text("1")),
     "a name alone": name("posix", "system"),
     "a function that reaches out": code_object("os", "system"),
@@ -266,12 +273,21 @@ def test_members_of_enumerations_as_python_3_11_pickled_them_are_not_refused(arc
 
 
 def honest_schedules():
+    import math
+    import random
+    from collections.abc import Callable
+    from typing import Optional
+
     initial = 1e-3
+
+    def annotated(progress: float, other: Optional[float] = None) -> "float":  # noqa: UP045
+        return progress * initial
+
+    def modern(progress: float | None, other: list[float] | None = None) -> Callable[[float], float]:
+        return progress * initial
 
     def linear(progress):
         return max(progress * initial, 1e-5)
-
-    import math
 
     return {
         "constant": 1e-3,
@@ -280,6 +296,9 @@ def honest_schedules():
         "partial": functools.partial(lambda initial, progress: initial * progress, initial),
         "numpy": lambda progress: float(np.clip(progress, 0.1, 1)) * 1e-3,
         "math": lambda progress: math.cos(progress) * 1e-3,
+        "random": lambda progress: random.uniform(0.9, 1) * 1e-3,
+        "annotated": annotated,
+        "modern annotations": modern,
     }
 
 
@@ -322,6 +341,9 @@ def nested(depth):
 
 BOMBS = {
     "a tuple that takes for ever to hash": PROTOCOL + b"}" + nested(60) + b"K\x01s.",
+    "a type hint that takes for ever to check": PROTOCOL
+    + called(name("types", "GenericAlias"), name("builtins", "list"), nested(60))
+    + b".",
     "a million numbers with one hash": b"\x80\x02}("
     + b"".join(b"\x8a\x0b" + (n * (2**61 - 1)).to_bytes(11, "little") + b"N" for n in range(1, 100_000))
     + b"u.",

@@ -1,8 +1,12 @@
 """The registry: generated from one table, the seed project's ten among them."""
 
+import io
+
 import pytest
 import yaml
+from rich.console import Console
 
+from builder.cli import _print_table
 from builder.experts.catalogue import read_table, write
 from builder.experts.policy import Experts, conf_folder, configured
 from builder.experts.table import rows
@@ -36,7 +40,7 @@ def test_the_committed_files_are_those_of_the_table(tmp_path):
     write(tmp_path)
     for path in tmp_path.iterdir():
         assert path.read_text() == (conf_folder() / "expert" / path.name).read_text()
-    assert len(list(tmp_path.iterdir())) == len(read_table()) == 100
+    assert len(list(tmp_path.iterdir())) == len(read_table()) == 103
 
 
 def test_every_expert_states_environment_algorithm_source_and_published_return():
@@ -55,3 +59,13 @@ def test_the_repository_follows_the_convention_of_huggingface_sb3():
         content = yaml.safe_load(row.text)
         model = ModelName(row.algo, EnvironmentName(row.env_id))
         assert content["repo_id"] == str(ModelRepoId("sb3", model))
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_no_name_is_cut_however_narrow_the_terminal(width):
+    console = Console(width=width, file=io.StringIO())
+    _print_table(console)
+    lines = console.file.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert {name for name in configured() if f"\n{name} " in console.file.getvalue()} == set(configured())
+    assert ("sb3/ppo_lstm-CartPoleNoVel-v1" in console.file.getvalue()) == (width == 160)

@@ -181,6 +181,12 @@ def test_time_feature_without_a_time_limit_takes_the_wrappers_own(folder):
     assert read_companions(config).view().decisions == (TimeFeature(70),)
 
 
+@pytest.mark.parametrize("played", [None, "CartPole-v1"])
+def test_environment_without_velocities_is_the_plain_one_masked(folder, played):
+    companions = read_companions(folder(args={"env": "CartPoleNoVel-v1"}))
+    assert companions.view(env_id=played) == View(decisions=(MaskedVelocity((1, 3)),))
+
+
 def test_velocities_are_masked_by_environment(folder):
     masked = view(folder, env_id="LunarLander-v3", env_wrapper="rl_zoo3.wrappers.MaskVelocityWrapper")
     assert masked.decisions == (MaskedVelocity((2, 3, 5)),)
@@ -371,6 +377,8 @@ def test_python_containers_become_plain_ones():
         "a: &x [*x]",
         "x: &x {a: 1}\ny: {<<: *x}",
         "a: 2021-99-99",
+        "a: 2021-09-09",
+        "a: !!binary AAAA",
         "[" * 5000,
         "a: " + "9" * 5000,
         "a: &a [1,1,1,1]\n" + "".join(f"{x}: &{x} [{f'*{y},' * 10}]\n" for x, y in ("ba", "cb", "dc", "ed")),

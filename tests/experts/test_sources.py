@@ -268,6 +268,14 @@ def test_where_an_expert_lies_does_not_name_it(copy, tmp_path):
     assert load("local", path=str(copy)).identity == load("local", path=str(moved)).identity
 
 
+def test_what_lies_in_the_folder_of_a_log_is_part_of_the_identity(copy):
+    beside = copy.with_suffix("") / "config.yml"  # the zoo's logs keep it in a folder of the archive's name
+    beside.parent.mkdir()
+    beside.write_text("frame_stack: 1")
+    digest = hashlib.sha256(b"frame_stack: 1").hexdigest()
+    assert load("local", path=str(copy)).identity["beside"] == {"config.yml": digest}
+
+
 def test_an_archive_of_another_sha256_is_refused(copy):
     with pytest.raises(ExpertError) as caught:
         load("local", path=str(copy), sha256="abc")
@@ -289,7 +297,15 @@ def test_a_folder_with_no_archive_or_several_is_refused(tmp_path, count):
         shutil.copy(CARTPOLE, tmp_path / f"{number}.zip")
     with pytest.raises(ExpertError) as caught:
         load("local", path=str(tmp_path), name="mine")
-    assert str(caught.value) == f"the folder {tmp_path} of the expert 'mine'; expected one .zip; got {count}"
+    assert str(caught.value) == (
+        f"the folder {tmp_path} of the expert 'mine'; expected one .zip;"
+        f" got {'0.zip, 1.zip' if count else 'none'}; name the archive itself in expert.path"
+    )
+
+
+def test_the_folder_of_a_repository_holds_one_agent_beside_its_metrics(copy):
+    shutil.copy(CARTPOLE, copy.with_name("train_eval_metrics.zip"))
+    assert load("local", path=str(copy.parent)).policy.path == str(copy)
 
 
 @pytest.mark.parametrize(("source", "key"), [("local", "path"), ("hub", "repo_id")])

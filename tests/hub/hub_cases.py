@@ -11,12 +11,11 @@ REPOSITORY = "user/corridor"
 
 
 def environment(url, home, **more):
-    """Of a process whose Hub is at `url`. Xet is off: the loopback Hub keeps large files in LFS alone."""
+    """Of a process whose Hub is at `url`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
     return kept | {
         "HF_ENDPOINT": url,
         "HF_HOME": str(home),
-        "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
         **more,
@@ -41,6 +40,6 @@ def repository(hub, name=REPOSITORY):
     return hub.store.repositories["dataset", name]
 
 
-def held(hub):
+def held(hub, name=REPOSITORY):
     """The files of the repository on the Hub, but for the Hub's own."""
-    return snapshot(hub.store, repository(hub))
+    return snapshot(hub.store, repository(hub, name))

@@ -87,6 +87,16 @@ def pull_on_a_full_disk(repo_id, out):
         shutil.copyfile = copy
 
 
+def pull_with_little_room(repo_id, out, free):
+    """The disks of the cache and of the folder have so many bytes left."""
+    usage = shutil.disk_usage
+    shutil.disk_usage = lambda path: usage(path)._replace(free=free)
+    try:
+        return pull(repo_id, out)
+    finally:
+        shutil.disk_usage = usage
+
+
 def arrays(source, user="hf_writer", **options):
     import builder
 

@@ -1,13 +1,16 @@
 """How many bytes have gone over: a bar on a terminal, plain lines elsewhere."""
 
 import io
+import signal
+import threading
+from threading import Event
 
 import pytest
 from rich.console import Console
 
 from builder import display
 from builder.hub.byte_bar import ByteBar
-from builder.hub.reading import CountedFile
+from builder.hub.reading import CountedFile, StoppedError, interruptibly
 
 
 def test_a_terminal_gets_a_bar_in_bytes():
@@ -32,7 +35,7 @@ def test_a_pipe_gets_plain_lines_now_and_then(caplog, monkeypatch):
 
 def test_a_file_that_is_uploaded_says_how_far_it_is_and_can_be_read_again(tmp_path):
     (tmp_path / "a").write_bytes(b"0123456789")
-    file, positions = CountedFile(tmp_path / "a"), []
+    file, positions = CountedFile(tmp_path / "a", Event()), []
     file.reached = positions.append
     assert (file.read(4), file.read(4), file.read(4), file.read(4)) == (b"0123", b"4567", b"89", b"")
     assert positions == [4, 8, 10, 10]
@@ -45,4 +48,28 @@ def test_a_file_that_is_uploaded_says_how_far_it_is_and_can_be_read_again(tmp_pa
 @pytest.mark.parametrize("count", [1, 3000])
 def test_files_that_wait_are_not_open(tmp_path, count):
     (tmp_path / "a").write_bytes(b"a")
-    assert len([CountedFile(tmp_path / "a") for _ in range(count)]) == count
+    assert len([CountedFile(tmp_path / "a", Event()) for _ in range(count)]) == count
+
+
+def test_an_interrupted_upload_is_left_at_once_and_reads_no_further(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    stop, ended = Event(), Event()
+    file = CountedFile(tmp_path / "a", stop)
+
+    def upload():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        try:
+            while file.read(1) or not file.seek(0):
+                pass
+        except StoppedError:
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        interruptibly(upload, stop)
+    assert ended.wait(10)
+
+
+def test_an_upload_gives_what_it_gives_and_fails_as_it_fails():
+    assert interruptibly(lambda: 3, Event()) == 3
+    with pytest.raises(ZeroDivisionError):
+        interruptibly(lambda: 1 // 0, Event())

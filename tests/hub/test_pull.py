@@ -20,6 +20,7 @@ from builder.errors import (
     HubUnreachableError,
     StorageError,
 )
+from builder.transport import TRIES
 
 DATA = "data/train-00000-of-00001.parquet"
 
@@ -181,6 +182,31 @@ def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out,
     assert files(out) == files(published)
 
 
+def test_patience_is_with_each_of_the_files_that_come_at_once(hub, clients, out):
+    there = {f"{index:02}.parquet": bytes([index]) * 9 for index in range(16)}
+    for blob in hub.store.add("dataset", REPOSITORY, there).head.files.values():
+        hub.fault("status", f"GET /cdn/{blob.sha256}", status=429, times=TRIES - 1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == there
+
+
+def test_a_storage_that_cannot_be_reached_is_not_asked_for_ever(hub, clients, published, out):
+    hub.fault("drop", "GET /cdn/")
+    with pytest.raises(HubUnreachableError, match=r"the Hub at http://localhost:\d+ cannot be reached"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    large = [blob for blob in repository(hub).head.files.values() if blob.sha256]
+    assert len(hub.requests("/cdn/")) <= TRIES * len(large)
+
+
+@pytest.mark.parametrize("xet", [False, True])
+def test_large_files_come_and_go_over_http_whatever_else_the_hub_offers(hub, clients, folder, out, xet):
+    hub.xet = xet
+    clients(hub_clients.push, folder, REPOSITORY)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(folder)
+    assert len(hub.requests("PUT /lfs/")) == len(hub.requests("GET /cdn/")) == 5
+
+
 def test_a_body_that_was_cut_off_is_not_downloaded_twice(hub, clients, out):
     hub.store.add("dataset", REPOSITORY, {"a.parquet": bytes(range(256)) * 400})
     hub.fault("cut", "GET /cdn/", times=1)
@@ -196,6 +222,15 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(hub,
     assert not out.exists()
     hub.faults.clear()
     clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+def test_a_disk_without_room_for_it_is_said_before_anything_large_is_downloaded(hub, clients, published, out):
+    size = sum(len(content) for content in files(published).values())
+    with pytest.raises(StorageError, match=r"too little room; expected 0.1 MB; got .*; free some space"):
+        clients(hub_clients.pull_with_little_room, REPOSITORY, out, size - 1)
+    assert hub.requests("/cdn/") == []
+    clients(hub_clients.pull_with_little_room, REPOSITORY, out, size)
     assert files(out) == files(published)
 
 

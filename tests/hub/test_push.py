@@ -16,6 +16,7 @@ from builder.errors import (
     ExistsError,
     HubAccessError,
     HubConflictError,
+    HubError,
     HubMissingError,
     HubUnreachableError,
 )
@@ -170,6 +171,15 @@ def test_a_push_may_go_to_a_branch_that_there_is(hub, clients, folder):
     assert held(hub) == {}
     with pytest.raises(HubMissingError, match="has no revision 'nowhere'"):
         clients(hub_clients.push, folder, REPOSITORY, revision="nowhere")
+    other.tags["v1"] = other.head.oid
+    with pytest.raises(HubMissingError, match=r"v1 is not a branch of user/corridor.*expected main, next"):
+        clients(hub_clients.push, folder, REPOSITORY, revision="v1")
+
+
+def test_a_branch_of_a_repository_that_there_is_not_makes_none(hub, clients, folder):
+    with pytest.raises(HubMissingError, match="no dataset user/corridor yet, so it has no branch 'next'"):
+        clients(hub_clients.push, folder, REPOSITORY, revision="next")
+    assert hub.store.repositories == {}
 
 
 def test_a_damaged_folder_is_not_pushed(hub, clients, folder):
@@ -189,9 +199,11 @@ def test_a_damaged_folder_is_not_pushed(hub, clients, folder):
     ],
 )
 def test_without_the_right_token_nothing_is_made_and_the_remedy_is_said(hub, clients, folder, user, message):
+    before = files(folder)
     with pytest.raises(HubAccessError, match=message):
         clients(hub_clients.push, folder, REPOSITORY, user=user)
     assert hub.store.repositories == {}
+    assert files(folder) == before
 
 
 def test_a_token_that_may_not_write_to_a_repository_is_refused(hub, clients, folder):
@@ -266,6 +278,28 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(
     clients(hub_clients.push, folder, REPOSITORY)
     assert held(hub) == files(folder)
     assert hub.requests("PUT") == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            ("drop", 0),
+            "cannot be reached \\(Remote end closed connection without response\\); check the network",
+        ),
+        (("status", 503), "the Hub keeps failing on the dataset user/corridor; got HTTP 503"),
+        (("status", 403), "the Hub at .* refuses the dataset user/corridor; got HTTP 403"),
+    ],
+    ids=str,
+)
+def test_a_large_file_that_cannot_be_sent_is_said_with_its_cause(hub, clients, folder, fault, message):
+    hub.fault(fault[0], "PUT /lfs/", status=fault[1])
+    with pytest.raises(HubError, match=f"{message}.*run the same command again"):
+        clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == {}
+    hub.faults.clear()
+    clients(hub_clients.push, folder, REPOSITORY)
+    assert held(hub) == files(folder)
 
 
 def test_a_wait_longer_than_five_minutes_is_left_to_the_user(hub, clients, folder):

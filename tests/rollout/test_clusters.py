@@ -11,7 +11,7 @@ import time
 import pytest
 
 from builder.config import ParallelConfig
-from builder.errors import RolloutError, StorageError
+from builder.errors import ConfigError, MissingExtraError, RolloutError, StorageError
 from builder.rollout.backends import Workers
 from builder.rollout.clusters import check_facts, facts
 
@@ -22,15 +22,19 @@ import gymnasium as gym
 from gymnasium.envs.classic_control import CartPoleEnv
 
 class Deadly(CartPoleEnv):
-    """Kills, once, the first worker that has stepped it 300 times; never the build's own process."""
+    """Kills, once or always, a worker that has stepped it 300 times; never the build's own process."""
 
     steps = 0
+
+    def __init__(self, always=False, **kwargs):
+        super().__init__(**kwargs)
+        self.always = always
 
     def step(self, action):
         Deadly.steps += 1
         if Deadly.steps == 300 and os.environ.get("DRIVER", str(os.getpid())) != str(os.getpid()):
             try:
-                (Path(__file__).parent / "killed").touch(exist_ok=False)
+                (Path(__file__).parent / "killed").touch(exist_ok=self.always)
             except FileExistsError:
                 pass
             else:
@@ -38,6 +42,7 @@ class Deadly(CartPoleEnv):
         return super().step(action)
 
 gym.register("Deadly-v0", entry_point=Deadly, max_episode_steps=50)
+gym.register("Deadlier-v0", entry_point=Deadly, max_episode_steps=50, kwargs={"always": True})
 '''
 RUN = """
 import os, sys
@@ -63,29 +68,41 @@ def start(folder, *words):
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path):
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize("cluster", ["dask", "ray"])
+def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path, cluster):
     (tmp_path / "deadly_environment.py").write_text(DEADLY)
     command = ["expert=random", "env.id=deadly_environment:Deadly-v0", "episodes=300", "rollout.lanes=4"]
     found = {}
-    for name, options in {"dask": ["parallel=dask", "parallel.n_jobs=2"], "threading": []}.items():
+    for name, options in {cluster: [f"parallel={cluster}", "parallel.n_jobs=2"], "threading": []}.items():
         process = start(tmp_path, *command, *options, f"out={tmp_path / name}")
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
         assert "Traceback" not in said
         assert (tmp_path / "killed").exists()
         found[name] = json.loads((tmp_path / name / "manifest.json").read_text())["fingerprint"]
-    assert found["dask"] == found["threading"]
+    assert found[cluster] == found["threading"]
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path):
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize("cluster", ["dask", "ray"])
+def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path, cluster):
+    (tmp_path / "deadly_environment.py").write_text(DEADLY)
+    command = ["expert=random", "env.id=deadly_environment:Deadlier-v0", "episodes=100", "rollout.lanes=100"]
+    process = start(tmp_path, *command, f"parallel={cluster}", "parallel.n_jobs=1", f"out={tmp_path / 'x'}")
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 1, said
+    assert "il-builder: a chunk was given up: every worker that played it died" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", ["dask", "ray"])
+def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path, cluster):
     process = start(
         tmp_path,
         "expert=cartpole",
         "episodes=100000",
-        "parallel=dask",
+        f"parallel={cluster}",
         "parallel.n_jobs=2",
         f"out={tmp_path / 'x'}",
     )
@@ -101,12 +118,12 @@ def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path
     assert list((tmp_path / ".x.chunks").glob("*/chunk-*"))
 
 
-def test_an_address_where_nobody_answers_is_an_error_that_names_it():
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize(("cluster", "prefix"), [("dask", "tcp://"), ("ray", "")])
+def test_an_address_where_nobody_answers_is_an_error_that_names_it(cluster, prefix):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but deaf: nobody else can answer there
-        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(RolloutError, match=address), Workers(ParallelConfig("dask", 1, address)):
+        address = f"{prefix}127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(RolloutError, match=address), Workers(ParallelConfig(cluster, 1, address)):
             pass
 
 
@@ -122,9 +139,16 @@ def test_a_worker_that_does_not_see_the_folder_is_refused(tmp_path):
     check_facts({"w": facts(str(tmp_path / "there"))}, tmp_path)
 
 
-def test_without_dask_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    from builder.errors import MissingExtraError
+@pytest.mark.parametrize(("cluster", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_without_its_package_the_extra_is_named(monkeypatch, cluster, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with (
+        pytest.raises(MissingExtraError, match=rf"il-builder\[{cluster}\]"),
+        Workers(ParallelConfig(cluster, 1)),
+    ):
+        pass
 
-    with pytest.raises(MissingExtraError, match=r"il-builder\[dask\]"), Workers(ParallelConfig("dask", 1)):
+
+def test_the_address_of_rays_client_is_refused():
+    with pytest.raises(ConfigError, match="host:port"), Workers(ParallelConfig("ray", 1, "ray://here:10001")):
         pass

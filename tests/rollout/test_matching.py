@@ -25,6 +25,8 @@ def fits_shape(size):
     [
         ("CartPole-v1", 4, "CartPole-v1", 0),
         ("Pendulum-v0", 3, "Pendulum-v1", 0),
+        ("PendulumNoVel-v1", 3, "Pendulum-v1", 0),
+        ("LunarLanderNoVel-v2", 8, "LunarLander-v3", 0),
         ("LunarLander-v2", 8, "LunarLander-v3", 0),
         ("LunarLanderContinuous-v2", 8, "LunarLanderContinuous-v3", 0),
         ("HalfCheetah-v2", 17, "HalfCheetah-v4", 0),

@@ -103,6 +103,9 @@ def test_other_versions_are_a_warning(first, caplog):
     "change",
     [
         lambda inputs: inputs["environment"].update(id="surely_not_imported:Pendulum-v1"),
+        lambda inputs: inputs["environment"].update(
+            mapping={"trained_on": "surely_not_imported:Pendulum-v1", "zeros": 0}
+        ),
         lambda inputs: inputs["expert"].update(source="python", target="surely_not_imported:make"),
         lambda inputs: inputs["expert"].update(trust_remote_code=True),
     ],

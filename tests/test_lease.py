@@ -1,0 +1,79 @@
+"""The lock behind a URL: one build at a time, and none for ever."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import fsspec
+import pytest
+
+from builder import lease
+from builder.errors import LockedError
+from builder.lease import Owner, leased, read_owner
+from builder.storage import place
+
+
+@pytest.fixture
+def out():
+    fsspec.filesystem("memory").store.clear()
+    return place("memory://shelf/x")
+
+
+def held_by(out, machine, process, renewed):
+    lock = out.parent / "lock"
+    lock.write_text(json.dumps(asdict(Owner("b", "elsewhere", machine, process, renewed))))
+    return lock
+
+
+def test_a_second_build_is_refused_and_told_who_holds_the_first(out):
+    lock = out.parent / "lock"
+    with leased(lock, out):
+        with (
+            pytest.raises(LockedError, match=f"writing to {out}: process {os.getpid()} of"),
+            leased(lock, out),
+        ):
+            pass
+        assert lock.exists()
+    assert not lock.exists()
+
+
+def test_another_machine_holds_it_for_as_long_as_it_gives_signs_of_life(out):
+    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS + 60)
+    with pytest.raises(LockedError, match="process 1 of elsewhere"), leased(lock, out):
+        pass
+
+
+def test_a_machine_without_a_sign_of_life_has_lost_it(out, caplog):
+    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS - 1)
+    with caplog.at_level(logging.WARNING, "builder"), leased(lock, out):
+        assert read_owner(lock).process == os.getpid()
+    assert "process 1 of elsewhere" in caplog.text
+
+
+def test_a_process_of_this_machine_that_is_gone_has_lost_it_at_once(out):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lock = held_by(out, lease.machine(), gone.pid, time.time())
+    with leased(lock, out):
+        assert read_owner(lock).process == os.getpid()
+
+
+def test_a_living_owner_renews_it(out, monkeypatch):
+    monkeypatch.setattr(lease, "RENEWED", 0.01)
+    lock = out.parent / "lock"
+    with leased(lock, out):
+        first = read_owner(lock)
+        while read_owner(lock).renewed == first.renewed:
+            time.sleep(0.01)
+        assert read_owner(lock).build == first.build
+
+
+def test_one_who_has_lost_it_does_not_release_it(out):
+    lock = out.parent / "lock"
+    with leased(lock, out):
+        held_by(out, "elsewhere", 1, time.time())
+    assert read_owner(lock).machine == "elsewhere"
