@@ -26,6 +26,8 @@ RUN /opt/venv/bin/python requirements.py --extras "${EXTRAS}" > extras.txt \
     && sh slim.sh /opt/venv /opt/il-builder
 
 FROM dependencies AS source
+# Said again: a stage inherits arguments in BuildKit alone.
+ARG SOURCE_DATE_EPOCH=315532800
 COPY README.md LICENSE ./
 COPY conf ./conf
 COPY builder ./builder

@@ -74,7 +74,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
 	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
-	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
+	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --all --exclude pip --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
 
 clean:

@@ -120,7 +120,7 @@ def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> N
     if trusted:
         return
     inputs = manifest.inputs
-    named = []
+    named: list[str] = []
     environment = inputs.get("environment", {})
     ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
     if "environment" in parts:

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 image=${1:-il-builder}
 
 if [ -z "${REVISION+set}" ] && commit=$(git rev-parse HEAD 2>/dev/null); then
-    git diff --quiet HEAD -- || commit+=-dirty
+    [ -z "$(git status --porcelain)" ] || commit+=-dirty # files that git does not know get into the image too
     REVISION=$commit
 fi
 flags=()

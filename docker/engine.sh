@@ -7,7 +7,7 @@
 # Installs Debian's docker, starts a daemon with its own data and socket, and makes the base image from Debian packages
 # and, on top, a builder image with this machine's certificates and the wheels of PIP_FIND_LINKS. All that is said goes
 # to stderr; stdout has the `export` lines that docker/build.sh and docker/smoke.sh use. `docker/engine.sh stop` ends the
-# daemon and keeps its images.
+# daemon and keeps its images, `docker/engine.sh remove` keeps nothing.
 set -euo pipefail
 exec 3>&1 1>&2
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -26,6 +26,10 @@ unset DOCKER_CONTEXT
 [ "$(id -u)" = 0 ] || fail "needs root"
 . /etc/os-release
 [ "${ID:-}" = debian ] || fail "made for Debian, not for ${PRETTY_NAME:-this system}"
+case ${1:-} in
+    "" | stop | remove) ;;
+    *) fail "there is no $1: nothing, stop or remove" ;;
+esac
 mkdir -p "$data" "$run"
 exec 9>"$run/lock"
 flock --timeout 600 9 || fail "another one is at work"
@@ -63,10 +67,12 @@ install_packages() {
 answers() { timeout 20 "$client" info > /dev/null 2>&1; }
 
 start_daemon() {
-    local network pid waited
+    local network pid waited free
     if answers; then
         return
     fi
+    free=$(df --output=avail --block-size=1G "$data" | tail -n 1)
+    [ "$free" -ge 12 ] || fail "$data has $free GB free, and the images and their layers need 12; ENGINE_DATA names another folder"
     started=yes
     for network in "" "--iptables=false --ip6tables=false"; do
         say "starting a daemon${network:+ with $network}"
@@ -108,7 +114,7 @@ make_base() {
         if SOURCE_DATE_EPOCH=315532800 mmdebstrap --quiet --mode=root --variant=minbase \
             --include=python3,python3-venv,python3-pip,ca-certificates \
             --aptopt='Acquire::Check-Valid-Until "false"' \
-            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+            --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
             --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap' \
             --customize-hook='rm -f "$1"/etc/resolv.conf "$1"/etc/hostname' \
@@ -153,11 +159,22 @@ END
     rm -rf "$context"
 }
 
-if [ "${1:-}" = stop ]; then
+# Only what is made here: ENGINE_DATA may be a folder that holds more.
+remove_everything() {
     stop_daemon
-    exit
-fi
+    rm -rf --one-file-system "$data/docker" "$data/base.tar" "$data"/context.*
+    umount "$run"/exec/netns/* 2> /dev/null || true # the network of the host, which dockerd leaves mounted
+    rm -rf --one-file-system "$run/exec" "$run/docker.sock" "$run/dockerd.log" # and not the lock, which others may await
+    rmdir "$data" 2> /dev/null || true
+}
+
+case ${1:-} in
+    stop) stop_daemon; exit ;;
+    remove) remove_everything; exit ;;
+esac
 started=
+# Whoever asked gets no lines to stop it with.
+trap '[ $? = 0 ] || [ -z "$started" ] || stop_daemon' EXIT
 install_packages
 start_daemon
 make_base

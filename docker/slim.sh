@@ -14,7 +14,7 @@ if [ -n "$site" ]; then
     find "$site" -type f \( -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.pxd' -o -name '*.cmake' \) -delete
     find "$site"/torch/bin -type f ! -name torch_shm_manager -delete
     rm -rf "$site"/torch/share "$site"/pyarrow/src \
-        "$site"/pygame/docs "$site"/pygame/examples "$site"/swig "$site"/swig-*.dist-info "$folder"/bin/swig*
+        "$site"/pygame/docs "$site"/pygame/examples "$site"/Box2D/examples "$site"/swig "$site"/swig-*.dist-info "$folder"/bin/swig*
 fi
 
 # Bytecode that never looks at its source again, compiled in one process and one order; no times of today. (-S: what

@@ -73,15 +73,20 @@ docker rm "$name" > /dev/null
 if grep -q $'\e' "$work/said"; then fail "a log without a terminal has escape codes"; fi
 grep -q "accepted" "$work/said" || fail "a log without a terminal says nothing"
 
-say "a bar where there is a terminal"
-"$python" -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' "$client" run --rm -it il-builder \
-    expert=cartpole episodes=300 > "$work/said" < /dev/null || fail "with a terminal"
-grep -q $'\e' "$work/said" || fail "no bar"
+say "a start"
+seconds=$(docker run --rm --entrypoint bash il-builder -c 'TIMEFORMAT="%U+%S"
+    time il-builder expert=cartpole episodes=1 > /dev/null 2>&1' 2>&1)
+say "one episode from start to end: $seconds s of processor time"
+"$python" -c 'import sys; sys.exit(sum(map(float, sys.argv[1].split("+"))) >= 6)' "$seconds" || fail "slow"
 
 say "overrides, a sweep, verbs"
 builder expert=pendulum episodes=20 rollout.lanes=4 > /dev/null 2>&1 || fail "rollout.lanes=4"
 outside expert=pendulum episodes=20 out="$work/outside/pendulum" > /dev/null 2>&1
 same "$work/data/pendulum" "$work/outside/pendulum"
+line=$(sed -n '/^mkdir -p data && docker run/,/^```/p' "$work/outside/pendulum/README.md" | grep -v '^```')
+mkdir "$work/card"
+(cd "$work/card" && eval "$line") > "$work/said" 2>&1 || { cat "$work/said"; fail "the line of the card: $line"; }
+same "$work/card/data/pendulum" "$work/outside/pendulum"
 builder -m expert=cartpole,acrobot episodes=5 > /dev/null 2>&1 || fail "a sweep"
 [ -f "$work/data/cartpole/manifest.json" ] && [ -f "$work/data/acrobot/manifest.json" ] || fail "a sweep left too little"
 builder --help > "$work/said" || fail "--help"
@@ -113,20 +118,43 @@ docker run --rm --network host --user "$(id -u):$(id -g)" -e HF_ENDPOINT="$(cat 
     || { cat "$work/said" "$work/hub.log"; fail "push"; }
 grep -q "pushed" "$work/said" || fail "push: $(cat "$work/said")"
 
-interrupted() { # a signal or `stop`: ends within 5 s with code 130, keeps what was played, and the next run goes on
-    local folder=$work/interrupted-$1 started took code
+at_a_terminal='import os, pty, select, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+pressed = False
+while True:
+    if not pressed and os.path.exists(sys.argv[1]):
+        pressed = os.write(terminal, b"\x03") == 1
+    if select.select([terminal], [], [], 0.05)[0]:
+        try:
+            os.write(1, os.read(terminal, 65536))
+        except OSError:
+            break
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))'
+
+# Ends within 5 s with code 130, keeps what was played, and the next run goes on.
+interrupted() { # `stop`: docker stop; `ctrl-C`: at a terminal, below docker's init
+    local folder=$work/interrupted-$1 started took code=0
+    local command=(il-builder expert=cartpole episodes=50000)
     open_to_all "$folder"
-    docker run --detach --name "$name" -v "$folder:/data" il-builder expert=cartpole episodes=50000 > /dev/null
+    if [ "$1" = stop ]; then
+        docker run --name "$name" -v "$folder:/data" "${command[@]}" > "$work/said" 2>&1 &
+    else
+        "$python" -c "$at_a_terminal" "$work/press" "$client" run --init --interactive --tty --name "$name" \
+            -v "$folder:/data" "${command[@]}" > "$work/said" 2>&1 < /dev/null &
+    fi
     for _ in $(seq 3000); do
         [ -n "$(find "$folder/.cartpole.chunks" -type f -size +8k 2> /dev/null)" ] && break
         sleep 0.1
     done
     started=$(date +%s%N)
-    if [ "$1" = stop ]; then docker stop --time 10 "$name" > /dev/null; else docker kill --signal "$1" "$name" > /dev/null; fi
-    code=$(docker wait "$name")
+    if [ "$1" = stop ]; then docker stop --time 10 "$name" > /dev/null; else touch "$work/press"; fi
+    wait $! || code=$?
     took=$((($(date +%s%N) - started) / 1000000))
-    [ "$code" = 130 ] || fail "$1 gives $code: $(docker logs "$name" 2>&1)"
+    [ "$code" = 130 ] || fail "$1 gives $code: $(cat "$work/said")"
     [ "$took" -lt 5000 ] || fail "$1 takes $took ms"
+    if [ "$1" != stop ]; then grep -q $'\e' "$work/said" || fail "no bar at a terminal"; fi
     docker rm "$name" > /dev/null
     find "$folder/.cartpole.chunks" -type f -size +8k -printf '%f %T@\n' | sort > "$work/kept"
     [ -s "$work/kept" ] || fail "$1 keeps nothing"
@@ -137,7 +165,7 @@ interrupted() { # a signal or `stop`: ends within 5 s with code 130, keeps what 
     say "$1: 130 after $took ms"
 }
 interrupted stop
-interrupted INT
+interrupted ctrl-C
 
 say "the list of its contents"
 "$root/docker/sbom.sh" > "$work/sbom"

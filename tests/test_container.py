@@ -3,13 +3,17 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from builder.card.rebuild import docker_command
 from builder.provenance import machine
@@ -32,6 +36,16 @@ def requirements(*arguments):
 
 def test_every_builder_can_build_it():
     assert not re.search(r"^\s*#\s*syntax\s*=|--mount|<<", DOCKERFILE, re.MULTILINE)
+
+
+def test_every_stage_says_the_arguments_that_it_uses_since_only_buildkit_inherits_them():
+    stages = re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    slimmed = [stage for stage in stages if "sh slim.sh" in stage]
+    assert len(slimmed) == 2
+    assert all("ARG SOURCE_DATE_EPOCH=315532800\n" in stage for stage in slimmed)
+    for stage in stages:
+        used = set(re.findall(r"\$\{(\w+)", stage))
+        assert used <= set(re.findall(r"^ARG (\w+)", stage, re.MULTILINE))
 
 
 def test_what_is_copied_is_in_the_context():
@@ -57,7 +71,26 @@ def test_the_packages_of_an_image_are_those_of_the_project():
 def test_an_unknown_extra_is_refused_by_name():
     refused = requirements("--extras", "mujoco,atari800")
     assert refused.returncode == 2
-    assert refused.stderr.startswith("EXTRAS: there is no atari800; there are box2d")
+    there_are = ", ".join(sorted(PROJECT["optional-dependencies"]))
+    assert refused.stderr == f"EXTRAS: there is no atari800; there are {there_are}\n"
+
+
+def test_the_lock_has_every_package_that_an_image_can_get():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    locked = {canonicalize_name(line.split("==")[0]) for line in lines if not line.startswith("#")}
+    waiting = [Requirement(f"il-builder[{','.join(PROJECT['optional-dependencies'])}]")]
+    seen = set()
+    while waiting:
+        wanted = waiting.pop()
+        extras = {"", *wanted.extras}
+        seen.add((wanted.name, *sorted(extras)))
+        for line in metadata.requires(wanted.name) or ():
+            needed = Requirement(line)
+            if needed.marker and not any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                continue
+            if (needed.name, *sorted({"", *needed.extras})) not in seen:
+                waiting.append(needed)
+    assert {canonicalize_name(name) for name, *_ in seen} - {"il-builder"} <= locked
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -71,15 +104,13 @@ def test_no_script_names_a_registry_or_an_index():
         assert not re.search(r"https?://|docker\.io/|ghcr|quay", script.read_text()), script
 
 
-def build_arguments(tmp_path, **environment):
+def build_arguments(tmp_path, script=ROOT / "docker" / "build.sh", **environment):
     """What docker/build.sh says to the client."""
     client = tmp_path / "client"
     client.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
     client.chmod(0o755)
     variables = {"PATH": os.environ["PATH"], "DOCKER": str(client), **environment}
-    done = subprocess.run(
-        ["bash", ROOT / "docker" / "build.sh"], env=variables, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["bash", script], env=variables, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
@@ -92,6 +123,88 @@ def test_only_build_arguments_that_are_set_are_passed(tmp_path):
         *("--build-arg", "BASE_IMAGE=python@sha256:12"),
         *("--build-arg", "TORCH_INDEX=", "--build-arg", "REVISION=abc"),
     ]
+
+
+def test_the_label_says_whether_the_image_has_files_that_no_commit_has(tmp_path):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "docker", checkout / "docker")
+    git = ("git", "-c", "user.name=someone", "-c", "user.email=someone@example.org", "-C", checkout)
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=all"]):
+        subprocess.run([*git, *command], check=True)
+
+    def revision():
+        said = build_arguments(tmp_path, script=checkout / "docker" / "build.sh")
+        return next(word.removeprefix("REVISION=") for word in said if word.startswith("REVISION="))
+
+    assert re.fullmatch("[0-9a-f]{40}", revision())
+    (checkout / "docker" / "new.py").write_text("nobody has committed this\n")
+    assert revision().endswith("-dirty")
+
+
+def run_ci(tmp_path, *, engine, smoke="exit 0", compose="exit 0", **environment):
+    """`.ci/container`, where all that it calls are scripts that note their names; those too."""
+    folder, tools = tmp_path / "checkout", tmp_path / "tools"
+    for place in (folder / ".ci", folder / "docker", tools):
+        place.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "container", folder / ".ci")
+    scripts = {
+        tools / "docker": f'[ "$1" = compose ] || exit 1; {compose}',
+        tools / "make": "exit 0",
+        tools / "sleep": "exit 0",
+        folder / "docker" / "engine.sh": f'[ "$1" = remove ] && exit; {engine}',
+        folder / "docker" / "build.sh": "exit 0",
+        folder / "docker" / "smoke.sh": smoke,
+        folder / "docker" / "reproduce.sh": "exit 0",
+        folder / "docker" / "cluster.sh": "exit 0",
+    }
+    calls = tmp_path / "calls"
+    for path, text in scripts.items():
+        path.write_text(f'#!/bin/sh\necho "$(basename $0) $*" >> {calls}\n{text}\n')
+        path.chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [folder / ".ci" / "container"],
+        env={"PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    called = [
+        line.strip() for line in calls.read_text().splitlines() if not line.startswith(("docker ", "sleep"))
+    ]
+    return done, called
+
+
+STARTED = "echo export ENGINE_STARTED=yes"
+
+
+def test_ci_checks_the_image_and_the_cluster_and_leaves_nothing_of_an_engine_that_it_started(tmp_path):
+    done, called = run_ci(tmp_path, engine=STARTED, CI="true")
+    assert done.returncode == 0
+    assert called == [
+        *("engine.sh", "make .venv/.dev", "build.sh", "smoke.sh", "reproduce.sh"),
+        *("build.sh il-builder:cluster", "cluster.sh", "engine.sh remove"),
+    ]
+
+
+def test_a_failed_check_fails_ci_and_the_engine_is_gone_all_the_same(tmp_path):
+    done, called = run_ci(tmp_path, engine=STARTED, smoke="exit 3")
+    assert done.returncode == 3
+    assert called[-2:] == ["smoke.sh", "engine.sh remove"]
+
+
+def test_an_engine_that_was_there_before_is_left_alone(tmp_path):
+    done, called = run_ci(tmp_path, engine="echo export ENGINE_STARTED=")
+    assert done.returncode == 0
+    assert called[-1] == "cluster.sh"
+
+
+@pytest.mark.parametrize("missing", [{"engine": "exit 1"}, {"engine": STARTED, "compose": "exit 1"}])
+def test_ci_without_an_engine_or_compose_fails_and_elsewhere_it_says_so_loudly(missing, tmp_path):
+    for environment, code in (({"CI": "true"}, 1), ({}, 0)):
+        done, _ = run_ci(tmp_path / str(code), **missing, **environment)
+        assert done.returncode == code
+        assert "NOT CHECKED" in done.stderr
 
 
 def test_every_build_argument_of_the_documentation_is_one_of_the_dockerfile():

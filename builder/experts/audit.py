@@ -23,7 +23,7 @@ _REFERENCES = re.compile(
     r"|numpy\.random(\.\w+)*:[A-Z]\w+"
     r"|torch(\.optim(\.\w+)?|\.nn\.modules\.\w+):[A-Z]\w*|torch:(Tensor|dtype|float32|float64|\w+Storage)"
     r"|builtins:(float|int|bool|str|bytes|list|tuple|dict|object|type|min|max|abs|super|property|staticmethod)"
-    r"|abc:(ABC|ABCMeta)|enum:(Enum|EnumMeta|EnumType)|typing:[A-Z]\w*|math:\w+"
+    r"|abc:(ABC|ABCMeta)|collections\.abc:[A-Z]\w*|enum:(Enum|EnumMeta|EnumType)|typing:[A-Z]\w*|math:\w+"
 )
 """What may be named: classes, which do nothing by being imported, and a few plain functions."""
 
@@ -51,10 +51,14 @@ _MAKERS = re.compile(
 )
 """How functions and classes are built; each has a rule of its own below."""
 
-_ANNOTATIONS = re.compile(r"_operator:(getitem|or_)|_?functools:reduce|types:GenericAlias|builtins:type")
+_ANNOTATIONS = re.compile(
+    r"_operator:(getitem|or_)|_?functools:reduce|types:GenericAlias|builtins:type"
+    r"|collections\.abc:_CallableGenericAlias"
+)
 """What builds a type hint of a function: `Union[float, str]`, `float | str`, `list[float]`, `type(None)`."""
 
 _MAX_HINT = 200
+_JOINS = frozenset({"types.GenericAlias", "collections.abc._CallableGenericAlias", "_operator.or_"})
 _TYPE_OF_NONE = ("builtins.type", (None,))
 _BUILT_TYPES = frozenset({"CodeType", "LambdaType", "FunctionType", "CellType"})
 _METACLASSES = frozenset({"builtins.type", "abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"})
@@ -118,6 +122,8 @@ class _Auditor:
         """`_builtin_type("CodeType")(...)`: a code object or a function, not run yet."""
         names = maker.arguments
         named = maker.path.endswith("._builtin_type") and len(names) == 1 and isinstance(names[0], str)
+        if named and names[0] == "GenericAlias" and _is_annotation(call):
+            return
         if not named or names[0] not in _BUILT_TYPES:
             raise _refusal(self.where, "would call the result of a call")
         for part in call.arguments:
@@ -202,11 +208,14 @@ def _joined(call: Call) -> Any:
     if call.state is not None or call.items or call.entries.pairs or call.bare or not arguments:
         return call
     first = arguments[0].path if isinstance(arguments[0], Global) else ""
-    if call.path in {"types.GenericAlias", "_operator.or_"} or (call.path, arguments) == _TYPE_OF_NONE:
+    path = call.path
+    if isinstance(call.function, Call) and call.function.arguments == ("GenericAlias",):
+        path = "types.GenericAlias"  # by cloudpickle's `_builtin_type`, which is audited as a call of its own
+    if path in _JOINS or (path, arguments) == _TYPE_OF_NONE:
         return arguments
-    if call.path == "_operator.getitem" and first.startswith("typing."):
+    if path == "_operator.getitem" and first.startswith("typing."):
         return arguments[1:]
-    reduced = call.path in {"functools.reduce", "_functools.reduce"} and first == "_operator.or_"
+    reduced = path in {"functools.reduce", "_functools.reduce"} and first == "_operator.or_"
     return arguments[1:] if reduced else call
 
 
