@@ -87,7 +87,7 @@ class Trajectories:
         position = self._position(index)
         table = self._episode_table
         start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
-        rows = self._step_table.slice(start, stop - start)
+        rows = self.transitions.data.fast_slice(start, stop - start)  # does not search all chunks
         finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
         observations = from_arrow(self._spaces[0], rows["observation"])
         joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
