@@ -1,8 +1,8 @@
 """The lock of a dataset behind a URL: an object that says who builds, renewed for as long as the build lives.
 
 There is no `flock` there. An owner that has not renewed its lock for a while, or whose process is known to
-be gone, is taken for dead. One that was only asleep does no harm but to a build of something else: the
-chunks of one identity have the same bytes, whoever writes them.
+be gone, is taken for dead. One that was only asleep does no harm: the chunks of one identity have the same
+bytes, whoever writes them, and before it writes the dataset it looks whether it still holds the lock.
 """
 
 from __future__ import annotations
@@ -95,9 +95,10 @@ def leased(lock: RemotePath, out: RemotePath) -> Iterator[None]:
 
 def _take(lock: RemotePath, out: RemotePath, owner: Owner) -> None:
     for _ in range(3):
-        if lock.create(_text(owner)) and _holds(lock, owner):
+        lock.create(_text(owner))
+        found = read_owner(lock)  # a repeated request may find what the first one has created: this tells
+        if found is not None and found.build == owner.build:
             return
-        found = read_owner(lock)
         if found is None:
             continue
         if found.alive():
@@ -109,6 +110,20 @@ def _take(lock: RemotePath, out: RemotePath, owner: Owner) -> None:
         log.warning("process %d of %s, which was writing to %s, is gone", found.process, found.host, out)
         lock.unlink(missing_ok=True)
     raise LockedError(f"other builds are writing to {out}", remedy="wait for them, or choose another `out`")
+
+
+def check_held(lock: RemotePath, out: RemotePath) -> None:
+    """Find out before the dataset is written whether the lock is still this process's own.
+
+    Raises:
+        LockedError: another build has taken it over, and may be writing.
+    """
+    found = read_owner(lock)
+    if found is None or (found.machine, found.process) != (machine(), os.getpid()):
+        raise LockedError(
+            f"another build has taken over {out}, since this one gave no sign of life for {LASTS:.0f} s",
+            remedy="run the same command again: finished chunks are kept",
+        )
 
 
 def _keep(lock: RemotePath, owner: Owner, ended: threading.Event) -> None:

@@ -30,7 +30,7 @@ from builder.identity import (
 from builder.rollout.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.rollout.matching import Match, match
 from builder.spaces import leaves
-from builder.storage import AnyPath, place
+from builder.storage import AnyPath, place, unfinished
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +259,7 @@ def up_to_date(build: Build) -> Manifest | None:
     """The manifest of the dataset at `out` where it is the very one that the build would make.
 
     Returns:
-        None where the dataset is missing, or is the same one with fewer episodes.
+        None where the dataset is missing or not finished, or is the same one with fewer episodes.
 
     Raises:
         ExistsError: `out` holds something else, or the same dataset with more episodes.
@@ -268,6 +268,8 @@ def up_to_date(build: Build) -> Manifest | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / NAME).is_file():
+        if unfinished(out):
+            return None
         raise ExistsError(
             f"{out} exists and is not a dataset of ours", remedy="choose another `out`, or remove it yourself"
         )

@@ -183,7 +183,7 @@ def _size(text: dict[str, Any]) -> int:
     """How many numbers the bounds of all its parts have: a short text may describe more than memory holds."""
     if text["type"] in {"Dict", "Tuple"}:
         return sum(_size(child[1] if text["type"] == "Dict" else child) for child in text["spaces"])
-    return math.prod(text["shape"]) if text["type"] == "Box" else 1
+    return math.prod(map(abs, text["shape"])) if text["type"] == "Box" else 1
 
 
 def _from_description(text: dict[str, Any]) -> gym.Space[Any]:

@@ -168,15 +168,29 @@ def staging_folder(out: AnyPath) -> Iterator[Path]:
 def publish(folder: Path, out: RemotePath, last: str) -> None:
     """Make what is behind a URL equal to a folder.
 
+    Nothing can be renamed there. Who is stopped meanwhile leaves a note beside it: see `unfinished`.
+
     Args:
         folder: of this machine.
         out: where to.
         last: the file that says that all others are there: it goes first and comes last.
     """
+    note = _note(out)
+    note.write_text("")
     (out / last).unlink(missing_ok=True)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    for name in sorted(files, key=lambda name: name == last):
-        (out / name).upload(folder / name)
     for path in list(out.rglob("*")):
         if path.relative_to(out).as_posix() not in files:
             path.unlink()
+    for name in sorted(files, key=lambda name: name == last):
+        (out / name).upload(folder / name)
+    note.unlink(missing_ok=True)
+
+
+def unfinished(out: AnyPath) -> bool:
+    """Whether what is behind a URL is what a build has left that was stopped while it uploaded."""
+    return isinstance(out, RemotePath) and _note(out).is_file()
+
+
+def _note(out: RemotePath) -> RemotePath:
+    return out.parent / f".{out.name}.unfinished"

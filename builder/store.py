@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from builder.errors import BuilderError, DatasetError, LockedError, StorageError, storage_error
-from builder.lease import leased
+from builder.lease import check_held, leased
 from builder.recording import SUFFIX, Header, Recording, joined, load, save
 from builder.remote_path import RemotePath
 from builder.rollout.worker import ChunkSummary, summarise
@@ -135,8 +135,12 @@ def put_in_place(out: AnyPath, staging: Path, last: str) -> None:
         out: where to. Behind a URL nothing can be renamed: there the old files go one by one.
         staging: the folder.
         last: its file that says that all others are there.
+
+    Raises:
+        LockedError: another build has taken over what is behind the URL.
     """
     if isinstance(out, RemotePath):
+        check_held(folder_of(out) / "lock", out)
         publish(staging, out, last)
         return
     retired = _beside(out, "retired")
@@ -180,7 +184,11 @@ class ChunkStore:
         return listed(self.folder.glob(f"chunk-*{SUFFIX}"))
 
     def scan(self) -> list[ChunkSummary]:
-        """The chunks that can be used again; damaged and stale ones are removed, with a warning."""
+        """The chunks that can be used again; damaged and stale ones are removed, with a warning.
+
+        Raises:
+            StorageError: one cannot be read just now: it may be whole.
+        """
         for part in listed(self.folder.glob(".*.part")):
             part.unlink()
         found = []
@@ -188,6 +196,8 @@ class ChunkStore:
             try:
                 recording = self._checked(path)
             except DatasetError as error:
+                if isinstance(error, StorageError):
+                    raise
                 log.warning("%s; its attempts are played again", error)
                 path.unlink()
                 continue
@@ -215,9 +225,8 @@ class ChunkStore:
         found = self.files()
         ranges = [range(first, min(first + size, stop)) for first in range(0, stop, size)]
         there = set(found)
-        following = deque(
-            sorted(found, key=lambda path: _held_by(path).start)
-        )  # each range looks at its own few chunks of very many
+        # Each range looks at its own few chunks of very many.
+        following = deque(sorted(found, key=lambda path: _held_by(path).start))
         for attempts in ranges:
             while following and _held_by(following[0]).stop <= attempts.start:
                 following.popleft()

@@ -13,8 +13,9 @@ from s3_server import KEYS, s3_client, s3_server
 
 from builder import Controller, build, load
 from builder.cli import main
-from builder.errors import ConfigError, DatasetError, LockedError, StorageError
+from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
 from builder.lease import leased
+from builder.remote_path import RemotePath
 from builder.storage import place
 from builder.store import folder_of
 
@@ -112,6 +113,47 @@ def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(
     assert f"s3://{bucket}/{chunks[0]}" in caplog.text
     Controller().start({**CONFIG, "out": str(tmp_path / "x")})
     assert dataset(server, bucket, "x") == files(tmp_path / "x")
+
+
+def test_an_upload_that_fails_is_made_again_by_the_same_command(server, bucket, tmp_path, monkeypatch):
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "episodes": 10, "out": out})
+
+    def fails(path, source, upload=RemotePath.upload):
+        if path.parent.name == "episodes":
+            raise StorageError("the network is gone")
+        upload(path, source)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RemotePath, "upload", fails)
+        with pytest.raises(StorageError, match="the network is gone"):
+            Controller().start({**CONFIG, "out": out})
+    Controller().start({**CONFIG, "out": out})
+    Controller().start({**CONFIG, "out": str(tmp_path / "x")})
+    assert dataset(server, bucket, "x") == files(tmp_path / "x")
+    assert not [key for key in objects(server, bucket) if "unfinished" in key]
+
+
+def test_what_is_not_ours_behind_a_url_stays(server, bucket):
+    s3_client(server).put_object(Bucket=bucket, Key="x/mine", Body=b"")
+    with pytest.raises(ExistsError, match="not a dataset of ours"):
+        Controller().start({**CONFIG, "out": f"s3://{bucket}/x"})
+    assert set(objects(server, bucket)) == {"x/mine"}
+
+
+def test_chunks_that_cannot_be_read_just_now_are_kept(server, bucket, monkeypatch):
+    config = {**CONFIG, "mode": "play", "out": f"s3://{bucket}/x"}
+    Controller().start({**config, "episodes": 10})
+    before = objects(server, bucket)
+
+    def fails(path, target):
+        raise StorageError(f"{path} cannot be reached")
+
+    monkeypatch.setattr(RemotePath, "download", fails)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        Controller().start(config)
+    kept = {key for key in objects(server, bucket) if key.endswith(".safetensors")}
+    assert kept == {key for key in before if key.endswith(".safetensors")}
 
 
 def test_a_bucket_is_built_into_by_one_at_a_time(bucket):

@@ -13,7 +13,8 @@ import pytest
 
 from builder import lease
 from builder.errors import LockedError
-from builder.lease import Owner, leased, read_owner
+from builder.lease import Owner, check_held, leased, read_owner
+from builder.remote_path import RemotePath
 from builder.storage import place
 
 
@@ -77,3 +78,24 @@ def test_one_who_has_lost_it_does_not_release_it(out):
     with leased(lock, out):
         held_by(out, "elsewhere", 1, time.time())
     assert read_owner(lock).machine == "elsewhere"
+
+
+def test_one_who_has_lost_it_must_not_write_the_dataset(out):
+    lock = out.parent / "lock"
+    with leased(lock, out):
+        check_held(lock, out)
+        held_by(out, "elsewhere", 1, time.time())
+        with pytest.raises(LockedError, match=f"another build has taken over {out}"):
+            check_held(lock, out)
+
+
+def test_a_request_that_the_store_saw_twice_does_not_take_its_own_lock_for_anothers(out, monkeypatch):
+    lock = out.parent / "lock"
+
+    def repeated(path, text, create=RemotePath.create):
+        create(path, text)
+        return create(path, text)
+
+    monkeypatch.setattr(RemotePath, "create", repeated)
+    with leased(lock, out):
+        assert read_owner(lock).process == os.getpid()

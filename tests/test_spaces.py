@@ -184,6 +184,13 @@ def test_a_description_with_numbers_that_its_dtype_cannot_hold_is_refused():
         from_description(describe(spaces.MultiDiscrete([1])) | {"dtype": "int32", "nvec": [2147483648.0]})
 
 
+def test_a_description_of_more_than_memory_holds_is_refused_whatever_the_other_parts_say():
+    box = describe(spaces.Box(0, 1, (1,)))
+    parts = [box | {"shape": [10**12]}, box | {"shape": [-(10**12)]}]
+    with pytest.raises(SpaceError, match="not the description of a space"):
+        from_description({"type": "Tuple", "spaces": parts})
+
+
 @given(plain_spaces, st.data())
 def test_a_description_with_a_wrong_entry_is_refused_or_describes_a_space(space, data):
     description = describe(space)

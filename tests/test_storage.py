@@ -9,7 +9,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from builder.errors import ConfigError, MissingExtraError
 from builder.remote_path import RemotePath
-from builder.storage import listed, local, place, publish, reading, writing
+from builder.storage import listed, local, place, publish, reading, unfinished, writing
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def test_publishing_leaves_nothing_else_behind_and_writes_the_last_file_last(box
     seen = []
 
     def upload(path, source, upload=RemotePath.upload):
+        assert unfinished(box)
         assert not (box / "last").exists()
+        assert not (box / "old" / "file").exists()
         seen.append(path.name)
         upload(path, source)
 
@@ -127,3 +129,4 @@ def test_publishing_leaves_nothing_else_behind_and_writes_the_last_file_last(box
     publish(tmp_path / "made", box, "last")
     assert seen == ["a", "z", "last"]
     assert [path.name for path in listed(box.rglob("*"))] == ["a", "last", "z"]
+    assert not unfinished(box)
