@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.dataset.manifest import NAME, UNLISTED, file_sha256, read_manifest
-from builder.errors import DatasetError, storage_error
+from builder.errors import DatasetError, LockedError, storage_error
 from builder.remote_path import RemotePath
 from builder.storage import staging_folder
 from builder.store import locked, put_in_place
+
+PAUSE = 0.2
+"""Seconds between two looks at a cache's folder that another process fills."""
 
 
 def fetch_all(source: RemotePath, folder: Path) -> None:
@@ -36,7 +40,7 @@ def cached(source: RemotePath) -> Path:
     """
     manifest = read_manifest(source)
     folder = _cache() / hashlib.sha256(source.url.encode()).hexdigest()[:16] / source.name
-    with _explained(folder), locked(folder):
+    with _explained(folder), _alone(folder):
         if (folder / NAME).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
         with staging_folder(folder) as staging:
@@ -52,6 +56,19 @@ def cached(source: RemotePath) -> Path:
                     )
             put_in_place(folder, staging, NAME)
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder of the cache; where another process does, as it brings the same dataset, wait."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(folder))
+                break
+            except LockedError:
+                time.sleep(PAUSE)
+        yield
 
 
 @contextmanager

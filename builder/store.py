@@ -91,6 +91,8 @@ def _held(lock: Path, out: Path) -> IO[str]:
             lock.parent.mkdir(parents=True, exist_ok=True)
             handle = lock.open("a")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and error.filename == str(lock):
+                continue  # a build that ended meanwhile has removed the folder
             raise StorageError(
                 f"{out.parent} cannot be written: {error.strerror}", remedy="choose another `out`"
             ) from error

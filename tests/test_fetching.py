@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -113,6 +114,34 @@ def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(
     assert f"s3://{bucket}/{chunks[0]}" in caplog.text
     Controller().start({**CONFIG, "out": str(tmp_path / "x")})
     assert dataset(server, bucket, "x") == files(tmp_path / "x")
+
+
+def test_two_that_load_the_same_dataset_wait_for_each_other(bucket, monkeypatch):
+    """As the processes of a distributed training do."""
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "out": out})
+    second = threading.Barrier(2)
+    opened, refused = [], threading.Event()
+
+    def download(path, target, download=RemotePath.download):
+        if path.name == "manifest.json":
+            second.wait()  # the first one holds the folder; the second one begins
+            assert refused.wait(30)
+        download(path, target)
+
+    def sleep(seconds):
+        refused.set()
+        time_sleep(seconds)
+
+    time_sleep = time.sleep
+    monkeypatch.setattr(RemotePath, "download", download)
+    monkeypatch.setattr("builder.fetching.time.sleep", sleep)
+    first = threading.Thread(target=lambda: opened.append(len(load(out))))
+    first.start()
+    second.wait(30)
+    opened.append(len(load(out)))
+    first.join()
+    assert opened == [20, 20]
 
 
 def test_an_upload_that_fails_is_made_again_by_the_same_command(server, bucket, tmp_path, monkeypatch):

@@ -241,6 +241,21 @@ def test_a_build_that_played_keeps_its_chunks(tmp_path):
     assert path.is_file()
 
 
+def test_a_lock_is_had_where_a_build_that_ends_removes_its_folder_at_that_moment(tmp_path, monkeypatch):
+    out = tmp_path / "x"
+    removed = []
+
+    def opened(path, *options, path_open=Path.open, **named):
+        if path.name == "lock" and not removed:
+            removed.append(path.parent.rmdir())
+        return path_open(path, *options, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with locked(out):
+        assert removed
+        assert folder_of(out).is_dir()
+
+
 def test_cleaning_removes_the_store_and_says_what_that_freed(tmp_path):
     out = tmp_path / "x"
     out.mkdir()
