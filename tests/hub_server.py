@@ -75,6 +75,7 @@ class Fault:
         if self.seen % self.every:
             return False
         self.struck += 1
+        self.reached.set()
         return True
 
 
@@ -155,7 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(0)
             self._hang_up()
         elif fault.kind == "stuck":
-            fault.reached.set()
             fault.released.wait(60)
             return True
         elif fault.kind == "slow":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, thread
 from pathlib import Path
 from threading import Event, Thread
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 Result = TypeVar("Result")
 
@@ -35,8 +35,21 @@ def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
     try:
         Thread(target=work, daemon=True).start()
         return done.result()
+    except KeyboardInterrupt:
+        _leave_behind()
+        raise
     finally:
         stop.set()
+
+
+def _leave_behind() -> None:
+    """Let the process end although the client's threads still wait for the Hub.
+
+    They are daemons, as the thread is that has started them, but `concurrent.futures` joins its own at the end.
+    """
+    joined: Any = thread._threads_queues  # noqa: SLF001  (it has no public word for that)
+    for waiting in [known for known in list(joined) if known.daemon]:
+        joined.pop(waiting, None)
 
 
 class CountedFile(io.BufferedIOBase):

@@ -302,6 +302,28 @@ def test_a_large_file_that_cannot_be_sent_is_said_with_its_cause(hub, clients, f
     assert held(hub) == files(folder)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "options"), [("status", {"status": 429, "seconds": 100}), ("stuck", {})])
+def test_an_interrupted_push_ends_at_once_whatever_its_threads_wait_for(hub, shell, folder, kind, options):
+    fault = hub.fault(kind, "PUT /lfs/", **options)
+    words = ("push", f"out={folder}", f"hub.repo_id={REPOSITORY}")
+    process = shell.start(*words)
+    try:
+        assert fault.reached.wait(60)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[0]
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    assert "interrupted; what was transferred is kept, the same command goes on" in said
+    assert held(hub) == {}
+    hub.faults.clear()
+    fault.released.set()
+    assert shell(*words).returncode == 0
+    assert held(hub) == files(folder)
+
+
 def test_a_wait_longer_than_five_minutes_is_left_to_the_user(hub, clients, folder):
     hub.fault("status", "/commit/", status=429, seconds=3600)
     with pytest.raises(HubUnreachableError, match=r"too many requests; got HTTP 429.*wait 3600 s"):
