@@ -64,7 +64,7 @@ _BUILT_TYPES = frozenset({"CodeType", "LambdaType", "FunctionType", "CellType"})
 _METACLASSES = frozenset({"builtins.type", "abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"})
 _MODULES = re.compile(r"(numpy|math|random|torch|stable_baselines3|sb3_contrib|gym|gymnasium|typing)(\.\w+)*")
 _REACHES_OUT = re.compile(
-    r"__(import|builtins|globals|subclasses|dict|code|loader|spec|getattribute|mro|bases?|reduce(_ex)?)__|os|sys|posix|nt|subprocess|shutil|socket|pathlib|io|ctypes|importlib|builtins|pickle|cloudpickle|marshal"
+    r"__(import|builtins|globals|subclasses|dict|code|loader|spec|getattribute|mro|bases?|reduce(_ex)?)__|_?os|_?sys|posix|nt|subprocess|shutil|socket|pathlib|io|ctypes|importlib|builtins|pickle|cloudpickle|marshal"
     r"|urllib|requests|http|runpy|code|pty|signal|threading|multiprocessing"
     r"|system|popen|Popen|exec|eval|compile|open|getattr|setattr|globals|locals|vars|input|breakpoint"
 )

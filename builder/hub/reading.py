@@ -45,7 +45,7 @@ def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
 def _leave_behind() -> None:
     """Let the process end although the client's threads still wait for the Hub.
 
-    They are daemons, as the thread is that has started them, but `concurrent.futures` joins its own at the end.
+    They are daemons, as the thread that has started them, but `concurrent.futures` joins its own at the end.
     """
     joined: Any = thread._threads_queues  # noqa: SLF001  (it has no public word for that)
     for waiting in [known for known in list(joined) if known.daemon]:

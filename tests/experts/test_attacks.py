@@ -224,6 +224,7 @@ HIDDEN = {
     "eval": called(name("builtins", "eval"), text("1")),
     "a name alone": name("posix", "system"),
     "a function that reaches out": code_object("os", "system"),
+    "a function that reaches out through what a module has imported": code_object("random", "_os", "remove"),
     "a partial call of what reaches out": called(
         name("functools", "partial"), name("posix", "system"), text("id")
     ),
