@@ -56,8 +56,8 @@ peers: .peers/imitation .peers/minari .peers/il-datasets
 .peers/minari: PEER = "minari[hdf5,create]" pillow stable-baselines3
 .peers/il-datasets: PEER = il-datasets==0.6.1
 .peers/%:
-	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 || (rm -rf $@; exit 1)
+	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0) \
+		|| (rm -rf $@; exit 1)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -107,7 +107,8 @@ def code_digest(function: Callable[..., Any]) -> str:
 def out_folder(config: BuildConfig) -> AnyPath:
     """The dataset folder: `out`, or the expert's name below the data root."""
     if not config.out:
-        return place(f"{os.environ.get(DATA_ROOT) or 'data'}/{config.expert.label}")
+        root = os.environ.get(DATA_ROOT) or "data"
+        return place(f"{root.rstrip('/')}/{config.expert.label}")
     out = place(config.out)
     return out if out.name not in ("", "..") else out.resolve()
 

@@ -60,7 +60,7 @@ def place(text: str) -> AnyPath:
         return Path(f"/{rest.lstrip('/')}")
     if protocol == "hf":
         raise ConfigError(f"{text} is on the Hub", remedy="give hub.repo_id=user/name instead of it")
-    if "/" not in rest.lstrip("/") or "::" in text:
+    if "/" not in rest.lstrip("/") or "::" in text or rest.endswith(("/.", "/..")):
         raise ConfigError(f"{text} does not name a folder", expected=f"{protocol}://BUCKET/NAME")
     _check_protocol(protocol, text)
     return RemotePath(f"{protocol}://{rest}")

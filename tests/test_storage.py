@@ -7,7 +7,9 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from builder.composition import build_config
 from builder.errors import ConfigError, MissingExtraError
+from builder.preparation import out_folder
 from builder.remote_path import RemotePath
 from builder.storage import listed, local, place, publish, reading, unfinished, writing
 
@@ -53,10 +55,19 @@ def test_a_url_has_a_name_a_parent_and_children():
     assert (path / "a" / "b").relative_to(path) == Path("a/b")
 
 
-@pytest.mark.parametrize("text", ["nosuch://bucket/x", "s3://bucket", "hf://datasets/user/x", "s3://b/x::s3"])
+@pytest.mark.parametrize(
+    "text",
+    ["nosuch://bucket/x", "s3://bucket", "hf://datasets/user/x", "s3://b/x::s3", "s3://b/x/..", "s3://b/."],
+)
 def test_a_url_that_cannot_be_an_out_is_refused(text):
     with pytest.raises(ConfigError):
         place(text)
+
+
+@pytest.mark.parametrize("root", ["s3://bucket/data", "s3://bucket/data/"])
+def test_the_data_root_may_be_a_url(monkeypatch, root):
+    monkeypatch.setenv("IL_BUILDER_DATA", root)
+    assert str(out_folder(build_config(["expert=cartpole"]))) == "s3://bucket/data/cartpole"
 
 
 def test_a_protocol_without_its_package_names_what_to_install(monkeypatch):
