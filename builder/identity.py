@@ -34,6 +34,8 @@ PLAYING_CODE = (
     "context.py",
     "episode.py",
     "recording.py",
+    "storage.py",
+    "remote_path.py",
 )
 """The code that plays; a change in it makes recorded chunks stale."""
 IDLE_CODE = frozenset({"catalogue.py", "hub.py", "published.py", "recipe.py", "table.py"})

@@ -215,7 +215,9 @@ class ChunkStore:
         found = self.files()
         ranges = [range(first, min(first + size, stop)) for first in range(0, stop, size)]
         there = set(found)
-        following = deque(sorted(found, key=_start))  # each range looks at its own few chunks of very many
+        following = deque(
+            sorted(found, key=lambda path: _held_by(path).start)
+        )  # each range looks at its own few chunks of very many
         for attempts in ranges:
             while following and _held_by(following[0]).stop <= attempts.start:
                 following.popleft()
@@ -264,10 +266,6 @@ def _held_by(path: AnyPath) -> range:
     """The attempts that a chunk file holds, by its name."""
     start, stop = path.name.removesuffix(SUFFIX).split("-")[1:]
     return range(int(start), int(stop))
-
-
-def _start(path: AnyPath) -> int:
-    return _held_by(path).start
 
 
 def _until(attempt: int, paths: Iterable[AnyPath]) -> list[AnyPath]:

@@ -162,7 +162,10 @@ END
 # Only what is made here: ENGINE_DATA may be a folder that holds more.
 remove_everything() {
     stop_daemon
-    rm -rf --one-file-system "$data/docker" "$data/base.tar" "$data"/context.*
+    if [ -d "$data/docker" ]; then # who is killed in mid-removal must not leave half of it to the next daemon
+        mv "$data/docker" "$(mktemp -d "$data/removed.XXXXXX")"
+    fi
+    rm -rf --one-file-system "$data"/removed.* "$data/base.tar" "$data"/context.*
     umount "$run"/exec/netns/* 2> /dev/null || true # the network of the host, which dockerd leaves mounted
     rm -rf --one-file-system "$run/exec" "$run/docker.sock" "$run/dockerd.log" # and not the lock, which others may await
     rmdir "$data" 2> /dev/null || true

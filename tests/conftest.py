@@ -1,6 +1,7 @@
 """What all tests share: environments of ours, and a home for caches that is thrown away."""
 
 import os
+import signal
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import register
 from hypothesis import HealthCheck, settings
+
+# Whoever runs the tests in the background has them ignore ctrl-C, which their children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail: no example has a time limit. The same examples each time, so that
 # whoever sees red has caused it; HYPOTHESIS_PROFILE=explore looks for new ones.

@@ -31,7 +31,7 @@ def names(folder="."):
 
 def test_a_build_leaves_the_dataset_its_chunks_and_its_metrics_and_nothing_of_hydras():
     assert main([*CORRIDOR, "out=x"]) == 0
-    assert names() == [".x.chunks", ".x.metrics.json", "x"]
+    assert names() == [".x.chunks", ".x.metrics.json", ".x.request.json", "x"]
 
 
 def test_a_build_prints_lines_that_load_what_it_built(capsys):
@@ -53,7 +53,7 @@ def test_build_is_the_verb_when_none_is_given(capsys):
 def test_the_data_root_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("IL_BUILDER_DATA", str(tmp_path / "elsewhere"))
     assert main(CORRIDOR) == 0
-    assert names("elsewhere") == [".random.chunks", ".random.metrics.json", "random"]
+    assert names("elsewhere") == [".random.chunks", ".random.metrics.json", ".random.request.json", "random"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_clean_removes_the_chunks_and_keeps_the_dataset(capsys):
 
 def test_a_terminal_gets_a_bar_and_a_pipe_gets_plain_lines():
     piped = run(*CORRIDOR, "out=x")
-    assert "5 of 5 accepted" in piped.stderr
+    assert "5 of 5 episodes of CartPole-v1 accepted" in piped.stderr
     assert "\x1b[" not in piped.stdout + piped.stderr
     assert "━" in on_a_terminal([*CORRIDOR, "out=y"])
 
@@ -236,8 +236,6 @@ def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(option
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # Whoever runs the tests in the background has them ignore ctrl-C, which children inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while not list(Path().glob(".x.chunks/*/chunk-*")):
         assert process.poll() is None, process.communicate()[0]

@@ -55,7 +55,7 @@ def changed(**values):
         ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
         (
             {"parallel": {"backend": "dusk"}},
-            "parallel.backend is unknown; expected threading or loky or dask; got 'dusk'",
+            "parallel.backend is unknown; expected threading or loky or dask or ray; got 'dusk'",
         ),
         (
             {"rollout": {"precision": "half"}},

@@ -158,7 +158,8 @@ def download_file(remote: Remote, file: RemoteFile) -> Path:
         f"{file.path} of {remote.repo_id} arrives damaged",
         expected=f"{'sha256' if file.sha256 else 'git sha1'} {file.key}",
         got=f"sha256 {file_sha256(path)}",
-        remedy="try another network; if it stays so, the Hub's copy is damaged: push the dataset again",
+        remedy="try another network; if it stays so, the Hub's copy is damaged, and no push sends another:"
+        " tell its support, or build the dataset again from its manifest",
     )
 
 
