@@ -42,7 +42,6 @@ class Peer:
         episodes: how many are played a round, so that it takes some ten seconds.
         extra: further arguments of the script.
         goal: how many times as fast ours shall be; 0: none.
-        warm: episodes of a first run whose time is taken off, where worker processes start on the clock.
     """
 
     label: str
@@ -52,7 +51,6 @@ class Peer:
     episodes: int
     extra: tuple[str, ...] = ()
     goal: int = 0
-    warm: int = 0
 
 
 FOUND = (
@@ -68,7 +66,7 @@ FOUND = (
         (),
         15,
     ),
-    Peer("IL-Datasets, 2 workers", "seed_project", "il-datasets", "il-datasets==0.6.1", 40, ("2",), 60, 4),
+    Peer("IL-Datasets, 2 workers", "seed_project", "il-datasets", "il-datasets==0.6.1", 100, ("2",), 60),
 )
 
 
@@ -124,17 +122,10 @@ def theirs(peer: Peer, python: Path, measured: Measured) -> Callable[[], tuple[f
     """A peer's script."""
 
     def rate() -> tuple[float, float]:
-        steps, seconds, cpu = played(peer.warm + peer.episodes)
-        if peer.warm:
-            first = played(peer.warm)
-            steps, seconds, cpu = steps - first[0], seconds - first[1], cpu - first[2]
-        return steps / seconds, steps / cpu
-
-    def played(episodes: int) -> tuple[int, float, float]:
         with tempfile.TemporaryDirectory() as folder:
-            answer = script(python, peer.script, str(ARCHIVE), folder, str(episodes), *peer.extra)
+            answer = script(python, peer.script, str(ARCHIVE), folder, str(peer.episodes), *peer.extra)
         measured.versions.update(answer["versions"])
-        return answer["steps"], answer["seconds"], answer["cpu"]
+        return answer["steps"] / answer["seconds"], answer["steps"] / answer["cpu"]
 
     return rate
 
@@ -190,7 +181,7 @@ def sections(options: Options) -> list[Section]:
     return [
         Section(
             "Peers",
-            f"{__doc__}\nMedians of {len(one)} rounds, in which all were measured in turn; ours played"
+            f"{__doc__}\nMedians of {len(one)} round(s), in which all were measured in turn; ours played"
             f" {OUR_EPISODES:,} episodes each time. *ours / theirs*: the median of the rounds' ratios.",
             [
                 "CartPole",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
@@ -82,6 +82,20 @@ def _local_dask(n_jobs: int) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+class _Calls:
+    """What a worker does with a task.
+
+    joblib's own opens a client of the cluster in every worker, for calls that start others; ours do not, and
+    such a client can have the last word when the worker ends.
+    """
+
+    def __call__(self, tasks: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
+        return [function(*arguments, **options) for function, arguments, options in tasks]
+
+    def __repr__(self) -> str:
+        return "chunk"
+
+
 def _dask_class() -> type[Any]:
     from joblib._dask import DaskDistributedBackend
 
@@ -94,6 +108,9 @@ def _dask_class() -> type[Any]:
 
         def effective_n_jobs(self, n_jobs: int) -> int:
             return max(2, self.workers)  # joblib would play what is for one worker in this process
+
+        async def _to_func_args(self, func: Any) -> tuple[_Calls, list[tuple[Any, Any, Any]]]:
+            return _Calls(), list(func.items)
 
         async def _collect(self) -> None:
             import asyncio
