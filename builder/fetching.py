@@ -11,6 +11,7 @@ from pathlib import Path
 
 from builder.dataset.manifest import NAME, UNLISTED, file_sha256, read_manifest
 from builder.errors import DatasetError, LockedError, storage_error
+from builder.provenance import NAME as PROVENANCE
 from builder.remote_path import RemotePath
 from builder.storage import staging_folder
 from builder.store import locked, put_in_place
@@ -44,8 +45,10 @@ def cached(source: RemotePath) -> Path:
         if (folder / NAME).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
         with staging_folder(folder) as staging:
-            for name in sorted({*manifest.files, *UNLISTED}):
+            for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
                 _bring(source, name, staging)
+            if (source / PROVENANCE).is_file():  # a folder from a cache of DVC has none
+                _bring(source, PROVENANCE, staging)
             for name, entry in sorted(manifest.files.items()):
                 if (got := file_sha256(staging / name)) != entry.sha256:
                     raise DatasetError(

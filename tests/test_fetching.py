@@ -3,11 +3,13 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from s3_server import KEYS, s3_client, s3_server
@@ -81,6 +83,9 @@ def test_what_was_built_into_a_bucket_loads_verifies_and_is_cleaned(server, buck
     opened = build(**CONFIG, out=out)
     assert len(opened) == len(load(out)) == 20
     assert opened.episode(3).observations.shape[1:] == (2,)
+    s3_client(server).delete_object(Bucket=bucket, Key="x/provenance.json")  # as DVC's cache leaves a folder
+    shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]))
+    assert len(load(out)) == 20
     assert main(["verify", f"out={out}"]) == 0
     assert main(["clean", f"out={out}"]) == 0
     assert {key.split("/")[0] for key in objects(server, bucket)} == {"x"}

@@ -29,7 +29,7 @@ def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
     def work() -> None:
         try:
             done.set_result(upload())
-        except Exception as error:  # noqa: BLE001  (it is raised in the thread that waits)
+        except BaseException as error:  # noqa: BLE001  (it is raised in the thread that waits)
             done.set_exception(error)
 
     try:
