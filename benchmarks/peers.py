@@ -3,7 +3,8 @@
 CartPole, the bundled PPO agent, which plays 500 steps an episode. Ours is a whole command, with Python's
 start, imports, checks, recording, Parquet, card and manifest. The peers' clocks run from after their imports
 and the agent's loading to the end of their writing, and their torch has one thread, which is faster here:
-both favour them. A peer is measured where its virtual environment is in the folder `peers=` (`make peers`
+both favour them. IL-Datasets is there as it is installed, and *helped*: with one thread for each worker's
+torch, and as many workers as were asked for, where it takes one less than there are processors. A peer is measured where its virtual environment is in the folder `peers=` (`make peers`
 makes them in `.peers`); the others are named with their `pip install`. Seconds of the wall mean little on a
 busy machine: those of the processors (CPU) are there too.
 """
@@ -42,6 +43,7 @@ class Peer:
         episodes: how many are played a round, so that it takes some ten seconds.
         extra: further arguments of the script.
         goal: how many times as fast ours shall be; 0: none.
+        threads: of its torch; None: as many as it takes by itself.
     """
 
     label: str
@@ -51,8 +53,10 @@ class Peer:
     episodes: int
     extra: tuple[str, ...] = ()
     goal: int = 0
+    threads: int | None = 1
 
 
+SEED = "il-datasets==0.6.1"
 FOUND = (
     Peer("`model.predict` in a loop", "predict_loop", "", "", 100),
     Peer("imitation, 1 environment", "imitation_rollout", "imitation", "imitation", 100, ("1",)),
@@ -66,7 +70,8 @@ FOUND = (
         (),
         15,
     ),
-    Peer("IL-Datasets, 2 workers", "seed_project", "il-datasets", "il-datasets==0.6.1", 100, ("2",), 60),
+    Peer("IL-Datasets, 2 workers", "seed_project", "il-datasets", SEED, 100, ("2",), 60, threads=None),
+    Peer("IL-Datasets, 2 workers, helped", "seed_project", "il-datasets", SEED, 100, ("2", "helped")),
 )
 
 
@@ -88,9 +93,12 @@ def python_of(home: str, options: Options) -> Path | None:
     return path if path.exists() else None
 
 
-def script(python: Path, name: str, *arguments: str, **options: Any) -> dict[str, Any]:
+def script(
+    python: Path, name: str, *arguments: str, threads: int | None = 1, **options: Any
+) -> dict[str, Any]:
     """What a script of `peer_scripts/` answers under an interpreter."""
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **options.get("environment", {})}
+    limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    environment = {"PYTHONPATH": str(ROOT), **limit, **options.get("environment", {})}
     return measuring.run([python, "-m", f"benchmarks.peer_scripts.{name}", *arguments], environment).answer
 
 
@@ -123,7 +131,8 @@ def theirs(peer: Peer, python: Path, measured: Measured) -> Callable[[], tuple[f
 
     def rate() -> tuple[float, float]:
         with tempfile.TemporaryDirectory() as folder:
-            answer = script(python, peer.script, str(ARCHIVE), folder, str(peer.episodes), *peer.extra)
+            arguments = (str(ARCHIVE), folder, str(peer.episodes), *peer.extra)
+            answer = script(python, peer.script, *arguments, threads=peer.threads)
         measured.versions.update(answer["versions"])
         return answer["steps"] / answer["seconds"], answer["steps"] / answer["cpu"]
 

@@ -1,8 +1,10 @@
-"""IL-Datasets: `Controller(baseline_enjoy, baseline_collate)`. Arguments: ARCHIVE OUT EPISODES WORKERS.
+"""IL-Datasets: `Controller(baseline_enjoy, baseline_collate)`.
 
-Two things are done for it. The agent comes from the Hub's cache on disk, laid out as a download leaves it, so
-that nothing waits for a network. And its number of workers, which it bounds by the number of processors less
-one, is what was asked for.
+Arguments: ARCHIVE OUT EPISODES WORKERS [helped].
+
+The agent comes from the Hub's cache on disk, laid out as a download leaves it, so that nothing waits for a
+network. It bounds its number of workers by the number of processors less one; *helped*, it has as many as
+were asked for.
 """
 
 import multiprocessing
@@ -29,7 +31,7 @@ def cache(archive: str) -> None:
     shutil.copy(archive, folder / "snapshots" / COMMIT / NAME)
 
 
-def main(archive: str, episodes: int, workers: int) -> None:
+def main(archive: str, episodes: int, workers: int, *, helped: bool) -> None:
     from imitation_datasets.controller import Controller
     from imitation_datasets.experts import Experts, Policy
     from imitation_datasets.functions import baseline_collate, baseline_enjoy
@@ -37,8 +39,9 @@ def main(archive: str, episodes: int, workers: int) -> None:
 
     cache(archive)
     os.chdir(OUT)
-    processors = multiprocessing.cpu_count()
-    multiprocessing.cpu_count = lambda: max(processors, workers + 1)
+    if helped:
+        processors = multiprocessing.cpu_count()
+        multiprocessing.cpu_count = lambda: max(processors, workers + 1)
     Experts.register("cartpole", Policy("CartPole-v1", REPOSITORY, NAME, 475.0, PPO))
     clock = Clock()
     controller = Controller(baseline_enjoy, baseline_collate, episodes, workers, path=f"{OUT}/dataset/")
@@ -51,4 +54,4 @@ def main(archive: str, episodes: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]), helped="helped" in sys.argv[5:])
