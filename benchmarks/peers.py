@@ -4,9 +4,10 @@ CartPole, the bundled PPO agent, which plays 500 steps an episode. Ours is a who
 start, imports, checks, recording, Parquet, card and manifest. The peers' clocks run from after their imports
 and the agent's loading to the end of their writing, and their torch has one thread, which is faster here:
 both favour them. IL-Datasets is there as it is installed, and *helped*: with one thread for each worker's
-torch, and as many workers as were asked for, where it takes one less than there are processors. A peer is measured where its virtual environment is in the folder `peers=` (`make peers`
-makes them in `.peers`); the others are named with their `pip install`. Seconds of the wall mean little on a
-busy machine: those of the processors (CPU) are there too.
+torch, and as many workers as were asked for, where it takes one less than there are processors. A peer is
+measured where its virtual environment is in the folder `peers=` (`make peers` makes them in `.peers`); the
+others are named with their `pip install`. Seconds of the wall mean little on a busy machine: those of the
+processors (CPU) are there too.
 """
 
 from __future__ import annotations
