@@ -29,6 +29,8 @@ LASTS = 300.0
 """Seconds after which an owner without a sign of life is taken for dead; clocks may differ by less."""
 RENEWED = 60.0
 """Seconds between two signs of life."""
+SETTLES = 1.0
+"""Seconds in which another build, which takes over the same dead lock, can remove a new one by mistake."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,11 @@ def leased(lock: RemotePath, out: RemotePath) -> Iterator[None]:
 
 
 def _take(lock: RemotePath, out: RemotePath, owner: Owner) -> None:
+    taken_over = False
     for _ in range(3):
         lock.create(_text(owner))
+        if taken_over:
+            time.sleep(SETTLES)
         found = read_owner(lock)  # a repeated request may find what the first one has created: this tells
         if found is not None and found.build == owner.build:
             return
@@ -109,6 +114,7 @@ def _take(lock: RemotePath, out: RemotePath, owner: Owner) -> None:
             )
         log.warning("process %d of %s, which was writing to %s, is gone", found.process, found.host, out)
         lock.unlink(missing_ok=True)
+        taken_over = True
     raise LockedError(f"other builds are writing to {out}", remedy="wait for them, or choose another `out`")
 
 

@@ -16,7 +16,7 @@ from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.dataset.schema import features, is_image, next_observation_default
-from builder.errors import ConfigError, DatasetError, ExistsError, UnsafeArchiveError
+from builder.errors import ConfigError, DatasetError, ExistsError, StorageError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources import NOT_PINNED, Expert, load_expert
 from builder.identity import (
@@ -323,6 +323,8 @@ def check_inputs(build: Build, wanted: Manifest) -> None:
 def _read_or_none(out: AnyPath) -> Manifest | None:
     try:
         return read_manifest(out)
+    except StorageError:  # it may be there all the same
+        raise
     except DatasetError:
         return None
 

@@ -18,6 +18,11 @@ from builder.remote_path import RemotePath
 from builder.storage import place
 
 
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch):
+    monkeypatch.setattr(lease, "SETTLES", 0.01)
+
+
 @pytest.fixture
 def out():
     fsspec.filesystem("memory").store.clear()
@@ -61,6 +66,14 @@ def test_a_process_of_this_machine_that_is_gone_has_lost_it_at_once(out):
     lock = held_by(out, lease.machine(), gone.pid, time.time())
     with leased(lock, out):
         assert read_owner(lock).process == os.getpid()
+
+
+def test_of_two_that_take_over_the_same_dead_lock_one_is_refused(out, monkeypatch):
+    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS - 1)
+    # The other one had seen the dead lock as well, and removes ours in its place.
+    monkeypatch.setattr(lease.time, "sleep", lambda _: held_by(out, "elsewhere", 2, time.time()))
+    with pytest.raises(LockedError, match="process 2 of elsewhere"), leased(lock, out):
+        pass
 
 
 def test_a_living_owner_renews_it(out, monkeypatch):

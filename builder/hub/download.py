@@ -85,8 +85,7 @@ def download(remote: Remote) -> Snapshot:
         HubError: the Hub refuses or cannot be reached, or a file does not arrive as it should.
     """
     size = sum(file.size for file in remote.files.values())
-    missing = size - sum(_arrived(remote.repo_id, file) for file in remote.files.values())
-    check_space(repository_folder(remote.repo_id), missing, "let HF_HOME name another folder")
+    check_space(repository_folder(remote.repo_id), _to_come(remote), "let HF_HOME name another folder")
     with ByteBar(f"pull {remote.repo_id}", size) as bar:
         folder = _download_all(remote, bar)
     manifest = remote_manifest(remote)
@@ -235,7 +234,7 @@ def check_space(folder: Path, size: int, otherwise: str) -> None:
     Raises:
         StorageError: there is not.
     """
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    there = _that_is(folder)
     free = shutil.disk_usage(there).free
     if size > free:
         raise StorageError(
@@ -244,6 +243,23 @@ def check_space(folder: Path, size: int, otherwise: str) -> None:
             got=f"{free / 1e6:,.1f} MB",
             remedy=f"free some space there, or {otherwise}",
         )
+
+
+def _to_come(remote: Remote) -> int:
+    """The bytes of a repository that the cache does not hold yet."""
+    return sum(file.size - _arrived(remote.repo_id, file) for file in remote.files.values())
+
+
+def room_for(remote: Remote, folder: Path) -> int:
+    """The bytes that a copy takes on a disk, with what comes to the cache where that lies on the same."""
+    size = sum(file.size for file in remote.files.values())
+    cache = _that_is(repository_folder(remote.repo_id))
+    return size + (_to_come(remote) if cache.stat().st_dev == _that_is(folder).stat().st_dev else 0)
+
+
+def _that_is(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
 
 
 def _arrived(repo_id: str, file: RemoteFile) -> int:

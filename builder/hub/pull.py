@@ -11,7 +11,14 @@ from builder.card import CARD, read_notes
 from builder.config import HubConfig
 from builder.dataset.manifest import NAME, Manifest, file_sha256, read_manifest
 from builder.errors import ExistsError, HubDamagedError, storage_error
-from builder.hub.download import Snapshot, check_space, download, download_file, remote_manifest
+from builder.hub.download import (
+    Snapshot,
+    check_space,
+    download,
+    download_file,
+    remote_manifest,
+    room_for,
+)
 from builder.hub.remote import Remote, check_name, read_remote
 from builder.store import locked, put_in_place
 from builder.transport import connected
@@ -59,8 +66,7 @@ def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
             return Pulled(out, repo_id, remote.commit, manifest, fresh=False)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             _check_replaced(out, remote, manifest, overwrite=overwrite)
-        size = sum(file.size for file in remote.files.values())
-        check_space(out.parent, size, "choose another `out`")
+        check_space(out.parent, room_for(remote, out.parent), "choose another `out`")
         if manifest is None:
             log.warning("%s has no %s: nothing tells whether it is what was once built", repo_id, NAME)
         _copy(download(remote), out)
