@@ -122,7 +122,10 @@ def _hydra(verb: str, words: list[str]) -> int:
     import hydra
 
     from builder.experts.policy import conf_folder
+    from builder.usage import usage
 
+    if words[0] in ("--help", "-h"):
+        print(usage(verb))
     sys.argv = ["il-builder", *words]
     if "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)
@@ -283,12 +286,14 @@ def _save_expert(config: ExpertsConfig) -> None:
     if config.name is None or config.save is None:
         raise ConfigError("which expert shall be saved?", remedy="add name=... to the command")
     build = build_config([f"expert={config.name}"])
-    archived = load_expert(build.expert, build.rollout).archived
+    expert = load_expert(build.expert, build.rollout)
+    archived = expert.archived
     if archived is None:
         raise ConfigError(f"the expert {config.name!r} has no weights to save")
     folder = Path(config.save).expanduser()
     save_kept(keep(archived), folder)
-    print(f"saved {config.name} in {folder}; expert=local expert.path={folder} plays it")
+    plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
+    print(f"saved {config.name} in {folder}; {plays} plays it")
 
 
 def _clean(overrides: list[str]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from builder.collation import CollateFunction, collate
 from builder.composition import build_config
 from builder.config import BuildConfig, ParallelConfig
 from builder.dataset.manifest import NAME, Manifest, covered, read_manifest, seal
-from builder.errors import DatasetError, VerificationError, storage_error
+from builder.errors import ConfigError, DatasetError, VerificationError, storage_error
 from builder.experts.archived import keep
 from builder.experts.kept import save_kept
 from builder.hub import Pushed, check_push, push
@@ -104,6 +106,7 @@ class Controller:
         if not isinstance(config, BuildConfig):
             overrides, wanted = with_manifest(config)
             config = build_config(config if overrides is None else overrides)
+        self._check_calls()
         self._check_place(config)
         if config.hub.push:
             check_push(config.hub, overwrite=config.overwrite)
@@ -113,6 +116,23 @@ class Controller:
         result.raise_for_difference()
         pushed = push(local(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
         return dataclasses.replace(result, pushed=pushed)
+
+    def _check_calls(self) -> None:
+        """Refuse functions of the user's own that cannot be called as they will be."""
+        calls = {"enjoy": ((), ("path", "context", "expert")), "collate": (("path", "episodes"), ())}
+        for name, function in self._own().items():
+            positional, keywords = calls[name]
+            with suppress(ValueError):  # a function that does not tell
+                taken = signature(function)
+                try:
+                    taken.bind(*positional, **dict.fromkeys(keywords))
+                except TypeError as error:
+                    how = "keyword" if keywords else "position"
+                    raise ConfigError(
+                        f"{name} cannot be called: {error}",
+                        expected=f"{name}({', '.join(positional or keywords)}), called by {how}",
+                        got=f"{name}{taken}",
+                    ) from error
 
     def _check_place(self, config: BuildConfig) -> None:
         """Refuse what needs files of this machine where `out` is a URL."""

@@ -209,6 +209,12 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
 
 
 def _budget_error(build: Build, played: Progress) -> BudgetError:
+    if "enjoy" in build.inputs.get("own", {}):
+        return BudgetError(
+            f"too few episodes were accepted: enjoy returned True for {len(played.accepted)} of"
+            f" {played.attempts} attempts, and {build.config.episodes} are wanted",
+            remedy="return True for each episode that is to be kept, or raise max_attempts",
+        )
     low, high = build.config.accepted_returns
     bounds = f"threshold {low:g}" + (f", max_return {high:g}" if high < float("inf") else "")
     return BudgetError(

@@ -279,17 +279,17 @@ def up_to_date(build: Build) -> Manifest | None:
     found = read_manifest(out)
     if same := _same(build, found):
         return same
-    if not build.pinned and found.identity == build.identity:
-        raise ExistsError(
-            f"{out} holds a dataset of an expert that is not pinned, so it may be another one",
-            remedy="give expert.version=, or overwrite=true",
-        )
     if growth_identity(found.inputs) != growth_identity(build.inputs):
         key, ours, theirs = next(_differences(build.inputs, found.inputs))
         raise ExistsError(
             f"{out} holds another dataset: its {key} is {theirs!r}",
             expected=repr(ours),
             remedy="choose another `out`, or give overwrite=true to replace it",
+        )
+    if not build.pinned:
+        raise ExistsError(
+            f"{out} holds a dataset of an expert that is not pinned, so it may be another one",
+            remedy="give overwrite=true to build it anew; with expert.version= it will be known by that",
         )
     if found.accepted > build.config.episodes:
         raise ExistsError(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from builder.card.rebuild import ARCHIVE, rebuild_overrides
-from builder.dataset.manifest import NAME, Manifest, read_manifest
+from builder.dataset.manifest import NAME, Manifest, manifest_sha256, read_manifest
 from builder.errors import ConfigError, DatasetError
 from builder.experts.kept import DESCRIPTION, WEIGHTS
-from builder.storage import place
+from builder.storage import AnyPath, place
 
 KEY = "manifest"
 FREE = (
@@ -51,6 +51,7 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     found = place(path.strip("'\""))
     folder = found.parent if found.name == NAME else found
     manifest = read_manifest(folder)
+    _refuse_an_edited(manifest, folder)
     check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
     included = folder / "expert"
     if isinstance(included, Path) and _is_included(included, manifest, given.get("expert.path")):
@@ -82,6 +83,16 @@ def stands_in(folder: Path, manifest: Manifest) -> bool:
         if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
             return False
     return True
+
+
+def _refuse_an_edited(manifest: Manifest, folder: AnyPath) -> None:
+    if manifest.sha256 and manifest.sha256 != (got := manifest_sha256(manifest)):
+        raise DatasetError(
+            f"the manifest of {folder} has been edited: its sha256 is not that of its content",
+            expected=manifest.sha256,
+            got=got,
+            remedy="take the one that was published; or give the build's own keys instead of manifest=",
+        )
 
 
 def _refuse_what_it_says(given: Mapping[str, str]) -> None:

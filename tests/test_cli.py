@@ -153,6 +153,7 @@ def test_a_sweep_builds_every_combination():
 
 def test_help_and_cfg_are_hydras_and_leave_no_file():
     answer = run("--help")
+    assert "  verify   a dataset proves itself" in answer.stdout
     assert "expert: " in answer.stdout
     assert "episodes: 100" in answer.stdout
     assert "episodes: 7" in run("build", "--cfg", "job", "episodes=7").stdout

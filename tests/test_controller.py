@@ -288,6 +288,36 @@ def test_an_own_enjoy_that_records_nothing_is_an_error(tmp_path):
         Controller(lambda path, context, expert: True).start({**CORRIDOR, "out": str(tmp_path / "x")})
 
 
+@pytest.mark.parametrize(
+    ("functions", "expected"),
+    [
+        ({"enjoy": lambda path, context: True}, r"enjoy\(path, context, expert\), called by keyword"),
+        ({"enjoy": lambda where, context, expert: True}, r"got enjoy\(where, context, expert\)"),
+        ({"collate": lambda episodes: True}, r"collate\(path, episodes\), called by position"),
+    ],
+)
+def test_functions_that_cannot_be_called_are_refused_before_play(tmp_path, functions, expected):
+    with pytest.raises(ConfigError, match=expected):
+        Controller(**functions).start({**CORRIDOR, "out": str(tmp_path / "x")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_own_enjoy_that_accepts_nothing_is_told_what_it_returned(tmp_path):
+    with pytest.raises(BudgetError, match="enjoy returned True for 0 of 9 attempts, and 20 are wanted"):
+        Controller(lambda path, context, expert: None).start(
+            {**CORRIDOR, "max_attempts": 9, "out": str(tmp_path / "x")}
+        )
+
+
+def test_the_card_of_an_own_enjoy_claims_nothing_of_who_played_nor_what_was_accepted(tmp_path):
+    Controller(record).start({**CORRIDOR, "episodes": 2, "out": str(tmp_path / "x")})
+    card = (tmp_path / "x/README.md").read_text()
+    assert "played by an `enjoy` function of its author's own" in card
+    assert "| accepted | what its author's own `enjoy` accepted |" in card
+    assert "every attempt" not in card.lower()
+    assert "low end" not in card
+
+
 def test_an_own_collate_gets_the_folder_and_the_files_and_its_folder_gets_a_manifest(tmp_path):
     seen = []
 
@@ -320,8 +350,9 @@ def test_a_policy_without_a_version_is_not_pinned_and_never_taken_for_up_to_date
     policy = Policy("Corridor-v0", policy=Always())
     build(expert=policy, episodes=3, out=tmp_path / "x")
     assert load(tmp_path / "x").manifest.inputs["expert"]["version"] == "not pinned"
-    with pytest.raises(ExistsError, match="not pinned"):
-        build(expert=policy, episodes=3, out=tmp_path / "x")
+    for episodes in (3, 4):  # the same again, or more of what may be another policy's
+        with pytest.raises(ExistsError, match="not pinned"):
+            build(expert=policy, episodes=episodes, out=tmp_path / "x")
 
 
 def test_an_unknown_key_names_the_nearest(tmp_path):

@@ -23,11 +23,18 @@ FIGURES = (
 )
 
 
+def _own_enjoy(inputs: Mapping[str, Any]) -> bool:
+    """Whether a function of the author's own played, and said what is accepted."""
+    return "enjoy" in inputs.get("own", {})
+
+
 def title(inputs: Mapping[str, Any]) -> str:
     """What the dataset is called, as Markdown."""
     environment, expert = inputs.get("environment"), inputs.get("expert")
     if not environment or not expert:
         return "Recorded trajectories"
+    if _own_enjoy(inputs):
+        return f"{code(environment['id'])}: recorded trajectories"
     if expert["source"] == "random":
         return f"{code(environment['id'])}: random trajectories"
     return f"{code(environment['id'])}: expert trajectories of {code(expert['name'])}"
@@ -39,10 +46,13 @@ def summary(contents: Contents) -> str:
     amount = f"{_count(total.episodes, 'episode')} ({_count(total.steps, 'step')})"
     if not inputs.get("environment"):
         return f"{amount}, put together from recorded files."
-    return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs['expert'])}."
+    return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs)}."
 
 
-def _player(expert: Mapping[str, Any]) -> str:
+def _player(inputs: Mapping[str, Any]) -> str:
+    expert = inputs["expert"]
+    if _own_enjoy(inputs):
+        return f"an `enjoy` function of its author's own, which was given the expert {code(expert['name'])}"
     if expert["source"] == "random":
         low_end = "the low end that offline reinforcement learning and normalised scores need"
         return f"a policy that samples the action space: {low_end}"
@@ -115,9 +125,15 @@ def collection_table(inputs: Mapping[str, Any]) -> str:
         ("actions", _actions(expert, config["rollout"])),
         ("inference", _inference(expert, config["rollout"])),
         ("root seed", str(config["seed"])),
-        ("accepted", f"return {rule}" if (rule := accepted_returns(config)) else "every attempt"),
+        ("accepted", _accepted(inputs)),
     ]
     return table(("what", "value"), [(what, value) for what, value in rows if value])
+
+
+def _accepted(inputs: Mapping[str, Any]) -> str:
+    if _own_enjoy(inputs):
+        return "what its author's own `enjoy` accepted"
+    return f"return {rule}" if (rule := accepted_returns(inputs["config"])) else "every attempt"
 
 
 def _mapping(kwargs: Mapping[str, Any], absent: str = "none") -> str:
@@ -200,6 +216,8 @@ def acceptance(contents: Contents) -> str:
         return f"The dataset holds {number(manifest.accepted)} of the {number(manifest.attempts)} attempts."
     rule = accepted_returns(config)
     meaning = f"It is *accepted* if its return is {rule}" if rule else "Every attempt is *accepted*"
+    if _own_enjoy(manifest.inputs):
+        meaning = "It is *accepted* if its author's own `enjoy` says so"
     count = f"{number(manifest.accepted)} of {_count(manifest.attempts, 'attempt')}"
     sentence = f"{meaning}; the dataset holds the accepted ones in the order of attempts, {count}."
     fraction = config["dataset"]["test_fraction"]
@@ -251,18 +269,18 @@ def limits(contents: Contents) -> str:
     """What whoever uses the dataset should know."""
     manifest, found = contents.manifest, []
     expert, config = manifest.inputs.get("expert", {}), manifest.inputs.get("config", {})
-    rejected = manifest.attempts - manifest.accepted
+    rejected, own = manifest.attempts - manifest.accepted, _own_enjoy(manifest.inputs)
     if rejected:
         found.append(
             f"{_count(rejected, 'attempt')} of {number(manifest.attempts)} "
-            f"{'was' if rejected == 1 else 'were'} rejected by return, so the distribution of returns is a "
-            "truncated one: its mean is not the policy's own."
+            f"{'was' if rejected == 1 else 'were'} rejected by {'`enjoy`' if own else 'return'}, so the "
+            "distribution of returns is a truncated one: its mean is not the policy's own."
         )
     if expert.get("version") == NOT_PINNED:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
         found.append("Inference was in float32, whose results depend on batch size and processor.")
-    if expert and expert["source"] != "random" and config["rollout"]["deterministic"]:
+    if expert and expert["source"] != "random" and config["rollout"]["deterministic"] and not own:
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )

@@ -58,7 +58,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
 
 def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:
     if not folder.is_dir():
-        raise DatasetError(f"there is no dataset at {name}")
+        raise DatasetError(f"there is no dataset at {name}", remedy="give out=FOLDER")
     if not (folder / NAME).is_file():
         missing = "it has no manifest, so nothing says what its files should be, nor what made them"
         return Report(name, (Check("manifest", missing, possible=False),))
@@ -95,7 +95,11 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
 def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
     inputs = manifest.inputs
     if not manifest.splits or "environment" not in inputs or "enjoy" in inputs.get("own", {}):
-        return Check("replay", "its episodes were not recorded by the built-in functions", possible=False)
+        return Check(
+            "replay",
+            "its episodes were not recorded by the built-in functions; level=files checks the rest",
+            possible=False,
+        )
     check_trust(manifest, ("environment",), trusted=config.expert.trust_remote_code)
     chosen = choose(manifest, config.sample)
     result = replay(folder, chosen, parallel=config.parallel)

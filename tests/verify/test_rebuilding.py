@@ -49,6 +49,14 @@ def test_a_manifest_alone_makes_the_same_dataset(first, path):
     assert files("again") == files(first)
 
 
+def test_an_edited_manifest_is_refused_before_play(first):
+    path = first / NAME
+    path.write_text(path.read_text().replace('"seed": 5', '"seed": 6'))
+    with pytest.raises(DatasetError, match="has been edited: its sha256 is not that of its content"):
+        Controller().start([f"manifest={first}", "out=again"])
+    assert not Path("again").exists()
+
+
 def test_the_api_takes_a_manifest(first):
     assert len(build(manifest=str(first), out="again")) == 2
     assert files("again") == files(first)
