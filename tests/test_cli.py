@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.cli import main
+from builder import usage
+from builder.cli import VERBS, main
 
 CORRIDOR = ["expert=random", "env.id=CartPole-v1", "episodes=5"]
 
@@ -149,6 +150,10 @@ def test_a_sweep_builds_every_combination():
         "CartPole-v1-1",
     ]
     assert names() == ["d"]
+
+
+def test_help_names_every_verb():
+    assert {*usage.VERBS, "version"} == set(VERBS)
 
 
 def test_help_and_cfg_are_hydras_and_leave_no_file():
