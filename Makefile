@@ -44,7 +44,7 @@ reproduce: $(VENV)/.dev
 		(echo "dvc.lock has changed: commit it with the change that explains it (docs/dvc.md)" >&2; exit 1)
 
 experts: $(VENV)/.base
-	$(BIN)/python -m builder.experts.recipe
+	$(BIN)/python -m builder.experts.bundled.train
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

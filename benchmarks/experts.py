@@ -18,8 +18,8 @@ import numpy as np
 from builder.composition import build_config
 from builder.config import BuildConfig
 from builder.errors import BuilderError
-from builder.experts.sources import load_expert
-from builder.preparation import prepare
+from builder.experts.sources.load import load_expert
+from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 EPISODES = 100

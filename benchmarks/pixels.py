@@ -27,9 +27,9 @@ from benchmarks.report import Section
 from builder import Trajectories
 from builder import build as build_dataset
 from builder.composition import build_config
-from builder.preparation import Build, prepare
-from builder.rollout.environment import make
-from builder.rollout.providers import provide
+from builder.environments.environment import make
+from builder.environments.providers import provide
+from builder.pipeline.prepare import Build, prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 CONFIG = "env_wrapper: [stable_baselines3.common.atari_wrappers.AtariWrapper]\nframe_stack: 4\n"

@@ -30,9 +30,10 @@ import gymnasium as gym
 from benchmarks.measuring import Options
 from benchmarks.report import Section
 from builder.composition import build_config
+from builder.episodes.recording import Recording
+from builder.episodes.recording_file import load
 from builder.errors import BuilderError
-from builder.preparation import Build, prepare
-from builder.recording import Recording, load
+from builder.pipeline.prepare import Build, prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 EXPERTS: dict[str, tuple[str, str, int, float]] = {

@@ -27,10 +27,11 @@ from benchmarks.report import Section
 from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
-from builder.preparation import prepare
-from builder.progress import Reporter
-from builder.recording import load
-from builder.rollout.backends import Workers
+from builder.episodes.recording_file import load
+from builder.parallel.workers import Workers
+from builder.pipeline.prepare import prepare
+from builder.pipeline.progress import Reporter
+from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.planning import (
     CHUNK_SECONDS,
     LANES_PER_CHUNK,
@@ -41,8 +42,8 @@ from builder.rollout.planning import (
     progress,
     split,
 )
-from builder.rollout.worker import ChunkSummary, ChunkTask, Setup, play_chunk
-from builder.store import ChunkStore
+from builder.rollout.summary import ChunkSummary
+from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 WORKERS, STEPS, LENGTH, LANES = 1000, 10**10, 500, 128
 CHUNK = LANES_PER_CHUNK * LANES * LENGTH

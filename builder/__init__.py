@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from builder.api import build, load
-    from builder.collation import collate
-    from builder.context import Context
-    from builder.controller import Controller
-    from builder.dataset.trajectories import Trajectories
-    from builder.episode import Episode
+    from builder.episodes.context import Context
+    from builder.episodes.episode import Episode
     from builder.errors import BuilderError
     from builder.experts.policy import Experts, Policy
+    from builder.loading.trajectories import Trajectories
+    from builder.pipeline.collate import collate
+    from builder.pipeline.controller import Controller
     from builder.rollout.enjoy import enjoy
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "BuilderError": "builder.errors",
-    "Context": "builder.context",
-    "Controller": "builder.controller",
-    "Episode": "builder.episode",
+    "Context": "builder.episodes.context",
+    "Controller": "builder.pipeline.controller",
+    "Episode": "builder.episodes.episode",
     "Experts": "builder.experts.policy",
     "Policy": "builder.experts.policy",
-    "Trajectories": "builder.dataset.trajectories",
+    "Trajectories": "builder.loading.trajectories",
     "build": "builder.api",
-    "collate": "builder.collation",
+    "collate": "builder.pipeline.collate",
     "enjoy": "builder.rollout.enjoy",
     "load": "builder.api",
 }

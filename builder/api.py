@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from builder.controller import Controller
-from builder.dataset.trajectories import Trajectories, open_folder
 from builder.errors import ConfigError, HubMissingError, HubUnreachableError
 from builder.experts.policy import Policy
-from builder.fetching import cached
 from builder.hub import fetch
 from builder.hub.remote import NAME
-from builder.remote_path import RemotePath
-from builder.storage import place
+from builder.loading.open import open_folder
+from builder.loading.trajectories import Trajectories
+from builder.loading.url_cache import cached
+from builder.pipeline.controller import Controller
+from builder.storage.paths import place
+from builder.storage.remote_path import RemotePath
 
 
 def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:

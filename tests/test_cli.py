@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builder import usage
-from builder.cli import VERBS, main
+from builder.cli.main import main, usage
+from builder.cli.verbs import VERBS
 
 CORRIDOR = ["expert=random", "env.id=CartPole-v1", "episodes=5"]
 

@@ -15,8 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from builder.card.rebuild import docker_command
-from builder.provenance import machine
+from builder.manifest.overrides import docker_command
+from builder.manifest.provenance import machine
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

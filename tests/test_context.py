@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.context import Context
-from builder.seeding import SAMPLING, attempt_seed, stream_generator
+from builder.episodes.context import Context
+from builder.episodes.seeding import SAMPLING, attempt_seed, stream_generator
 
 
 @given(st.integers(0, 10**6), st.integers(0, 2**40))

@@ -17,7 +17,9 @@ from builder.errors import (
     LockedError,
     RolloutError,
 )
-from builder.store import ChunkStore, folder_of, locked
+from builder.rollout.chunk_store import ChunkStore
+from builder.storage.layout import folder_of
+from builder.storage.lock import locked
 
 CORRIDOR = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20}
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from space_strategies import spaces
 
 from builder.dataset.collate import Collation, describe_files, write_dataset
-from builder.episode import Episode, arrays_of, names_of
+from builder.episodes.episode import Episode, arrays_of, names_of
+from builder.episodes.recording_file import load
+from builder.episodes.spaces import assemble, leaves
 from builder.errors import DatasetError
-from builder.recording import load
-from builder.spaces import assemble, leaves
 
 
 def episode(steps=3, **changes):

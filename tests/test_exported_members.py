@@ -108,5 +108,5 @@ def test_no_public_name_needs_torch_or_datasets_before_it_is_called():
     lines = "import sys; from builder import *; print(*sys.modules)"
     command = [sys.executable, "-c", lines]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert "builder.controller" in modules
+    assert "builder.pipeline.controller" in modules
     assert {"torch", "datasets", "stable_baselines3", "matplotlib"} & set(modules) == set()

@@ -15,12 +15,12 @@ import pytest
 from s3_server import KEYS, s3_client, s3_server
 
 from builder import Controller, build, load
-from builder.cli import main
+from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
-from builder.lease import leased
-from builder.remote_path import RemotePath
-from builder.storage import place
-from builder.store import folder_of
+from builder.storage.layout import folder_of
+from builder.storage.paths import place
+from builder.storage.remote_lock import leased
+from builder.storage.remote_path import RemotePath
 
 CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20, "rollout.lanes": 3}
 
@@ -140,7 +140,7 @@ def test_two_that_load_the_same_dataset_wait_for_each_other(bucket, monkeypatch)
 
     time_sleep = time.sleep
     monkeypatch.setattr(RemotePath, "download", download)
-    monkeypatch.setattr("builder.fetching.time.sleep", sleep)
+    monkeypatch.setattr("builder.loading.url_cache.time.sleep", sleep)
     first = threading.Thread(target=lambda: opened.append(len(load(out))))
     first.start()
     second.wait(30)

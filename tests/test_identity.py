@@ -13,18 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder import identity as identity_module
 from builder.composition import build_config
-from builder.identity import (
+from builder.manifest import identity as identity_module
+from builder.manifest.identity import (
     build_inputs,
     canonical,
     chunk_identity,
     growth_identity,
     identity,
-    package_versions,
-    playing_code,
     sha256_of,
 )
+from builder.versions import package_versions, playing_code
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {

@@ -11,11 +11,11 @@ from dataclasses import asdict
 import fsspec
 import pytest
 
-from builder import lease
 from builder.errors import LockedError
-from builder.lease import Owner, check_held, leased, read_owner
-from builder.remote_path import RemotePath
-from builder.storage import place
+from builder.storage.paths import place
+from builder.storage.paths import remote_lock as lease
+from builder.storage.remote_lock import Owner, check_held, leased, read_owner
+from builder.storage.remote_path import RemotePath
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from builder import Controller
-from builder.identity import IDLE_CODE, PLAYING_CODE
-from builder.store import folder_of
+from builder.storage.layout import folder_of
+from builder.versions import IDLE_CODE, PLAYING_CODE
 
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

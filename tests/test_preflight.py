@@ -14,8 +14,8 @@ from builder.composition import build_config
 from builder.errors import ArchiveError, BudgetError, ConfigError, ExpertError, UnsafeArchiveError
 from builder.experts.policy import BUNDLED
 from builder.experts.published import Published, read_published
-from builder.preflight import check
-from builder.preparation import prepare
+from builder.pipeline.preflight import check
+from builder.pipeline.prepare import prepare
 
 
 def agent(folder, **published):

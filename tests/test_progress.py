@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from builder.progress import Reporter
-from builder.rollout.worker import ChunkSummary
+from builder.pipeline.progress import Reporter
+from builder.rollout.summary import ChunkSummary
 
 
 def chunk(first, count):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.cli import VERBS
+from builder.cli.verbs import VERBS
 from builder.composition import build_config, compose, expand_sweep
 from builder.config import TransferConfig
 

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from builder import Controller, controller, recall
+from builder import Controller
 from builder.experts.policy import BUNDLED
-from builder.store import request_path
+from builder.pipeline import controller
+from builder.pipeline import up_to_date as recall
+from builder.storage.layout import request_path
 
 
 class PreparedError(Exception):
@@ -142,7 +144,7 @@ def test_a_note_holds_the_identity_of_the_dataset(built):
 
 def test_what_is_up_to_date_is_said_without_torch_or_datasets(built):
     code = (
-        "import sys; from builder.cli import main;"
+        "import sys; from builder.cli.main import main;"
         f"assert main(['expert=cartpole', 'episodes=2', 'out={built}']) == 0;"
         "assert not {'torch', 'datasets', 'pandas', 'matplotlib'} & set(sys.modules)"
     )

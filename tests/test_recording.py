@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from builder.episodes.recording import Recording, episode_returns, pieces
+from builder.episodes.recording_file import Header, load, read_header, save
 from builder.errors import DatasetError, StorageError, storage_error
-from builder.recording import Header, Recording, episode_returns, load, pieces, read_header, save
 
 DTYPES = ["?", "i1", "i2", "<i4", ">i4", "i8", "u1", "u2", "u4", "u8", "f2", "<f4", "<f8", ">f8"]
 HEADER = Header("f" * 64, 3, 6, "cartpole", ("b", "a"), ("",))

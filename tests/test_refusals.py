@@ -8,7 +8,7 @@ import requests
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from builder.errors import ConfigError, HubAccessError, HubError, HubUnreachableError, StorageError
-from builder.refusals import explained
+from builder.hub_client.errors import explained
 
 
 @pytest.mark.parametrize(

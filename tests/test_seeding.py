@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.seeding import ACTION_SPACE, SAMPLING, attempt_seed, stream_generator, stream_seed
+from builder.episodes.seeding import ACTION_SPACE, SAMPLING, attempt_seed, stream_generator, stream_seed
 
 roots = st.integers(0, 2**64)
 attempts = st.integers(0, 2**32 - 1)

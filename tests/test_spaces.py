@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from space_strategies import plain_spaces, sampled_spaces
 from space_strategies import spaces as any_space
 
+from builder.episodes.spaces import assemble, describe, from_description, leaves
 from builder.errors import SpaceError
-from builder.spaces import assemble, describe, from_description, leaves
 
 NESTED = spaces.Dict(
     [

@@ -9,9 +9,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from builder.composition import build_config
 from builder.errors import ConfigError, MissingExtraError
-from builder.preparation import out_folder
-from builder.remote_path import RemotePath
-from builder.storage import listed, local, place, publish, reading, unfinished, writing
+from builder.pipeline.prepare import out_folder
+from builder.storage.paths import listed, local, place, reading, writing
+from builder.storage.remote_path import RemotePath
+from builder.storage.staging import publish, unfinished
 
 
 @pytest.fixture

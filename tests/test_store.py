@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builder.episodes.recording import Recording
+from builder.episodes.recording_file import Header, load, save
 from builder.errors import LockedError, StorageError
-from builder.recording import Header, Recording, load, save
-from builder.store import ChunkStore, clean, folder_of, locked, metrics_path
-from builder.store import _held_by as held_by
+from builder.rollout.chunk_store import ChunkStore, clean
+from builder.rollout.chunk_store import _held_by as held_by
+from builder.storage.layout import folder_of, metrics_path
+from builder.storage.lock import locked
 
 IDENTITY = "0123456789abcdef" * 4
 
@@ -184,7 +187,7 @@ def test_the_folder_is_free_again_after_a_build_that_failed(tmp_path):
 
 
 def test_the_folder_is_free_again_after_a_build_that_was_killed(tmp_path):
-    lines = "import sys; from pathlib import Path; from builder.store import locked\n"
+    lines = "import sys; from pathlib import Path; from builder.rollout.chunk_store import locked\n"
     lines += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", lines, tmp_path / "x"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -301,7 +304,7 @@ def test_settling_looks_at_the_chunks_of_a_range_alone(store, monkeypatch):
         looked_at.append(path)
         return held_by(path)
 
-    monkeypatch.setattr("builder.store._held_by", counted)
+    monkeypatch.setattr("builder.rollout.chunk_store._held_by", counted)
     store.settle(60, 2)
     assert len(store.files()) == 30
     assert len(looked_at) < 10 * 60

@@ -15,9 +15,9 @@ import pytest
 from experts.sb3_models import AGENTS
 
 from builder import Controller
-from builder.cli import main
-from builder.dataset.manifest import read_manifest
-from builder.store import BUILD, folder_of
+from builder.cli.main import main
+from builder.manifest.manifest import read_manifest
+from builder.storage.layout import BUILD, folder_of
 
 KILLS = 20
 OPTIONS = [

@@ -9,8 +9,8 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _http, are_progress_bars_disabled
 from huggingface_hub.utils.logging import get_verbosity
 
-from builder import transport
-from builder.transport import (
+from builder.hub_client import retries as transport
+from builder.hub_client.retries import (
     TRIES,
     TRIES_UNSEEN,
     _Patience,

@@ -12,8 +12,7 @@ import numpy as np
 import yaml
 
 from builder.card.markdown import code, number, table
-from builder.dataset.schema import is_image
-from builder.spaces import Leaf, leaves
+from builder.episodes.spaces import Leaf, is_image, leaves
 
 ENVIRONMENTS = Path(__file__).with_name("environments.yaml")
 MAX_VALUES = 8

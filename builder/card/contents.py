@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.manifest import Manifest, read_manifest
+from builder.episodes.spaces import Array
 from builder.errors import DatasetError
-from builder.spaces import Array
+from builder.manifest.manifest import Manifest, read_manifest
 
 CONFIGS = {"transitions": "data", "episodes": "episodes"}
 """The configs of a dataset and the folders that hold their files."""

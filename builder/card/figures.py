@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from builder.card.contents import Endings
-from builder.spaces import Array
+from builder.episodes.spaces import Array
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.card.markdown import number
-from builder.spaces import Array
+from builder.episodes.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

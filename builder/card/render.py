@@ -15,10 +15,10 @@ from builder.card.contents import PLOT, Contents, read_contents
 from builder.card.header import header
 from builder.card.markdown import code
 from builder.card.plot import Panel, histogram_png
-from builder.card.rebuild import command, docker_command, rebuild_overrides
-from builder.dataset.manifest import read_manifest, seal
 from builder.errors import BuilderError, DatasetError, storage_error
-from builder.storage import AnyPath
+from builder.manifest.manifest import read_manifest, seal
+from builder.manifest.overrides import command, docker_command, rebuild_overrides
+from builder.storage.paths import AnyPath
 
 CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md")

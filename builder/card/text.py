@@ -9,7 +9,7 @@ from typing import Any
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
 from builder.card.markdown import code, number, numbers, share, table
-from builder.experts.sources import NOT_PINNED
+from builder.experts.sources.load import NOT_PINNED
 
 FIGURES = (
     "episodes",

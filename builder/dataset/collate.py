@@ -16,21 +16,16 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.manifest import Manifest, Split, seal
-from builder.dataset.schema import (
-    arrow_schema,
-    episode_features,
-    features,
-    next_observation_default,
-    to_arrow,
-)
+from builder.dataset.schema import arrow_schema, episode_features, features, to_arrow
 from builder.dataset.writer import ShardWriter
+from builder.episodes.recording import Recording, pieces
+from builder.episodes.recording_file import Header, load
+from builder.episodes.spaces import Array, describe, from_description, leaves, next_observation_default
 from builder.errors import DatasetError
-from builder.identity import identity
-from builder.recording import Header, Recording, load, pieces
-from builder.spaces import Array, describe, from_description, leaves
-from builder.storage import AnyPath
-from builder.store import BUILD
+from builder.manifest.identity import identity
+from builder.manifest.manifest import Manifest, Split, seal
+from builder.storage.layout import BUILD
+from builder.storage.paths import AnyPath
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from builder.dataset import images
+from builder.episodes.spaces import Array, Leaf, assemble, is_image, leaves
 from builder.errors import DatasetError, SpaceError
-from builder.spaces import Array, Leaf, assemble, leaves
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -81,23 +81,6 @@ def episode_features(observation_space: gym.Space[Any]) -> Features:
             "row_end": Value("int64"),
         }
     )
-
-
-def next_observation_default(observation_space: gym.Space[Any]) -> bool:
-    """Whether rows repeat the next observation unless the user says otherwise: not for pixels.
-
-    Pixels are images and, stored as arrays, their stacks and channel-first forms: uint8 of rank 2 or more.
-    """
-    return not any(leaf.dtype == np.uint8 and len(leaf.shape) >= 2 for leaf in leaves(observation_space))
-
-
-def is_image(leaf: Leaf) -> bool:
-    """Whether a leaf is stored as PNG: a uint8 Box H×W×3 or H×W with bounds 0 and 255 everywhere."""
-    if not isinstance(leaf.space, gym.spaces.Box) or leaf.dtype != np.uint8:
-        return False
-    if len(leaf.shape) != 2 and (len(leaf.shape) != 3 or leaf.shape[2] != 3):
-        return False
-    return bool((leaf.space.low == 0).all() and (leaf.space.high == 255).all())
 
 
 def arrow_schema(columns: Features) -> pa.Schema:

@@ -1,1 +1,1 @@
-"""Experts: where they come from, how they are read, how they act."""
+"""Experts: where they come from, what their archives say, and how they act."""

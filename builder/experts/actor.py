@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
-from builder.context import Context
+from builder.episodes.context import Context
+from builder.episodes.seeding import ACTION_SPACE, stream_seed
+from builder.episodes.spaces import Array, Leaf, assemble, leaves
 from builder.errors import ExpertError, SpaceError
-from builder.seeding import ACTION_SPACE, stream_seed
-from builder.spaces import Array, Leaf, assemble, leaves
 
 
 class Actor(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,13 +14,14 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from builder.dataset.manifest import NAME, Manifest, file_sha256, fingerprint, read_manifest
-from builder.errors import HubDamagedError, HubUnreachableError, StorageError
+from builder.errors import HubDamagedError, HubUnreachableError
 from builder.hub.byte_bar import ByteBar
 from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
-from builder.hub_cache import is_intact, remember, remembered, repository_folder, snapshot_folder
-from builder.refusals import explained
-from builder.transport import connected, persistently
+from builder.hub_client.cache import is_intact, remember, remembered, repository_folder, snapshot_folder
+from builder.hub_client.errors import explained
+from builder.hub_client.retries import connected, persistently
+from builder.manifest.manifest import NAME, Manifest, file_sha256, fingerprint, read_manifest
+from builder.storage.disk import check_space, nearest_existing
 
 log = logging.getLogger(__name__)
 
@@ -223,28 +223,6 @@ def _shards_are_whole(files: Sequence[str]) -> bool:
     return bool(files) and all(number == count for (_, count), number in counts.items())
 
 
-def check_space(folder: Path, size: int, otherwise: str) -> None:
-    """Find out before anything is downloaded whether there is room for it.
-
-    Args:
-        folder: where it shall go; it need not exist yet.
-        size: bytes.
-        otherwise: what else the user can do.
-
-    Raises:
-        StorageError: there is not.
-    """
-    there = _that_is(folder)
-    free = shutil.disk_usage(there).free
-    if size > free:
-        raise StorageError(
-            f"the disk of {there} has too little room",
-            expected=f"{size / 1e6:,.1f} MB",
-            got=f"{free / 1e6:,.1f} MB",
-            remedy=f"free some space there, or {otherwise}",
-        )
-
-
 def _to_come(remote: Remote) -> int:
     """The bytes of a repository that the cache does not hold yet."""
     return sum(file.size - _arrived(remote.repo_id, file) for file in remote.files.values())
@@ -253,13 +231,8 @@ def _to_come(remote: Remote) -> int:
 def room_for(remote: Remote, folder: Path) -> int:
     """The bytes that a copy takes on a disk, with what comes to the cache where that lies on the same."""
     size = sum(file.size for file in remote.files.values())
-    cache = _that_is(repository_folder(remote.repo_id))
-    return size + (_to_come(remote) if cache.stat().st_dev == _that_is(folder).stat().st_dev else 0)
-
-
-def _that_is(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    cache = nearest_existing(repository_folder(remote.repo_id))
+    return size + (_to_come(remote) if cache.stat().st_dev == nearest_existing(folder).stat().st_dev else 0)
 
 
 def _arrived(repo_id: str, file: RemoteFile) -> int:

@@ -9,19 +9,14 @@ from pathlib import Path
 
 from builder.card import CARD, read_notes
 from builder.config import HubConfig
-from builder.dataset.manifest import NAME, Manifest, file_sha256, read_manifest
 from builder.errors import ExistsError, HubDamagedError, storage_error
-from builder.hub.download import (
-    Snapshot,
-    check_space,
-    download,
-    download_file,
-    remote_manifest,
-    room_for,
-)
+from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
 from builder.hub.remote import Remote, check_name, read_remote
-from builder.store import locked, put_in_place
-from builder.transport import connected
+from builder.hub_client.retries import connected
+from builder.manifest.manifest import NAME, Manifest, file_sha256, read_manifest
+from builder.storage.disk import check_space
+from builder.storage.lock import locked
+from builder.storage.staging import put_in_place
 
 log = logging.getLogger(__name__)
 

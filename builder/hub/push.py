@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from builder.card import name_repository
 from builder.config import HubConfig
-from builder.dataset.manifest import Manifest, read_manifest
 from builder.errors import (
     BuilderError,
     ConfigError,
@@ -26,13 +25,14 @@ from builder.errors import (
 )
 from builder.hub.byte_bar import ByteBar
 from builder.hub.download import remote_manifest
-from builder.hub.local import LocalFile, local_files
-from builder.hub.reading import CountedFile, interruptibly
+from builder.hub.local_files import LocalFile, local_files
 from builder.hub.remote import Remote, check_name, find_remote, read_remote
 from builder.hub.tags import branches, check_tag, tag_commit, tagged
-from builder.refusals import LOG_IN, explained
-from builder.store import locked
-from builder.transport import connected
+from builder.hub.upload import CountedFile, interruptibly
+from builder.hub_client.errors import LOG_IN, explained
+from builder.hub_client.retries import connected
+from builder.manifest.manifest import Manifest, read_manifest
+from builder.storage.lock import locked
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, CommitOperationAdd

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from builder.dataset.manifest import file_sha256
 from builder.errors import ConfigError, HubDamagedError, HubMissingError
-from builder.hub_cache import git_sha1
-from builder.refusals import LOG_IN, explained
+from builder.hub_client.cache import git_sha1
+from builder.hub_client.errors import LOG_IN, explained
+from builder.manifest.manifest import file_sha256
 
 log = logging.getLogger(__name__)
 

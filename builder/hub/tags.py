@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from builder.dataset.manifest import FINGERPRINTED
 from builder.errors import HubConflictError
-from builder.hub.local import LocalFile
+from builder.hub.local_files import LocalFile
 from builder.hub.remote import Remote, read_remote
-from builder.refusals import explained
+from builder.hub_client.errors import explained
+from builder.manifest.manifest import FINGERPRINTED
 
 if TYPE_CHECKING:
     from huggingface_hub import GitRefs

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.spaces import Array
+from builder.episodes.spaces import Array
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.manifest import Manifest
 from builder.dataset.schema import from_arrow
+from builder.episodes.spaces import Array, leaves
 from builder.errors import DatasetError
-from builder.spaces import Array, leaves
+from builder.manifest.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,16 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
-from builder.dataset.manifest import Manifest, read_manifest
-from builder.experts.preprocessing import AtariPreprocessing
+from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
+from builder.environments.pool import EnvironmentPool
+from builder.environments.stepping import action_values, store
+from builder.episodes.spaces import Array, describe, leaves
+from builder.manifest.manifest import Manifest, read_manifest
+from builder.parallel.cancellation import cancelled
+from builder.parallel.workers import Workers
 from builder.replay.difference import Difference, first_difference
 from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
-from builder.rollout.backends import Workers
-from builder.rollout.engine import EnvironmentPool, action_values, store
-from builder.rollout.environment import EnvironmentSpec, check_reuse, make, resolve
-from builder.rollout.worker import cancelled
-from builder.spaces import Array, describe, leaves
 
 STEPS_PER_TASK = 20_000
 """What one task replays: long enough to be worth sending, short enough for workers to end together."""

@@ -1,1 +1,1 @@
-"""Rollout: environments, the lockstep engine, workers and backends."""
+"""Playing: the lockstep engine, its worker, and the chunks that it leaves."""

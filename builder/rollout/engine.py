@@ -15,12 +15,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.context import Context
-from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError, SpaceError
+from builder.environments.pool import EnvironmentPool
+from builder.environments.stepping import action_values, store, store_checked
+from builder.episodes.context import Context
+from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.spaces import Array, Leaf, leaves
+from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError
 from builder.experts.actor import Actor
-from builder.recording import Recording, episode_returns
-from builder.rollout.environment import EnvironmentSpec, make
-from builder.spaces import Array, Leaf, assemble, leaves
 
 Step = Callable[[Any], tuple[Any, Any, bool, bool, dict[str, Any]]]
 FIRST_ROWS = 4096
@@ -28,30 +29,6 @@ FIRST_ROWS = 4096
 
 class Interrupted(BaseException):
     """The build was asked to stop while a chunk was being played."""
-
-
-class EnvironmentPool:
-    """The environments of one worker: made when first needed, kept for the next chunk where that is safe."""
-
-    def __init__(self, spec: EnvironmentSpec) -> None:
-        self.spec = spec
-        self._free: list[gym.Env[Any, Any]] = []
-
-    def take(self) -> gym.Env[Any, Any]:
-        """An environment to play one attempt on."""
-        return self._free.pop() if self._free else make(self.spec)
-
-    def give_back(self, environment: gym.Env[Any, Any]) -> None:
-        """The attempt is over."""
-        if self.spec.reusable:
-            self._free.append(environment)
-        else:
-            environment.close()
-
-    def close(self) -> None:
-        """Close those that wait for another attempt."""
-        while self._free:
-            self._free.pop().close()
 
 
 @dataclass
@@ -181,7 +158,7 @@ class Lockstep:
         lane.deadline = self._tick + self._limit
         first = self._log.rows + row
         for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
-            _store_checked(leaf, column[first : first + 1], [leaf.pick(observation)])
+            store_checked(leaf, column[first : first + 1], [leaf.pick(observation)])
 
     def _arrange(self) -> None:
         """Derive what every tick needs from the lanes; called whenever they change."""
@@ -296,53 +273,6 @@ class Lockstep:
         )
         _refuse_nan(recording, self._pool.spec.id)
         return recording
-
-
-def action_values(space: gym.Space[Any], actions: Sequence[Array]) -> list[Any]:
-    """What `step` is given.
-
-    Args:
-        space: the action space.
-        actions: per leaf an array [rows, ...].
-    """
-    if len(actions) == 1 and not isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
-        return list(actions[0])
-    return [assemble(space, row) for row in zip(*actions, strict=True)]
-
-
-def store(leaf: Leaf, column: Array, values: list[Any]) -> None:
-    """Write one value per row; anything but arrays of the leaf's own dtype takes the careful way."""
-    try:
-        if len(leaf.shape) == 1:
-            np.concatenate(values, out=column.reshape(-1), casting="equiv")
-        elif leaf.shape:
-            np.stack(values, out=column, casting="equiv")
-        else:
-            _store_checked(leaf, column, values)
-    except (TypeError, ValueError):
-        _store_checked(leaf, column, values)
-
-
-def _store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
-    """Write one value per row, refusing what would change it.
-
-    Raises:
-        SpaceError: a value of another shape, or one that the leaf's dtype cannot hold.
-    """
-    for row, value in enumerate(values):
-        array = np.asarray(value)
-        if array.shape == leaf.shape:
-            with np.errstate(invalid="ignore"):
-                column[row] = array.astype(leaf.dtype)
-            if np.array_equal(column[row], array, equal_nan=array.dtype.kind == "f"):
-                continue
-        raise SpaceError(
-            "the environment gives observations that its observation space does not declare"
-            + (f" (at {leaf.name})" if leaf.path else ""),
-            expected=f"{leaf.dtype}{list(leaf.shape)}",
-            got=f"{array.dtype}{list(array.shape)}",
-            remedy="wrap the environment so that its space and its observations agree",
-        )
 
 
 def _refuse_nan(recording: Recording, env_id: str) -> None:

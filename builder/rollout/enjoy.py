@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.context import Context
+from builder.environments.environment import make, resolve
+from builder.environments.pool import EnvironmentPool
+from builder.episodes.context import Context
+from builder.episodes.recording_file import Header, load, save
 from builder.errors import BuilderError, RolloutError
 from builder.experts.policy import Policy
-from builder.experts.sources import DEFAULT_ROLLOUT, policy_expert
-from builder.recording import Header, load, save
-from builder.rollout.engine import EnvironmentPool, Lockstep
-from builder.rollout.environment import make, resolve
-from builder.rollout.worker import ChunkSummary, summarise
+from builder.experts.sources.load import DEFAULT_ROLLOUT, policy_expert
+from builder.rollout.engine import Lockstep
+from builder.rollout.summary import ChunkSummary, summarise
 
 EnjoyFunction = Callable[..., bool]
 

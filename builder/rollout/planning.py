@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from builder.rollout.worker import ChunkSummary
-from builder.spaces import Array
+from builder.episodes.spaces import Array
+from builder.rollout.summary import ChunkSummary
 
 LANES_PER_CHUNK = 4
 """A chunk holds this many attempts per lane where there are enough, so that few lanes idle at its end."""

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from dataclasses import dataclass
 
 import cloudpickle
-import numpy as np
 import threadpoolctl
 
+from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.pool import EnvironmentPool
+from builder.episodes.recording_file import Header, save
 from builder.errors import ExpertError
 from builder.experts.actor import Actor, Player
-from builder.recording import Header, Recording, save
-from builder.rollout.engine import EnvironmentPool, Lockstep
-from builder.rollout.environment import EnvironmentSpec, make
-from builder.spaces import Array
-from builder.storage import AnyPath
+from builder.parallel.cancellation import cancelled
+from builder.rollout.engine import Lockstep
+from builder.rollout.summary import ChunkSummary, summarise
+from builder.storage.paths import AnyPath
 
 _kept = threading.local()
-_cancel = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -73,59 +72,6 @@ class ChunkTask:
     path: AnyPath
 
 
-@dataclass(frozen=True)
-class ChunkSummary:
-    """What the controller needs to know of a chunk; the arrays stay in its file.
-
-    Attributes:
-        start: first attempt.
-        stop: one past the last.
-        path: the file.
-        returns: float64 [stop - start].
-        lengths: int64 [stop - start].
-        digests: uint32 [stop - start], a checksum of each attempt's observations, to notice attempts that
-            are all alike; empty where nothing is known of them.
-        row_bytes: bytes per step in the file.
-        seconds: what it took; 0 for a chunk that was there already.
-        logs: lines that the attempts added to the build's log.
-        accepted: bool [stop - start], what a user's own `enjoy` said; None: the return decides.
-    """
-
-    start: int
-    stop: int
-    path: AnyPath
-    returns: Array
-    lengths: Array
-    digests: Array
-    row_bytes: float
-    seconds: float = 0.0
-    logs: tuple[str, ...] = ()
-    accepted: Array | None = None
-
-    def accept(self, returns: tuple[float, float]) -> Array:
-        """Bool [stop - start]: which attempts are accepted.
-
-        Args:
-            returns: the least and the greatest return of an accepted episode.
-        """
-        if self.accepted is not None:
-            return self.accepted
-        return (self.returns >= returns[0]) & (self.returns <= returns[1])
-
-
-def cancel(stop: bool = True) -> None:
-    """Ask the workers of this process to stop at their next step (or allow them to play again)."""
-    if stop:
-        _cancel.set()
-    else:
-        _cancel.clear()
-
-
-def cancelled() -> bool:
-    """Whether the workers of this process have been asked to stop."""
-    return _cancel.is_set()
-
-
 def play_chunk(task: ChunkTask) -> ChunkSummary:
     """Play a chunk and write its file.
 
@@ -164,23 +110,3 @@ def _resources(setup: Setup) -> tuple[EnvironmentPool, Actor]:
         _kept.pool, _kept.key = pool, key
         pool.give_back(environment)
     return _kept.pool, _kept.actor
-
-
-def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:
-    """What the controller needs to know of a recorded file."""
-    ends = recording.lengths.cumsum()
-    digests = [
-        zlib.crc32(recording.observations[0][end - length : end].tobytes())
-        for end, length in zip(ends, recording.lengths, strict=True)
-    ]
-    size = sum(array.nbytes for array in (*recording.observations, *recording.actions, recording.rewards))
-    return ChunkSummary(
-        start=int(recording.attempts[0]),
-        stop=int(recording.attempts[-1]) + 1,
-        path=path,
-        returns=recording.returns,
-        lengths=recording.lengths,
-        digests=np.array(digests, np.uint32),
-        row_bytes=size / len(recording.rewards),
-        seconds=seconds,
-    )

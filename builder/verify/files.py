@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.card import CARD, read_notes, render_card
-from builder.dataset.manifest import (
+from builder.errors import DatasetError
+from builder.manifest.identity import identity, sha256_of
+from builder.manifest.manifest import (
     NAME,
     UNLISTED,
     Manifest,
@@ -20,9 +22,7 @@ from builder.dataset.manifest import (
     manifest_text,
     read_manifest,
 )
-from builder.errors import DatasetError
-from builder.identity import identity, sha256_of
-from builder.provenance import NAME as PROVENANCE
+from builder.manifest.provenance import NAME as PROVENANCE
 from builder.replay import Difference
 from builder.verify.checks import Check
 

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from builder.dataset.manifest import Manifest
-from builder.identity import installed_version
-from builder.provenance import cpu_level
+from builder.manifest.manifest import Manifest
+from builder.manifest.provenance import cpu_level
+from builder.versions import installed_version
 
 FMA_DEPENDENT = ("Acrobot", "Pendulum")
 """Environments of gymnasium, MuJoCo's apart, whose sines and cosines round differently without FMA. Measured:

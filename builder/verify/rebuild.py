@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from builder.controller import Controller
-from builder.dataset.manifest import Manifest, covered
+from builder.episodes.spaces import Array
 from builder.errors import storage_error
+from builder.manifest.manifest import Manifest, covered
+from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.replay.recorded import RecordedEpisode, names
-from builder.spaces import Array
 from builder.verify.checks import Check
 
 

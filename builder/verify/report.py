@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from builder.card.contents import read_contents
 from builder.card.figures import figures
-from builder.dataset.manifest import read_manifest
 from builder.errors import storage_error
+from builder.manifest.manifest import read_manifest
 from builder.replay import RecordedSplit
 
 METRICS = "metrics.json"

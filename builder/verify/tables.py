@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.manifest import Manifest
 from builder.dataset.schema import from_arrow
+from builder.episodes.recording import episode_returns
+from builder.episodes.seeding import attempt_seed
+from builder.episodes.spaces import Array
 from builder.errors import DatasetError
-from builder.recording import episode_returns
+from builder.manifest.manifest import Manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.replay.recorded import names
-from builder.seeding import attempt_seed
-from builder.spaces import Array
 from builder.verify.checks import Check
 
 Columns = dict[str, Array]

@@ -6,15 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from builder.card.rebuild import rebuild_overrides
 from builder.config import HubConfig, VerifyConfig
-from builder.dataset.manifest import NAME, Manifest, read_manifest
 from builder.errors import ConfigError, DatasetError
-from builder.fetching import fetch_all
 from builder.hub import pull
-from builder.rebuilding import check_trust
+from builder.loading.url_cache import fetch_all
+from builder.manifest.manifest import NAME, Manifest, read_manifest
+from builder.manifest.overrides import rebuild_overrides
+from builder.manifest.rebuild import check_trust
 from builder.replay import choose, replay
-from builder.storage import place
+from builder.storage.paths import place
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 from builder.verify.portability import notes

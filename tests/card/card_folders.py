@@ -9,10 +9,9 @@ import numpy as np
 
 from builder.composition import build_config
 from builder.dataset.collate import Collation, write_dataset
-from builder.dataset.schema import next_observation_default
-from builder.episode import Episode
-from builder.identity import build_inputs
-from builder.spaces import assemble, leaves
+from builder.episodes.episode import Episode
+from builder.episodes.spaces import assemble, leaves, next_observation_default
+from builder.manifest.identity import build_inputs
 
 CARTPOLE = gym.spaces.Box(
     np.array([-4.8, -np.inf, -0.41887903, -np.inf], np.float32),

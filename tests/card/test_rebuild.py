@@ -8,9 +8,9 @@ import pytest
 from card_folders import inputs_of
 
 from builder.card import render_card
-from builder.card.rebuild import hydra_value
 from builder.composition import build_config
-from builder.preparation import prepare
+from builder.manifest.overrides import hydra_value
+from builder.pipeline.prepare import prepare
 
 ONE = [[1.0, 1.0]]
 

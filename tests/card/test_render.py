@@ -14,9 +14,9 @@ from card_folders import CARTPOLE, inputs_of
 from huggingface_hub import DatasetCard
 
 from builder.card import read_notes, render_card, write_card
-from builder.dataset.manifest import NAME, fingerprint, read_manifest
 from builder.dataset.schema import episode_features, features
 from builder.errors import DatasetError
+from builder.manifest.manifest import NAME, fingerprint, read_manifest
 
 REWARDS = [[1.0] * 3, [1.0, 0.5], [-2.25], [1.0] * 7, [0.1] * 3]
 NESTED = gym.spaces.Dict(

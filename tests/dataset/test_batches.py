@@ -107,7 +107,7 @@ def test_columns_can_be_chosen_and_the_leaves_of_a_dict_come_one_by_one(nested):
 def test_steps_in_memory_are_read_once(folder, monkeypatch):
     dataset = load(folder)
     first = joined(dataset.batches(32, seed=0))
-    monkeypatch.setattr("builder.dataset.batches.ParquetReader._part", None)
+    monkeypatch.setattr("builder.loading.batches.ParquetReader._part", None)
     again = joined(dataset.batches(32, seed=0))
     assert np.array_equal(first["observation"], again["observation"])
 

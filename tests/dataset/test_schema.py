@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.dataset import schema, writer
+from builder.episodes.spaces import leaves
 from builder.errors import DatasetError, SpaceError
-from builder.spaces import leaves
 
 INFINITE = np.float64("inf")
 EXTREME = {

@@ -6,8 +6,8 @@ import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 
 from builder import build, load
-from builder.dataset.stacking import stack
 from builder.errors import ConfigError
+from builder.loading.stacking import stack
 
 
 class Clips(gym.Env):

@@ -10,8 +10,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from builder.context import Context
-from builder.spaces import leaves
+from builder.episodes.context import Context
+from builder.episodes.spaces import leaves
 
 AGENTS = Path(__file__).parents[3] / "shared" / "agents" / "sb3"
 PUBLISHED = sorted(AGENTS.glob("*/*.zip"))

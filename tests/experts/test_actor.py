@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sb3_models import make_model
 from space_strategies import sampled_spaces
 
-from builder.context import Context
+from builder.episodes.context import Context
+from builder.episodes.seeding import ACTION_SPACE, stream_seed
+from builder.episodes.spaces import assemble, leaves
 from builder.errors import ExpertError, SpaceError
 from builder.experts.actor import PredictActor, RandomPlayer, stack_actions
-from builder.seeding import ACTION_SPACE, stream_seed
-from builder.spaces import assemble, leaves
 
 LINE = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 ROOM = spaces.Dict({"at": LINE, "door": spaces.Discrete(3)})

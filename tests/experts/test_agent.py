@@ -11,10 +11,10 @@ import pytest
 from sb3_models import PUBLISHED, as_observation, box, draw, float64, image, start
 
 from builder.errors import ArchiveError, UnsupportedExpertError
-from builder.experts.agent import read_agent
-from builder.experts.forward import ACTIVATIONS
-from builder.experts.network import ContinuousHead
-from builder.experts.player import NetworkPlayer
+from builder.experts.archive.agent import read_agent
+from builder.experts.network.forward import ACTIVATIONS
+from builder.experts.network.network import ContinuousHead
+from builder.experts.network_player import NetworkPlayer
 
 ROWS = 1000
 SMALL = {"policy_kwargs": {"net_arch": [16, 16]}}

@@ -17,12 +17,12 @@ from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
 from builder import Policy, build, enjoy
-from builder.cli import main
-from builder.context import Context
-from builder.experts.preprocessing import AtariPreprocessing
-from builder.recording import load as load_recording
+from builder.cli.main import main
+from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.environment import make, resolve
+from builder.episodes.context import Context
+from builder.episodes.recording_file import load as load_recording
 from builder.replay.replay import recorded_environment
-from builder.rollout.environment import make, resolve
 
 WRAPPER = "stable_baselines3.common.atari_wrappers.AtariWrapper"
 ACTIONS = {"Freeway": 3, "MsPacman": 9}

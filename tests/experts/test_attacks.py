@@ -18,9 +18,9 @@ import pytest
 from sb3_models import box, make_model
 
 from builder.errors import ArchiveError, ExpertError, UnsafeArchiveError
-from builder.experts.agent import read_agent
-from builder.experts.audit import audit
-from builder.experts.inert_pickle import Call, Entries, Global, decode
+from builder.experts.archive.agent import read_agent
+from builder.experts.archive.audit import audit
+from builder.experts.archive.inert_pickle import Call, Entries, Global, decode
 
 FIELDS = (
     "policy_class",

@@ -17,8 +17,8 @@ import pytest
 from sb3_models import box, make_model
 
 from builder.errors import ArchiveError, UnsafeArchiveError, UnsupportedExpertError
-from builder.experts.agent import read_agent
-from builder.experts.vec_normalize import read_statistics
+from builder.experts.archive.agent import read_agent
+from builder.experts.archive.vec_normalize import read_statistics
 
 NAMED = (ArchiveError, UnsafeArchiveError, UnsupportedExpertError)
 SECONDS = 5

@@ -9,7 +9,7 @@ import gymnasium as gym
 import pytest
 import yaml
 
-from builder.experts.recipe import BUNDLED, CONF, RECIPES, Recipe
+from builder.experts.bundled.train import BUNDLED, CONF, RECIPES, Recipe
 
 FIELDS = {
     "defaults": list,
@@ -97,7 +97,7 @@ def test_stable_baselines3_opens_what_pack_writes_and_plays_the_same():
     import numpy as np
     from stable_baselines3 import PPO
 
-    from builder.experts.recipe import pack
+    from builder.experts.bundled.train import pack
 
     model = PPO("MlpPolicy", "CartPole-v1", seed=0, device="cpu", policy_kwargs={"net_arch": [4]})
     packed = pack(model)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from builder.cli import _print_table
+from builder.cli.experts import _print_table
 from builder.experts.catalogue import read_table, write
 from builder.experts.policy import Experts, conf_folder, configured
 from builder.experts.table import rows

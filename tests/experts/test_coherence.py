@@ -11,13 +11,13 @@ import pytest
 from sb3_models import AGENTS, box, make_model
 
 from builder.composition import build_config
-from builder.context import Context
+from builder.episodes.context import Context
+from builder.episodes.spaces import leaves
 from builder.errors import ArchiveError, BuilderError
-from builder.experts.archived import keep, read_archived
-from builder.experts.kept import DESCRIPTION, WEIGHTS, read_kept, save_kept
 from builder.experts.policy import BUNDLED
-from builder.experts.sources import load_expert
-from builder.spaces import leaves
+from builder.experts.sources.files import keep, read_archived
+from builder.experts.sources.load import load_expert
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
 
 
 def archived(path):

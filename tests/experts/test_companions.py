@@ -10,15 +10,15 @@ import pytest
 import yaml
 from sb3_models import PUBLISHED, box
 
+from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.errors import ArchiveError, ExpertError, UnsafeArchiveError, UnsupportedExpertError
-from builder.experts.companions import read_companions
-from builder.experts.memory import FrameStack, History
-from builder.experts.pictures import BrighterOfTwo, Grey, Resized
-from builder.experts.plain_yaml import read_literal, read_yaml
-from builder.experts.preprocessing import AtariPreprocessing
-from builder.experts.transforms import MaskedVelocity, Normalisation, TimeFeature
-from builder.experts.vec_normalize import read_statistics
-from builder.experts.view import Opening, View
+from builder.experts.archive.plain_yaml import read_literal, read_yaml
+from builder.experts.archive.vec_normalize import read_statistics
+from builder.experts.observations.frame_stack import FrameStack, History
+from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
+from builder.experts.observations.transforms import MaskedVelocity, Normalisation, TimeFeature
+from builder.experts.observations.view import Opening, View
+from builder.experts.sources.zoo_files import read_companions
 
 
 class Shell:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from builder.composition import build_config
-from builder.context import Context
+from builder.episodes.context import Context
 from builder.errors import ArchiveError, ConfigError
-from builder.experts.archived import keep, read_archived
-from builder.experts.kept import DESCRIPTION, WEIGHTS, read_kept, save_kept
 from builder.experts.policy import BUNDLED
+from builder.experts.sources.files import keep, read_archived
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
 
 AGENTS = Path(__file__).parents[3] / "shared/agents/sb3"
 

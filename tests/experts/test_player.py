@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from sb3_models import PUBLISHED, box, draw, start
 
-from builder.context import Context
+from builder.episodes.context import Context
 from builder.errors import ConfigError, ExpertError, SpaceError
-from builder.experts.agent import read_agent
-from builder.experts.deciding import STATE_UNIT, round_state
-from builder.experts.encoding import Encoder
-from builder.experts.forward import Outputs
-from builder.experts.network import ContinuousHead, DiscreteHead, Linear, LstmLayer, Network
-from builder.experts.player import NetworkPlayer
+from builder.experts.archive.agent import read_agent
+from builder.experts.network.action_selection import STATE_UNIT, round_state
+from builder.experts.network.encoding import Encoder
+from builder.experts.network.forward import Outputs
+from builder.experts.network.network import ContinuousHead, DiscreteHead, Linear, LstmLayer, Network
+from builder.experts.network_player import NetworkPlayer
 
 BATCHES = (1, 7, 64)
 ACTIONS = box(1, low=-99, high=99)
@@ -386,7 +386,7 @@ def test_workers_do_not_import_torch(archive, tmp_path):
     code = """
 import pickle, sys
 import gymnasium as gym, numpy as np
-from builder.context import Context
+from builder.episodes.context import Context
 with open(sys.argv[1], "rb") as file:
     actor = pickle.load(file).actor(gym.spaces.Box(-1, 1, (3,)), gym.spaces.Discrete(2))
 actor.begin(0, Context(0))

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from sb3_models import box
 
-from builder.context import Context
+from builder.environments.frames import grey, resize
+from builder.episodes.context import Context
+from builder.episodes.spaces import leaves
 from builder.errors import SpaceError
-from builder.experts.memory import FrameStack, History, PictureStack
-from builder.experts.pictures import BrighterOfTwo, Grey, Resized, grey, resize
-from builder.experts.transforms import MaskedVelocity, Normalisation, TimeFeature
-from builder.experts.vec_normalize import read_statistics
-from builder.experts.view import Opening, View, ViewingActor
-from builder.spaces import leaves
+from builder.experts.archive.vec_normalize import read_statistics
+from builder.experts.observations.frame_stack import FrameStack, History, PictureStack
+from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
+from builder.experts.observations.transforms import MaskedVelocity, Normalisation, TimeFeature
+from builder.experts.observations.view import Opening, View, ViewingActor
 
 TORQUE = box(1, low=-2, high=2)
 LIMIT = 30

@@ -19,7 +19,7 @@ def prepare():
     warnings.simplefilter("error")
     import datasets
 
-    from builder import transport
+    from builder.hub_client import retries as transport
 
     transport.FIRST_PAUSE = 0.01
     datasets.disable_progress_bars()
@@ -122,7 +122,7 @@ def described(source, **options):
 
 
 def expert(repo_id, revision=None, filename=None, user=None):
-    from builder.experts.hub import fetch_expert
+    from builder.experts.sources.hub import fetch_expert
 
     with token(user), logs() as text:
         fetched = fetch_expert(repo_id, filename, revision)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from builder import display
 from builder.hub.byte_bar import ByteBar
-from builder.hub.reading import CountedFile, StoppedError, interruptibly
+from builder.hub.upload import CountedFile, StoppedError, interruptibly
 
 
 def test_a_terminal_gets_a_bar_in_bytes():

@@ -9,7 +9,6 @@ import hub_clients
 import pytest
 from hub_cases import REPOSITORY, build, files, held, repository
 
-from builder.dataset.manifest import read_manifest
 from builder.errors import (
     ConfigError,
     DatasetError,
@@ -20,7 +19,8 @@ from builder.errors import (
     HubUnreachableError,
     StorageError,
 )
-from builder.transport import TRIES
+from builder.hub_client.retries import TRIES
+from builder.manifest.manifest import read_manifest
 
 DATA = "data/train-00000-of-00001.parquet"
 

@@ -9,7 +9,6 @@ import pytest
 from hub_cases import REPOSITORY, build, files, held, repository
 from hub_store import snapshot
 
-from builder.dataset.manifest import read_manifest
 from builder.errors import (
     ConfigError,
     DatasetError,
@@ -20,6 +19,7 @@ from builder.errors import (
     HubMissingError,
     HubUnreachableError,
 )
+from builder.manifest.manifest import read_manifest
 
 
 def test_a_push_makes_a_repository_equal_to_the_folder_in_one_commit_with_a_tag(hub, clients, folder):

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
+from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.environment import check_reuse, make, resolve
+from builder.environments.frames import grey, resize
+from builder.environments.legacy import match
+from builder.environments.providers import provide
 from builder.errors import ConfigError, EnvironmentError_
-from builder.experts.pictures import grey, resize
-from builder.experts.preprocessing import AtariPreprocessing
-from builder.rollout.environment import check_reuse, make, resolve
-from builder.rollout.matching import match
-from builder.rollout.providers import provide
 
 provide("ALE/Pong-v5")  # which silences the emulator's greeting
 LIMITS = {"max_episode_steps": None, "max_steps": None}

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from builder.config import ParallelConfig
-from builder.rollout.backends import Workers
-from builder.rollout.worker import cancelled
+from builder.parallel.cancellation import cancelled
+from builder.parallel.workers import Workers
 
 
 def blocked_signals(_):

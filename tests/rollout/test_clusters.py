@@ -12,8 +12,8 @@ import pytest
 
 from builder.config import ParallelConfig
 from builder.errors import ConfigError, MissingExtraError, RolloutError, StorageError
-from builder.rollout.backends import Workers
-from builder.rollout.clusters import check_facts, facts
+from builder.parallel.clusters import check_facts, facts
+from builder.parallel.workers import Workers
 
 DEADLY = '''
 import os, signal
@@ -46,7 +46,7 @@ gym.register("Deadlier-v0", entry_point=Deadly, max_episode_steps=50, kwargs={"a
 '''
 RUN = """
 import os, sys
-from builder.cli import main
+from builder.cli.main import main
 if __name__ == "__main__":  # the workers import this file too
     os.environ["DRIVER"] = str(os.getpid())
     sys.exit(main(sys.argv[1:]))

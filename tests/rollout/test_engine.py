@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from builder.context import Context
+from builder.environments.environment import check_reuse, make, resolve
+from builder.environments.pool import EnvironmentPool
+from builder.episodes.context import Context
+from builder.episodes.seeding import attempt_seed
 from builder.errors import EnvironmentError_, ExpertError, RolloutError, SpaceError
 from builder.experts.actor import PredictActor, RandomPlayer
-from builder.rollout.engine import EnvironmentPool, Interrupted, Lockstep
-from builder.rollout.environment import check_reuse, make, resolve
-from builder.seeding import attempt_seed
+from builder.rollout.engine import Interrupted, Lockstep
 
 
 def spec_of(env_id, **limits):

@@ -13,8 +13,7 @@ import pytest
 from gymnasium.envs.registration import WrapperSpec, register
 from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
 
-from builder.errors import ConfigError, EnvironmentError_, MissingExtraError
-from builder.rollout.environment import (
+from builder.environments.environment import (
     KEEPS_ITS_PAST,
     PROBE_EPISODES,
     REMEDIES,
@@ -23,6 +22,7 @@ from builder.rollout.environment import (
     make,
     resolve,
 )
+from builder.errors import ConfigError, EnvironmentError_, MissingExtraError
 
 
 def found(env_id, kwargs=None, *, max_episode_steps=None, max_steps=None):

@@ -3,9 +3,9 @@
 import gymnasium as gym
 import pytest
 
+from builder.environments.legacy import match
+from builder.environments.providers import provide
 from builder.errors import ConfigError, MissingExtraError, SpaceError
-from builder.rollout.matching import match
-from builder.rollout.providers import provide
 
 LIMITS = {"max_episode_steps": None, "max_steps": None}
 

@@ -21,7 +21,7 @@ from builder.rollout.planning import (
     progress,
     split,
 )
-from builder.rollout.worker import ChunkSummary
+from builder.rollout.summary import ChunkSummary
 
 ANY = (-math.inf, math.inf)
 RETURNS = np.random.default_rng(0).integers(-9, 10, 60).astype(np.float64)

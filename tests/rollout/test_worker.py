@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 
+from builder.environments.environment import check_reuse, resolve
+from builder.episodes.recording_file import load
 from builder.errors import ExpertError
-from builder.experts.python import PythonPlayer
-from builder.recording import load
-from builder.rollout.environment import check_reuse, resolve
+from builder.experts.sources.python import PythonPlayer
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from builder import Controller, build
 from builder.card import write_card
-from builder.cli import main
-from builder.dataset.manifest import NAME, read_manifest, seal
+from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, VerificationError
 from builder.experts.policy import BUNDLED
-from builder.identity import identity
+from builder.manifest.identity import identity
+from builder.manifest.manifest import NAME, read_manifest, seal
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 from builder import Controller
 from builder.card import CARD, write_card
 from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
-from builder.dataset.manifest import NAME, read_manifest, seal
 from builder.errors import ConfigError, DatasetError, VerificationError
-from builder.identity import identity
-from builder.provenance import cpu_level, write_provenance
+from builder.manifest.identity import identity
+from builder.manifest.manifest import NAME, read_manifest, seal
+from builder.manifest.provenance import cpu_level, write_provenance
 from builder.replay import replay
 from builder.verify import verify
 from builder.verify.files import check_manifest

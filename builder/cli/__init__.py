@@ -1,0 +1,1 @@
+"""The command line: `il-builder [VERB] [hydra overrides]`."""

@@ -1,0 +1,86 @@
+"""The verb `experts`: the registry as a table, one expert of it, or its weights as data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExpertsConfig:
+    """`il-builder experts`."""
+
+    name: str | None
+    save: str | None
+    debug: bool = False
+
+
+def experts(overrides: list[str]) -> None:
+    """Show the registry, or one expert of it, or save one's weights."""
+    from rich.console import Console
+
+    from builder.composition import compose
+    from builder.experts.policy import configured
+
+    config = compose(ExpertsConfig, "experts", overrides)
+    if config.save is not None:
+        _save_expert(config)
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    if config.name is not None:
+        if config.name not in configured():
+            raise ConfigError(
+                f"there is no expert {config.name!r}", remedy=suggest(config.name, configured())
+            )
+        for key, value in configured()[config.name].items():
+            if key != "defaults":
+                console.print(f"{key:14} {value}", highlight=False)
+        return
+    _print_table(console)
+
+
+def _print_table(console: Console) -> None:
+    from rich.table import Table
+
+    from builder.experts.table import COLUMNS, LEFT_OUT, WIDE, rows
+
+    left_out = () if console.width >= WIDE else LEFT_OUT
+    shown = [index for index, column in enumerate(COLUMNS) if column not in left_out]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:  # what does not fit goes on in a second line, but a name is what one types
+        table.add_column(COLUMNS[index], no_wrap=index == 0, overflow="fold")
+    for row in rows():
+        table.add_row(*(row[index] for index in shown))
+    console.print(table)
+    if left_out:
+        log.info("%s: il-builder experts name=..., or a wider terminal", " and ".join(left_out))
+
+
+def _save_expert(config: ExpertsConfig) -> None:
+    from builder.composition import build_config
+    from builder.experts.sources.files import keep
+    from builder.experts.sources.load import load_expert
+    from builder.experts.sources.portable import save_kept
+
+    if config.name is None or config.save is None:
+        raise ConfigError("which expert shall be saved?", remedy="add name=... to the command")
+    build = build_config([f"expert={config.name}"])
+    expert = load_expert(build.expert, build.rollout)
+    archived = expert.archived
+    if archived is None:
+        raise ConfigError(f"the expert {config.name!r} has no weights to save")
+    folder = Path(config.save).expanduser()
+    save_kept(keep(archived), folder)
+    plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
+    print(f"saved {config.name} in {folder}; {plays} plays it")

@@ -1,0 +1,110 @@
+"""`il-builder [VERB] [hydra overrides]`: verb -> composed config -> typed dataclass -> call -> exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from builder.cli.verbs import VERBS
+from builder.errors import BuilderError, ConfigError, suggest
+
+HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
+"""What Hydra itself answers; none of them runs a job."""
+SWEEP_FLAGS = ("-m", "--multirun")
+INTERRUPTED = 130
+log = logging.getLogger("builder")
+
+
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to whatever stderr is at the time, so that a progress bar is never torn."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: Any) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the result is the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = any(word.split("=", 1) == ["debug", "true"] for word in words)
+    _set_up_logging(debug=debug)
+    try:
+        verb, rest = _verb(words)
+        if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
+            return _hydra(verb, rest)
+        for job in _jobs(rest):
+            VERBS[verb].run(job)
+    except BuilderError as error:
+        if debug:
+            log.exception("the traceback, since debug=true:")
+        print(f"il-builder: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"il-builder: interrupted; {_kept(words)}, the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _kept(words: list[str]) -> str:
+    transfer = words[:1] in (["push"], ["pull"])
+    return "what was transferred is kept" if transfer else "finished chunks are kept"
+
+
+def _set_up_logging(*, debug: bool) -> None:
+    logger = logging.getLogger("builder")
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    if not logger.handlers:
+        handler = _Stderr()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def _verb(words: list[str]) -> tuple[str, list[str]]:
+    if words and words[0] == "--version":
+        return "version", []
+    if words and "=" not in words[0] and not words[0].startswith(("-", "+", "~")):
+        if words[0] not in VERBS:
+            raise ConfigError(f"there is no verb {words[0]!r}", remedy=suggest(words[0], VERBS))
+        return words[0], words[1:]
+    return "build", words
+
+
+def _jobs(words: list[str]) -> list[list[str]]:
+    """One list of overrides per job: several for a sweep."""
+    from builder.composition import expand_sweep
+
+    overrides = [word for word in words if word not in SWEEP_FLAGS]
+    flags = [word for word in overrides if word.startswith("-")]
+    if flags:
+        raise ConfigError(f"unknown option {flags[0]}", remedy="see il-builder --help")
+    return list(expand_sweep(overrides)) if len(overrides) < len(words) else [overrides]
+
+
+def _hydra(verb: str, words: list[str]) -> int:
+    """Let Hydra answer `--help`, `--cfg`, `--info` and shell completion."""
+    import hydra
+
+    from builder.cli.usage import usage
+    from builder.experts.policy import conf_folder
+
+    if words[0] in ("--help", "-h"):
+        print(usage(verb, {name: entry.about for name, entry in VERBS.items()}))
+    sys.argv = ["il-builder", *words]
+    if "COMP_LINE" in os.environ:
+        os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)
+    hydra_main = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)
+    hydra_main(lambda _: None)()
+    return 0

@@ -1,0 +1,168 @@
+"""The verbs of the command line: compose, call, print."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.cli.experts import experts
+
+if TYPE_CHECKING:
+    from builder.hub import Pushed
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """`il-builder clean`."""
+
+    out: str
+    debug: bool = False
+
+
+def _build(overrides: list[str]) -> None:
+    from rich.console import Console
+
+    from builder.pipeline.controller import Controller
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    result = Controller().start(overrides)
+    manifest = result.manifest
+    if manifest is None:
+        played = result.played
+        count = f"{played.attempts} attempts, {len(played.accepted)} accepted" if played else "nothing"
+        print(f"played {count}; il-builder mode=collate makes the dataset {result.out}")
+        return
+    rows = sum(split.rows for split in manifest.splits.values())
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{'built' if result.fresh else 'up to date'}: {result.out}")
+    console.print(
+        f"  {manifest.accepted:,} episodes, {rows:,} steps, accepted {manifest.accepted:,} of"
+        f" {manifest.attempts:,} attempts\n  fingerprint {manifest.fingerprint}\n"
+    )
+    if result.pushed:
+        _report_push(result.pushed)
+    result.raise_for_difference()
+    print(_how_to_load(result.pushed.repo_id if result.pushed else str(result.out)))
+
+
+def _verify(overrides: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from builder.composition import compose
+    from builder.config import VerifyConfig
+    from builder.verify import verify
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(VerifyConfig, "verify", overrides)
+    console = Console(highlight=False, soft_wrap=True)
+    with Console(stderr=True).status("verify") as status:
+        report = verify(config, started=lambda name: status.update(f"verify: {name}"))
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False)
+    table = Table("check", "compared", "result", box=None, pad_edge=False)
+    for check in report.checks:
+        table.add_row(check.name, check.compared, check.verdict)
+    console.print(table)
+    report.raise_for_difference()
+    console.print(f"verified: {report.dataset}", markup=False)
+
+
+def _push(overrides: list[str]) -> None:
+    from builder.composition import compose
+    from builder.config import TransferConfig
+    from builder.hub import push
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(TransferConfig, "push", overrides)
+    pushed = push(_folder(config.out, "push"), config.hub, overwrite=config.overwrite)
+    _report_push(pushed)
+    print(f"\n{_how_to_load(pushed.repo_id)}")
+
+
+def _report_push(pushed: Pushed) -> None:
+    print(f"{'pushed' if pushed.fresh else 'up to date'}: {pushed.repo_id}")
+    if pushed.fresh:
+        sent = f"{len(pushed.uploaded)} files, {pushed.size / 1e6:.1f} MB"
+        print(f"  {sent}{f', {len(pushed.deleted)} deleted' if pushed.deleted else ''}")
+    print(f"  commit {pushed.commit}\n  tag {pushed.tag}")
+
+
+def _pull(overrides: list[str]) -> None:
+    from builder.composition import compose
+    from builder.config import TransferConfig
+    from builder.hub import pull
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(TransferConfig, "pull", overrides)
+    pulled = pull(config.hub, _folder(config.out, "pull"), overwrite=config.overwrite)
+    print(f"{'pulled' if pulled.fresh else 'up to date'}: {pulled.out}\n  commit {pulled.commit}")
+    if pulled.manifest:
+        print(f"  {pulled.manifest.accepted:,} episodes, fingerprint {pulled.manifest.fingerprint}")
+    print(f"\n{_how_to_load(config.out)}")
+
+
+def _folder(out: str, verb: str) -> Path:
+    from builder.storage.paths import local, place
+
+    folder = local(place(out), verb)
+    return folder if folder.name not in ("", "..") else folder.resolve()
+
+
+def _how_to_load(out: str) -> str:
+    ours = f'from builder import load; arrays = load("{out}").arrays()'
+    if "://" in out:
+        return ours
+    return f'from datasets import load_dataset; dataset = load_dataset("{out}", split="train")\n{ours}'
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _clean(overrides: list[str]) -> None:
+    from builder.composition import compose
+    from builder.rollout.chunk_store import clean
+    from builder.storage.paths import place
+
+    config = compose(CleanConfig, "clean", overrides)
+    freed = clean(place(config.out))
+    print(f"freed {freed / 1e6:.1f} MB beside {config.out}")
+
+
+def _version(_: list[str]) -> None:
+    from builder import __version__
+
+    print(f"il-builder {__version__}")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One word of the command line.
+
+    Attributes:
+        run: does it, given the overrides of one job.
+        about: what it does and its most important keys, for `--help`; empty: not said there.
+    """
+
+    run: Callable[[list[str]], None]
+    about: str = ""
+
+
+VERBS = {
+    "build": Verb(
+        _build,
+        "an expert's episodes become a dataset folder: expert= env.id= episodes= seed= threshold= out=",
+    ),
+    "verify": Verb(
+        _verify, "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild, sample=0.1"
+    ),
+    "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id="),
+    "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),
+    "experts": Verb(experts, "the experts that have a name; name=X shows one, save=FOLDER keeps its weights"),
+    "clean": Verb(_clean, "remove what was played for the dataset `out`, and is kept so that it can grow"),
+    "version": Verb(_version),
+}

@@ -1,0 +1,1 @@
+"""Environments: made, preprocessed, pooled and stepped. Nothing here knows an expert."""

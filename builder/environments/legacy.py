@@ -1,0 +1,140 @@
+"""Environments of yesterday: which of today's has the spaces that an expert was trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+
+from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.errors import (
+    ConfigError,
+    EnvironmentError_,
+    MissingExtraError,
+    SpaceError,
+)
+
+ZEROS = {"Ant": 84}
+"""Zeros that old MuJoCo appended: `Ant-v3` observed contact forces that it never computed. With the real
+ones, as `Ant-v4` can give them, the return of its experts falls from 5,080 to 121."""
+
+NO_FRAMESKIP = re.compile(r"(?P<name>\w+)NoFrameskip-v(?P<version>[04])")
+"""Old ids of Atari games, most of which ale-py still registers; version 0 repeats an action now and then."""
+
+Fits = Callable[[gym.Space[Any], gym.Space[Any], int], None]
+"""Raises SpaceError where the expert cannot play on an observation and an action space, with so many zeros
+appended to its observations."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The environment that is played in place of the one that the expert was trained on.
+
+    Attributes:
+        spec: the environment of today.
+        trained_on: the id that the expert was trained on.
+        zeros: how many zeros the expert sees after each observation.
+    """
+
+    spec: EnvironmentSpec
+    trained_on: str
+    zeros: int = 0
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is another environment than the expert's own."""
+        return self.spec.id != self.trained_on or self.zeros > 0
+
+
+def match(
+    env_id: str,
+    kwargs: Mapping[str, Any],
+    fits: Fits,
+    *,
+    limits: Mapping[str, int | None],
+    preprocessing: AtariPreprocessing | None = None,
+) -> Match:
+    """Find the environment whose spaces are those that the expert was trained on.
+
+    The id itself is tried first, then the other versions of the same name, next newer ones first.
+
+    Args:
+        env_id: what the expert was trained on.
+        kwargs: what the environment is made with.
+        fits: whether the expert can play.
+        limits: `max_episode_steps` and `max_steps`, see `resolve`.
+        preprocessing: what is made of Atari's frames.
+
+    Raises:
+        ConfigError: no environment of that name.
+        MissingExtraError: a package that it needs is not installed.
+        SpaceError: none of the versions has the expert's spaces.
+    """
+    tried: dict[str, Exception] = {}
+    for candidate, settings in _candidates(env_id):
+        try:
+            spec = resolve(candidate, {**settings, **kwargs}, **limits, preprocessing=preprocessing)
+            environment = make(spec)
+        except (ConfigError, EnvironmentError_) as error:
+            tried[candidate] = error
+            continue
+        observation_space, action_space = environment.observation_space, environment.action_space
+        environment.close()
+        for zeros in sorted({0, ZEROS.get(_name(env_id), 0)}):
+            try:
+                fits(observation_space, action_space, zeros)
+            except SpaceError as error:
+                tried.setdefault(candidate, error)
+            else:
+                return Match(spec, env_id, zeros)
+    raise _why_none(env_id, tried)
+
+
+def _name(env_id: str) -> str:
+    return env_id.rpartition("-v")[0] or env_id
+
+
+def _version(env_id: str) -> int:
+    version = env_id.rpartition("-v")[2]
+    return int(version) if version.isdigit() else 0
+
+
+def _candidates(env_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ids and what they must be made with to be what was asked for."""
+    yield env_id, {}
+    frames = NO_FRAMESKIP.fullmatch(env_id)
+    if frames:
+        settings = {"frameskip": 1, "repeat_action_probability": 0.25 if frames["version"] == "0" else 0.0}
+        yield f"ALE/{frames['name']}-v5", settings
+        return
+    wrapped = NO_VELOCITIES.sub("", env_id)  # masking them is the expert's view of it
+    own = _version(wrapped)
+    versions = [known for known in gym.registry if _name(known) == _name(wrapped) and known != env_id]
+    ordered = sorted(versions, key=lambda known: (_version(known) < own, _version(known)))
+    yield from ((known, {}) for known in ordered)
+
+
+def _why_none(env_id: str, tried: Mapping[str, Exception]) -> Exception:
+    """The most telling of the candidates' errors: a package that is missing, else that nothing fits."""
+    if set(tried) == {env_id} and not isinstance(tried[env_id], SpaceError):
+        return tried[env_id]
+    fitting = {name: error for name, error in tried.items() if isinstance(error, SpaceError)}
+    if not fitting:
+        missing = [error for error in tried.values() if isinstance(error, MissingExtraError)]
+        return missing[-1] if missing else next(iter(tried.values()))
+    last = list(fitting.values())[-1]
+    return SpaceError(
+        f"no environment here has the spaces of {env_id}, which the expert was trained on"
+        f" (tried {', '.join(fitting)})",
+        expected=getattr(last, "expected", None),
+        got=getattr(last, "got", None),
+        remedy="install the package version that had it, or name another environment with env.id=",
+    )
+
+
+NO_VELOCITIES = re.compile(r"NoVel(?=-v\d+$)")
+"""Source: `rl_zoo3/import_envs.py`, which registers these ids."""

@@ -1,0 +1,33 @@
+"""The environments of one worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+from builder.environments.environment import EnvironmentSpec, make
+
+
+class EnvironmentPool:
+    """The environments of one worker: made when first needed, kept for the next chunk where that is safe."""
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        self.spec = spec
+        self._free: list[gym.Env[Any, Any]] = []
+
+    def take(self) -> gym.Env[Any, Any]:
+        """An environment to play one attempt on."""
+        return self._free.pop() if self._free else make(self.spec)
+
+    def give_back(self, environment: gym.Env[Any, Any]) -> None:
+        """The attempt is over."""
+        if self.spec.reusable:
+            self._free.append(environment)
+        else:
+            environment.close()
+
+    def close(self) -> None:
+        """Close those that wait for another attempt."""
+        while self._free:
+            self._free.pop().close()

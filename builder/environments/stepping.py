@@ -1,0 +1,59 @@
+"""What `step` is given, and how its answer is stored exactly; rollout and replay share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.episodes.spaces import Array, Leaf, assemble
+from builder.errors import SpaceError
+
+
+def action_values(space: gym.Space[Any], actions: Sequence[Array]) -> list[Any]:
+    """What `step` is given.
+
+    Args:
+        space: the action space.
+        actions: per leaf an array [rows, ...].
+    """
+    if len(actions) == 1 and not isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        return list(actions[0])
+    return [assemble(space, row) for row in zip(*actions, strict=True)]
+
+
+def store(leaf: Leaf, column: Array, values: list[Any]) -> None:
+    """Write one value per row; anything but arrays of the leaf's own dtype takes the careful way."""
+    try:
+        if len(leaf.shape) == 1:
+            np.concatenate(values, out=column.reshape(-1), casting="equiv")
+        elif leaf.shape:
+            np.stack(values, out=column, casting="equiv")
+        else:
+            store_checked(leaf, column, values)
+    except (TypeError, ValueError):
+        store_checked(leaf, column, values)
+
+
+def store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
+    """Write one value per row, refusing what would change it.
+
+    Raises:
+        SpaceError: a value of another shape, or one that the leaf's dtype cannot hold.
+    """
+    for row, value in enumerate(values):
+        array = np.asarray(value)
+        if array.shape == leaf.shape:
+            with np.errstate(invalid="ignore"):
+                column[row] = array.astype(leaf.dtype)
+            if np.array_equal(column[row], array, equal_nan=array.dtype.kind == "f"):
+                continue
+        raise SpaceError(
+            "the environment gives observations that its observation space does not declare"
+            + (f" (at {leaf.name})" if leaf.path else ""),
+            expected=f"{leaf.dtype}{list(leaf.shape)}",
+            got=f"{array.dtype}{list(array.shape)}",
+            remedy="wrap the environment so that its space and its observations agree",
+        )

@@ -1,0 +1,146 @@
+"""The file that recorded attempts are kept in.
+
+It is a `safetensors` file: no pickle, one JSON header, readable by anyone. It is written under a temporary
+name, then put in its place, and carries the sha256 of all that it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from builder.episodes.recording import Recording
+from builder.episodes.spaces import Array
+from builder.errors import DatasetError, storage_error
+from builder.storage.paths import AnyPath, reading, writing
+
+FORMAT = 1
+
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a recorded file says of itself.
+
+    Attributes:
+        identity: the chunk identity of the build that played it; empty for a file of the user's own.
+        start: first attempt of the range that it covers.
+        stop: one past the last.
+        policy: the expert's name.
+        observation_names: of the leaves, dotted, where their order may not be that of the space; else empty.
+        action_names: likewise.
+        sha256: of the arrays and of all the above.
+    """
+
+    identity: str
+    start: int
+    stop: int
+    policy: str
+    observation_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+def save(recording: Recording, path: AnyPath, header: Header) -> None:
+    """Write a recording, whole or not at all.
+
+    Raises:
+        DatasetError: an array does not hold numbers.
+        StorageError: the disk is full or not writable.
+    """
+    from safetensors.numpy import save_file
+
+    tensors = {name: _storable(name, array) for name, array in _columns(recording)}
+    content = {"format": FORMAT, **asdict(replace(header, sha256=_digest(header, tensors)))}
+    try:
+        with writing(path) as file:
+            save_file(tensors, file, metadata={"recording": json.dumps(content, sort_keys=True)})
+    except Exception as error:
+        raise storage_error(error, path) from error
+
+
+def _columns(recording: Recording) -> Iterator[tuple[str, Array]]:
+    for field in fields(recording):
+        value = getattr(recording, field.name)
+        if isinstance(value, tuple):
+            yield from ((f"{field.name}.{i}", array) for i, array in enumerate(value))
+        else:
+            yield field.name, value
+
+
+def _storable(name: str, array: Array) -> Array:
+    """The array as the file holds it: contiguous and little-endian."""
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise DatasetError(f"{name} cannot be recorded", expected="an array of numbers", got=array.dtype)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+
+
+def _digest(header: Header, tensors: dict[str, Array]) -> str:
+    facts = json.dumps(asdict(replace(header, sha256="")), sort_keys=True)
+    digest = hashlib.sha256(f"{facts}\n".encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def read_header(file: Path, path: AnyPath | None = None) -> Header:
+    """The header alone; the arrays are not read.
+
+    Args:
+        file: of this machine.
+        path: where it comes from; None: it is there already.
+
+    Raises:
+        DatasetError: not a recorded file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "np") as opened:
+            content = json.loads(opened.metadata()["recording"])
+        if content.pop("format") != FORMAT:
+            raise DatasetError(f"{path or file} was written by another version of il-builder")
+        names = {key: tuple(content[key]) for key in ("observation_names", "action_names")}
+        return Header(**{**content, **names})
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
+
+
+def load(path: AnyPath) -> tuple[Recording, Header]:
+    """Read a recording and check its sha256.
+
+    Raises:
+        DatasetError: not a recorded file, or its content is not what was written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        with reading(path) as file:
+            header, tensors = read_header(file, path), load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise DatasetError(f"{path} is damaged: {error}") from error
+    if (found := _digest(header, tensors)) != header.sha256:
+        raise DatasetError(f"{path} is damaged", expected=f"sha256 {header.sha256}", got=found)
+    return _assembled(tensors), header
+
+
+def _assembled(tensors: dict[str, Array]) -> Recording:
+    columns: dict[str, Any] = {}
+    for field in fields(Recording):
+        if field.name in tensors:
+            columns[field.name] = tensors[field.name]
+        else:
+            count = sum(name.startswith(f"{field.name}.") for name in tensors)
+            columns[field.name] = tuple(tensors[f"{field.name}.{i}"] for i in range(count))
+    return Recording(**columns)

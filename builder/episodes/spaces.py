@@ -1,0 +1,227 @@
+"""Spaces as trees of leaves.
+
+A leaf is a Box, Discrete, MultiDiscrete or MultiBinary space; Dict and Tuple spaces are inner nodes.
+The recorder, the schema and the manifest all see a space through its leaves, always in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from builder.errors import SpaceError
+
+Array = NDArray[Any]
+MAX_SIZE = 1 << 24
+"""Numbers of one observation or action that a description may announce."""
+LEAF_TYPES = (
+    gym.spaces.Box,
+    gym.spaces.Discrete,
+    gym.spaces.MultiDiscrete,
+    gym.spaces.MultiBinary,
+)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One array of a space.
+
+    Attributes:
+        path: the keys that lead to it: a str per Dict, an int per Tuple, none for a plain space.
+        space: the leaf's own space.
+        shape: the shape of one value; () for Discrete.
+        dtype: the dtype of the values, as the space declares it.
+    """
+
+    path: tuple[str | int, ...]
+    space: gym.Space[Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def name(self) -> str:
+        """The path in dotted form, for messages."""
+        return ".".join(str(key) for key in self.path)
+
+    def pick(self, value: Any) -> Any:
+        """This leaf's part of a value of the whole space."""
+        for key in self.path:
+            value = value[key]
+        return value
+
+
+def leaves(space: gym.Space[Any], what: str = "space") -> tuple[Leaf, ...]:
+    """The leaves of a space, in its own order.
+
+    Raises:
+        SpaceError: a kind of space that cannot be recorded (Text, Graph, Sequence, ...),
+            or one without values.
+    """
+    found = tuple(_walk(space, (), what))
+    if not found:
+        raise SpaceError(f"the {what} {space} is empty", remedy="nothing of it could be recorded")
+    return found
+
+
+def _walk(space: gym.Space[Any], path: tuple[str | int, ...], what: str) -> list[Leaf]:
+    children = _children(space)
+    if children is not None:
+        return [leaf for key, child in children for leaf in _walk(child, (*path, key), what)]
+    where = f"the {what}" + (f" at {'.'.join(map(str, path))!r}" if path else "")
+    if not isinstance(space, LEAF_TYPES):
+        raise SpaceError(
+            f"{where} is a {type(space).__name__} space, which cannot be recorded",
+            expected="Box, Discrete, MultiDiscrete, MultiBinary, Dict or Tuple",
+            remedy="wrap the environment so that its space is one of these",
+        )
+    shape = tuple(int(n) for n in space.shape or ())
+    dtype = np.dtype(space.dtype)
+    if 0 in shape:
+        raise SpaceError(f"{where} has no values: its shape is {shape}")
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise SpaceError(f"{where} has dtype {dtype}, which cannot be stored")
+    return [Leaf(path, space, shape, dtype)]
+
+
+def _children(space: gym.Space[Any]) -> list[tuple[str | int, gym.Space[Any]]] | None:
+    if isinstance(space, gym.spaces.Dict):
+        return list(space.spaces.items())
+    if isinstance(space, gym.spaces.Tuple):
+        return list(enumerate(space.spaces))
+    return None
+
+
+def assemble(space: gym.Space[Any], values: Sequence[Any]) -> Any:
+    """Put leaf values, in the order of `leaves`, together in the space's own structure."""
+    queue = iter(values)
+
+    def build(node: gym.Space[Any]) -> Any:
+        children = _children(node)
+        if children is None:
+            return next(queue)
+        parts = [(key, build(child)) for key, child in children]
+        if isinstance(node, gym.spaces.Tuple):
+            return tuple(part for _, part in parts)
+        return dict(parts)
+
+    return build(space)
+
+
+def describe(space: gym.Space[Any]) -> dict[str, Any]:
+    """A space as JSON; `from_description` turns it back.
+
+    The order of a Dict space's keys is that of its leaves, and JSON objects have none: they are pairs.
+
+    Raises:
+        SpaceError: a kind of space that cannot be recorded.
+    """
+    if isinstance(space, gym.spaces.Dict):
+        return {"type": "Dict", "spaces": [[key, describe(child)] for key, child in space.spaces.items()]}
+    if isinstance(space, gym.spaces.Tuple):
+        return {"type": "Tuple", "spaces": [describe(child) for child in space.spaces]}
+    kind = next((kind for kind in LEAF_TYPES if isinstance(space, kind)), type(space))
+    plain: dict[str, Any] = {"type": kind.__name__, "dtype": str(np.dtype(space.dtype))}
+    if isinstance(space, gym.spaces.Box):
+        return plain | {
+            "shape": list(space.shape),
+            "low": _bounds(space.low),
+            "high": _bounds(space.high),
+        }
+    if isinstance(space, gym.spaces.Discrete):
+        return plain | {"n": int(space.n), "start": int(space.start)}
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        return plain | {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
+    if isinstance(space, gym.spaces.MultiBinary):
+        return plain | {"n": space.n if isinstance(space.n, int) else [int(n) for n in space.n]}
+    raise SpaceError(f"a {type(space).__name__} space cannot be described")
+
+
+def _bounds(bounds: Array) -> Any:
+    """One number where all are the same, else nested lists; infinities as text, which JSON can hold."""
+    if bounds.size and (bounds == bounds.flat[0]).all():
+        bounds = bounds.reshape(-1)[:1].reshape(())
+    return _finite_or_text(bounds.tolist())
+
+
+def _finite_or_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite_or_text(item) for item in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _from_bounds(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_bounds(item) for item in value]
+    return float(value) if isinstance(value, str) else value
+
+
+def from_description(text: dict[str, Any]) -> gym.Space[Any]:
+    """The space that `describe` described.
+
+    Raises:
+        SpaceError: the description is not one of ours.
+    """
+    try:
+        if _size(text) > MAX_SIZE:
+            raise ValueError(f"more than {MAX_SIZE} numbers")
+        with np.errstate(invalid="raise", over="raise"):
+            return _from_description(text)
+    except (
+        *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError),
+        RecursionError,
+    ) as error:
+        raise SpaceError(f"not the description of a space: {str(text)[:200]}") from error
+
+
+def _size(text: dict[str, Any]) -> int:
+    """How many numbers the bounds of all its parts have: a short text may describe more than memory holds."""
+    if text["type"] in {"Dict", "Tuple"}:
+        return sum(_size(child[1] if text["type"] == "Dict" else child) for child in text["spaces"])
+    return math.prod(map(abs, text["shape"])) if text["type"] == "Box" else 1
+
+
+def _from_description(text: dict[str, Any]) -> gym.Space[Any]:
+    kind = text["type"]
+    if kind == "Dict":
+        return gym.spaces.Dict([(key, _from_description(child)) for key, child in text["spaces"]])
+    if kind == "Tuple":
+        return gym.spaces.Tuple([_from_description(child) for child in text["spaces"]])
+    dtype = np.dtype(text["dtype"])
+    if kind == "Box":
+        shape = tuple(text["shape"])
+        low, high = (
+            np.broadcast_to(np.asarray(_from_bounds(text[bound]), dtype), shape) for bound in ("low", "high")
+        )
+        return gym.spaces.Box(low, high, shape, dtype.type)
+    if kind == "Discrete":
+        return gym.spaces.Discrete(text["n"], start=text["start"], dtype=dtype.type)
+    if kind == "MultiDiscrete":
+        return gym.spaces.MultiDiscrete(
+            np.array(text["nvec"]), dtype=dtype.type, start=np.array(text["start"])
+        )
+    if kind == "MultiBinary":
+        return gym.spaces.MultiBinary(text["n"])
+    raise ValueError(kind)
+
+
+def next_observation_default(observation_space: gym.Space[Any]) -> bool:
+    """Whether rows repeat the next observation unless the user says otherwise: not for pixels.
+
+    Pixels are images and, stored as arrays, their stacks and channel-first forms: uint8 of rank 2 or more.
+    """
+    return not any(leaf.dtype == np.uint8 and len(leaf.shape) >= 2 for leaf in leaves(observation_space))
+
+
+def is_image(leaf: Leaf) -> bool:
+    """Whether a leaf is stored as PNG: a uint8 Box H×W×3 or H×W with bounds 0 and 255 everywhere."""
+    if not isinstance(leaf.space, gym.spaces.Box) or leaf.dtype != np.uint8:
+        return False
+    if len(leaf.shape) != 2 and (len(leaf.shape) != 3 or leaf.shape[2] != 3):
+        return False
+    return bool((leaf.space.low == 0).all() and (leaf.space.high == 255).all())

@@ -1,0 +1,1 @@
+"""A Stable-Baselines3 archive read as numbers; nothing is unpickled."""

@@ -1,0 +1,243 @@
+"""`policy.pth` to numpy arrays.
+
+The pickle inside is first decoded into inert records: every name in it must be one of torch's own for
+plain tensors, and every tensor must fit the bytes that the file really has. Only then does torch read
+it, with `weights_only=True`, and what it read must be what the records announced.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from builder.episodes.spaces import Array
+from builder.errors import ArchiveError, UnsafeArchiveError, UnsupportedExpertError
+from builder.experts.archive.bounded_zip import BoundedZip, ZipLimits
+from builder.experts.archive.inert_pickle import Call, Entries, Global, InertPickle, PersistentId, decode
+
+MAX_WEIGHTS_BYTES = 160 << 20
+_MAX_TENSORS = 4_000
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+_STORAGES = {
+    "torch.FloatStorage": "f4",
+    "torch.DoubleStorage": "f8",
+    "torch.HalfStorage": "f2",
+    "torch.LongStorage": "i8",
+    "torch.IntStorage": "i4",
+    "torch.ShortStorage": "i2",
+    "torch.CharStorage": "i1",
+    "torch.ByteStorage": "u1",
+    "torch.BoolStorage": "b1",
+}
+_NAMES = frozenset(_STORAGES) | {
+    "collections.OrderedDict",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter",
+}
+_CALLS = _NAMES - frozenset(_STORAGES)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """What the records announce of a tensor."""
+
+    storage: str
+    dtype: str
+    elements: int
+    shape: tuple[int, ...]
+
+
+def read_weights(content: bytes, where: str) -> dict[str, Array]:
+    """The tensors of a torch file, by name.
+
+    Args:
+        content: the file; both the zip format and the stream format of torch before 1.6.
+        where: the file, for messages.
+
+    Raises:
+        ArchiveError: it is damaged, or torch and the records disagree.
+        UnsafeArchiveError: its pickle names anything but plain tensors.
+        UnsupportedExpertError: its tensors are of a kind that SB3 does not write.
+    """
+    if content.startswith(b"PK\x03\x04"):
+        announced = _announced_in_zip(content, where)
+    else:
+        announced = _announced_in_stream(content, where)
+    loaded = _load_with_torch(content, where)
+    if list(loaded) != list(announced):
+        raise ArchiveError(f"{where}: torch reads other tensors than the file names")
+    for name, tensor in announced.items():
+        values = loaded[name]
+        if values.shape != tensor.shape or values.dtype != np.dtype(tensor.dtype):
+            raise ArchiveError(
+                f"{where}: {name[:80]} was read wrong",
+                expected=f"{tensor.dtype}{list(tensor.shape)}",
+                got=f"{values.dtype}{list(values.shape)}",
+            )
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            count = int(np.count_nonzero(~np.isfinite(values)))
+            raise ArchiveError(f"{where}: {name[:80]} has {count} numbers that are NaN or infinite")
+    return loaded
+
+
+def _announced_in_zip(content: bytes, where: str) -> dict[str, _Tensor]:
+    limits = ZipLimits(file=MAX_WEIGHTS_BYTES, members=_MAX_TENSORS + 16, total=MAX_WEIGHTS_BYTES)
+    with BoundedZip(io.BytesIO(content), where, limits) as archive:
+        pickles = [name for name in archive.members if name.count("/") == 1 and name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise ArchiveError(f"{where}: not a torch file", got=", ".join(sorted(archive.members)[:4]))
+        root = pickles[0].partition("/")[0]
+        if f"{root}/constants.pkl" in archive.members:
+            raise UnsafeArchiveError(f"{where}: a TorchScript program", expected="weights")
+        if f"{root}/byteorder" in archive.members and archive.read(f"{root}/byteorder", 16) != b"little":
+            raise UnsupportedExpertError(f"{where}: written on a big-endian machine")
+        record = decode(archive.read(pickles[0], 8 << 20), where)
+        tensors = _tensors(record, where)
+        for name, tensor in tensors.items():
+            info = archive.members.get(f"{root}/data/{tensor.storage}")
+            size = tensor.elements * np.dtype(tensor.dtype).itemsize
+            if info is None or info.file_size != size:
+                raise ArchiveError(
+                    f"{where}: the numbers of {name[:80]}",
+                    expected=f"{size} bytes",
+                    got=info.file_size if info else "none",
+                )
+    return tensors
+
+
+def stream_pickles(content: bytes, where: str) -> tuple[list[InertPickle], int]:
+    """The five pickles at the head of a torch file as torch before 1.6 wrote it, and where they end.
+
+    Raises:
+        ArchiveError: it is not such a file.
+        UnsafeArchiveError: a pickle names anything but plain tensors.
+    """
+    records: list[InertPickle] = []
+    start = 0
+    for _ in range(5):
+        record = decode(content[start:], where)
+        check_names(record, where)
+        records.append(record)
+        start += record.end
+    if records[0].value != _LEGACY_MAGIC or records[1].value != _LEGACY_PROTOCOL:
+        raise ArchiveError(f"{where}: not a torch file", remedy="download it again")
+    return records, start
+
+
+def _announced_in_stream(content: bytes, where: str) -> dict[str, _Tensor]:
+    """Torch before 1.6: five pickles, then each storage as a count and its numbers."""
+    records, start = stream_pickles(content, where)
+    state, keys = records[3], records[4].value
+    tensors = _tensors(state, where)
+    sizes = {t.storage: (t.elements, np.dtype(t.dtype).itemsize) for t in tensors.values()}
+    if not isinstance(keys, list) or not all(type(key) is str and key in sizes for key in keys):
+        raise ArchiveError(f"{where}: its list of storages does not match its tensors")
+    if len(keys) != len(sizes):
+        raise ArchiveError(f"{where}: {len(keys)} storages", expected=len(sizes))
+    for key in keys:
+        elements, itemsize = sizes[key]
+        header = content[start : start + 8]
+        if len(header) < 8 or struct.unpack("<q", header)[0] != elements:
+            raise ArchiveError(f"{where}: cut short, or its storages are damaged", remedy="download it again")
+        start += 8 + elements * itemsize
+    if start > len(content):
+        raise ArchiveError(f"{where}: cut short", expected=f"{start} bytes", got=len(content))
+    return tensors
+
+
+def _tensors(record: InertPickle, where: str) -> dict[str, _Tensor]:
+    check_names(record, where)
+    value = record.value
+    pairs = value.entries.pairs if isinstance(value, Call) else []
+    if isinstance(value, Entries):
+        pairs = value.pairs
+    if not pairs or len(pairs) > _MAX_TENSORS:
+        raise ArchiveError(f"{where}: {len(pairs)} tensors", expected=f"1 to {_MAX_TENSORS}")
+    if not all(type(name) is str for name, _ in pairs):
+        raise ArchiveError(f"{where}: a tensor has no name")
+    tensors = {name: _tensor(record, f"{where}: {name[:80]}") for name, record in pairs}
+    dtypes: dict[str, tuple[str, int]] = {}
+    for tensor in tensors.values():
+        if dtypes.setdefault(tensor.storage, (tensor.dtype, tensor.elements)) != (
+            tensor.dtype,
+            tensor.elements,
+        ):
+            raise ArchiveError(f"{where}: storage {tensor.storage[:20]} is described in two ways")
+    total = sum(elements * np.dtype(dtype).itemsize for dtype, elements in dtypes.values())
+    if total > MAX_WEIGHTS_BYTES:
+        raise ArchiveError(f"{where}: {total} bytes of weights", expected=f"at most {MAX_WEIGHTS_BYTES}")
+    return tensors
+
+
+def check_names(record: InertPickle, where: str) -> None:
+    """Refuse a pickle of tensors that names or calls anything else.
+
+    Raises:
+        UnsafeArchiveError: it does.
+    """
+    for name in record.names:
+        if name.path not in _NAMES:
+            raise UnsafeArchiveError(
+                f"{where}: it would import {name.path[:80]!r}",
+                expected="plain tensors",
+                remedy="nothing of it was run",
+            )
+    for call in record.calls:
+        if call.path not in _CALLS:
+            raise UnsafeArchiveError(
+                f"{where}: it would call {call.path[:80] or 'a value'!r}", remedy="nothing of it was run"
+            )
+
+
+def _tensor(record: Any, where: str) -> _Tensor:
+    if isinstance(record, Call) and record.path.endswith("._rebuild_parameter") and record.arguments:
+        record = record.arguments[0]
+    if not (isinstance(record, Call) and record.path.endswith("._rebuild_tensor_v2")):
+        raise UnsupportedExpertError(f"{where} is not a plain tensor")
+    if len(record.arguments) < 4:
+        raise ArchiveError(f"{where}: its description is damaged")
+    reference, offset, shape, stride = record.arguments[:4]
+    storage, dtype, elements = _storage(reference, where)
+    numbers = (offset, *shape, *stride) if isinstance(shape, tuple) and isinstance(stride, tuple) else (None,)
+    if not all(type(n) is int and 0 <= n < 1 << 40 for n in numbers) or len(shape) != len(stride):
+        raise ArchiveError(f"{where}: its shape is damaged")
+    size = prod(shape)
+    last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True)) if size else offset
+    if len(shape) > 8 or size > elements or last >= max(elements, 1):
+        raise ArchiveError(f"{where}: shape {shape[:8]} does not fit its {elements} numbers")
+    return _Tensor(storage, dtype, elements, shape)
+
+
+def _storage(reference: Any, where: str) -> tuple[str, str, int]:
+    """Key, dtype and number of elements of a storage, from torch's persistent id."""
+    value = reference.value if isinstance(reference, PersistentId) else None
+    if not isinstance(value, tuple) or len(value) < 5 or type(value[0]) is not str or value[0] != "storage":
+        raise ArchiveError(f"{where}: it has no storage")
+    _, kind, key, _, elements, *rest = value
+    if not isinstance(kind, Global) or kind.path not in _STORAGES or any(part is not None for part in rest):
+        raise UnsupportedExpertError(f"{where}: its storage is of an unknown kind")
+    if type(key) is not str or len(key) > 40 or type(elements) is not int or not 0 <= elements < 1 << 40:
+        raise ArchiveError(f"{where}: its storage is damaged")
+    return key, _STORAGES[kind.path], elements
+
+
+def _load_with_torch(content: bytes, where: str) -> dict[str, Array]:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch's own deprecated storage classes
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its readers raise; none of it may escape unnamed
+        raise ArchiveError(f"{where}: torch cannot read it ({type(error).__name__})") from error
+    if not isinstance(state, Mapping) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+        raise ArchiveError(f"{where}: not a state dict")
+    return {name: tensor.detach().contiguous().numpy() for name, tensor in state.items()}

@@ -1,0 +1,1 @@
+"""The archives that come with the package, and the program that trained them."""

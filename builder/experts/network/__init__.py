@@ -1,0 +1,1 @@
+"""The network of an agent in numpy: float64, rounded once."""

@@ -1,0 +1,1 @@
+"""What the policy saw: the wrappers that it was trained behind."""

@@ -1,0 +1,1 @@
+"""From a configuration to an expert; a file per source."""

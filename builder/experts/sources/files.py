@@ -1,0 +1,217 @@
+"""An expert that lies in files: the archive, what is beside it, and how it plays in an environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from builder.config import ExpertConfig, RolloutConfig
+from builder.errors import ExpertError, UnsupportedExpertError
+from builder.experts.actor import Player
+from builder.experts.archive.agent import Agent, read_agent
+from builder.experts.network_player import NetworkPlayer
+from builder.experts.observations.frame_stack import PictureStack
+from builder.experts.observations.transforms import Zeros
+from builder.experts.observations.view import View
+from builder.experts.observations.wrappers import TrainedOn
+from builder.experts.policy import BUNDLED
+from builder.experts.published import NAMES as PUBLISHED_NAMES
+from builder.experts.published import Published, read_published
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
+from builder.experts.sources.sb3_loader import TrustedPlayer
+from builder.experts.sources.zoo_files import NAMES as COMPANION_NAMES
+from builder.experts.sources.zoo_files import Companions, folder_of, read_companions
+
+_NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
+"""What a repository of RL Baselines3 Zoo holds beside its agent."""
+
+
+@dataclass(frozen=True)
+class Archived:
+    """An archive that has been read.
+
+    Attributes:
+        path: the archive.
+        sha256: of it.
+        agent: what was read from it; None where only Stable-Baselines3's own loader shall read it.
+        companions: what the files beside it say.
+        published: its published return, if a file beside it has one.
+        algo: the algorithm.
+        origin: the identity of the archive that a kept expert comes from.
+    """
+
+    path: Path
+    sha256: str
+    agent: Agent | None
+    companions: Companions
+    published: Published | None
+    algo: str | None
+    origin: dict[str, Any] | None = None
+
+    def player(
+        self,
+        rollout: RolloutConfig,
+        *,
+        env_id: str,
+        max_episode_steps: int | None,
+        zeros: int = 0,
+        preprocessed: bool = False,
+    ) -> Player:
+        """How it plays in an environment.
+
+        Args:
+            rollout: how it shall act.
+            env_id: the environment.
+            max_episode_steps: its time limit.
+            zeros: how many zeros the policy sees after each observation.
+            preprocessed: the environment gives Atari's frames as the agent's training saw them, unstacked.
+
+        Raises:
+            UnsupportedExpertError: a wrapper cannot be had for this environment.
+        """
+        if preprocessed:
+            view: View | None = View(decisions=(PictureStack(self._frames),))
+        else:
+            view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
+        if zeros:
+            view = view or View()
+            view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
+        if self.agent is None:
+            return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)
+        return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
+
+    @property
+    def _frames(self) -> int:
+        """How many pictures the policy sees: its network tells, also where no file beside it does."""
+        space = None if self.agent is None else self.agent.observation_space
+        if isinstance(space, gym.spaces.Box) and len(space.shape) == 3:
+            return int(space.shape[0])
+        return self.companions.frame_stack
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the manifest holds of it: its sha256, and that of what else decides its actions."""
+        folder = folder_of(self.path)
+        beside = {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in self.companions.files
+            if (folder / name).is_file()
+        }
+        wrappers = (*TrainedOn(self.companions.env_id, None).wrappers, *self.companions.wrappers)
+        seen = {
+            "wrappers": [wrapper.name for wrapper in wrappers],
+            "frame_stack": self.companions.frame_stack,
+            "normalised": self.companions.statistics is not None,
+        }
+        plain = {"wrappers": [], "frame_stack": 1, "normalised": False}
+        return {
+            "version": self.sha256,
+            "sha256": self.sha256,
+            **({"beside": beside} if beside else {}),
+            **({"sees": seen} if seen != plain else {}),
+            **({"trust_remote_code": True} if self.agent is None else {}),
+            **({"origin": self.origin} if self.origin else {}),
+        }
+
+
+def read_archived(config: ExpertConfig, path: Path) -> Archived:
+    """Read an archive and what lies beside it.
+
+    Args:
+        config: the expert's; a sha256 given is enforced.
+        path: the archive, or the folder that holds one.
+
+    Raises:
+        ExpertError: it is missing, is not the expected one, or cannot be read.
+    """
+    archive = _archive(path, config.name)
+    digest = _digest(archive)
+    if config.sha256 and config.sha256.lower() != digest:
+        raise ExpertError(
+            f"{archive.name} is not the expert that was asked for",
+            expected=f"sha256 {config.sha256}",
+            got=digest,
+            remedy="fetch it again, or state its new sha256 in expert.sha256",
+        )
+    if archive.name == DESCRIPTION:
+        kept = read_kept(archive.parent)
+        return Archived(
+            archive, digest, kept.agent, kept.companions, kept.published, kept.agent.algorithm, kept.origin
+        )
+    companions = Companions() if config.source == "bundled" else read_companions(archive)
+    if config.trust_remote_code:
+        agent, algo = None, config.algo or archive.stem.partition("-")[0].upper()
+    else:
+        agent = _read(archive)
+        algo = agent.algorithm
+    return Archived(archive, digest, agent, companions, read_published(archive.parent), algo)
+
+
+def _read(archive: Path) -> Agent:
+    try:
+        return read_agent(archive)
+    except UnsupportedExpertError as error:
+        error.remedy = error.remedy or (
+            "if you trust its author, expert.trust_remote_code=true loads it with Stable-Baselines3 itself"
+        )
+        raise
+
+
+def files_of(config: ExpertConfig) -> list[Path] | None:
+    """All files that decide what an expert is, or might; None where it does not come from files here."""
+    if config.source == "random":
+        return []
+    if config.source not in ("bundled", "local") or not config.path:
+        return None
+    archive = _archive(
+        BUNDLED / config.path if config.source == "bundled" else Path(config.path).expanduser(), ""
+    )
+    folders = {archive.parent, archive.with_suffix("")}
+    names = {archive.name, WEIGHTS, *COMPANION_NAMES, *PUBLISHED_NAMES}
+    return sorted(folder / name for folder in folders for name in names if (folder / name).is_file())
+
+
+def keep(archived: Archived) -> Kept:
+    """What of an archive is kept as data.
+
+    Raises:
+        UnsupportedExpertError: only Stable-Baselines3's own loader has read it.
+    """
+    if archived.agent is None:
+        raise UnsupportedExpertError(
+            f"{archived.path.name} was loaded by Stable-Baselines3 itself, so it cannot be kept as data"
+        )
+    origin = {"algo": archived.algo, **archived.identity}
+    return Kept(archived.agent, archived.companions, archived.published, archived.origin or origin)
+
+
+def _digest(archive: Path) -> str:
+    """The sha256 of the archive; of a kept expert, that of its two files."""
+    files = [archive, *([archive.with_name(WEIGHTS)] if archive.name == DESCRIPTION else [])]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _archive(path: Path, name: str) -> Path:
+    if path.is_dir() and (path / DESCRIPTION).is_file() and (path / WEIGHTS).is_file():
+        return path / DESCRIPTION
+    if path.is_dir():
+        found = sorted(archive for archive in path.glob("*.zip") if archive.name not in _NO_ARCHIVES)
+        if len(found) != 1:
+            raise ExpertError(
+                f"the folder {path} of the expert {name!r}",
+                expected="one .zip",
+                got=", ".join(archive.name for archive in found[:8]) or "none",
+                remedy="name the archive itself in expert.path",
+            )
+        return found[0]
+    if not path.is_file():
+        raise ExpertError(f"there is no file {path} for the expert {name!r}", remedy="check expert.path")
+    return path

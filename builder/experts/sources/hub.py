@@ -1,0 +1,130 @@
+"""Experts of the Hub: an archive and what lies beside it, pinned to a commit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from builder.errors import ExpertError, HubUnreachableError
+from builder.experts.published import NAMES
+from builder.experts.sources.zoo_files import STATISTICS_NAMES
+from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
+from builder.hub_client.errors import explained
+from builder.hub_client.retries import connected, persistently
+
+log = logging.getLogger(__name__)
+
+BESIDE = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES, *NAMES)
+
+
+@dataclass(frozen=True)
+class HubExpert:
+    """An expert's files in the Hub client's cache.
+
+    Attributes:
+        archive: the archive.
+        filename: what the repository calls it.
+        commit: of the repository.
+    """
+
+    archive: Path
+    filename: str
+    commit: str
+
+
+def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> HubExpert:
+    """Download an expert, or find it in the cache; without a network the cache alone is asked.
+
+    Args:
+        repo_id: `user/name`.
+        filename: the archive's; by huggingface_sb3's convention the repository's own name.
+        revision: a branch, tag or commit; a commit that is in the cache needs no network.
+
+    Raises:
+        ExpertError: the repository has no such file, or it arrives damaged.
+        HubError: there is no such repository or revision, or the Hub cannot be reached.
+    """
+    name = filename or f"{repo_id.rpartition('/')[2]}.zip"
+    if revision and COMMIT.fullmatch(revision) and (cached := _cached(repo_id, name, revision)):
+        return cached
+    with connected():
+        try:
+            commit = _commit(repo_id, name, revision)
+        except HubUnreachableError as error:
+            known = remembered(repo_id, revision, "model")
+            cached = _cached(repo_id, name, known) if known else None
+            if cached is None:
+                error.remedy = f"{error.remedy}; once downloaded, the expert plays offline"
+                raise
+            log.warning("%s; the expert is that of the cache, of commit %s", error.what, cached.commit[:12])
+            return cached
+        cached = _cached(repo_id, name, commit)
+        if cached is None:
+            for wanted in _wanted(name):
+                _download(repo_id, wanted, commit)
+            cached = _cached(repo_id, name, commit)
+    if cached is None:
+        raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
+    remember(repo_id, revision, commit, "model")
+    return cached
+
+
+def _wanted(name: str) -> list[str]:
+    """The archive and what may lie beside it; the archive last."""
+    folder = PurePosixPath(name).parent
+    return [*(str(folder / beside) for beside in BESIDE), name]
+
+
+def _commit(repo_id: str, name: str, revision: str | None) -> str:
+    """The commit of a revision, if it has the archive."""
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(repo_id, revision=revision)
+    except Exception as error:
+        raise explained(error, repo_id, kind="model", revision=revision) from error
+    names = [file.rfilename for file in info.siblings or []]
+    if name not in names:
+        archives = sorted(found for found in names if found.endswith(".zip"))
+        raise ExpertError(
+            f"the repository {repo_id} has no file {name}",
+            got=f"archives: {', '.join(archives) or 'none'}",
+            remedy="name its archive with expert.filename=",
+        )
+    return str(info.sha)
+
+
+def _download(repo_id: str, name: str, commit: str) -> None:
+    """One file to the cache, or the note there that the repository has none of this name."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    for again in (False, True):
+        download = partial(hf_hub_download, repo_id, name, revision=commit, force_download=again)
+        try:
+            path = Path(persistently(download))
+        except Exception as error:
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                return
+            raise explained(error, repo_id, kind="model", revision=commit) from error
+        if is_intact(path):
+            return
+    raise ExpertError(f"{name} of {repo_id} arrives damaged", remedy="try again, or another network")
+
+
+def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:
+    """The expert if the cache has all of it: of each file the file, or the note that there is none.
+
+    The archive alone is not enough: without what lies beside it the expert would play otherwise.
+    """
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in _wanted(name)}
+    paths = [Path(path) for path in found.values() if isinstance(path, str)]
+    known = all(isinstance(path, str) or path is _CACHED_NO_EXIST for path in found.values())
+    archive = found[name]
+    if not known or not isinstance(archive, str) or not all(map(is_intact, paths)):
+        return None
+    return HubExpert(Path(archive), name, commit)

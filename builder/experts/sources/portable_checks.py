@@ -1,0 +1,169 @@
+"""Whether a description of an expert is whole and fits together, before anything is done with it.
+
+An archive's reader builds only what fits; what others have written as JSON and safetensors may say anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.episodes.context import Context
+from builder.episodes.spaces import leaves
+from builder.errors import ArchiveError, BuilderError
+from builder.experts.archive.agent import Agent
+from builder.experts.archive.layers import arrays_of
+from builder.experts.archive.vec_normalize import Statistics
+from builder.experts.network.encoding import encoders
+from builder.experts.network.network import ContinuousHead, DiscreteHead, Network
+from builder.experts.network_player import NetworkPlayer
+from builder.experts.observations.wrappers import check_known
+from builder.experts.published import Published
+from builder.experts.sources.zoo_files import MAX_FRAMES, NAMES, Companions
+
+_SAMPLING = {
+    DiscreteHead: {"softmax", "epsilon", "none"},
+    ContinuousHead: {"gaussian", "gsde", "none", "unknown"},
+}
+
+
+def check_fields(value: Any, where: str) -> None:
+    """Compare the fields of a dataclass with their type hints.
+
+    Raises:
+        ArchiveError: a field holds something of another type.
+    """
+    hints = typing.get_type_hints(type(value))
+    for field in dataclasses.fields(value):
+        content = getattr(value, field.name)
+        if not _is(content, hints[field.name]):
+            raise ArchiveError(
+                f"{where}: {type(value).__name__}.{field.name}",
+                expected=str(field.type),
+                got=type(content).__name__,
+            )
+
+
+def _is(value: Any, hint: Any) -> bool:
+    origin, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in {typing.Union, UnionType}:
+        return any(_is(value, part) for part in parts)
+    if origin is Any:
+        return is_plain(value)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_is(item, parts[0]) for item in value)
+    if origin in {dict, Mapping}:
+        return isinstance(value, dict) and all(
+            isinstance(key, str) and _is(item, parts[1]) for key, item in value.items()
+        )
+    if origin in {bool, int, float, str, None, NoneType}:
+        return type(value) in {float: (int, float), None: (NoneType,)}.get(origin, (origin,))
+    return isinstance(value, origin)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is what JSON can hold."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(is_plain, value))
+    return value is None or type(value) in {bool, int, float, str}
+
+
+def check_agent(agent: Agent, where: str) -> None:
+    """Check an agent by what its parts say of each other, and by letting it act once.
+
+    Raises:
+        ArchiveError: its parts do not fit.
+    """
+    network = agent.network
+    spaces = (network.observation_space, network.action_space)
+    if spaces != (agent.observation_space, agent.action_space):
+        raise ArchiveError(f"{where}: the agent and its network disagree on the spaces")
+    known = [encoders(spaces[0], normalize_images=scaled) for scaled in (True, False)]
+    if network.encoders not in known or len(network.extractors) != len(network.encoders):
+        raise ArchiveError(f"{where}: the network does not take its observation space")
+    if not all(weight.dtype == np.float32 for weight in arrays_of(network)):
+        raise ArchiveError(f"{where}: weights of another type", expected="float32")
+    if network.head.sampling not in _SAMPLING[type(network.head)] or not _head_fits(network):
+        raise ArchiveError(f"{where}: the network does not give its actions")
+    _try_out(network, where)
+
+
+def _head_fits(network: Network) -> bool:
+    if isinstance(network.head, ContinuousHead):
+        return _is_continuous(network.head, network.action_space, len(network.output.weight))
+    head, space = network.head, network.action_space
+    if isinstance(space, gym.spaces.MultiBinary):
+        counts = ((1 if head.binary else 2),) * int(np.prod(space.shape))
+    elif isinstance(space, gym.spaces.MultiDiscrete):
+        counts = tuple(space.nvec.tolist())
+    else:
+        counts = (int(space.n),) if isinstance(space, gym.spaces.Discrete) else ()
+    alone = len(head.counts) == 1 or (head.quantiles == 1 and head.sampling != "epsilon")
+    return alone and head.counts == counts and sum(counts) * head.quantiles == len(network.output.weight)
+
+
+def _is_continuous(head: ContinuousHead, space: gym.Space[Any], outputs: int) -> bool:
+    if not isinstance(space, gym.spaces.Box) or space.dtype.kind != "f" or outputs != np.prod(space.shape):
+        return False
+    limit = 1.0 if head.mean_limit is None else head.mean_limit
+    return isfinite(limit) and limit >= 0 and (not head.squash or space.is_bounded())
+
+
+def _try_out(network: Network, where: str) -> None:
+    """Act once on an observation of zeros, both ways."""
+    zeros = [np.zeros((1, *leaf.shape), leaf.dtype) for leaf in leaves(network.observation_space)]
+    ways = (True,) if network.head.sampling == "unknown" else (True, False)
+    try:
+        for deterministic in ways:
+            player = NetworkPlayer(network, deterministic)
+            actor = player.actor(network.observation_space, network.action_space)
+            actor.begin(0, Context(0, 0))
+            actor.act(zeros, [0])
+    except (BuilderError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+        raise ArchiveError(f"{where}: the network cannot act ({str(error)[:100]})") from error
+
+
+def check_companions(companions: Companions, where: str) -> None:
+    """Check what an expert is said to need around it.
+
+    Raises:
+        ArchiveError: it is impossible.
+        UnsupportedExpertError: a wrapper is not known.
+    """
+    check_known(companions.wrappers)
+    if not 1 <= companions.frame_stack <= MAX_FRAMES or not set(companions.files) <= set(NAMES):
+        raise ArchiveError(f"{where}: impossible companions")
+    statistics = companions.statistics
+    if statistics is not None and not _is_possible(statistics):
+        raise ArchiveError(f"{where}: impossible statistics of observations")
+
+
+def _is_possible(statistics: Statistics) -> bool:
+    mean, variance = statistics.mean, statistics.variance
+    return (
+        mean.keys() == variance.keys()
+        and all(array.dtype == np.float64 for array in (*mean.values(), *variance.values()))
+        and all(mean[key].shape == variance[key].shape and (variance[key] >= 0).all() for key in mean)
+        and isfinite(statistics.epsilon)
+        and statistics.epsilon >= 0
+        and statistics.clip > 0
+    )
+
+
+def check_published(published: Published | None, where: str) -> None:
+    """Check a published return.
+
+    Raises:
+        ArchiveError: it is no number.
+    """
+    if published is not None and not published.is_possible:
+        raise ArchiveError(f"{where}: an impossible published return", got=f"{published.mean}")

@@ -1,0 +1,78 @@
+"""The explicit, loudly logged way to Stable-Baselines3's own loader, which runs what an archive carries."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from builder.errors import ConfigError, ExpertError, suggest
+from builder.experts.actor import Actor, PredictActor
+from builder.experts.observations.view import View, ViewingActor
+
+log = logging.getLogger(__name__)
+
+ALGORITHMS = {
+    **dict.fromkeys(("A2C", "DDPG", "DQN", "PPO", "SAC", "TD3"), "stable_baselines3"),
+    **dict.fromkeys(("ARS", "CrossQ", "MaskablePPO", "QRDQN", "RecurrentPPO", "TQC", "TRPO"), "sb3_contrib"),
+}
+
+
+@dataclass(frozen=True)
+class TrustedPlayer:
+    """Plays an archive through Stable-Baselines3 itself, one observation at a time, in float32.
+
+    Attributes:
+        archive: the archive, which every worker loads.
+        algo: the algorithm's class name.
+        deterministic: passed on to `predict`.
+        view: what the policy sees of the environment.
+    """
+
+    archive: Path
+    algo: str
+    deterministic: bool = True
+    view: View | None = None
+
+    def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
+        """Load the archive; whatever code it carries is run.
+
+        Raises:
+            ExpertError: Stable-Baselines3 cannot load it.
+        """
+        model = self._load()
+        seen = self.view.space(observation_space, action_space) if self.view else observation_space
+        inner = PredictActor(_Renamed(model), seen, action_space, deterministic=self.deterministic)
+        return ViewingActor(inner, self.view, observation_space, action_space) if self.view else inner
+
+    def _load(self) -> Any:
+        from importlib import import_module
+
+        if self.algo not in ALGORITHMS:
+            raise ConfigError(f"there is no algorithm {self.algo!r}", remedy=suggest(self.algo, ALGORITHMS))
+        log.warning(
+            "expert.trust_remote_code=true: Stable-Baselines3 loads %s and runs whatever code it carries",
+            self.archive.name,
+        )
+        try:
+            return getattr(import_module(ALGORITHMS[self.algo]), self.algo).load(self.archive, device="cpu")
+        except Exception as error:
+            raise ExpertError(
+                f"Stable-Baselines3 cannot load {self.archive.name} as {self.algo}: {error}",
+                remedy="name its algorithm with expert.algo=",
+            ) from error
+
+
+class _Renamed:
+    """Stable-Baselines3 calls `obs` `observation`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def predict(self, obs: Any, state: Any = None, deterministic: bool = True) -> tuple[Any, Any]:
+        """The model's own."""
+        action, state = self._model.predict(obs, state=state, deterministic=deterministic)
+        return action, state

@@ -1,0 +1,1 @@
+"""huggingface_hub, made patient: retries, errors with a remedy, the cache."""

@@ -1,0 +1,1 @@
+"""What `load` gives: arrays, tensors, batches and episodes of a dataset."""

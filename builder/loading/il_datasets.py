@@ -1,0 +1,176 @@
+"""Datasets in the format of the seed project, IL-Datasets: columns obs, actions, rewards, episode_starts.
+
+They say neither what an episode's last action led to, nor whether it was terminated or truncated.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.dataset.schema import from_arrow
+from builder.episodes.episode import Episode
+from builder.episodes.spaces import Array, describe
+from builder.errors import DatasetError
+from builder.loading.batches import ArrayReader, Reader
+from builder.loading.trajectories import Trajectories, choose_split
+from builder.manifest.manifest import Manifest, Split
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+
+RENAMED = {"obs": "observation", "actions": "action", "rewards": "reward"}
+STARTS = "episode_starts"
+ENDINGS = (".jsonl", ".json", ".parquet", ".csv", ".arrow")
+
+
+def looks_like_data(folder: Path) -> bool:
+    """Whether a folder holds files that `datasets` can read."""
+    return folder.is_dir() and any(path.name.endswith(ENDINGS) for path in folder.rglob("*"))
+
+
+class SeedTrajectories(Trajectories):
+    """One split of such a dataset, with our names for its columns.
+
+    An episode's last observation is not recorded: it is NaN, or the least number of an integer dtype.
+    Terminations and truncations are all false. Observations and actions are taken to be unbounded.
+
+    Args:
+        folder: where its files are.
+        split: as `Trajectories` takes it.
+    """
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.folder = folder
+        tables = _read(folder)
+        self.split = choose_split(split, tables, folder)
+        self._table_read = tables[self.split]
+        table = self._table_read.data.table
+        self._spaces = _space(table["obs"], "obs"), _space(table["actions"], "actions")
+        self._bounds = _bounds(table[STARTS])
+        episodes, rows = len(self._bounds) - 1, table.num_rows
+        self.manifest = Manifest(
+            inputs={},
+            identity="",
+            observation_space=describe(self._spaces[0]),
+            action_space=describe(self._spaces[1]),
+            attempts=episodes,
+            accepted=episodes,
+            splits={self.split: Split(episodes, rows)},
+            files={},
+            fingerprint="",
+        )
+
+    @cached_property
+    def transitions(self) -> datasets.Dataset:
+        """One row per step; the rows themselves stay memory-mapped."""
+        import datasets
+
+        lengths = np.diff(self._bounds)
+        steps = np.arange(self._bounds[-1]) - np.repeat(self._bounds[:-1], lengths)
+        index = {"episode_index": np.repeat(np.arange(len(lengths)), lengths), "step_index": steps}
+        table = self._table_read.rename_columns(RENAMED).select_columns(list(RENAMED.values()))
+        joined = datasets.concatenate_datasets([datasets.Dataset.from_dict(index), table], axis=1)
+        return joined.cast_column("reward", datasets.Value("float64"))
+
+    @cached_property
+    def episode_table(self) -> datasets.Dataset:
+        """One row per episode."""
+        import datasets
+
+        rewards = self._rewards()
+        starts, ends = self._bounds[:-1], self._bounds[1:]
+        returns = [float(np.cumsum(rewards[a:b])[-1]) for a, b in itertools.pairwise(self._bounds)]
+        columns = {
+            "episode_index": np.arange(len(starts)),
+            "length": ends - starts,
+            "episode_return": returns,
+            "row_start": starts,
+            "row_end": ends,
+        }
+        return datasets.Dataset.from_dict(columns)
+
+    def episode(self, index: int) -> Episode:
+        """One episode; negative indices count from the end."""
+        position = self._position(index)
+        start, stop = int(self._bounds[position]), int(self._bounds[position + 1])
+        rows = self._table_read.data.table.slice(start, stop - start)
+        (observations,) = from_arrow(self._spaces[0], rows["obs"])
+        (actions,) = from_arrow(self._spaces[1], rows["actions"])
+        return Episode(
+            observations=np.concatenate([observations, _unknown(observations)]),
+            actions=actions,
+            rewards=self._rewards()[start:stop],
+            terminations=np.zeros(stop - start, bool),
+            truncations=np.zeros(stop - start, bool),
+            index=position,
+        )
+
+    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return ArrayReader(self.arrays(), columns)
+
+    def _rewards(self) -> Array:
+        rewards: Array = self._table_read.data.table["rewards"].to_numpy().astype(np.float64)
+        return rewards
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Its splits by name.
+
+    Raises:
+        DatasetError: `datasets` cannot read it, or it has other columns.
+    """
+    import datasets
+
+    try:
+        tables: dict[str, Any] = dict(datasets.load_dataset(str(folder)))
+    except Exception as error:
+        raise DatasetError(f"{folder} cannot be read by `datasets`: {error}") from error
+    for table in tables.values():
+        if missing := {*RENAMED, STARTS} - set(table.column_names):
+            raise DatasetError(
+                f"{folder} is neither a dataset of ours nor one of the seed project",
+                expected=f"a manifest.json, or the columns {', '.join([*RENAMED, STARTS])}",
+                got=f"no {', '.join(sorted(missing))}",
+                remedy="datasets.load_dataset opens it as it is",
+            )
+    return tables
+
+
+def _bounds(starts: pa.ChunkedArray) -> Array:
+    """Where episodes begin and, at the end, how many rows there are."""
+    marks = starts.to_numpy().astype(bool)
+    return np.concatenate([[0], np.flatnonzero(marks[1:]) + 1, [len(marks)]]).astype(np.int64)
+
+
+def _space(column: pa.ChunkedArray, name: str) -> gym.Space[Any]:
+    """An unbounded space for the values of a column.
+
+    Raises:
+        DatasetError: they are not numbers.
+    """
+    kind = column.type
+    while hasattr(kind, "value_type") or hasattr(kind, "storage_type"):
+        kind = getattr(kind, "storage_type", None) or kind.value_type
+    try:
+        dtype = np.dtype(kind.to_pandas_dtype())
+    except NotImplementedError:
+        dtype = np.dtype(object)
+    if dtype.kind not in "iuf":
+        raise DatasetError(f"the column {name} cannot be used", expected="numbers", got=str(column.type))
+    whole = np.iinfo(dtype) if dtype.kind in "iu" else None
+    low, high = (whole.min, whole.max) if whole else (-np.inf, np.inf)
+    return gym.spaces.Box(low, high, np.shape(column[0].as_py()), dtype.type)
+
+
+def _unknown(observations: Array) -> Array:
+    """One observation that says that none is known."""
+    kind = observations.dtype
+    return np.full_like(observations[:1], np.nan if kind.kind == "f" else np.iinfo(kind).min)

@@ -1,0 +1,247 @@
+"""A dataset as a researcher uses it: arrays, tensors and episodes, in the environment's own dtypes."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.dataset.schema import from_arrow
+from builder.episodes.episode import Episode
+from builder.episodes.spaces import Array, assemble, leaves
+from builder.errors import ConfigError, DatasetError, suggest
+from builder.loading.batches import MEMORY, ParquetReader, Reader, epoch, leaf_columns
+from builder.loading.stacking import StackedReader, stack, stack_columns
+from builder.manifest.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+    import torch
+
+
+class Trajectories:
+    """One split of a dataset.
+
+    `len` counts episodes, indexing gives an `Episode`; `arrays` gives everything at once. The tables behind
+    it are those of `datasets`, memory-mapped; nothing is read before it is asked for.
+
+    Args:
+        folder: the dataset folder.
+        split: train or test; None: train, or the only one that there is.
+
+    Attributes:
+        folder: the dataset folder.
+        split: which of its splits this is.
+        manifest: what the dataset is and what it was made from.
+    """
+
+    _reader: tuple[Any, Reader] | None = None
+    """What `batches` reads from, kept for the next epoch with the columns that it is for."""
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self.split = choose_split(split, self.manifest.splits, folder)
+        self._spaces = self.manifest.spaces
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, split={self.split!r}: {len(self)} episodes)"
+
+    @cached_property
+    def transitions(self) -> datasets.Dataset:
+        """The "transitions" config as `datasets` gives it: one row per step."""
+        return self._table("transitions")
+
+    @cached_property
+    def episode_table(self) -> datasets.Dataset:
+        """The "episodes" config as `datasets` gives it: one row per episode."""
+        return self._table("episodes")
+
+    def _table(self, config: str) -> datasets.Dataset:
+        import datasets
+
+        try:
+            return datasets.load_dataset(str(self.folder), config, split=self.split)
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{self.folder} cannot be read: {error}", remedy="build it again") from error
+
+    def __len__(self) -> int:
+        return self.manifest.splits[self.split].episodes
+
+    def __getitem__(self, index: int) -> Episode:
+        return self.episode(index)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return self.episodes()
+
+    def episodes(self) -> Iterator[Episode]:
+        """All episodes in their order, read one by one."""
+        return (self.episode(index) for index in range(len(self)))
+
+    def episode(self, index: int) -> Episode:
+        """One episode; negative indices count from the end."""
+        position = self._position(index)
+        table = self._episode_table
+        start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
+        rows = self.transitions.data.fast_slice(start, stop - start)  # does not search all chunks
+        finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
+        observations = from_arrow(self._spaces[0], rows["observation"])
+        joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
+        return Episode(
+            observations=assemble(self._spaces[0], joined),
+            actions=assemble(self._spaces[1], from_arrow(self._spaces[1], rows["action"])),
+            rewards=rows["reward"].to_numpy(),
+            terminations=rows["terminated"].to_numpy(),
+            truncations=rows["truncated"].to_numpy(),
+            seed=int(table["seed"][position].as_py()),
+            index=int(table["attempt_index"][position].as_py()),
+            policy=str(table["policy"][position].as_py()),
+        )
+
+    def _position(self, index: int) -> int:
+        """Which episode an index means; past the end it is an error that ends an iteration, as a list's."""
+        try:
+            return range(len(self))[operator.index(index)]
+        except IndexError:
+            raise IndexError(f"there is no episode {index}: {self.split} has {len(self)}") from None
+
+    def sample(self, count: int, seed: int = 0) -> list[Episode]:
+        """Episodes drawn without replacement, in the order of the draw.
+
+        Raises:
+            ConfigError: there are fewer.
+        """
+        if not 0 <= count <= len(self):
+            raise ConfigError(f"{count} episodes cannot be drawn", expected=f"0 to {len(self)}")
+        drawn = np.random.default_rng(seed).choice(len(self), count, replace=False)
+        return [self.episode(int(index)) for index in drawn]
+
+    def sample_episodes(self, count: int, seed: int = 0) -> list[Episode]:
+        """The same as `sample`."""
+        return self.sample(count, seed)
+
+    def stacked(self, frames: int) -> Trajectories:
+        """The same split with stacks of observations, [..., frames, *shape], oldest first.
+
+        Zeros stand for what was before the episode, as in Stable-Baselines3's `VecFrameStack`. Nothing is
+        read or copied before it is asked for.
+
+        Raises:
+            ConfigError: `frames` is not positive.
+        """
+        return StackedTrajectories(self, frames)
+
+    def arrays(self) -> dict[str, Array]:
+        """Every column of the transitions as one array [rows, ...], in its exact dtype.
+
+        A column of a Dict or Tuple space comes as one array per leaf, e.g. `observation.position`.
+        """
+        columns: dict[str, Array] = {}
+        for name in self._step_table.column_names:
+            columns.update(leaf_columns(name, self._step_table[name], self._spaces))
+        return columns
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What `arrays` gives as tensors of the same dtypes; float64 stays float64."""
+        import torch
+
+        return {
+            name: torch.from_numpy(array if array.flags.writeable else array.copy())
+            for name, array in self.arrays().items()
+        }
+
+    def batches(
+        self,
+        size: int,
+        *,
+        seed: int | None = None,
+        columns: Sequence[str] | None = None,
+        drop_last: bool = False,
+        memory: int = MEMORY,
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One epoch: every step once, as batches of tensors with the dtypes and names of `tensors`.
+
+        Where the columns fit into `memory` they are read once and kept with this object, and the shuffle is
+        over all steps. Else row groups are drawn by chance, as many as fit at a time, and shuffled together.
+
+        Args:
+            size: steps of a batch; the last one holds what is left.
+            seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
+                `memory` give the same batches on every machine.
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
+            drop_last: leave out a last batch of fewer steps.
+            memory: bytes that the steps in memory may take.
+
+        Raises:
+            ConfigError: there is no such column, or `size` is not positive.
+            DatasetError: the files are missing or damaged.
+        """
+        key = (type(self), None if columns is None else tuple(columns))
+        if self._reader is None or self._reader[0] != key:
+            self._reader = (key, self._open_reader(columns))
+        return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
+
+    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return ParquetReader(self.folder, self.split, self._spaces, columns)
+
+    @property
+    def _step_table(self) -> pa.Table:
+        return self.transitions.data.table
+
+    @property
+    def _episode_table(self) -> pa.Table:
+        return self.episode_table.data.table
+
+
+def choose_split(wanted: str | None, known: Iterable[str], folder: Path) -> str:
+    """The split that is wanted; None: train, or the only one that there is.
+
+    Raises:
+        ConfigError: there is none of this name, or several without train.
+    """
+    names = sorted(known)
+    chosen = wanted or ("train" if "train" in names or len(names) != 1 else names[0])
+    if chosen not in names:
+        raise ConfigError(f"{folder} has no split {chosen!r}", remedy=suggest(chosen, names))
+    return chosen
+
+
+class StackedTrajectories(Trajectories):
+    """A split whose observations come stacked, with a new axis before their own: [..., frames, *shape].
+
+    Args:
+        single: the split as it is.
+        frames: how many observations make one.
+    """
+
+    def __init__(self, single: Trajectories, frames: int) -> None:
+        if frames < 1:
+            raise ConfigError("frames of a stack", expected="at least 1", got=frames)
+        self.__dict__.update(single.__dict__)
+        self.frames = frames
+        self._reader = None
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(")", f", {self.frames} observations stacked)")
+
+    def episode(self, index: int) -> Episode:
+        """One episode; its observations are [T + 1, frames, *shape]."""
+        episode = super().episode(index)
+        space: gym.Space[Any] = self._spaces[0]
+        steps = np.arange(len(episode.rewards) + 1)
+        observed = [stack(leaf.pick(episode.observations), steps, self.frames) for leaf in leaves(space)]
+        return dataclasses.replace(episode, observations=assemble(space, observed))
+
+    def arrays(self) -> dict[str, Array]:
+        """Every column as one array; those of observations are [rows, frames, *shape]."""
+        return stack_columns(super().arrays(), self.frames)
+
+    def _open_reader(self, columns: Sequence[str] | None) -> StackedReader:
+        return StackedReader(self, self.frames, columns)

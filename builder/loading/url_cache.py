@@ -1,0 +1,99 @@
+"""A dataset behind a URL, brought to this machine: for one look, or to a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from builder.errors import DatasetError, LockedError, storage_error
+from builder.manifest.manifest import NAME, UNLISTED, file_sha256, read_manifest
+from builder.manifest.provenance import NAME as PROVENANCE
+from builder.storage.lock import locked
+from builder.storage.remote_path import RemotePath
+from builder.storage.staging import put_in_place, staging_folder
+
+PAUSE = 0.2
+"""Seconds between two looks at a cache's folder that another process fills."""
+
+
+def fetch_all(source: RemotePath, folder: Path) -> None:
+    """Bring every file behind a URL to a folder, as it is.
+
+    Raises:
+        StorageError: it cannot be read, or the folder not written.
+    """
+    for path in source.rglob("*"):
+        _bring(source, path.relative_to(source).as_posix(), folder)
+
+
+def cached(source: RemotePath) -> Path:
+    """The folder of this machine's cache that holds the dataset behind a URL, as it is there now.
+
+    Files are compared with the manifest; what is there already is not brought again.
+
+    Raises:
+        DatasetError: there is no dataset, or its files are not those of its manifest.
+        StorageError: it cannot be read, or the cache not written.
+    """
+    manifest = read_manifest(source)
+    folder = _cache() / hashlib.sha256(source.url.encode()).hexdigest()[:16] / source.name
+    with _explained(folder), _alone(folder):
+        if (folder / NAME).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
+            return folder
+        with staging_folder(folder) as staging:
+            for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
+                _bring(source, name, staging)
+            if (source / PROVENANCE).is_file():  # a folder from a cache of DVC has none
+                _bring(source, PROVENANCE, staging)
+            for name, entry in sorted(manifest.files.items()):
+                if (got := file_sha256(staging / name)) != entry.sha256:
+                    raise DatasetError(
+                        f"{source / name} is not what the manifest says",
+                        expected=f"sha256 {entry.sha256}",
+                        got=got,
+                        remedy="if it is being built just now, wait; else build it again",
+                    )
+            put_in_place(folder, staging, NAME)
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder of the cache; where another process does, as it brings the same dataset, wait."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(folder))
+                break
+            except LockedError:
+                time.sleep(PAUSE)
+        yield
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "il-builder"
+
+
+def _bring(source: RemotePath, name: str, folder: Path) -> None:
+    target = folder / name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{source} has a file at {name!r}", expected="a path inside the folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        (source / name).download(target)
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{source / name} is missing", remedy="if it is being built just now, wait; else build it again"
+        ) from error

@@ -1,0 +1,1 @@
+"""The record of a build, and how to make it again from that."""

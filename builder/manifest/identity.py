@@ -1,0 +1,103 @@
+"""What a build is: its inputs before play, and the sha256 that names them.
+
+Everything here is known before the first step and the same on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from builder.config import BuildConfig
+from builder.versions import playing_code
+
+GROWS = ("episodes", "max_attempts")
+"""Keys of the configuration that may differ between a dataset and the same one grown."""
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling for each value; infinities as text."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def sha256_of(value: Any) -> str:
+    """The sha256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def build_inputs(
+    config: BuildConfig,
+    *,
+    environment: Mapping[str, Any],
+    expert: Mapping[str, Any],
+    packages: Mapping[str, str],
+    own: Mapping[str, str],
+) -> dict[str, Any]:
+    """All that decides a dataset's bytes; the `inputs` of its manifest.
+
+    Args:
+        config: the build's, with `dataset.next_observation` resolved; where and on what it plays is left out.
+        environment: id, kwargs and limit, as resolved.
+        expert: the expert's identity.
+        packages: versions of what this build uses.
+        own: digests of the user's own functions, by the names of the built-in ones whose place they take.
+    """
+    low, high = config.accepted_returns
+    inputs = {
+        "config": {
+            "episodes": config.episodes,
+            "seed": config.seed,
+            "threshold": low,
+            "max_return": high,
+            "max_attempts": config.budget,
+            "rollout": {
+                "deterministic": config.rollout.deterministic,
+                "precision": config.rollout.precision,
+                "max_steps": config.rollout.max_steps,
+            },
+            "dataset": {
+                "next_observation": config.dataset.next_observation,
+                "test_fraction": config.dataset.test_fraction,
+                "shard_mb": config.dataset.shard_mb,
+                "include_expert": config.dataset.include_expert,
+                "license": config.dataset.license,
+            },
+        },
+        "environment": dict(environment),
+        "expert": dict(expert),
+        "packages": dict(packages),
+        **({"own": dict(own)} if own else {}),
+    }
+    plain: dict[str, Any] = _plain(inputs)
+    return plain
+
+
+def identity(inputs: Mapping[str, Any]) -> str:
+    """The identity of a build."""
+    return sha256_of(inputs)
+
+
+def growth_identity(inputs: Mapping[str, Any]) -> str:
+    """Equal for two builds where one is the other with more episodes."""
+    config = {key: value for key, value in inputs["config"].items() if key not in GROWS}
+    return sha256_of({**inputs, "config": config})
+
+
+def chunk_identity(inputs: Mapping[str, Any]) -> str:
+    """Equal for two builds whose recorded chunks are the same attempts, bit for bit."""
+    config = {key: inputs["config"][key] for key in ("seed", "rollout")}
+    own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
+    return sha256_of({**inputs, "config": config, "own": own, "code": playing_code()})

@@ -1,0 +1,153 @@
+"""`manifest.json`: what a dataset is, what it was made from, and the sha256 of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from builder.episodes.spaces import from_description
+from builder.errors import DatasetError, storage_error
+from builder.manifest.identity import sha256_of
+from builder.storage.paths import AnyPath
+
+NAME = "manifest.json"
+VERSION = 1
+FINGERPRINTED = ("data", "episodes")
+"""Folders whose files the fingerprint covers."""
+UNLISTED = (NAME, "README.md", "provenance.json")
+"""Files that the manifest does not list: itself, the card (rendered again to check it), and what
+describes the machine (it carries its own checksum)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How much a split holds."""
+
+    episodes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of the folder."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The record of a build.
+
+    Attributes:
+        inputs: all that was known before play and decides the bytes: see `identity.build_inputs`.
+        identity: the sha256 of the inputs.
+        observation_space: as `builder.episodes.spaces.describe` gives it.
+        action_space: likewise.
+        attempts: how many were played up to the last accepted one.
+        accepted: how many of them are in the dataset.
+        splits: by name; a split without episodes is not there.
+        files: by path within the folder.
+        fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
+        manifest_version: of this format.
+        sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
+    """
+
+    inputs: dict[str, Any]
+    identity: str
+    observation_space: dict[str, Any]
+    action_space: dict[str, Any]
+    attempts: int
+    accepted: int
+    splits: dict[str, Split]
+    files: dict[str, FileEntry]
+    fingerprint: str
+    manifest_version: int = VERSION
+    sha256: str = ""
+
+    @property
+    def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
+        """The observation and the action space."""
+        return from_description(self.observation_space), from_description(self.action_space)
+
+    def whole(self, folder: AnyPath) -> bool:
+        """Whether all files are there, in the sizes that they were written with."""
+        sizes = [(folder / path, entry.size) for path, entry in self.files.items()]
+        return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
+
+
+def seal(manifest: Manifest, folder: Path) -> Manifest:
+    """Hash the folder's files, write `manifest.json`, and return what was written.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): FileEntry(file_sha256(path), path.stat().st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
+    }
+    sealed = dataclasses.replace(manifest, files=files, fingerprint=fingerprint(manifest.identity, files))
+    sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
+    target = folder / NAME
+    try:
+        target.write_text(manifest_text(sealed))
+    except OSError as error:
+        raise storage_error(error, target) from error
+    return sealed
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as its file holds it; there is only one way to write it."""
+    return json.dumps(dataclasses.asdict(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def manifest_sha256(manifest: Manifest) -> str:
+    """The sha256 of the canonical JSON of everything but `sha256` itself."""
+    content = dataclasses.asdict(manifest)
+    del content["sha256"]
+    return sha256_of(content)
+
+
+def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
+    """The sha256 over the identity and the hashes of everything under `data/` and `episodes/`."""
+    return sha256_of({"identity": identity, "files": covered(files)})
+
+
+def covered(files: dict[str, FileEntry]) -> dict[str, str]:
+    """The sha256 of every file that the fingerprint covers, by path."""
+    return {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: AnyPath) -> Manifest:
+    """Read a dataset folder's manifest.
+
+    Raises:
+        DatasetError: there is none, or it is not one of this version.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_text())
+        if content["manifest_version"] != VERSION:
+            raise DatasetError(
+                f"{path} is of another version", expected=VERSION, got=content["manifest_version"]
+            )
+        splits = {name: Split(**split) for name, split in content.pop("splits").items()}
+        files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
+        return Manifest(**content, splits=splits, files=files)
+    except FileNotFoundError as error:
+        raise DatasetError(f"there is no dataset at {folder}: it has no {NAME}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a manifest: {error}") from error

@@ -1,0 +1,281 @@
+"""`Controller`: has attempts played, and the accepted ones collated and put in their place."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from builder.card import read_notes, write_card
+from builder.composition import build_config
+from builder.config import BuildConfig, ParallelConfig
+from builder.episodes.spaces import describe
+from builder.errors import ConfigError, DatasetError, VerificationError, storage_error
+from builder.experts.sources.files import keep
+from builder.experts.sources.portable import save_kept
+from builder.hub import Pushed, check_push, push
+from builder.manifest.identity import identity
+from builder.manifest.manifest import NAME, Manifest, covered, read_manifest, seal
+from builder.manifest.provenance import write_provenance
+from builder.manifest.rebuild import stands_in, with_manifest
+from builder.pipeline.collate import CollateFunction, collate
+from builder.pipeline.play import play
+from builder.pipeline.prepare import Build, out_folder, prepare
+from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.pipeline.up_to_date import check_inputs, recall, remember, up_to_date
+from builder.replay import choose, replay
+from builder.rollout.chunk_store import ChunkStore
+from builder.rollout.enjoy import EnjoyFunction, enjoy
+from builder.rollout.planning import Progress
+from builder.storage.layout import folder_of
+from builder.storage.lock import locked
+from builder.storage.paths import AnyPath, local
+from builder.storage.staging import put_in_place, staging_folder
+
+log = logging.getLogger(__name__)
+
+REPLAYED_STEPS = 20_000
+"""What the check at the end of a build steps again at the most."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build ends with.
+
+    Attributes:
+        out: the dataset folder.
+        manifest: of the dataset; None where only play was asked for.
+        played: what stands behind it; None where nothing was played or collated.
+        fresh: False where the dataset was there already.
+        pushed: what `hub.push` has done; None where it was not asked for.
+        wanted: the manifest that was to be built again; None where there was none.
+    """
+
+    out: AnyPath
+    manifest: Manifest | None
+    played: Progress | None = None
+    fresh: bool = True
+    pushed: Pushed | None = None
+    wanted: Manifest | None = None
+
+    def raise_for_difference(self) -> None:
+        """Do nothing where the dataset is the one that a manifest describes, or none was given.
+
+        Raises:
+            VerificationError: a file under `data/` or `episodes/` is another one.
+        """
+        if self.wanted is None or self.manifest is None:
+            return
+        expected, got = covered(self.wanted.files), covered(self.manifest.files)
+        differing = sorted(path for path in {*expected, *got} if expected.get(path) != got.get(path))
+        if differing:
+            path = differing[0]
+            raise VerificationError(
+                f"{self.out} was built, but it is not what the manifest describes: file {path}"
+                + (f" and {len(differing) - 1} more" if len(differing) > 1 else ""),
+                expected=f"sha256 {expected.get(path)}",
+                got=got.get(path),
+                remedy="il-builder verify level=rebuild on the first dataset says where they differ",
+            )
+
+
+class Controller:
+    """Builds datasets with the built-in functions, or with a user's own.
+
+    Args:
+        enjoy: plays and records one episode: `enjoy(path=, context=, expert=) -> accepted`. The built-in one
+            is never called episode by episode: whole chunks are played in lockstep.
+        collate: `collate(path, episodes) -> bool` puts the recorded files together in the folder `path`.
+    """
+
+    def __init__(self, enjoy: EnjoyFunction = enjoy, collate: CollateFunction = collate) -> None:
+        self.enjoy, self.collate = enjoy, collate
+
+    def start(self, config: BuildConfig | Mapping[str, Any] | Sequence[str]) -> BuildResult:
+        """Build a dataset.
+
+        Args:
+            config: a mapping, or overrides as on the command line.
+
+        Raises:
+            BuilderError: what failed, and the remedy. Finished chunks are kept; an existing dataset stays
+                as it was.
+        """
+        wanted = None
+        if not isinstance(config, BuildConfig):
+            overrides, wanted = with_manifest(config)
+            config = build_config(config if overrides is None else overrides)
+        self._check_calls()
+        self._check_place(config)
+        if config.hub.push:
+            check_push(config.hub, overwrite=config.overwrite)
+        result = dataclasses.replace(self._start(config, wanted), wanted=wanted)
+        if not config.hub.push:
+            return result
+        result.raise_for_difference()
+        pushed = push(local(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
+        return dataclasses.replace(result, pushed=pushed)
+
+    def _check_calls(self) -> None:
+        """Refuse functions of the user's own that cannot be called as they will be."""
+        calls = {"enjoy": ((), ("path", "context", "expert")), "collate": (("path", "episodes"), ())}
+        for name, function in self._own().items():
+            positional, keywords = calls[name]
+            with suppress(ValueError):  # a function that does not tell
+                taken = signature(function)
+                try:
+                    taken.bind(*positional, **dict.fromkeys(keywords))
+                except TypeError as error:
+                    how = "keyword" if keywords else "position"
+                    raise ConfigError(
+                        f"{name} cannot be called: {error}",
+                        expected=f"{name}({', '.join(positional or keywords)}), called by {how}",
+                        got=f"{name}{taken}",
+                    ) from error
+
+    def _check_place(self, config: BuildConfig) -> None:
+        """Refuse what needs files of this machine where `out` is a URL."""
+        for what in (*self._own(), *(["hub.push"] if config.hub.push else [])):
+            local(out_folder(config), what)
+
+    def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
+        out, own = out_folder(config), self._own()
+        with locked(out):
+            found = None if own or config.mode == "play" else recall(config, out)
+            if found is None:
+                build = prepare(config, own)
+                if wanted is not None:
+                    build = _as_wanted(build, wanted)
+                    check_inputs(build, wanted)
+                found = None if config.mode == "play" else up_to_date(build)
+            fresh = found is None
+            result = self._build(build) if found is None else BuildResult(out, found, fresh=False)
+            if result.manifest and not own:
+                remember(config, out, result.manifest)
+        if not fresh:
+            log.info("%s is up to date", out)
+        return result
+
+    def _own(self) -> dict[str, Callable[..., bool]]:
+        """The functions that are not the built-in ones."""
+        own: dict[str, Callable[..., bool]] = {}
+        if self.enjoy is not enjoy:
+            own["enjoy"] = self.enjoy
+        if self.collate is not collate:
+            own["collate"] = self.collate
+        return own
+
+    def _build(self, build: Build) -> BuildResult:
+        own = self._own().get("enjoy")
+        store = ChunkStore(folder_of(build.out), build.chunk_identity())
+        store.describe(_without_returns(build.collation.to_json(), own))
+        mode = build.config.mode
+        run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
+        if mode == "collate":
+            played = run.progress()
+            if len(played.accepted) < build.config.episodes:
+                raise DatasetError(
+                    "mode=collate finds too few recorded episodes",
+                    expected=f"{build.config.episodes} accepted",
+                    got=len(played.accepted),
+                    remedy="run mode=play or mode=all with the same configuration first",
+                )
+        else:
+            played = play(build, run)
+        if mode == "play":
+            if isinstance(run, ChunkRun):
+                run.settle(played)
+            store.remove_others()
+            return BuildResult(build.out, None, played)
+        manifest = self._collate(build, run.files(played))
+        if build.config.keep_chunks:
+            store.remove_others()
+        else:
+            store.remove()
+        return BuildResult(build.out, manifest, played)
+
+    def _collate(self, build: Build, files: list[AnyPath]) -> Manifest:
+        """Collate into a folder beside `out`, then put it in its place."""
+        out = build.out
+        with staging_folder(out) as staging:
+            try:
+                manifest = self._written(build, files, staging)
+                put_in_place(out, staging, NAME)
+            except OSError as error:
+                raise storage_error(error, staging) from error
+        return manifest
+
+    def _written(self, build: Build, files: list[AnyPath], staging: Path) -> Manifest:
+        """Write the dataset into an empty folder, and check it."""
+        if not self.collate(str(staging), [str(file) for file in files]):
+            raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
+        if self.collate is collate and (notes := read_notes(build.out)):
+            write_card(staging, notes=notes)
+        if build.config.dataset.include_expert:
+            save_kept(keep(build.expert.archived), staging / "expert")
+            if (staging / NAME).is_file():
+                seal(read_manifest(staging), staging)
+        if not (staging / NAME).is_file():
+            seal(_plain_manifest(build, len(files)), staging)
+        write_provenance(staging)
+        manifest = read_manifest(staging)
+        if self._own().keys() == set():
+            _replay_some(build, staging, manifest)
+        return manifest
+
+
+def _as_wanted(build: Build, wanted: Manifest) -> Build:
+    """The build with the manifest's own expert, where what was read is the copy that the dataset includes."""
+    archived = build.expert.archived
+    if archived is None or not stands_in(archived.path.parent, wanted):
+        return build
+    return dataclasses.replace(build, inputs={**build.inputs, "expert": wanted.inputs["expert"]})
+
+
+def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
+    """Step a few episodes of a finished folder again, before it takes its place.
+
+    Raises:
+        VerificationError: the environment gives something else.
+    """
+    if not build.config.verify_sample:
+        return
+    sample = min(1.0, build.config.verify_sample / manifest.accepted)
+    chosen = choose(manifest, sample, most_steps=REPLAYED_STEPS)
+    one = ParallelConfig(backend="threading", n_jobs=1)
+    result = replay(staging, chosen, parallel=one, environment=build.environment)
+    if result.difference:
+        raise VerificationError(
+            f"{build.environment.id}, stepped again with the recorded seed and actions, gives something else:"
+            f" {result.difference}",
+            expected=result.difference.expected,
+            got=result.difference.got,
+            remedy="the environment does not repeat itself, so nobody could rebuild this dataset;"
+            " verify_sample=0 builds it nevertheless",
+        )
+    log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
+
+
+def _without_returns(description: dict[str, Any], own: EnjoyFunction | None) -> dict[str, Any]:
+    """A user's own `enjoy` has decided what is accepted: returns must not decide again."""
+    return {**description, "accepted_returns": ["-inf", "inf"]} if own else description
+
+
+def _plain_manifest(build: Build, episodes: int) -> Manifest:
+    """The manifest of a folder whose content a user's own `collate` has chosen."""
+    return Manifest(
+        inputs=dict(build.inputs),
+        identity=identity(build.inputs),
+        observation_space=describe(build.observation_space),
+        action_space=describe(build.action_space),
+        attempts=episodes,
+        accepted=build.config.episodes,
+        splits={},
+        files={},
+        fingerprint="",
+    )

@@ -1,0 +1,124 @@
+"""Playing a build: waves of attempts until enough are accepted."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from builder.errors import BudgetError, StorageError, storage_error
+from builder.parallel.workers import Workers
+from builder.pipeline.preflight import check, first_attempts
+from builder.pipeline.prepare import Build
+from builder.pipeline.progress import Reporter
+from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.rollout.planning import (
+    Progress,
+    first_returns,
+    next_horizon,
+)
+from builder.rollout.summary import ChunkSummary
+from builder.storage.layout import folder_of, metrics_path
+
+log = logging.getLogger(__name__)
+
+
+def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
+    """Play waves of attempts until enough are accepted.
+
+    Raises:
+        BudgetError: the budget is spent.
+    """
+    config = build.config
+    first = min(first_attempts(build), config.episodes, config.budget)
+    reporter = Reporter(
+        build.expert.name,
+        build.environment.id,
+        wanted=config.episodes,
+        accepted_returns=config.accepted_returns,
+    )
+    with reporter:
+        for summary in run.summaries:
+            reporter.add(summary)
+        played = run.progress()
+        while len(played.accepted) < config.episodes:
+            if played.attempts >= config.budget:
+                raise _budget_error(build, played)
+            with Workers(config.parallel, shared=folder_of(build.out)) as workers:
+                while len(played.accepted) < config.episodes and played.attempts < config.budget:
+                    unchecked = played.attempts < first
+                    horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
+                    for summary in run.run(workers, first if unchecked else horizon):
+                        reporter.add(summary)
+                        _check_disk(build, reporter, summary)
+                    played = run.progress()
+                    if unchecked:
+                        check(build, first_returns(run.summaries, first))
+        _warn_of_copies(build, run.summaries)
+        _write_metrics(build, played, reporter)
+    return played
+
+
+def _budget_error(build: Build, played: Progress) -> BudgetError:
+    if "enjoy" in build.inputs.get("own", {}):
+        return BudgetError(
+            f"too few episodes were accepted: enjoy returned True for {len(played.accepted)} of"
+            f" {played.attempts} attempts, and {build.config.episodes} are wanted",
+            remedy="return True for each episode that is to be kept, or raise max_attempts",
+        )
+    low, high = build.config.accepted_returns
+    bounds = f"threshold {low:g}" + (f", max_return {high:g}" if high < float("inf") else "")
+    return BudgetError(
+        f"too few episodes were accepted: {played.attempts} attempts, {len(played.accepted)} accepted of"
+        f" {build.config.episodes}, best return {played.best:g}, mean return {played.mean:g}, {bounds}",
+        remedy="lower the threshold, or raise max_attempts",
+    )
+
+
+def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None:
+    """Compare what is still to be written, chunks and dataset, with the free disk."""
+    rate = max(reporter.accepted, 1) / reporter.attempts
+    steps = build.config.episodes * reporter.steps / reporter.attempts
+    here = isinstance(build.out, Path)
+    folder, chunks = build.out.parent, steps / rate - reporter.steps
+    if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
+        folder, chunks = Path(tempfile.gettempdir()), 0
+    needed = summary.row_bytes * (steps + chunks)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise StorageError(
+            f"the dataset will not fit on the disk of {folder}",
+            expected=f"about {needed / 1e6:,.0f} MB",
+            got=f"{free / 1e6:,.0f} MB free",
+            remedy=f"free some space, or give {'an `out`' if here else 'a TMPDIR'} elsewhere",
+        )
+
+
+def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
+    digests = np.concatenate([summary.digests for summary in summaries])
+    if len(digests) > 1 and (digests == digests[0]).all():
+        log.warning(
+            "all %d episodes are identical: %s seems to ignore its seed", len(digests), build.environment.id
+        )
+
+
+def _write_metrics(build: Build, played: Progress, reporter: Reporter) -> None:
+    """Figures and timings of this run, beside the dataset folder."""
+    metrics = {
+        "accepted": len(played.accepted),
+        "attempts": played.attempts,
+        "best_return": played.best,
+        "mean_return": played.mean,
+        "seconds": round(reporter.seconds, 3),
+        "steps": played.steps,
+        "steps_per_second": round(reporter.steps_per_second, 1),
+    }
+    try:
+        metrics_path(build.out).write_text(json.dumps(metrics, indent=1) + "\n")
+    except OSError as error:
+        raise storage_error(error, metrics_path(build.out)) from error

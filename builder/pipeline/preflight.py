@@ -1,0 +1,86 @@
+"""The check of an expert before a long run, on the build's own first attempts: it costs nothing."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+
+import numpy as np
+
+from builder.episodes.spaces import Array
+from builder.errors import ExpertError
+from builder.experts.published import Published
+from builder.pipeline.prepare import Build
+
+log = logging.getLogger(__name__)
+
+_SAMPLED = re.compile(r"ALE/|\w+NoFrameskip-v\d|MiniGrid-")
+"""Where RL Baselines3 Zoo's published returns are those of the stochastic policy (`rl_zoo3/enjoy.py`)."""
+
+
+def first_attempts(build: Build) -> int:
+    """How many attempts are to be played before `check` can look at them; 0 where there is no check."""
+    expert = build.config.expert
+    if expert.check == "off" or build.expert.published is None:
+        return 0
+    return expert.check_episodes
+
+
+def check(build: Build, returns: Array) -> None:
+    """Compare the first returns with the published one, and say what share will be accepted.
+
+    Args:
+        build: the build.
+        returns: float64 [n], of the first attempts.
+
+    Raises:
+        ExpertError: their mean falls short of the published one, and `expert.check` is error.
+    """
+    published = build.expert.published
+    if published is None:
+        return
+    mean, std = float(returns.mean()), float(returns.std())
+    least = published.least_mean(std, len(returns))
+    log.info(
+        "%s: mean return %.1f of the first %d attempts, published %.1f ± %.1f",
+        *(build.expert.name, mean, len(returns), published.mean, published.std),
+    )
+    if mean < least:
+        error = ExpertError(
+            f"{build.expert.name} falls short of its published return on {build.environment.id}",
+            expected=f"a mean of at least {least:.1f} over {len(returns)} episodes"
+            f" (published {published.mean:.1f} ± {published.std:.1f})",
+            got=f"{mean:.1f} ± {std:.1f}",
+            remedy=f"{_likely_cause(build, published)}; expert.check=warn goes on all the same",
+        )
+        if build.config.expert.check == "error":
+            raise error
+        log.warning("%s", error)
+    _forecast(build, returns)
+
+
+def _likely_cause(build: Build, published: Published) -> str:
+    sampled = published.deterministic is False
+    if published.deterministic is None:
+        sampled = _SAMPLED.match(build.expert.policy.name) is not None
+    if sampled and build.config.rollout.deterministic:
+        return "it was published playing stochastically: give rollout.deterministic=false"
+    if published.deterministic and not build.config.rollout.deterministic:
+        return "it was published playing deterministically: give rollout.deterministic=true"
+    return "its statistics or wrappers may be missing"
+
+
+def _forecast(build: Build, returns: Array) -> None:
+    low, high = build.config.accepted_returns
+    if math.isinf(low) and math.isinf(high):
+        return
+    share = float(np.mean((returns >= low) & (returns <= high)))
+    if not share:
+        log.info("none of the first %d attempts was accepted", len(returns))
+        return
+    wanted = build.config.episodes
+    log.info(
+        "about %.0f%% of the attempts will be accepted: about %d attempts for %d episodes",
+        *(100 * share, math.ceil(wanted / share), wanted),
+    )

@@ -1,0 +1,249 @@
+"""From a configuration to a build that is ready to play: everything found, checked and named."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+
+from builder.config import BuildConfig
+from builder.dataset.collate import Collation
+from builder.dataset.schema import features
+from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
+from builder.environments.legacy import Match, match
+from builder.episodes.spaces import is_image, leaves, next_observation_default
+from builder.errors import ConfigError, UnsafeArchiveError
+from builder.experts.actor import Player
+from builder.experts.sources.load import NOT_PINNED, Expert, load_expert
+from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
+from builder.storage.paths import AnyPath, place
+from builder.versions import package_versions
+
+log = logging.getLogger(__name__)
+
+DATA_ROOT = "IL_BUILDER_DATA"
+"""Environment variable: where datasets go unless `out` says otherwise."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that is ready to play.
+
+    Attributes:
+        config: as given.
+        out: the dataset folder.
+        expert: who plays.
+        player: what workers make its actors from.
+        environment: what is played.
+        observation_space: of the environment.
+        action_space: of the environment.
+        inputs: see `builder.manifest.identity.build_inputs`.
+    """
+
+    config: BuildConfig
+    out: AnyPath
+    expert: Expert
+    player: Player
+    environment: EnvironmentSpec
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    inputs: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """The identity of the dataset."""
+        return identity(self.inputs)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the inputs tell this build from every other: all that plays has a version."""
+        own = self.inputs.get("own", {})
+        return self.expert.pinned and not any(code.endswith(NOT_PINNED) for code in own.values())
+
+    def chunk_identity(self) -> str:
+        """The identity of the recorded attempts."""
+        return chunk_identity(self.inputs)
+
+    @property
+    def collation(self) -> Collation:
+        """What collation needs to know."""
+        dataset = self.inputs["config"]["dataset"]
+        fraction = dataset["test_fraction"]
+        return Collation(
+            inputs=self.inputs,
+            policy=self.expert.name,
+            observation_space=self.observation_space,
+            action_space=self.action_space,
+            next_observation=dataset["next_observation"],
+            accepted_returns=self.config.accepted_returns,
+            episodes=self.config.episodes,
+            every=round(1 / fraction) if fraction else 0,
+            shard_size=dataset["shard_mb"] * 10**6,
+        )
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """A name for a function of the user's own that changes with its source code."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    try:
+        return f"{name} sha256:{sha256_of(inspect.getsource(function))}"
+    except (OSError, TypeError):
+        return f"{name} {NOT_PINNED}"
+
+
+def out_folder(config: BuildConfig) -> AnyPath:
+    """The dataset folder: `out`, or the expert's name below the data root."""
+    if not config.out:
+        root = os.environ.get(DATA_ROOT) or "data"
+        return place(f"{root.rstrip('/')}/{config.expert.label}")
+    out = place(config.out)
+    return out if out.name not in ("", "..") else out.resolve()
+
+
+def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = None) -> Build:
+    """Find and check the expert, the environment and their spaces.
+
+    Args:
+        config: the build's.
+        own: the user's own functions, by the names of the built-in ones whose place they take.
+
+    Raises:
+        BuilderError: what is missing or does not fit; nothing has been written yet.
+    """
+    expert = _for_build(load_expert(config.expert, config.rollout), config)
+    if config.dataset.include_expert and getattr(expert.archived, "agent", None) is None:
+        raise ConfigError(
+            f"the weights of {expert.name!r} cannot be kept as data",
+            remedy="set dataset.include_expert=false",
+        )
+    matched = _matched(expert, config)
+    environment = matched.spec
+    player = expert.player(
+        config.rollout,
+        env_id=matched.trained_on,
+        max_episode_steps=environment.max_episode_steps,
+        zeros=matched.zeros,
+        preprocessed=environment.preprocessing is not None,
+    )
+    sample = make(environment)
+    observation_space, action_space = sample.observation_space, sample.action_space
+    module = type(sample.unwrapped).__module__
+    sample.close()
+    config = _resolved(config, observation_space)
+    # Spaces that have no columns, or that are not the expert's, are refused before play.
+    features(observation_space, action_space, next_observation=bool(config.dataset.next_observation))
+    player.actor(observation_space, action_space)
+    inputs = build_inputs(
+        config,
+        environment=_described(matched),
+        expert=expert.identity,
+        own={name: code_digest(function) for name, function in (own or {}).items()},
+        packages=package_versions(module, images=any(map(is_image, leaves(observation_space)))),
+    )
+    return Build(
+        config,
+        out_folder(config),
+        expert,
+        player,
+        check_reuse(environment),
+        observation_space,
+        action_space,
+        inputs,
+    )
+
+
+def _matched(expert: Expert, config: BuildConfig) -> Match:
+    """The environment of today that the expert fits; a foreign expert plays what it is told to."""
+    limits = {"max_episode_steps": config.env.max_episode_steps, "max_steps": config.rollout.max_steps}
+    env_id, kwargs = expert.policy.name, expert.policy.env_kwargs
+    preprocessing = expert.preprocessing(config.env.preprocessing)
+    if expert.archived is None:
+        return Match(resolve(env_id, kwargs, **limits, preprocessing=preprocessing), env_id)
+
+    def fits(observation_space: gym.Space[Any], action_space: gym.Space[Any], zeros: int) -> None:
+        player = expert.player(
+            config.rollout,
+            env_id=env_id,
+            max_episode_steps=1,
+            zeros=zeros,
+            preprocessed=preprocessing is not None,
+        )
+        player.actor(observation_space, action_space)
+
+    matched = match(env_id, kwargs, fits, limits=limits, preprocessing=preprocessing)
+    if matched.mapped:
+        log.info("%s", mapping_text(matched))
+    return matched
+
+
+def mapping_text(matched: Match) -> str:
+    """In what the expert plays instead of what it was trained on."""
+    zeros = f", its observations followed by {matched.zeros} zeros" if matched.zeros else ""
+    return f"{matched.trained_on} is played as {matched.spec.id}, which has the expert's spaces{zeros}"
+
+
+def _described(matched: Match) -> dict[str, Any]:
+    """The environment as the manifest holds it."""
+    described = {
+        "id": matched.spec.id,
+        "kwargs": dict(matched.spec.kwargs),
+        "max_episode_steps": matched.spec.max_episode_steps,
+    }
+    if matched.spec.preprocessing is not None:
+        described["preprocessing"] = dataclasses.asdict(matched.spec.preprocessing)
+    if matched.mapped:
+        described["mapping"] = {"trained_on": matched.trained_on, "zeros": matched.zeros}
+    return described
+
+
+def _resolved(config: BuildConfig, observation_space: gym.Space[Any]) -> BuildConfig:
+    """The configuration with what the observation space decides."""
+    if config.dataset.next_observation is not None:
+        return config
+    dataset = dataclasses.replace(
+        config.dataset, next_observation=next_observation_default(observation_space)
+    )
+    return dataclasses.replace(config, dataset=dataset)
+
+
+def _for_build(expert: Expert, config: BuildConfig) -> Expert:
+    """The expert with what this build plays, as the user's own `enjoy` gets it.
+
+    Raises:
+        ConfigError: neither the expert nor the user names an environment.
+    """
+    env_id = config.env.id or expert.policy.name
+    if not env_id:
+        raise ConfigError(
+            f"the expert {expert.name!r} does not say what it plays", remedy="give env.id=, e.g. CartPole-v1"
+        )
+    if not config.env.id and not config.expert.trust_remote_code:
+        _check_imports_nothing(expert, config)
+    policy = dataclasses.replace(
+        expert.policy,
+        name=env_id,
+        env_kwargs={**expert.policy.env_kwargs, **config.env.kwargs},
+        threshold=config.accepted_returns[0],
+    )
+    return dataclasses.replace(expert, policy=policy)
+
+
+def _check_imports_nothing(expert: Expert, config: BuildConfig) -> None:
+    """A file beside an archive may name an environment, but not have a module imported.
+
+    Raises:
+        UnsafeArchiveError: it would.
+    """
+    env_id = expert.policy.name
+    given = config.expert.env_id or (env_id if config.expert.source == "registered" else None)
+    if expert.archived is not None and env_id != given and ":" in env_id:
+        raise UnsafeArchiveError(
+            f"the expert {expert.name!r} names the environment {env_id[:80]!r}, which would import a module",
+            remedy="nothing was imported; if you trust it, name the environment yourself with env.id=",
+        )

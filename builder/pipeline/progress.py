@@ -1,0 +1,88 @@
+"""What a user sees while a build runs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+from builder.display import Display
+from builder.rollout.summary import ChunkSummary
+
+log = logging.getLogger("builder")
+
+
+class Reporter(Display):
+    """Counts what has been played and shows it.
+
+    Args:
+        expert: who plays.
+        environment: what is played.
+        wanted: accepted episodes.
+        accepted_returns: the least and the greatest return of an accepted episode.
+        console: where the bar is drawn.
+    """
+
+    def __init__(
+        self,
+        expert: str,
+        environment: str,
+        *,
+        wanted: int,
+        accepted_returns: tuple[float, float],
+        console: Console | None = None,
+    ) -> None:
+        # On a narrow terminal the bar gives way, not the figures.
+        columns = (
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        )
+        super().__init__(expert, wanted, *columns, console=console, figures="")
+        self._environment = environment
+        self._wanted, self._bounds = wanted, accepted_returns
+        self.attempts = self.accepted = self.steps = 0
+        self._played_steps, self._returns, self._known = 0, 0.0, 0
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the build began to play."""
+        return time.monotonic() - self._began
+
+    @property
+    def steps_per_second(self) -> float:
+        """Steps of environments played now, not read from chunks that were there already."""
+        return self._played_steps / max(self.seconds, 1e-9)
+
+    @property
+    def mean_return(self) -> float:
+        """Of all attempts whose return is known."""
+        return self._returns / self._known if self._known else math.nan
+
+    def add(self, summary: ChunkSummary) -> None:
+        """Count a chunk and show where the build stands."""
+        self.attempts += len(summary.returns)
+        self.accepted += int(summary.accept(self._bounds).sum())
+        self.steps += int(summary.lengths.sum())
+        if summary.seconds or summary.accepted is not None:
+            self._played_steps += int(summary.lengths.sum())
+        known = summary.returns[~np.isnan(summary.returns)]
+        self._returns, self._known = self._returns + float(known.sum()), self._known + len(known)
+        for line in summary.logs:
+            log.info("attempt %d: %s", summary.start, line)
+        self._show_figures()
+
+    def _show_figures(self) -> None:
+        shown = min(self.accepted, self._wanted)
+        figures = (
+            f"{self.attempts:,} attempts · {self.steps_per_second:,.0f} steps/s"
+            f" · mean return {self.mean_return:.1f}"
+        )
+        line = f"{shown} of {self._wanted} episodes of {self._environment} accepted · {figures}"
+        self.show(shown, line, last=shown == self._wanted, figures=figures)

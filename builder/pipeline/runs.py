@@ -1,0 +1,163 @@
+"""The two kinds of play: chunks of the built-in `enjoy`, attempts of a user's own with their journal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+
+from builder.episodes.context import Context
+from builder.episodes.recording_file import SUFFIX
+from builder.episodes.spaces import leaves
+from builder.manifest.manifest import file_sha256
+from builder.parallel.workers import Workers
+from builder.pipeline.prepare import Build
+from builder.rollout.chunk_store import ChunkStore
+from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
+from builder.rollout.planning import (
+    Progress,
+    attempt_seconds,
+    chunk_size,
+    gaps,
+    progress,
+    settled_size,
+    split,
+)
+from builder.rollout.summary import ChunkSummary
+from builder.rollout.worker import ChunkTask, Setup, play_chunk
+from builder.storage.paths import AnyPath, local
+
+log = logging.getLogger(__name__)
+
+
+class ChunkRun:
+    """Chunks of the built-in `enjoy`: what is there, and the tasks that play what is missing."""
+
+    def __init__(self, build: Build, store: ChunkStore) -> None:
+        self._build, self._store = build, store
+        if not build.pinned:
+            # Chunks of an expert that may have changed are worth nothing.
+            for path in store.files():
+                path.unlink()
+        self.summaries = store.scan()
+        config = build.config
+        self._setup = Setup(
+            identity=store.identity,
+            environment=build.environment,
+            player=Setup.pack(build.player),
+            policy=build.expert.name,
+            root_seed=config.seed,
+            lanes=config.rollout.lanes,
+        )
+
+    def progress(self) -> Progress:
+        """What has been played so far."""
+        return progress(self.summaries, self._build.config.accepted_returns)
+
+    def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
+        """Play what is missing below the horizon."""
+        missing = gaps(self.summaries, horizon)
+        size = chunk_size(
+            sum(map(len, missing)),
+            lanes=self._build.config.rollout.lanes,
+            workers=workers.count,
+            attempt_bytes=self._attempt_bytes(),
+            attempt_seconds=attempt_seconds(self.summaries),
+        )
+        tasks = [
+            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
+            for chunk in split(missing, size)
+        ]
+        for summary in workers.run(play_chunk, tasks):
+            self.summaries.append(summary)
+            yield summary
+
+    def settle(self, played: Progress) -> None:
+        """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
+        last = int(played.accepted[self._build.config.episodes - 1])
+        self._store.settle(last + 1, settled_size(self._attempt_bytes()))
+
+    def _attempt_bytes(self) -> float:
+        """What an attempt takes in memory at the most."""
+        build = self._build
+        row = sum(
+            leaf.dtype.itemsize * math.prod(leaf.shape)
+            for space in (build.observation_space, build.action_space)
+            for leaf in leaves(space)
+        )
+        return float((row + 8) * (build.environment.max_episode_steps or 1))
+
+    def files(self, played: Progress) -> list[AnyPath]:
+        """The files up to the last accepted attempt that is wanted."""
+        last = int(played.accepted[self._build.config.episodes - 1])
+        ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
+        return [summary.path for summary in ordered if summary.start <= last]
+
+
+class AttemptRun:
+    """Attempts of a user's own `enjoy`, and the journal of what it said of each."""
+
+    def __init__(self, build: Build, store: ChunkStore, own: EnjoyFunction) -> None:
+        self._build, self._store, self._enjoy = build, store, own
+        self._folder = local(store.folder, "enjoy")
+        self._journal = self._folder / "attempts.jsonl"
+        self.summaries = self._resumed() if build.pinned else []
+        known = {summary.path for summary in self.summaries}
+        for path in sorted(self._folder.glob("attempt-*")):
+            if path not in known:
+                path.unlink()
+        self._journal.write_text("".join(_journal_line(summary) for summary in self.summaries))
+
+    def _resumed(self) -> list[ChunkSummary]:
+        if not self._journal.is_file():
+            return []
+        found = []
+        for line in self._journal.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # a build that was killed while it wrote this line
+                continue
+            path = self._folder / entry["file"]
+            if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
+                found.append(attempt_summary(entry["attempt"], path, entry["accepted"]))
+            elif path.is_file():
+                log.warning("%s is damaged; its attempt is played again", path)
+        return found
+
+    def progress(self) -> Progress:
+        """What has been played so far."""
+        return progress(self.summaries, self._build.config.accepted_returns)
+
+    def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
+        """Play what is missing below the horizon."""
+        build = self._build
+        tasks = [
+            AttemptTask(
+                self._enjoy,
+                self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
+                Context(index, build.config.seed),
+                build.expert.policy,
+            )
+            for gap in gaps(self.summaries, horizon)
+            for index in gap
+        ]
+        for summary in workers.run(play_attempt, tasks):
+            with self._journal.open("a") as journal:
+                journal.write(_journal_line(summary))
+            self.summaries.append(summary)
+            yield summary
+
+    def files(self, played: Progress) -> list[AnyPath]:
+        """The recorded files of the accepted attempts that are wanted."""
+        wanted = set(played.accepted[: self._build.config.episodes].tolist())
+        ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
+        return [summary.path for summary in ordered if summary.start in wanted]
+
+
+def _journal_line(summary: ChunkSummary) -> str:
+    accepted = bool(summary.accepted is not None and summary.accepted[0])
+    entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
+    if accepted:
+        entry["sha256"] = file_sha256(local(summary.path, "enjoy"))
+    return json.dumps(entry) + "\n"

@@ -1,0 +1,173 @@
+"""The chunk store of a dataset folder: `.NAME.chunks/` beside it.
+
+Chunks of one chunk identity lie in a folder of its first 16 digits. Recorded chunks are never trusted
+blindly: identity, range and sha256 are checked before one is used again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from builder.episodes.recording import Recording, joined
+from builder.episodes.recording_file import SUFFIX, Header, load, save
+from builder.errors import DatasetError, StorageError, storage_error
+from builder.rollout.summary import ChunkSummary, summarise
+from builder.storage.layout import BUILD, folder_of, metrics_path, request_path
+from builder.storage.lock import locked
+from builder.storage.paths import AnyPath, listed
+from builder.storage.staging import remove_tree
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ChunkStore:
+    """The chunks of one chunk identity.
+
+    Attributes:
+        root: `.NAME.chunks/`, of this machine or behind a URL.
+        identity: the chunk identity.
+    """
+
+    root: AnyPath
+    identity: str
+
+    @property
+    def folder(self) -> AnyPath:
+        """Where this identity's chunks lie."""
+        return self.root / self.identity[:16]
+
+    def path(self, attempts: range) -> AnyPath:
+        """The file of a range of attempts."""
+        return self.folder / f"chunk-{attempts.start:08d}-{attempts.stop:08d}{SUFFIX}"
+
+    def files(self) -> list[AnyPath]:
+        """All chunk files, in order."""
+        return listed(self.folder.glob(f"chunk-*{SUFFIX}"))
+
+    def scan(self) -> list[ChunkSummary]:
+        """The chunks that can be used again; damaged and stale ones are removed, with a warning.
+
+        Raises:
+            StorageError: one cannot be read just now: it may be whole.
+        """
+        for part in listed(self.folder.glob(".*.part")):
+            part.unlink()
+        found = []
+        for path in self.files():
+            try:
+                recording = self._checked(path)
+            except DatasetError as error:
+                if isinstance(error, StorageError):
+                    raise
+                log.warning("%s; its attempts are played again", error)
+                path.unlink()
+                continue
+            found.append(summarise(recording, path))
+        return found
+
+    def _checked(self, path: AnyPath) -> Recording:
+        recording, header = load(path)
+        if header.identity != self.identity:
+            raise DatasetError(f"{path} belongs to another build")
+        attempts = range(header.start, header.stop)
+        if not attempts or path != self.path(attempts) or recording.attempts.tolist() != list(attempts):
+            raise DatasetError(f"{path} does not hold the attempts that its name says")
+        return recording
+
+    def settle(self, stop: int, size: int) -> None:
+        """Keep attempts 0 up to `stop` (exclusive) in files of `size` attempts each, and nothing else.
+
+        However the attempts were cut into chunks, and however many were played, the files are the same.
+
+        Raises:
+            DatasetError: a chunk is damaged.
+            StorageError: the disk is full or not writable.
+        """
+        found = self.files()
+        ranges = [range(first, min(first + size, stop)) for first in range(0, stop, size)]
+        there = set(found)
+        # Each range looks at its own few chunks of very many.
+        following = deque(sorted(found, key=lambda path: _held_by(path).start))
+        for attempts in ranges:
+            while following and _held_by(following[0]).stop <= attempts.start:
+                following.popleft()
+            if (target := self.path(attempts)) not in there:
+                parts = list(self._cut(_until(attempts.stop, following), attempts))
+                header = Header(self.identity, attempts.start, attempts.stop, parts[0][1].policy)
+                save(joined([recording for recording, _ in parts]), target, header)
+        settled = {self.path(attempts) for attempts in ranges}
+        for path in self.files():
+            if path not in settled:
+                path.unlink()
+
+    def _cut(self, paths: Sequence[AnyPath], attempts: range) -> Iterator[tuple[Recording, Header]]:
+        """The parts of chunk files that hold a range of attempts, each attempt once."""
+        following = attempts.start
+        for path in paths:
+            held = _held_by(path)
+            if held.start <= following < held.stop and following < attempts.stop:
+                recording, header = load(path)
+                keep = (recording.attempts >= following) & (recording.attempts < attempts.stop)
+                following = min(header.stop, attempts.stop)
+                yield recording.select(keep), header
+
+    def describe(self, build: Mapping[str, Any]) -> None:
+        """Write what collation needs to know of the build beside the chunks."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / BUILD).write_text(json.dumps(build, indent=1, sort_keys=True))
+        except OSError as error:
+            raise storage_error(error, self.folder / BUILD) from error
+
+    def remove_others(self) -> None:
+        """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
+        for folder in listed(self.root.iterdir()):
+            if folder.is_dir() and folder != self.folder:
+                remove_tree(folder)
+
+    def remove(self) -> None:
+        """Remove all chunks."""
+        self.remove_others()
+        with suppress(OSError):
+            remove_tree(self.folder)
+
+
+def _held_by(path: AnyPath) -> range:
+    """The attempts that a chunk file holds, by its name."""
+    start, stop = path.name.removesuffix(SUFFIX).split("-")[1:]
+    return range(int(start), int(stop))
+
+
+def _until(attempt: int, paths: Iterable[AnyPath]) -> list[AnyPath]:
+    """Of chunks in order, the first ones, which begin before an attempt."""
+    return list(takewhile(lambda path: _held_by(path).start < attempt, paths))
+
+
+def clean(out: AnyPath) -> int:
+    """Remove the chunk store of a dataset folder.
+
+    Returns:
+        The bytes that were freed.
+
+    Raises:
+        LockedError: a build is using it.
+    """
+    root = folder_of(out)
+    if not root.is_dir():
+        return 0
+    with locked(out):
+        size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        for path in listed(root.iterdir()):
+            if path.is_dir():
+                remove_tree(path)
+    metrics_path(out).unlink(missing_ok=True)
+    request_path(out).unlink(missing_ok=True)
+    return size

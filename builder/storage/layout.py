@@ -1,0 +1,34 @@
+"""What lies beside a dataset folder."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from builder.storage.paths import AnyPath
+
+Place = TypeVar("Place", bound=AnyPath)
+
+
+BUILD = "build.json"
+"""Beside the chunks: what collation needs to know of the build."""
+
+
+def folder_of(out: Place) -> Place:
+    """The chunk store that serves a dataset folder."""
+    return beside(out, "chunks")
+
+
+def metrics_path(out: Place) -> Place:
+    """Timings and counts of the last build, beside the dataset folder."""
+    return beside(out, "metrics.json")
+
+
+def request_path(out: Place) -> Place:
+    """What the dataset folder was built for (`builder.pipeline.up_to_date`), beside it."""
+    return beside(out, "request.json")
+
+
+def beside(out: Place, suffix: str) -> Place:
+    """What serves a dataset folder under this name: `.NAME.SUFFIX`."""
+    named = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
+    return named.parent / f".{named.name}.{suffix}"  # type: ignore[return-value]  # of the kind of `out`

@@ -1,0 +1,81 @@
+"""Versions of packages, and the digest of the code that plays."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+ALWAYS = ("il-builder", "numpy", "gymnasium", "pyarrow", "datasets")
+"""Packages that can change a byte of any dataset."""
+BEHIND = {
+    "gymnasium.envs.mujoco": ("mujoco",),
+    "gymnasium.envs.box2d": ("Box2D",),
+    "ale_py": ("ale-py",),
+}
+"""Packages that do an environment's physics, by the module of its entry point."""
+PLAYING = ("environments", "episodes", "experts", "rollout")
+"""The rooms that play; a change in them makes recorded chunks stale."""
+IDLE = (
+    "experts/bundled",
+    "experts/catalogue.py",
+    "experts/published.py",
+    "experts/sources/hub.py",
+    "experts/table.py",
+    "rollout/chunk_store.py",
+    "rollout/planning.py",
+)
+"""What lies in them but does not play."""
+
+
+def playing_code(root: Path | None = None) -> str:
+    """The sha256 of the modules that play.
+
+    Args:
+        root: the package's folder; None: this one's.
+    """
+    return _digest(root or Path(__file__).parent, PLAYING, IDLE)
+
+
+def all_code() -> str:
+    """The sha256 of all modules."""
+    return _digest(Path(__file__).parent, (".",), ())
+
+
+@cache
+def _digest(root: Path, rooms: tuple[str, ...], without: tuple[str, ...]) -> str:
+    """The sha256 over the names and the bytes of modules."""
+    digest = hashlib.sha256()
+    left_out = [root / name for name in without]
+    modules = {path for room in rooms for path in (root / room).rglob("*.py")}
+    for path in sorted(modules):
+        if not any(path.is_relative_to(idle) for idle in left_out):
+            digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def package_versions(environment_module: str, *, images: bool) -> dict[str, str]:
+    """Versions of the packages that can change a byte of this build.
+
+    Args:
+        environment_module: the module of the environment's class.
+        images: whether observations are stored as PNG.
+    """
+    names = {*ALWAYS, *(("pillow",) if images else ())}
+    for prefix, behind in BEHIND.items():
+        if environment_module.startswith(prefix):
+            names.update(behind)
+    top = environment_module.partition(".")[0]
+    if top not in ("gymnasium", "ale_py", "builder", "__main__"):
+        names.update(packages_distributions().get(top, ()))
+    return {name: found for name in sorted(names) if (found := installed_version(name))}
+
+
+def installed_version(name: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
