@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / "examples/behaviour_cloning.py"
+EXAMPLE = ROOT / "examples/behaviour_cloning.py"
 
 
 @pytest.mark.slow

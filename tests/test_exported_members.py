@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import builder
 
@@ -69,7 +70,7 @@ def test_dir_shows_the_public_names():
 
 
 def test_the_version_is_that_of_the_package():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert builder.__version__ == project["version"] == version("il-builder")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from builder.episodes.spaces import Array
 from builder.loading.batches import Columns, ParquetReader, Plain
-from builder.loading.trajectories import Trajectories
 
 
 def stack(values: Array, steps: Array, frames: int, rows: Array | None = None) -> Array:
@@ -80,14 +79,24 @@ class StackedWindow:
 
 
 class StackedReader:
-    """Reads single observations and stacks those of a batch: memory holds no stack but the batch's own."""
+    """Reads single observations and stacks those of a batch: memory holds no stack but the batch's own.
 
-    def __init__(self, single: Trajectories, frames: int, columns: Sequence[str] | None) -> None:
-        spaces, folder, split = single.manifest.spaces, single.folder, single.split
-        asked = ParquetReader(folder, split, spaces, columns)
+    Args:
+        open_reader: gives the reader of some columns as they are.
+        frames: of a stack.
+        columns: those that are wanted; None: all.
+    """
+
+    def __init__(
+        self,
+        open_reader: Callable[[Sequence[str] | None], ParquetReader],
+        frames: int,
+        columns: Sequence[str] | None,
+    ) -> None:
+        asked = open_reader(columns)
         self._wanted, self._frames = asked.columns, frames
         needed = list(dict.fromkeys([*asked.columns, "observation", "step_index"]))
-        self._single = ParquetReader(folder, split, spaces, needed)
+        self._single = open_reader(needed)
         self.part_rows, self.row_bytes = self._single.part_rows, self._single.row_bytes
 
     def read(self, parts: Sequence[int]) -> StackedWindow:

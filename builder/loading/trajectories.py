@@ -189,6 +189,9 @@ class Trajectories:
         return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
 
     def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return self._single_reader(columns)
+
+    def _single_reader(self, columns: Sequence[str] | None) -> ParquetReader:
         return ParquetReader(self.folder, self.split, self._spaces, columns)
 
     @property
@@ -243,5 +246,5 @@ class StackedTrajectories(Trajectories):
         """Every column as one array; those of observations are [rows, frames, *shape]."""
         return stack_columns(super().arrays(), self.frames)
 
-    def _open_reader(self, columns: Sequence[str] | None) -> StackedReader:
-        return StackedReader(self, self.frames, columns)
+    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
+        return StackedReader(self._single_reader, self.frames, columns)

@@ -72,7 +72,7 @@ def _schema_differences(text: str) -> Iterator[Difference]:
 
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema of `manifest.json`."""
-    text = package_files("builder.dataset").joinpath("manifest.schema.json").read_text(encoding="utf-8")
+    text = package_files("builder.manifest").joinpath("manifest.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

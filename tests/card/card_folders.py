@@ -1,11 +1,13 @@
 """Tiny dataset folders, made by hand: recorded episodes, `build.json`, collation."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
 
 from builder.composition import build_config
 from builder.dataset.collate import Collation, write_dataset
@@ -93,3 +95,13 @@ def write(
     (files[0].parent / "build.json").write_text(json.dumps(plan.to_json()))
     write_dataset(folder, files)
     return folder
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Callable[..., Path]:
+    """Makes dataset folders below the test's own."""
+
+    def make(rewards: list[list[float]], *, name: str = "dataset", **options: Any) -> Path:
+        return write(tmp_path / name, rewards, **options)
+
+    return make

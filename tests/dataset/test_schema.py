@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.dataset import schema, writer
-from builder.episodes.spaces import leaves
+from builder.episodes.spaces import leaves, next_observation_default
 from builder.errors import DatasetError, SpaceError
 
 INFINITE = np.float64("inf")
@@ -416,7 +416,7 @@ def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds(space
     ],
 )
 def test_next_observations_are_stored_by_default_unless_they_are_pixels(space, default):
-    assert schema.next_observation_default(space) is default
+    assert next_observation_default(space) is default
 
 
 @pytest.mark.parametrize(

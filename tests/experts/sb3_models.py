@@ -9,11 +9,11 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from places import AGENTS
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import leaves
 
-AGENTS = Path(__file__).parents[3] / "shared" / "agents" / "sb3"
 PUBLISHED = sorted(AGENTS.glob("*/*.zip"))
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from hub_cases import environment, files, held
+from places import ROOT
 
-STAGE = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["stages"]["publish"]
+STAGE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["publish"]
 
 
 @pytest.fixture

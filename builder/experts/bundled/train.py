@@ -31,8 +31,8 @@ from builder.errors import ExpertError
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-BUNDLED = Path(__file__).parent / "bundled"
-CONF = Path(__file__).parents[2] / "conf" / "expert"
+BUNDLED = Path(__file__).parent
+CONF = Path(__file__).parents[3] / "conf" / "expert"
 
 EPISODES = 100
 """Episodes of every evaluation."""

@@ -78,7 +78,7 @@ def test_another_version_of_a_package_is_noticed(again, monkeypatch):
 
 
 def test_other_code_is_noticed(again, monkeypatch):
-    monkeypatch.setattr(recall, "_code", lambda: "other")
+    monkeypatch.setattr(recall, "all_code", lambda: "other")
     with pytest.raises(PreparedError):
         again()
 

@@ -12,8 +12,8 @@ import fsspec
 import pytest
 
 from builder.errors import LockedError
+from builder.storage import remote_lock as lease
 from builder.storage.paths import place
-from builder.storage.paths import remote_lock as lease
 from builder.storage.remote_lock import Owner, check_held, leased, read_owner
 from builder.storage.remote_path import RemotePath
 

@@ -120,7 +120,7 @@ def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path
 
 @pytest.mark.parametrize(("cluster", "prefix"), [("dask", "tcp://"), ("ray", "")])
 def test_an_address_where_nobody_answers_is_an_error_that_names_it(cluster, prefix, monkeypatch):
-    monkeypatch.setattr(f"builder.rollout.on_{cluster}.SECONDS", 1)
+    monkeypatch.setattr(f"builder.parallel.on_{cluster}.SECONDS", 1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but deaf: nobody else can answer there
         address = f"{prefix}127.0.0.1:{taken.getsockname()[1]}"

@@ -4,10 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
-import subprocess
-import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +20,7 @@ from builder.manifest.identity import (
     identity,
     sha256_of,
 )
-from builder.versions import package_versions, playing_code
+from builder.versions import package_versions
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {
@@ -184,30 +181,6 @@ def test_chunks_played_by_other_code_have_another_identity(monkeypatch):
     before = chunk_identity(inputs())
     monkeypatch.setattr(identity_module, "playing_code", lambda: "other")
     assert chunk_identity(inputs()) != before
-
-
-def test_the_code_that_plays_is_all_that_a_worker_imports():
-    """A module that is missed here could change, and its old chunks would be used again."""
-    lines = "import sys, builder.rollout.worker; print(*(m for m in sys.modules if m.startswith('builder.')))"
-    imported = subprocess.run(
-        [sys.executable, "-c", lines], capture_output=True, text=True, check=True
-    ).stdout
-    root = Path(identity_module.__file__).parent
-    patterns, idle = identity_module.PLAYING_CODE, identity_module.IDLE_CODE
-    covered = {path for pattern in patterns for path in root.glob(pattern) if path.name not in idle}
-    modules = [root.joinpath(*name.split(".")[1:]) for name in imported.split()]
-    files = {path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in modules}
-    assert files - covered == {root / "errors.py"}
-
-
-def test_the_digest_of_the_code_that_plays_follows_its_bytes(monkeypatch, tmp_path):
-    """The modules are looked for beside the one that asks."""
-    monkeypatch.setattr(identity_module, "__file__", str(tmp_path / "identity.py"))
-    digests = []
-    for content in ("x = 1", "x = 2", "x = 1"):
-        (tmp_path / "seeding.py").write_text(content)
-        digests.append(playing_code.__wrapped__())
-    assert digests[0] == digests[2] != digests[1]
 
 
 json_values = st.recursive(

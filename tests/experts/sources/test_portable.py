@@ -7,6 +7,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from places import AGENTS
 
 from builder.composition import build_config
 from builder.episodes.context import Context
@@ -14,8 +15,6 @@ from builder.errors import ArchiveError, ConfigError
 from builder.experts.policy import BUNDLED
 from builder.experts.sources.files import keep, read_archived
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
-
-AGENTS = Path(__file__).parents[3] / "shared/agents/sb3"
 
 
 def archived(path, **changes):

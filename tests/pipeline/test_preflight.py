@@ -4,10 +4,10 @@ import dataclasses
 import json
 import logging
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import AGENTS
 
 from builder import Controller, load
 from builder.composition import build_config
@@ -176,9 +176,6 @@ def test_an_expert_that_was_changed_inside_its_dataset_does_not_stand_for_the_ar
     config = {"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")}
     with pytest.raises(ExpertError, match="is not the expert that was asked for"):
         Controller().start({**config, "expert.path": str(tmp_path / "x/expert")})
-
-
-AGENTS = Path(__file__).parents[2] / "shared/agents/sb3"
 
 
 NORMALISED = ["a2c-HalfCheetah-v3", "trpo-Hopper-v3", "ppo-Swimmer-v3", "trpo-Ant-v3"]

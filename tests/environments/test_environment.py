@@ -5,13 +5,13 @@ import itertools
 import re
 import sys
 import tomllib
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.registration import WrapperSpec, register
 from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
+from places import ROOT
 
 from builder.environments.environment import (
     KEEPS_ITS_PAST,
@@ -185,7 +185,7 @@ def test_an_environment_whose_physics_is_not_installed_names_the_extra(monkeypat
 
 
 def test_the_extras_that_remedies_name_are_declared():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = set(re.findall(r"il-builder\[(\w+)\]", " ".join(REMEDIES.values())))
     assert named == {"mujoco", "box2d", "atari"}
     assert named <= set(project["optional-dependencies"])

@@ -1,0 +1,1 @@
+from card_folders import dataset  # noqa: F401  (a fixture)

@@ -1,0 +1,64 @@
+"""The digest of the code that plays: what changes it, and what must not."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from places import PACKAGE
+
+from builder.versions import IDLE, PLAYING, playing_code
+
+CANNOT_CHANGE_A_BYTE = {"errors", "parallel", "storage"}
+"""A worker imports these, but no byte depends on where files lie, who stops, or how an error reads."""
+
+
+def test_the_code_that_plays_is_all_that_a_worker_imports():
+    """A room that is missed here could change, and its old chunks would be used again."""
+    lines = "import sys, builder.rollout.worker; print(*(m for m in sys.modules if m.startswith('builder.')))"
+    found = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout
+    rooms = {name.split(".")[1] for name in found.split()}
+    assert rooms - CANNOT_CHANGE_A_BYTE == set(PLAYING)
+    assert not {name.replace(".", "/") + ".py" for name in found.split()} & {
+        f"builder/{idle}" for idle in IDLE
+    }
+
+
+def test_all_that_is_named_is_there():
+    assert all((PACKAGE / name).exists() for name in (*PLAYING, *IDLE))
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """The package in another folder, to be changed, and its digest."""
+    shutil.copytree(PACKAGE, tmp_path / "before", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(tmp_path / "before", tmp_path / "after")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "path", ["rollout/engine.py", "environments/pool.py", "experts/network/forward.py", "episodes/seeding.py"]
+)
+def test_a_change_in_a_room_that_plays_makes_chunks_stale(copied, path):
+    with (copied / "after" / path).open("a") as module:
+        module.write("# changed\n")
+    assert playing_code(copied / "before") != playing_code(copied / "after")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "parallel/on_ray.py",
+        "parallel/workers.py",
+        "storage/lock.py",
+        "cli/main.py",
+        "card/text.py",
+        "pipeline/play.py",
+        *IDLE,
+    ],
+)
+def test_a_change_outside_the_rooms_that_play_leaves_chunks_valid(copied, path):
+    changed = copied / "after" / path
+    with (changed / "train.py" if changed.is_dir() else changed).open("a") as module:
+        module.write("# changed\n")
+    assert playing_code(copied / "before") == playing_code(copied / "after")
