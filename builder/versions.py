@@ -7,7 +7,11 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-ALWAYS = ("il-builder", "numpy", "gymnasium", "pyarrow", "datasets")
+OURS = "il-builder"
+DATA_FORMAT = "0.1.0"
+"""What stands in identities in place of this package's own version: it changes where a byte of a dataset does,
+and is spelt so that identities of il-builder 0.1.0 stay what they were."""
+ALWAYS = (OURS, "numpy", "gymnasium", "pyarrow", "datasets")
 """Packages that can change a byte of any dataset."""
 BEHIND = {
     "gymnasium.envs.mujoco": ("mujoco",),
@@ -70,7 +74,12 @@ def package_versions(environment_module: str, *, images: bool) -> dict[str, str]
     top = environment_module.partition(".")[0]
     if top not in ("gymnasium", "ale_py", "builder", "__main__"):
         names.update(packages_distributions().get(top, ()))
-    return {name: found for name in sorted(names) if (found := installed_version(name))}
+    return {name: found for name in sorted(names) if (found := identity_version(name))}
+
+
+def identity_version(name: str) -> str | None:
+    """What an identity says of a package: its version; of this one, that of the data format."""
+    return DATA_FORMAT if name == OURS else installed_version(name)
 
 
 def installed_version(name: str) -> str | None:

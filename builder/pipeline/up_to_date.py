@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import gymnasium as gym
@@ -31,7 +30,7 @@ from builder.pipeline.prepare import Build
 from builder.storage.layout import request_path
 from builder.storage.paths import AnyPath
 from builder.storage.staging import unfinished
-from builder.versions import all_code
+from builder.versions import all_code, identity_version
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +103,8 @@ def _registered_by(manifest: Manifest) -> str:
 def _installed(manifest: Manifest) -> bool:
     """Whether the packages are still those that the dataset was built with."""
     try:
-        return all(version(name) == built for name, built in manifest.inputs["packages"].items())
-    except (PackageNotFoundError, KeyError):
+        return all(identity_version(name) == built for name, built in manifest.inputs["packages"].items())
+    except KeyError:
         return False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from builder.manifest.manifest import Manifest
 from builder.manifest.provenance import cpu_level
-from builder.versions import installed_version
+from builder.versions import identity_version
 
 FMA_DEPENDENT = ("Acrobot", "Pendulum")
 """Environments of gymnasium, MuJoCo's apart, whose sines and cosines round differently without FMA. Measured:
@@ -20,7 +20,7 @@ def other_versions(inputs: Mapping[str, Any]) -> list[str]:
     """Packages that can change a byte and are not here in the manifest's version."""
     differing = []
     for name, wanted in sorted(inputs.get("packages", {}).items()):
-        here = installed_version(name)
+        here = identity_version(name)
         if here != wanted:
             differing.append(f"{name} {here or 'is missing'} here, {wanted} in the manifest")
     return differing
