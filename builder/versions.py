@@ -9,7 +9,7 @@ from pathlib import Path
 
 OURS = "il-builder"
 DATA_FORMAT = "0.1.0"
-"""What stands in identities in place of this package's own version: it changes where a byte of a dataset does,
+"""What stands in identities in place of our own version: it changes where a byte of a dataset does,
 and is spelt so that identities of il-builder 0.1.0 stay what they were."""
 ALWAYS = (OURS, "numpy", "gymnasium", "pyarrow", "datasets")
 """Packages that can change a byte of any dataset."""
