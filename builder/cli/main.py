@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb, rest = _verb(words)
         if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
             return _hydra(verb, rest)
-        for job in _jobs(rest):
+        for job in _jobs(_with_out(rest) if VERBS[verb].reads else rest):
             VERBS[verb].run(job)
     except BuilderError as error:
         if debug:
@@ -80,6 +80,16 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
             raise ConfigError(f"there is no verb {words[0]!r}", remedy=suggest(words[0], VERBS))
         return words[0], words[1:]
     return "build", words
+
+
+def _with_out(words: list[str]) -> list[str]:
+    """The words with a bare one as `out`: `verify data/cartpole` is `verify out=data/cartpole`."""
+    from builder.manifest.overrides import hydra_value
+
+    bare = [word for word in words if "=" not in word and not word.startswith(("-", "+", "~="))]
+    if len(bare) > 1:
+        raise ConfigError(f"{bare[1]!r} is one folder too many", expected="one", got=", ".join(bare))
+    return [f"out={hydra_value(word)}" if word in bare else word for word in words]
 
 
 def _jobs(words: list[str]) -> list[list[str]]:

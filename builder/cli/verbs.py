@@ -146,10 +146,12 @@ class Verb:
     Attributes:
         run: does it, given the overrides of one job.
         about: what it does and its most important keys, for `--help`; empty: not said there.
+        reads: it reads a dataset folder: a bare word is its `out`.
     """
 
     run: Callable[[list[str]], None]
     about: str = ""
+    reads: bool = False
 
 
 VERBS = {
@@ -158,11 +160,15 @@ VERBS = {
         "an expert's episodes become a dataset folder: expert= env.id= episodes= seed= threshold= out=",
     ),
     "verify": Verb(
-        _verify, "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild, sample=0.1"
+        _verify,
+        "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild, sample=0.1",
+        reads=True,
     ),
-    "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id="),
+    "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),
     "experts": Verb(experts, "the experts that have a name; name=X shows one, save=FOLDER keeps its weights"),
-    "clean": Verb(_clean, "remove what was played for the dataset `out`, and is kept so that it can grow"),
+    "clean": Verb(
+        _clean, "remove what was played for the dataset `out`, and is kept so that it can grow", reads=True
+    ),
     "version": Verb(_version),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.schema import features
@@ -116,6 +117,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     Raises:
         BuilderError: what is missing or does not fit; nothing has been written yet.
     """
+    check_license(config.dataset.license)
     expert = _for_build(load_expert(config.expert, config.rollout), config)
     if config.dataset.include_expert and getattr(expert.archived, "agent", None) is None:
         raise ConfigError(

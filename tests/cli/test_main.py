@@ -153,6 +153,23 @@ def test_a_sweep_builds_every_combination():
     assert names() == ["d"]
 
 
+@pytest.mark.parametrize("folder", ["x", "a,b", "it's [1] ${y}", "{a}"])
+def test_a_bare_word_is_the_folder_of_a_verb_that_reads_one(folder, capsys):
+    assert main(["verify", folder]) == 1
+    assert f"there is no dataset at {folder};" in capsys.readouterr().err
+
+
+def test_two_bare_words_are_refused(capsys):
+    assert main(["verify", "x", "y"]) == 2
+    assert "'y' is one folder too many" in capsys.readouterr().err
+
+
+def test_a_licence_that_the_hub_does_not_know_is_refused_at_once(capsys):
+    assert main([*CORRIDOR, "out=x", "dataset.license=foo"]) == 2
+    assert "dataset.license=foo is none that the Hub knows" in capsys.readouterr().err
+    assert names() == []
+
+
 def test_help_names_every_verb_that_does_something():
     text = usage("build", {name: verb.about for name, verb in VERBS.items()})
     assert {name for name in VERBS if f"\n  {name} " in text} == {*VERBS} - {"version"}

@@ -50,7 +50,7 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
             "dataset.shard_mb=3",
         ],
         ["expert=random", "env.id=MountainCar-v0", "env.kwargs.goal_velocity=0.01", "max_attempts=12"],
-        ["expert=random", "expert.name=noise", "env.id=CartPole-v1", "dataset.license='a, b'"],
+        ["expert=random", "expert.name=noise", "env.id=CartPole-v1", "dataset.license=openrail++"],
         ["expert=random", "env.id=Pendulum-v1", "env.max_episode_steps=50", "rollout.max_steps=60"],
     ],
     ids=" ".join,
