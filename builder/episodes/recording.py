@@ -1,13 +1,9 @@
-"""Recorded attempts, as flat arrays, and the file they are kept in.
-
-The file is a `safetensors` file: no pickle, one JSON header, readable by anyone. It is written under a
-temporary name, then put in its place, and carries the sha256 of all that it holds.
-"""
+"""Recorded attempts, as flat arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,8 +11,10 @@ import numpy as np
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 
-PER_STEP = ("observations", "actions", "rewards")
-"""The columns of a recording that have a row per step; the others have one per attempt."""
+PER_STEP = ("observations", "actions", "rewards", "extras")
+"""The fields of a recording that have a row per step; the others have one per attempt."""
+EXTRAS = ("extras", "attempt_extras")
+"""The fields that hold arrays by name; there may be none."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,9 @@ class Recording:
         actions: per leaf of the action space, [R, ...].
         rewards: float64 [R].
         finals: per leaf of the observation space, [A, ...]: the observation after the last step.
+        extras: what else was recorded of each step, [R, ...], by the name that `Trajectories.arrays` gives
+            it: the column's, and after a dot the leaf's where the column is of a Dict or Tuple space.
+        attempt_extras: what else was recorded of each attempt, [A, ...], likewise.
     """
 
     attempts: Array
@@ -46,13 +47,14 @@ class Recording:
     actions: tuple[Array, ...]
     rewards: Array
     finals: tuple[Array, ...]
+    extras: Mapping[str, Array] = field(default_factory=dict)
+    attempt_extras: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, count = len(self.rewards), len(self.attempts)
-        per_attempt = (self.seeds, self.lengths, self.returns, self.terminated, self.truncated, *self.finals)
-        per_step = (*self.observations, *self.actions)
-        if any(len(array) != count for array in per_attempt) or any(len(array) != rows for array in per_step):
-            raise DatasetError("the arrays of a recording differ in length")
+        for name, array in flat(self).items():
+            if len(array) != (rows if _per_step(name) else count):
+                raise DatasetError("the arrays of a recording differ in length")
         if int(self.lengths.sum()) != rows or (count and int(self.lengths.min()) < 1):
             raise DatasetError("the lengths of a recording do not add up to its steps", expected=rows)
 
@@ -65,15 +67,38 @@ class Recording:
         """The attempts where `keep` (bool [A]) is true."""
         if keep.all():
             return self
-        rows = np.repeat(keep, self.lengths)
-        chosen: dict[str, Any] = {}
-        for field in fields(self):
-            mask = rows if field.name in PER_STEP else keep
-            value = getattr(self, field.name)
-            chosen[field.name] = (
-                tuple(array[mask] for array in value) if isinstance(value, tuple) else value[mask]
-            )
-        return Recording(**chosen)
+        return _part(self, keep, np.repeat(keep, self.lengths))
+
+
+def flat(recording: Recording) -> dict[str, Array]:
+    """All arrays of a recording by name: `rewards`, `observations.0`, `extras.action_mask`."""
+    arrays: dict[str, Array] = {}
+    for name in (entry.name for entry in fields(recording)):
+        value = getattr(recording, name)
+        if isinstance(value, tuple):
+            value = {str(index): array for index, array in enumerate(value)}
+        if isinstance(value, Mapping):
+            arrays |= {f"{name}.{key}": array for key, array in value.items()}
+        else:
+            arrays[name] = value
+    return arrays
+
+
+def unflat(arrays: Mapping[str, Array]) -> Recording:
+    """The recording whose `flat` arrays these are."""
+    values: dict[str, Any] = {}
+    for name in (entry.name for entry in fields(Recording)):
+        prefix = f"{name}."
+        below = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+        if name in EXTRAS:
+            values[name] = below
+        else:
+            values[name] = arrays[name] if name in arrays else tuple(below[str(i)] for i in range(len(below)))
+    return Recording(**values)
+
+
+def _per_step(name: str) -> bool:
+    return name.partition(".")[0] in PER_STEP
 
 
 def pieces(recording: Recording, rows: int) -> Iterator[Recording]:
@@ -87,31 +112,27 @@ def pieces(recording: Recording, rows: int) -> Iterator[Recording]:
         first = last
 
 
-def _part(recording: Recording, attempts: slice, steps: slice) -> Recording:
-    """Some consecutive attempts; views, not copies."""
-    chosen: dict[str, Any] = {}
-    for field in fields(recording):
-        part = steps if field.name in PER_STEP else attempts
-        value = getattr(recording, field.name)
-        chosen[field.name] = (
-            tuple(array[part] for array in value) if isinstance(value, tuple) else value[part]
-        )
-    return Recording(**chosen)
+def _part(recording: Recording, attempts: Array | slice, steps: Array | slice) -> Recording:
+    """The attempts and the steps of two masks, or of two slices: then views, not copies."""
+    found = flat(recording)
+    return unflat({name: array[steps if _per_step(name) else attempts] for name, array in found.items()})
 
 
 def joined(parts: Sequence[Recording]) -> Recording:
-    """Recordings of neighbouring attempts as one."""
+    """Recordings of neighbouring attempts as one.
+
+    Raises:
+        DatasetError: one holds extras that another does not.
+    """
     if len(parts) == 1:
         return parts[0]
-    columns: dict[str, Any] = {}
-    for field in fields(Recording):
-        values = [getattr(part, field.name) for part in parts]
-        columns[field.name] = (
-            tuple(np.concatenate(leaf) for leaf in zip(*values, strict=True))
-            if isinstance(values[0], tuple)
-            else np.concatenate(values)
-        )
-    return Recording(**columns)
+    arrays = [flat(part) for part in parts]
+    for other in arrays[1:]:
+        if differing := sorted(arrays[0].keys() ^ other.keys()):
+            raise DatasetError(
+                "neighbouring recordings do not hold the same arrays", got=", ".join(differing)
+            )
+    return unflat({name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]})
 
 
 def episode_returns(rewards: Array, lengths: Array) -> Array:

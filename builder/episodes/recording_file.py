@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from builder.episodes.recording import Recording
+from builder.episodes.recording import Recording, flat, unflat
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError, storage_error
 from builder.storage.paths import AnyPath, reading, writing
@@ -58,22 +56,13 @@ def save(recording: Recording, path: AnyPath, header: Header) -> None:
     """
     from safetensors.numpy import save_file
 
-    tensors = {name: _storable(name, array) for name, array in _columns(recording)}
+    tensors = {name: _storable(name, array) for name, array in flat(recording).items()}
     content = {"format": FORMAT, **asdict(replace(header, sha256=_digest(header, tensors)))}
     try:
         with writing(path) as file:
             save_file(tensors, file, metadata={"recording": json.dumps(content, sort_keys=True)})
     except Exception as error:
         raise storage_error(error, path) from error
-
-
-def _columns(recording: Recording) -> Iterator[tuple[str, Array]]:
-    for field in fields(recording):
-        value = getattr(recording, field.name)
-        if isinstance(value, tuple):
-            yield from ((f"{field.name}.{i}", array) for i, array in enumerate(value))
-        else:
-            yield field.name, value
 
 
 def _storable(name: str, array: Array) -> Array:
@@ -132,15 +121,4 @@ def load(path: AnyPath) -> tuple[Recording, Header]:
         raise DatasetError(f"{path} is damaged: {error}") from error
     if (found := _digest(header, tensors)) != header.sha256:
         raise DatasetError(f"{path} is damaged", expected=f"sha256 {header.sha256}", got=found)
-    return _assembled(tensors), header
-
-
-def _assembled(tensors: dict[str, Array]) -> Recording:
-    columns: dict[str, Any] = {}
-    for field in fields(Recording):
-        if field.name in tensors:
-            columns[field.name] = tensors[field.name]
-        else:
-            count = sum(name.startswith(f"{field.name}.") for name in tensors)
-            columns[field.name] = tuple(tensors[f"{field.name}.{i}"] for i in range(count))
-    return Recording(**columns)
+    return unflat(tensors), header

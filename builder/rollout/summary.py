@@ -59,7 +59,15 @@ def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> C
         zlib.crc32(recording.observations[0][end - length : end].tobytes())
         for end, length in zip(ends, recording.lengths, strict=True)
     ]
-    size = sum(array.nbytes for array in (*recording.observations, *recording.actions, recording.rewards))
+    size = sum(
+        array.nbytes
+        for array in (
+            *recording.observations,
+            *recording.actions,
+            recording.rewards,
+            *recording.extras.values(),
+        )
+    )
     return ChunkSummary(
         start=int(recording.attempts[0]),
         stop=int(recording.attempts[-1]) + 1,

@@ -1,6 +1,7 @@
 """Recorded attempts and their file: bit for bit, or an error."""
 
 import dataclasses
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from builder.episodes.recording import Recording, episode_returns, pieces
+from builder.episodes.recording import Recording, episode_returns, flat, joined, pieces
 from builder.episodes.recording_file import Header, load, read_header, save
 from builder.errors import DatasetError, StorageError, storage_error
 
@@ -45,14 +46,17 @@ def recording(lengths, *, first=0, leaves=("f4",), shape=(2,)):
     )
 
 
-def arrays(of):
-    for field in dataclasses.fields(of):
-        value = getattr(of, field.name)
-        yield from value if isinstance(value, tuple) else (value,)
+def with_extras(of):
+    """The same with what else may be recorded: masks of each step, a number of each attempt."""
+    rows, count = len(of.rewards), len(of.attempts)
+    extras = {"action_mask": np.arange(2 * rows).reshape(rows, 2) % 3 == 0, "info.x": np.arange(rows) / 2}
+    return dataclasses.replace(of, extras=extras, attempt_extras={"info.x": -np.arange(count, dtype=float)})
 
 
 def assert_same(left, right):
-    for one, other in zip(arrays(left), arrays(right), strict=True):
+    arrays = flat(left), flat(right)
+    assert sorted(arrays[0]) == sorted(arrays[1])
+    for one, other in ((arrays[0][name], arrays[1][name]) for name in arrays[0]):
         assert one.shape == other.shape
         assert one.dtype.newbyteorder("=") == other.dtype.newbyteorder("=")
         assert one.astype(one.dtype.newbyteorder("<")).tobytes() == other.tobytes()
@@ -73,12 +77,14 @@ def recordings(draw):
     dtypes = st.lists(st.sampled_from(DTYPES), min_size=1, max_size=3)
     observations, finals = columns(draw(dtypes), (rows, len(lengths)))
     (actions,) = columns(draw(dtypes), (rows,))
+    (extras,) = columns(draw(st.just([]) | dtypes), (rows,))
     return dataclasses.replace(
         recording(lengths, first=draw(st.integers(0, 10**6))),
         observations=observations,
         actions=actions,
         finals=finals,
         rewards=draw(hnp.arrays(np.float64, rows)),
+        extras={f"info.{index}": array for index, array in enumerate(extras)},
     )
 
 
@@ -144,6 +150,32 @@ def test_equal_recordings_give_equal_files(tmp_path):
     for name in ("one", "other"):
         save(recording([2, 1]), tmp_path / name, HEADER)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_a_recording_without_extras_gives_the_bytes_that_it_always_gave(tmp_path):
+    save(recording([2, 1, 3], first=3, leaves=("f4", "i8")), tmp_path / "chunk", HEADER)
+    found = hashlib.sha256((tmp_path / "chunk").read_bytes()).hexdigest()
+    assert found == "8dc255780caf55f2819e555a0b16df1f4c5b1b4a547deebdbe485eb08e047c14"
+
+
+def test_extras_of_steps_and_of_attempts_come_back_under_their_names(tmp_path):
+    save(with_extras(recording([2, 1])), tmp_path / "chunk", HEADER)
+    found, _ = load(tmp_path / "chunk")
+    assert found.extras["action_mask"].tolist() == [[True, False], [False, True], [False, False]]
+    assert found.extras["info.x"].tolist() == [0.0, 0.5, 1.0]
+    assert found.attempt_extras["info.x"].tolist() == [0.0, -1.0]
+
+
+def test_a_changed_extra_is_noticed(tmp_path):
+    path = tmp_path / "chunk"
+    save(with_extras(recording([2, 1])), path, HEADER)
+    content = path.read_bytes()
+    assert content.count(np.array([0.0, 0.5, 1.0]).tobytes()) == 1
+    path.write_bytes(
+        content.replace(np.array([0.0, 0.5, 1.0]).tobytes(), np.array([0.0, 0.5, 2.0]).tobytes())
+    )
+    with pytest.raises(DatasetError, match="is damaged"):
+        load(path)
 
 
 def test_the_header_can_be_read_without_the_arrays(written):
@@ -224,7 +256,7 @@ def test_attempts_start_where_the_one_before_ends():
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=8))
 def test_a_selection_holds_the_chosen_attempts_whole_and_in_order(plan):
     lengths, keep = [length for length, _ in plan], np.array([kept for _, kept in plan])
-    whole = recording(lengths, leaves=("f4", "i8"))
+    whole = with_extras(recording(lengths, leaves=("f4", "i8")))
     part = whole.select(keep)
     rows = [
         row
@@ -234,6 +266,8 @@ def test_a_selection_holds_the_chosen_attempts_whole_and_in_order(plan):
     for name in ("attempts", "seeds", "lengths", "returns", "terminated", "truncated"):
         assert getattr(part, name).tolist() == getattr(whole, name)[keep].tolist()
     assert part.rewards.tolist() == [float(row) for row in rows]
+    assert part.extras["info.x"].tolist() == [row / 2 for row in rows]
+    assert part.attempt_extras["info.x"].tolist() == [-float(index) for index in np.flatnonzero(keep)]
     for leaf in range(2):
         assert part.observations[leaf].tolist() == whole.observations[leaf][rows].tolist()
         assert part.finals[leaf].tolist() == whole.finals[leaf][keep].tolist()
@@ -257,6 +291,25 @@ def test_leaves_that_differ_in_length_are_refused(name):
     whole = recording([2, 1])
     with pytest.raises(DatasetError, match="the arrays of a recording differ in length"):
         dataclasses.replace(whole, **{name: (getattr(whole, name)[0][:-1],)})
+
+
+@pytest.mark.parametrize("name", ["extras", "attempt_extras"])
+def test_extras_that_differ_in_length_are_refused(name):
+    whole = with_extras(recording([2, 1]))
+    with pytest.raises(DatasetError, match="the arrays of a recording differ in length"):
+        dataclasses.replace(whole, **{name: {"info.x": whole.seeds[:1]}})
+
+
+def test_neighbours_are_joined_with_their_extras():
+    whole = with_extras(recording([2, 1, 3]))
+    assert_same(joined(list(pieces(whole, 1))), whole)
+
+
+def test_neighbours_of_which_one_alone_holds_extras_are_not_joined():
+    with pytest.raises(
+        DatasetError, match=r"the same arrays; got attempt_extras\.info\.x, extras\.action_mask"
+    ):
+        joined([recording([1]), with_extras(recording([2], first=1))])
 
 
 @pytest.mark.parametrize("lengths", [[2, 2], [3, 0], [4, -1]])
@@ -297,11 +350,15 @@ def test_pieces_are_whole_attempts_of_at_most_so_many_steps(rows, counts):
         rewards=np.arange(float(steps)),
         finals=(np.arange(8).reshape(4, 2),),
     )
+    whole = with_extras(whole)
     parts = list(pieces(whole, rows))
     assert [len(part.attempts) for part in parts] == counts
     for name in ("attempts", "seeds", "lengths", "returns", "terminated", "truncated", "rewards"):
-        joined = np.concatenate([getattr(part, name) for part in parts])
-        np.testing.assert_array_equal(joined, getattr(whole, name))
+        together = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(together, getattr(whole, name))
     for name in ("observations", "actions", "finals"):
-        joined = np.concatenate([getattr(part, name)[0] for part in parts])
-        np.testing.assert_array_equal(joined, getattr(whole, name)[0])
+        together = np.concatenate([getattr(part, name)[0] for part in parts])
+        np.testing.assert_array_equal(together, getattr(whole, name)[0])
+    for name in ("extras", "attempt_extras"):
+        together = np.concatenate([getattr(part, name)["info.x"] for part in parts])
+        np.testing.assert_array_equal(together, getattr(whole, name)["info.x"])
