@@ -6,6 +6,7 @@ import pytest
 from builder.environments.environment import check_reuse, make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.episodes.context import Context
+from builder.episodes.recording import flat
 from builder.episodes.seeding import attempt_seed
 from builder.errors import EnvironmentError_, ExpertError, RolloutError, SpaceError
 from builder.experts.actor import PredictActor, RandomPlayer
@@ -25,12 +26,11 @@ def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool):
 
 
 def assert_equal(left, right):
-    for name in left.__dataclass_fields__:
-        one, other = getattr(left, name), getattr(right, name)
-        pairs = zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]
-        for a, b in pairs:
-            assert a.dtype == b.dtype, name
-            np.testing.assert_array_equal(a, b, err_msg=name)
+    one, other = flat(left), flat(right)
+    assert list(one) == list(other)
+    for name in one:
+        assert one[name].dtype == other[name].dtype, name
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
 @pytest.mark.parametrize(
