@@ -111,7 +111,7 @@ class PredictActor:
                 expected="predict(obs, state=None, deterministic=True) -> (action, state)",
             )
         self._policy = policy
-        self._observation_keyword = _observation_keyword(policy)
+        self._observation_keyword = observation_keyword(policy)
         self._observation_space = observation_space
         self._action_leaves = leaves(action_space, "action space")
         self._batched = batched
@@ -151,8 +151,8 @@ class PredictActor:
         return [_checked(leaf, actions, (rows, *leaf.shape)) for leaf in self._action_leaves]
 
 
-def _observation_keyword(policy: Predictor) -> str:
-    """`obs`; or `observation`, as the models of Stable-Baselines3 call it."""
+def observation_keyword(policy: Predictor) -> str:
+    """What `predict` calls it: `obs`; or `observation`, as the models of Stable-Baselines3 do."""
     try:
         known = inspect.signature(policy.predict).parameters
     except (TypeError, ValueError):  # a method that does not tell

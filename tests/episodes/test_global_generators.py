@@ -1,0 +1,27 @@
+"""Draws from generators of the whole process are noticed, and undone."""
+
+import random
+
+import numpy as np
+
+from builder.episodes.global_generators import moved, restored, states
+
+
+def test_only_the_generators_that_were_drawn_from_have_moved():
+    with restored():
+        before = states()
+        assert moved(before) == ()
+        random.random()
+        assert moved(before) == ("random",)
+        np.random.normal(size=3)  # noqa: NPY002
+        assert moved(before) == ("numpy.random", "random")
+    assert moved(before) == ()
+
+
+def test_a_kept_normal_draw_is_part_of_the_state():
+    """numpy's legacy generator draws normals in pairs and keeps the second."""
+    with restored():
+        np.random.normal()  # noqa: NPY002
+        before = states()
+        np.random.normal()  # noqa: NPY002
+        assert moved(before) == ("numpy.random",)
