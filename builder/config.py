@@ -82,12 +82,15 @@ class EnvConfig:
         kwargs: what it is made with.
         max_episode_steps: instead of its own limit.
         preprocessing: of Atari's frames: atari records what agents see, raw what the screen shows.
+        wrappers: put around it, innermost first: names of gymnasium's, `package.module:Wrapper`, or mappings
+            of `path` and `kwargs`.
     """
 
     id: str | None
     kwargs: dict[str, Any]
     max_episode_steps: int | None
     preprocessing: str | None = None
+    wrappers: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_without_overrides_the_defaults_hold():
     config = DEFAULT
     assert config == BuildConfig(
         expert=config.expert,
-        env=EnvConfig(id=None, kwargs={}, max_episode_steps=None, preprocessing=None),
+        env=EnvConfig(id=None, kwargs={}, max_episode_steps=None, preprocessing=None, wrappers=[]),
         rollout=RolloutConfig(lanes=128, deterministic=True, precision="float64", max_steps=None),
         parallel=ParallelConfig(backend="threading", n_jobs=1),
         dataset=DatasetConfig(

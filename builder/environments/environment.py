@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import math
 import re
+import sys
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -17,7 +18,9 @@ import numpy as np
 
 from builder.environments.atari import AtariEnvironment
 from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.importing import import_module
 from builder.environments.providers import provide
+from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.episodes.episode import arrays_of
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
 
@@ -52,6 +55,9 @@ class EnvironmentSpec:
         bare: made without gymnasium's own TimeLimit and OrderEnforcing, whose work the engine does.
         reusable: one object may play many attempts, since its `reset(seed=)` forgets the past.
         preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
+        wrappers: the user's own, innermost first.
+        registered: its registration, so that a worker makes what this process knows by the id.
+        folder: where modules are looked for beside the installed packages.
     """
 
     id: str
@@ -60,6 +66,9 @@ class EnvironmentSpec:
     bare: bool = True
     reusable: bool = False
     preprocessing: AtariPreprocessing | None = None
+    wrappers: tuple[WrapperSpec, ...] = ()
+    registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
+    folder: str = field(default="", compare=False, repr=False)
 
 
 def resolve(
@@ -68,7 +77,7 @@ def resolve(
     *,
     max_episode_steps: int | None,
     max_steps: int | None,
-    preprocessing: AtariPreprocessing | None = None,
+    layers: Layers = PLAIN,
 ) -> EnvironmentSpec:
     """Look an environment up.
 
@@ -77,24 +86,47 @@ def resolve(
         kwargs: passed to the constructor.
         max_episode_steps: instead of the registered limit.
         max_steps: a further limit, for an environment that has none.
-        preprocessing: what is made of Atari's frames.
+        layers: what is put around it.
 
     Raises:
         ConfigError: no such id.
         MissingExtraError: the module that registers it, or one that it needs, is not installed.
         EnvironmentError_: nothing limits an episode, or the module cannot be imported.
     """
-    registered = _registered(env_id)
-    own = max_episode_steps or _own_limit(registered, kwargs, preprocessing)
+    folder = str(Path.cwd())
+    registered = _carried(_registered(env_id, folder))
+    own = max_episode_steps or _own_limit(registered, kwargs, layers.preprocessing)
     limits = [n for n in (own, max_steps) if n is not None]
     if not limits:
         raise EnvironmentError_(
             f"{env_id} has no time limit, so an episode might never end",
             remedy="give one with rollout.max_steps=",
         )
-    # Wrappers that the registration brings may need the limit beneath them: leave those in place.
-    bare = not registered.additional_wrappers
-    return EnvironmentSpec(env_id, dict(kwargs), min(limits), bare, preprocessing=preprocessing)
+    # Wrappers may need the limit beneath them: leave it in place.
+    bare = not registered.additional_wrappers and not layers.wrappers
+    return EnvironmentSpec(
+        env_id,
+        dict(kwargs),
+        min(limits),
+        bare,
+        preprocessing=layers.preprocessing,
+        wrappers=layers.wrappers,
+        registered=registered,
+        folder=folder,
+    )
+
+
+def _carried(registered: gym.envs.registration.EnvSpec) -> gym.envs.registration.EnvSpec:
+    """The registration as it travels: a class that a module holds goes by its name, any other as it is."""
+    entry_point: Any = registered.entry_point
+    module, name = getattr(entry_point, "__module__", ""), getattr(entry_point, "__qualname__", "")
+    if (
+        callable(entry_point)
+        and module != "__main__"
+        and getattr(sys.modules.get(module), name, None) is entry_point
+    ):
+        return dataclasses.replace(registered, entry_point=f"{module}:{name}")
+    return registered
 
 
 def _own_limit(
@@ -114,7 +146,7 @@ def _own_limit(
     return math.ceil(limit / preprocessing.frame_skip)
 
 
-def _registered(env_id: str) -> gym.envs.registration.EnvSpec:
+def _registered(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec:
     import gymnasium.error as errors
 
     module, colon, name = env_id.rpartition(":")
@@ -122,7 +154,7 @@ def _registered(env_id: str) -> gym.envs.registration.EnvSpec:
         provide(name)
     try:
         if colon:
-            importlib.import_module(module)  # which registers it
+            import_module(module, folder)  # which registers it
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return gym.spec(name)
@@ -156,7 +188,10 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         MissingExtraError: a package that it needs is not installed.
         EnvironmentError_: its constructor fails.
     """
-    registered = _registered(spec.id)
+    registered = spec.registered or _registered(spec.id, spec.folder)
+    provide(spec.id.rpartition(":")[2])
+    if spec.folder and spec.folder not in sys.path:
+        sys.path.append(spec.folder)
     if spec.bare:
         registered = dataclasses.replace(registered, order_enforce=False, max_episode_steps=None)
     limit = None if spec.bare else spec.max_episode_steps
@@ -175,9 +210,9 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         raise EnvironmentError_(
             f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {error}", remedy="check env.kwargs"
         ) from error
-    if spec.preprocessing is None:
-        return environment
-    return AtariEnvironment(environment, spec.preprocessing)
+    if spec.preprocessing is not None:
+        environment = AtariEnvironment(environment, spec.preprocessing)
+    return wrapped(environment, spec.wrappers, spec.folder)
 
 
 def check_reuse(spec: EnvironmentSpec) -> EnvironmentSpec:

@@ -9,8 +9,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.environments.wrappers import PLAIN, Layers
 from builder.errors import (
     ConfigError,
     EnvironmentError_,
@@ -56,7 +56,7 @@ def match(
     fits: Fits,
     *,
     limits: Mapping[str, int | None],
-    preprocessing: AtariPreprocessing | None = None,
+    layers: Layers = PLAIN,
 ) -> Match:
     """Find the environment whose spaces are those that the expert was trained on.
 
@@ -67,7 +67,7 @@ def match(
         kwargs: what the environment is made with.
         fits: whether the expert can play.
         limits: `max_episode_steps` and `max_steps`, see `resolve`.
-        preprocessing: what is made of Atari's frames.
+        layers: what is put around it.
 
     Raises:
         ConfigError: no environment of that name.
@@ -77,7 +77,7 @@ def match(
     tried: dict[str, Exception] = {}
     for candidate, settings in _candidates(env_id):
         try:
-            spec = resolve(candidate, {**settings, **kwargs}, **limits, preprocessing=preprocessing)
+            spec = resolve(candidate, {**settings, **kwargs}, **limits, layers=layers)
             environment = make(spec)
         except (ConfigError, EnvironmentError_) as error:
             tried[candidate] = error

@@ -127,6 +127,8 @@ def _environment_keys(inputs: Mapping[str, Any], defaults: Mapping[str, Any]) ->
     for name, value in environment["kwargs"].items():
         if defaults.get("env_kwargs", {}).get(name, ...) != value:
             yield f"env.kwargs.{name}", value
+    if environment.get("wrappers"):
+        yield "env.wrappers", environment["wrappers"]
     limits = [limit for limit in (_own_limit(environment["id"]), max_steps) if limit is not None]
     if environment["max_episode_steps"] != min(limits, default=None):
         yield "env.max_episode_steps", environment["max_episode_steps"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from builder.environments.wrappers import wrapper_specs
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
 from builder.manifest.manifest import NAME, Manifest, manifest_sha256, read_manifest
@@ -136,6 +137,11 @@ def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> N
     ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
     if "environment" in parts:
         named.extend(f"the module of the environment {env_id}" for env_id in ids if ":" in env_id)
+        named.extend(
+            f"the wrapper {spec.path}"
+            for spec in wrapper_specs(environment.get("wrappers", ()))
+            if not spec.harmless
+        )
     expert = inputs.get("expert", {})
     if "expert" in parts and expert.get("target"):
         named.append(f"the expert {expert['target']}")

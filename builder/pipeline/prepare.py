@@ -18,10 +18,12 @@ from builder.dataset.collate import Collation
 from builder.dataset.schema import features
 from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.environments.legacy import Match, match
+from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources.load import NOT_PINNED, Expert, load_expert
+from builder.experts.sources.python import PythonPlayer
 from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
 from builder.storage.paths import AnyPath, place
 from builder.versions import package_versions
@@ -165,8 +167,11 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
     limits = {"max_episode_steps": config.env.max_episode_steps, "max_steps": config.rollout.max_steps}
     env_id, kwargs = expert.policy.name, expert.policy.env_kwargs
     preprocessing = expert.preprocessing(config.env.preprocessing)
+    layers = Layers(preprocessing, wrapper_specs(config.env.wrappers))
+    if isinstance(expert.foreign, PythonPlayer):
+        expert.foreign.named()  # whose module may register the environment
     if expert.archived is None:
-        return Match(resolve(env_id, kwargs, **limits, preprocessing=preprocessing), env_id)
+        return Match(resolve(env_id, kwargs, **limits, layers=layers), env_id)
 
     def fits(observation_space: gym.Space[Any], action_space: gym.Space[Any], zeros: int) -> None:
         player = expert.player(
@@ -178,7 +183,7 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
         )
         player.actor(observation_space, action_space)
 
-    matched = match(env_id, kwargs, fits, limits=limits, preprocessing=preprocessing)
+    matched = match(env_id, kwargs, fits, limits=limits, layers=layers)
     if matched.mapped:
         log.info("%s", mapping_text(matched))
     return matched
@@ -192,13 +197,15 @@ def mapping_text(matched: Match) -> str:
 
 def _described(matched: Match) -> dict[str, Any]:
     """The environment as the manifest holds it."""
-    described = {
+    described: dict[str, Any] = {
         "id": matched.spec.id,
         "kwargs": dict(matched.spec.kwargs),
         "max_episode_steps": matched.spec.max_episode_steps,
     }
     if matched.spec.preprocessing is not None:
         described["preprocessing"] = dataclasses.asdict(matched.spec.preprocessing)
+    if matched.spec.wrappers:
+        described["wrappers"] = [wrapper.describe() for wrapper in matched.spec.wrappers]
     if matched.mapped:
         described["mapping"] = {"trained_on": matched.trained_on, "zeros": matched.zeros}
     return described

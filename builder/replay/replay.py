@@ -18,6 +18,7 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store
+from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import Array, describe, leaves
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.cancellation import cancelled
@@ -87,7 +88,7 @@ def recorded_environment(manifest: Manifest) -> EnvironmentSpec:
         described["kwargs"],
         max_episode_steps=limit,
         max_steps=None,
-        preprocessing=preprocessing,
+        layers=Layers(preprocessing, wrapper_specs(described.get("wrappers", ()))),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from builder.environments.environment import make, resolve
 from builder.environments.pool import EnvironmentPool
+from builder.environments.wrappers import Layers
 from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, load, save
 from builder.errors import BuilderError, RolloutError
@@ -40,7 +41,11 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     found = policy_expert(expert.name, expert)
     preprocessing = found.preprocessing()
     spec = resolve(
-        expert.name, expert.env_kwargs, max_episode_steps=None, max_steps=None, preprocessing=preprocessing
+        expert.name,
+        expert.env_kwargs,
+        max_episode_steps=None,
+        max_steps=None,
+        layers=Layers(preprocessing),
     )
     player = found.player(
         DEFAULT_ROLLOUT,

@@ -10,6 +10,7 @@ from builder.environments.environment import check_reuse, make, resolve
 from builder.environments.frames import grey, resize
 from builder.environments.legacy import match
 from builder.environments.providers import provide
+from builder.environments.wrappers import Layers
 from builder.errors import ConfigError, EnvironmentError_
 
 provide("ALE/Pong-v5")  # which silences the emulator's greeting
@@ -17,7 +18,7 @@ LIMITS = {"max_episode_steps": None, "max_steps": None}
 
 
 def ours(env_id, kwargs=None, **settings):
-    return make(resolve(env_id, kwargs or {}, **LIMITS, preprocessing=AtariPreprocessing(**settings)))
+    return make(resolve(env_id, kwargs or {}, **LIMITS, layers=Layers(AtariPreprocessing(**settings))))
 
 
 def sb3s(env_id, kwargs=None, **settings):
@@ -118,12 +119,12 @@ def test_an_episode_ends_where_the_emulator_cuts_it():
     ],
 )
 def test_the_limit_of_an_episode_is_the_emulators_in_steps(env_id, kwargs, preprocessing, limit):
-    assert resolve(env_id, kwargs, **LIMITS, preprocessing=preprocessing).max_episode_steps == limit
+    assert resolve(env_id, kwargs, **LIMITS, layers=Layers(preprocessing)).max_episode_steps == limit
 
 
 @pytest.mark.parametrize("env_id", ["BreakoutNoFrameskip-v4", "BreakoutNoFrameskip-v0"])
 def test_one_object_plays_what_new_ones_would(env_id):
-    spec = check_reuse(resolve(env_id, {}, **LIMITS, preprocessing=AtariPreprocessing()))
+    spec = check_reuse(resolve(env_id, {}, **LIMITS, layers=Layers(AtariPreprocessing())))
     assert spec.reusable
     reused = make(spec)
     for seed in (3, 1, 3):
@@ -177,5 +178,5 @@ def test_what_a_strangers_manifest_says_of_it_is_checked(described):
     ],
 )
 def test_old_ids_are_mapped_to_games_that_skip_nothing(trained_on, played, kwargs):
-    found = match(trained_on, {}, lambda *_: None, limits=LIMITS, preprocessing=AtariPreprocessing())
+    found = match(trained_on, {}, lambda *_: None, limits=LIMITS, layers=Layers(AtariPreprocessing()))
     assert (found.spec.id, found.spec.kwargs) == (played, kwargs)

@@ -20,6 +20,7 @@ from builder import Policy, build, enjoy
 from builder.cli.main import main
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import make, resolve
+from builder.environments.wrappers import Layers
 from builder.episodes.context import Context
 from builder.episodes.recording_file import load as load_recording
 from builder.replay.replay import recorded_environment
@@ -46,7 +47,7 @@ def _balance(policy):
     """Let all actions be equally good on a screen of Freeway, so that the motion on it decides."""
     import torch
 
-    env = make(resolve("FreewayNoFrameskip-v4", {}, **UNLIMITED, preprocessing=AtariPreprocessing()))
+    env = make(resolve("FreewayNoFrameskip-v4", {}, **UNLIMITED, layers=Layers(AtariPreprocessing())))
     screen = torch.from_numpy(np.stack([env.reset(seed=0)[0]] * 4)[None])
     with torch.no_grad():
         policy.action_net.bias -= policy.get_distribution(screen).distribution.logits[0]

@@ -101,7 +101,8 @@ def load_expert(config: ExpertConfig, rollout: RolloutConfig) -> Expert:
     if config.source == "random":
         return _expert(config, {"version": "random"}, foreign=RandomPlayer())
     if config.source == "python":
-        player = PythonPlayer(config.target, config.batched, rollout.deterministic, str(Path.cwd()))
+        folder = str(Path.cwd())
+        player = PythonPlayer(config.target, config.batched, rollout.deterministic, folder)
         version = config.version or NOT_PINNED
         identity = {"version": version, "target": config.target, "batched": config.batched}
         return _expert(config, identity, foreign=player)

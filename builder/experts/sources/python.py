@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 
-from builder.errors import BuilderError, ConfigError, ExpertError
+from builder.environments.importing import imported
+from builder.errors import BuilderError, ExpertError
 from builder.experts.actor import Actor, PredictActor
 
 
@@ -38,8 +37,20 @@ class PythonPlayer:
             deterministic=self.deterministic,
         )
 
+    def named(self) -> Any:
+        """The policy, imported where it is a name; its module may register the environment as well.
+
+        Raises:
+            ConfigError: it cannot be imported.
+            ExpertError: importing it raised something else.
+        """
+        if not isinstance(self.policy, str):
+            return self.policy
+        expected = "package.module:factory"
+        return imported(self.policy, self.folder, what="the expert", expected=expected, failure=ExpertError)
+
     def _made(self) -> Any:
-        policy = self._imported() if isinstance(self.policy, str) else self.policy
+        policy = self.named()
         if not callable(policy) or (hasattr(policy, "predict") and not isinstance(policy, type)):
             return policy
         try:
@@ -51,21 +62,4 @@ class PythonPlayer:
             raise ExpertError(
                 f"the factory {name} of the expert raised {type(error).__name__}: {error}",
                 expected="a factory that is called without arguments",
-            ) from error
-
-    def _imported(self) -> Any:
-        module, _, name = self.policy.partition(":")
-        if self.folder and self.folder not in sys.path:
-            sys.path.insert(0, self.folder)
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(
-                f"the expert {self.policy!r} cannot be imported: {error}",
-                expected="package.module:factory",
-                remedy="the module must be installed, or lie in the folder where the command is run",
-            ) from error
-        except Exception as error:
-            raise ExpertError(
-                f"importing the expert {self.policy!r} raised {type(error).__name__}: {error}"
             ) from error
