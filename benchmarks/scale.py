@@ -28,7 +28,7 @@ from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
 from builder.episodes.recording_file import load
-from builder.parallel.workers import Workers
+from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare
 from builder.pipeline.progress import Reporter
 from builder.rollout.chunk_store import ChunkStore
@@ -159,7 +159,7 @@ def _uncompressed(path: Path) -> int:
 
 def _dispatch_seconds(summary: ChunkSummary, count: int = 2000) -> float:
     """The driver's own, for a task that does nothing."""
-    with Workers(ParallelConfig(backend="loky", n_jobs=2)) as workers:
+    with open_workers(ParallelConfig(backend="loky", n_jobs=2)) as workers:
         list(workers.run(echo, [summary] * 100))
         return _seconds(lambda: list(workers.run(echo, [summary] * count))) / count
 

@@ -8,11 +8,12 @@ from pathlib import PurePath
 from typing import Any
 
 from builder.errors import ConfigError
+from builder.parallel.backends import find_backend
+from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
 
 MODES = ("all", "play", "collate")
 SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
 CHECKS = ("error", "warn", "off")
-BACKENDS = ("threading", "loky", "dask", "ray")
 PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
 LEVELS = ("files", "replay", "rebuild")
@@ -111,26 +112,6 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
-class ParallelConfig:
-    """On what it is played (`conf/parallel/`).
-
-    Attributes:
-        backend: threading, loky, dask or ray.
-        n_jobs: workers; -1: one for each core. A dask cluster at an address has as many as it has.
-        address: of a dask scheduler or a ray cluster; unset: one of this machine, while the build runs.
-    """
-
-    backend: str
-    n_jobs: int
-    address: str | None = None
-
-    def __post_init__(self) -> None:
-        _one_of("parallel.backend", self.backend, BACKENDS)
-        if self.n_jobs == 0:
-            raise ConfigError("parallel.n_jobs is 0", expected="a number of workers, or -1 for all cores")
-
-
-@dataclass(frozen=True)
 class DatasetConfig:
     """What is written (`conf/dataset/`).
 
@@ -207,6 +188,7 @@ class VerifyConfig:
 
     def __post_init__(self) -> None:
         _one_of("level", self.level, LEVELS)
+        find_backend(self.parallel.backend)
         if not 0 < self.sample <= 1:
             raise ConfigError("sample is out of range", expected="more than 0, at most 1", got=self.sample)
 
@@ -258,6 +240,7 @@ class BuildConfig:
         if self.env.preprocessing is not None:
             _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
         _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
+        find_backend(self.parallel.backend)
         for key, value, least in (
             ("episodes", self.episodes, 1),
             ("seed", self.seed, 0),

@@ -11,6 +11,7 @@
     * UnsupportedExpertError    its file is sound, but of a kind that is not supported
   * RolloutError                playing failed
     * BudgetError               `max_attempts` were played and too few were accepted
+  * WorkersError                workers cannot be had, or have died
   * DatasetError                a dataset folder or a recorded file is damaged or cannot be written
     * ExistsError               `out` holds something else
     * LockedError               another build is writing to `out`
@@ -117,6 +118,10 @@ class RolloutError(BuilderError):
 
 class BudgetError(RolloutError):
     """`max_attempts` attempts were played and too few of them were accepted."""
+
+
+class WorkersError(BuilderError):
+    """Workers cannot be had, do not fit together, or have died."""
 
 
 class DatasetError(BuilderError):

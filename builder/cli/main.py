@@ -109,9 +109,13 @@ def _hydra(verb: str, words: list[str]) -> int:
 
     from builder.cli.usage import usage
     from builder.experts.policy import conf_folder
+    from builder.parallel.backends import BACKENDS
 
     if words[0] in ("--help", "-h"):
-        print(usage(verb, {name: entry.about for name, entry in VERBS.items()}))
+        verbs, backends = (
+            {name: entry.about for name, entry in table.items()} for table in (VERBS, BACKENDS)
+        )
+        print(usage(verb, verbs, backends))
     sys.argv = ["il-builder", *words]
     if "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)

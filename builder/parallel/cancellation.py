@@ -8,7 +8,7 @@ _cancel = threading.Event()
 
 
 def cancel(stop: bool = True) -> None:
-    """Ask the workers of this process to stop at their next step (or allow them to play again)."""
+    """Ask the workers of this process to stop at their next step (or let them work again)."""
     if stop:
         _cancel.set()
     else:

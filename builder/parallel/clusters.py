@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from builder.errors import BuilderError, RolloutError, StorageError
+from builder.errors import BuilderError, StorageError, WorkersError
 from builder.storage.paths import AnyPath, place, usable
-from builder.versions import installed_version, playing_code
+from builder.versions import all_code, installed_version
 
 COMPARED = ("il-builder", "gymnasium", "numpy", "torch", "joblib")
 """Packages that must have the same version on all workers."""
 SECONDS = 10
 """How long a scheduler and its first worker are waited for."""
+LIVES = 3
+"""How many workers may die of one task, and another still takes it; dask's own number."""
 
 
 def facts(probe: str | None) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def facts(probe: str | None) -> dict[str, Any]:
         probe: a file in the shared folder; None: nothing is shared.
     """
     found: dict[str, Any] = {name: installed_version(name) for name in COMPARED}
-    found["the code of il-builder"] = playing_code()[:12]
+    found["the code of il-builder"] = all_code()[:12]
     found["shared"] = probe is None or usable(place(probe))
     return found
 
@@ -37,14 +39,14 @@ def check_facts(found: Mapping[str, Mapping[str, Any]], shared: AnyPath | None) 
         shared: the folder that all must see.
 
     Raises:
-        RolloutError: a worker has another version of a package.
+        WorkersError: a worker has another version of a package.
         StorageError: a worker does not see, or may not write, the folder.
     """
     ours = facts(None)
     for worker, theirs in sorted(found.items()):
         for name in (*COMPARED, "the code of il-builder"):
             if theirs.get(name) != ours[name]:
-                raise RolloutError(
+                raise WorkersError(
                     f"the worker {worker} has another version of {name}",
                     expected=ours[name],
                     got=theirs.get(name) or "none",
@@ -76,16 +78,15 @@ def unfit(worker: str, error: BaseException) -> BuilderError:
     if isinstance(error, BuilderError):
         error.what = f"of the worker {worker}: {error.what}"
         return error
-    return RolloutError(
+    return WorkersError(
         f"a worker ({worker}) cannot run il-builder: {type(error).__name__}: {error}",
         remedy="install the same versions on all machines: pip install -c constraints.txt",
     )
 
 
-def given_up() -> RolloutError:
-    """The error for a chunk that has taken several workers with it."""
-    return RolloutError(
-        "a chunk was given up: every worker that played it died, most likely for want of memory",
-        remedy="run the same command again with fewer rollout.lanes or workers of more memory;"
-        " finished chunks are kept",
+def given_up() -> WorkersError:
+    """The error for a task that has taken several workers with it."""
+    return WorkersError(
+        "a task was given up: every worker that took it died, most likely for want of memory",
+        remedy="run the same command again on workers of more memory",
     )

@@ -1,27 +1,42 @@
-"""A dask cluster: found or started, its workers checked before they play, let go at the end."""
+"""The workers of a dask cluster: found or started, checked before they begin, let go at the end."""
 
 from __future__ import annotations
 
 import logging
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from multiprocessing import resource_tracker
 from typing import Any
 
-from builder.config import ParallelConfig
-from builder.errors import MissingExtraError, RolloutError
-from builder.parallel.clusters import SECONDS, check_facts, facts, probe_file, unfit
+from builder.errors import MissingExtraError, WorkersError
+from builder.parallel.clusters import SECONDS, check_facts, facts, given_up, probe_file, unfit
+from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
+from builder.parallel.processes import deaf_to_interrupts
+from builder.parallel.workers import ParallelConfig, Result, Task, Workers
 from builder.storage.paths import AnyPath
 
 
+class DaskWorkers:
+    """Workers of a cluster, which does elsewhere what a worker that dies has begun."""
+
+    def __init__(self, pool: JoblibWorkers, count: int) -> None:
+        self._pool, self.count = pool, count
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+        from distributed import KilledWorker
+
+        try:
+            yield from self._pool.run(function, tasks)
+        except KilledWorker as error:
+            raise given_up() from error
+
+
 @contextmanager
-def dask_backend(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Any]:
-    """Joblib's backend on a dask cluster: the one at the address, or one that lives as long as this.
+def open_dask(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Workers]:
+    """The workers of the cluster at the address, or of one that lives as long as this.
 
     Raises:
         MissingExtraError: dask is not installed.
-        RolloutError: no scheduler or worker answers, or a worker has other versions.
+        WorkersError: no scheduler or worker answers, or a worker has other versions.
         StorageError: a worker does not see the shared folder.
     """
     try:
@@ -31,24 +46,29 @@ def dask_backend(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[A
             "parallel=dask needs a package that is not installed: distributed",
             remedy='pip install "il-builder[dask]"',
         ) from error
+    from builder.parallel.futures import FutureBackend, call
+
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is raised as an error
     with ExitStack() as stack:
-        address = parallel.address or stack.enter_context(_local_dask(parallel.n_jobs))
+        address = parallel.address or stack.enter_context(_local_cluster(parallel.n_jobs))
         try:
             client = stack.enter_context(Client(address, timeout=SECONDS, set_as_default=False))
             client.wait_for_workers(1, timeout=SECONDS)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
-            raise RolloutError(
+            raise WorkersError(
                 f"no dask scheduler with a worker answers at {parallel.address or 'the local cluster'}",
                 expected="an answer within seconds",
                 got=f"{type(error).__name__}: {error}",
                 remedy="check parallel.address, and that `dask scheduler` and `dask worker` run",
             ) from error
-        _check_dask(client, shared)
-        yield _dask_class()(client=client)
+        _check(client, shared)
+        count = sum(client.ncores().values())
+        backend = FutureBackend(count, lambda function: client.submit(call, function, pure=False))
+        yield DaskWorkers(stack.enter_context(open_joblib(backend, count)), count)
 
 
-def _check_dask(client: Any, shared: AnyPath | None) -> None:
+def _check(client: Any, shared: AnyPath | None) -> None:
+    """Ask every worker for its `facts`."""
     with probe_file(shared) as probe:
         try:
             found = client.run(facts, probe, on_error="return")
@@ -61,14 +81,12 @@ def _check_dask(client: Any, shared: AnyPath | None) -> None:
 
 
 @contextmanager
-def _local_dask(n_jobs: int) -> Iterator[str]:
-    """Worker processes of this machine, deaf to ctrl-C: this process alone decides what stops."""
+def _local_cluster(n_jobs: int) -> Iterator[str]:
+    """The address of worker processes of this machine."""
     import joblib
     from distributed import LocalCluster
 
-    resource_tracker.ensure_running()  # it unblocks the signal when it starts (CPython 3.11): it goes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its threads and processes inherit it
-    try:
+    with deaf_to_interrupts():  # its threads and processes inherit it
         cluster = LocalCluster(
             n_workers=joblib.effective_n_jobs(n_jobs),
             threads_per_worker=1,
@@ -76,54 +94,5 @@ def _local_dask(n_jobs: int) -> Iterator[str]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with cluster:
         yield cluster.scheduler_address
-
-
-class _Calls:
-    """What a worker does with a task.
-
-    joblib's own opens a client of the cluster in every worker, for calls that start others; ours do not, and
-    such a client can have the last word when the worker ends.
-    """
-
-    def __call__(self, tasks: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
-        return [function(*arguments, **options) for function, arguments, options in tasks]
-
-    def __repr__(self) -> str:
-        return "chunk"
-
-
-def _dask_class() -> type[Any]:
-    from joblib._dask import DaskDistributedBackend
-
-    class Backend(DaskDistributedBackend):  # type: ignore[misc]  # joblib has no types
-        """joblib's own, for one worker as well; a task that dask has given up does not wait for ever."""
-
-        @property
-        def workers(self) -> int:
-            return int(super().effective_n_jobs(-1))
-
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            return max(2, self.workers)  # joblib would play what is for one worker in this process
-
-        async def _to_func_args(self, func: Any) -> tuple[_Calls, list[tuple[Any, Any, Any]]]:
-            return _Calls(), list(func.items)
-
-        async def _collect(self) -> None:
-            import asyncio
-
-            while self._continue:
-                async for future, result in self.waiting_futures:
-                    waiting, callback = self._results.pop(future), self._callbacks.pop(future)
-                    answer = result[1] if future.status == "error" else result
-                    if isinstance(answer, BaseException):
-                        waiting.set_exception(answer)
-                    else:
-                        waiting.set_result(answer)
-                    callback(answer)
-                await asyncio.sleep(0.01)
-
-    return Backend

@@ -1,8 +1,4 @@
-"""A ray cluster: found or started, its workers checked before they play, let go at the end.
-
-joblib's ray backend hands its results over all at once, and a worker that dies leaves it waiting or broken.
-So chunks are played in waves, and those that died with their worker come again in a later one.
-"""
+"""The workers of a ray cluster: found or started, checked before they begin, let go at the end."""
 
 from __future__ import annotations
 
@@ -13,30 +9,19 @@ import signal
 import socket
 import tempfile
 import threading
-import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
-from builder.config import ParallelConfig
-from builder.errors import ConfigError, MissingExtraError, RolloutError
-from builder.parallel.clusters import SECONDS, check_facts, facts, given_up, probe_file, unfit
+from builder.errors import ConfigError, MissingExtraError, WorkersError
+from builder.parallel.clusters import LIVES, SECONDS, check_facts, facts, given_up, probe_file, unfit
+from builder.parallel.joblib_workers import open_joblib
+from builder.parallel.workers import ParallelConfig, Workers
 from builder.storage.paths import AnyPath
 
 log = logging.getLogger(__name__)
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-
-WAVE = 2
-"""Chunks per worker and wave, which a worker that dies loses: as many as others have in flight."""
-LARGEST_WAVE = 64
-"""The same of attempts so short that handing out waves would take longer than playing them."""
-SHORT = 1.0
-"""Seconds: a wave that took less is followed by one twice as large."""
-LIVES = 3
-"""How many workers a chunk may take with it before it is given up; dask's own number."""
 ANSWER_SECONDS = 120
 """How long a worker may take to start and to import this package."""
 STORE_BYTES = 80 * 2**20
@@ -46,76 +31,17 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 """Environment variables for ray, read when it is imported: it reports to nobody, and of no missing GPU."""
-LOST = object()
-"""The result of a chunk whose worker has died."""
-
-
-class Waves:
-    """The workers of a ray cluster, for the length of `ray_workers`."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._parallel: Any = None
-
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Results, wave by wave.
-
-        Raises:
-            RolloutError: several workers have died of one task.
-        """
-        waiting, died, size = deque(enumerate(tasks)), Counter[int](), WAVE
-        while waiting:
-            wave = [waiting.popleft() for _ in range(min(len(waiting), size * self.count))]
-            began = time.monotonic()
-            results = self._play(function, [task for _, task in wave])
-            size = min(2 * size, LARGEST_WAVE) if time.monotonic() - began < SHORT else WAVE
-            again = [entry for entry, result in zip(wave, results, strict=True) if result is LOST]
-            yield from (result for result in results if result is not LOST)
-            if again:
-                died.update(number for number, _ in again)
-                self._replace(len(again), max(died.values()))
-                waiting.extendleft(reversed(again))
-
-    def _play(self, function: Callable[[Task], Result], wave: Sequence[Task]) -> list[Any]:
-        import joblib
-
-        if self._parallel is None:
-            self._parallel = joblib.Parallel(
-                n_jobs=max(2, self.count),  # joblib would play what is for one worker in this process
-                backend=_backend_class()(workers=self.count),
-                pre_dispatch="all",
-                batch_size=1,
-            )
-            self._parallel.__enter__()
-        results: list[Any] = self._parallel([joblib.delayed(function)(task) for task in wave])
-        return results
-
-    def _replace(self, lost: int, deaths: int) -> None:
-        """Let the workers go: the next wave gets others, on the machines that are there by then."""
-        import ray
-
-        self.close()
-        if deaths > LIVES:
-            raise given_up()
-        log.warning("a worker died; its chunks (%d) are played again", lost)
-        self.count = max(1, min(self.count, _processors(ray.cluster_resources())))
-
-    def close(self) -> None:
-        """Stop the workers."""
-        if self._parallel is not None:
-            self._parallel.__exit__(None, None, None)
-            self._parallel = None
 
 
 @contextmanager
-def ray_workers(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Waves]:
-    """The workers of a ray cluster: the one at the address, or one that lives as long as this.
+def open_ray(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Workers]:
+    """The workers of the cluster at the address, or of one that lives as long as this.
 
     A program that has connected to ray itself keeps its connection, which is used where no address is given.
 
     Raises:
         MissingExtraError: ray is not installed.
-        RolloutError: no cluster answers, it has no free processor, or a worker has other versions.
+        WorkersError: no cluster answers, it has no free processor, or a worker has other versions.
         StorageError: a worker does not see the shared folder.
     """
     for name, value in SETTINGS.items():
@@ -126,24 +52,92 @@ def ray_workers(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Wa
         raise MissingExtraError(
             "parallel=ray needs a package that is not installed: ray", remedy='pip install "il-builder[ray]"'
         ) from error
+    from builder.parallel.futures import FutureBackend
+
     with ExitStack() as stack:
         if parallel.address or not ray.is_initialized():
             stack.enter_context(_connected(parallel))
         _check(shared)
         free = _processors(ray.available_resources())
         if not free:
-            raise RolloutError(
+            raise WorkersError(
                 "the ray cluster has no free processor",
                 got=f"{_processors(ray.cluster_resources())} in all",
                 remedy="wait for its other jobs, or add a node",
             )
-        waves = Waves(free if parallel.n_jobs < 0 else min(free, parallel.n_jobs))
-        stack.callback(waves.close)
-        yield waves
+        count = free if parallel.n_jobs < 0 else min(free, parallel.n_jobs)
+        backend = FutureBackend(count, stack.enter_context(_sender()))
+        # Where there are more processors than are wanted, only what is not given out keeps them free.
+        ahead = count if count < free else 2 * count
+        yield stack.enter_context(open_joblib(backend, count, ahead=ahead))
 
 
 def _processors(resources: dict[str, float]) -> int:
     return int(resources.get("CPU", 0))
+
+
+class _Sent(Future[Any]):
+    """A call on its way to whatever worker is free; sent again where a worker dies of it.
+
+    Args:
+        remote: ray's remote function, which does the call.
+        function: the call.
+        aside: where answers are looked at: ray's own thread must not be kept.
+    """
+
+    def __init__(self, remote: Any, function: Callable[[], Any], aside: ThreadPoolExecutor) -> None:
+        super().__init__()
+        self._remote, self._function, self._aside = remote, function, aside
+        self._deaths = 0
+        self._send()
+
+    def _send(self) -> None:
+        self._reference = self._remote.remote(self._function)
+        self._reference.future().add_done_callback(self._hand_over)
+
+    def _hand_over(self, answer: Future[Any]) -> None:
+        with suppress(RuntimeError):  # nobody looks at answers any more
+            self._aside.submit(self._answer, answer)
+
+    def _answer(self, answer: Future[Any]) -> None:
+        from ray.exceptions import RayError, RayTaskError
+
+        if self.cancelled():
+            return
+        error = answer.exception()
+        if error is None:
+            self.set_result(answer.result())
+        elif isinstance(error, RayTaskError) or not isinstance(error, RayError):
+            self.set_exception(getattr(error, "cause", None) or error)
+        elif self._deaths == LIVES:
+            self.set_exception(given_up())
+        else:
+            self._deaths += 1
+            log.warning("a worker died; its task goes to another one")
+            self._send()
+
+    def cancel(self) -> bool:
+        """Stop the worker that has it, unless it has ended."""
+        import ray
+
+        if super().cancel() and ray.is_initialized():
+            ray.cancel(self._reference, force=True)
+        return self.cancelled()
+
+
+@contextmanager
+def _sender() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
+    """What sends calls to the cluster, one for each free processor, on as many machines as there are."""
+    import ray
+
+    from builder.parallel.futures import call
+
+    remote = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(call)
+    aside = ThreadPoolExecutor(1, thread_name_prefix="il-ray-answers")
+    try:
+        yield lambda function: _Sent(remote, function, aside)
+    finally:
+        aside.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
@@ -219,11 +213,11 @@ def _check_address(address: str) -> None:
         raise _no_cluster(address, [f"{type(error).__name__}: {error}"]) from error
 
 
-def _no_cluster(address: str | None, heard: Sequence[str]) -> RolloutError:
+def _no_cluster(address: str | None, heard: Sequence[str]) -> WorkersError:
     got = " ".join("; ".join(heard).split())
     if address is None:
-        return RolloutError("ray does not start on this machine", got=got)
-    return RolloutError(
+        return WorkersError("ray does not start on this machine", got=got)
+    return WorkersError(
         f"no ray cluster answers at {address}",
         got=got,
         remedy="check parallel.address, that `ray start` runs on this machine as well,"
@@ -263,42 +257,3 @@ def _check(shared: AnyPath | None) -> None:
             except Exception as error:
                 raise unfit(worker, getattr(error, "cause", None) or error) from error
     check_facts(found, shared)
-
-
-def _backend_class() -> type[Any]:
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-    from ray.util.joblib.ray_backend import RayBackend
-    from ray.util.multiprocessing import Pool
-
-    class Backend(RayBackend):  # type: ignore[misc]  # neither has types
-        """joblib's ray backend, for one worker as well, which says of a dead worker's task that it is lost.
-
-        Ray's own makes joblib's process pool, for the rest of the program, one of ray's.
-        """
-
-        def __init__(self, workers: int = 1, **options: Any) -> None:
-            super().__init__(**options)
-            self._workers = workers
-
-        def configure(self, n_jobs: int = 1, parallel: Any = None, *_: Any, **__: Any) -> int:
-            spread = {"num_cpus": 1, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
-            self._pool = Pool(self._workers, ray_remote_args=spread)
-            self.parallel = parallel
-            return n_jobs
-
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            return n_jobs
-
-        def retrieve_result_callback(self, out: Any) -> Any:
-            if isinstance(out, RayError) and not isinstance(out, RayTaskError):
-                return [LOST]
-            if isinstance(out, BaseException):
-                raise out
-            return super().retrieve_result_callback(out)
-
-        def abort_everything(self, ensure_ready: bool = True) -> None:
-            if ray.is_initialized():
-                self.terminate()
-
-    return Backend

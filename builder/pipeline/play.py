@@ -6,12 +6,13 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from builder.errors import BudgetError, StorageError, storage_error
+from builder.errors import BudgetError, StorageError, WorkersError, storage_error
+from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.preflight import check, first_attempts
 from builder.pipeline.prepare import Build
@@ -49,11 +50,11 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         while len(played.accepted) < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with Workers(config.parallel, shared=folder_of(build.out)) as workers:
+            with open_workers(config.parallel, shared=folder_of(build.out)) as workers:
                 while len(played.accepted) < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
-                    for summary in run.run(workers, first if unchecked else horizon):
+                    for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary)
                     played = run.progress()
@@ -62,6 +63,15 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
     return played
+
+
+def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
+    """What is played, as it comes; workers that died may have played too many lanes at once."""
+    try:
+        yield from run.run(workers, horizon)
+    except WorkersError as error:
+        error.remedy = f"{error.remedy}, or with fewer rollout.lanes; finished chunks are kept"
+        raise
 
 
 def _budget_error(build: Build, played: Progress) -> BudgetError:

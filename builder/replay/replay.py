@@ -21,8 +21,8 @@ from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import Array, describe, leaves
 from builder.manifest.manifest import Manifest, read_manifest
+from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
-from builder.parallel.workers import Workers
 from builder.replay.difference import Difference, first_difference
 from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
 
@@ -119,7 +119,7 @@ def replay(
         return Replayed(0, 0, found)
     tasks = _tasks(folder, manifest, positions, environment)
     results: dict[int, Replayed] = {}
-    with Workers(parallel, shared=folder) as workers:
+    with open_workers(parallel, shared=folder) as workers:
         for order, result in workers.run(_replay_task, tasks):
             results[order] = result
             report(sum(part.steps for part in results.values()))

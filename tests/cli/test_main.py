@@ -171,13 +171,14 @@ def test_a_licence_that_the_hub_does_not_know_is_refused_at_once(capsys):
 
 
 def test_help_names_every_verb_that_does_something():
-    text = usage("build", {name: verb.about for name, verb in VERBS.items()})
+    text = usage("build", {name: verb.about for name, verb in VERBS.items()}, {})
     assert {name for name in VERBS if f"\n  {name} " in text} == {*VERBS} - {"version"}
 
 
 def test_help_and_cfg_are_hydras_and_leave_no_file():
     answer = run("--help")
     assert "  verify   a dataset proves itself" in answer.stdout
+    assert "  parallel=loky       processes of this machine" in answer.stdout
     assert "expert: " in answer.stdout
     assert "episodes: 100" in answer.stdout
     assert "episodes: 7" in run("build", "--cfg", "job", "episodes=7").stdout

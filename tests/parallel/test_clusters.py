@@ -11,9 +11,9 @@ import time
 import pytest
 
 from builder.config import ParallelConfig
-from builder.errors import ConfigError, MissingExtraError, RolloutError, StorageError
+from builder.errors import ConfigError, MissingExtraError, StorageError, WorkersError
+from builder.parallel.backends import open_workers
 from builder.parallel.clusters import check_facts, facts
-from builder.parallel.workers import Workers
 
 DEADLY = '''
 import os, signal
@@ -91,7 +91,7 @@ def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path, cluster):
     process = start(tmp_path, *command, f"parallel={cluster}", "parallel.n_jobs=1", f"out={tmp_path / 'x'}")
     _, said = process.communicate(timeout=300)
     assert process.returncode == 1, said
-    assert "il-builder: a chunk was given up: every worker that played it died" in said
+    assert "il-builder: a task was given up: every worker that took it died" in said
     assert "Traceback" not in said
 
 
@@ -124,12 +124,12 @@ def test_an_address_where_nobody_answers_is_an_error_that_names_it(cluster, pref
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but deaf: nobody else can answer there
         address = f"{prefix}127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(RolloutError, match=address), Workers(ParallelConfig(cluster, 1, address)):
+        with pytest.raises(WorkersError, match=address), open_workers(ParallelConfig(cluster, 1, address)):
             pass
 
 
 def test_a_worker_with_another_version_is_refused():
-    with pytest.raises(RolloutError, match=r"w1 has another version of numpy; .*got 1\.0"):
+    with pytest.raises(WorkersError, match=r"w1 has another version of numpy; .*got 1\.0"):
         check_facts({"w0": facts(None), "w1": {**facts(None), "numpy": "1.0"}}, None)
 
 
@@ -145,11 +145,14 @@ def test_without_its_package_the_extra_is_named(monkeypatch, cluster, package):
     monkeypatch.setitem(sys.modules, package, None)
     with (
         pytest.raises(MissingExtraError, match=rf"il-builder\[{cluster}\]"),
-        Workers(ParallelConfig(cluster, 1)),
+        open_workers(ParallelConfig(cluster, 1)),
     ):
         pass
 
 
 def test_the_address_of_rays_client_is_refused():
-    with pytest.raises(ConfigError, match="host:port"), Workers(ParallelConfig("ray", 1, "ray://here:10001")):
+    with (
+        pytest.raises(ConfigError, match="host:port"),
+        open_workers(ParallelConfig("ray", 1, "ray://here:10001")),
+    ):
         pass

@@ -1,0 +1,59 @@
+"""Processes of this machine, which stay for the next task: joblib's loky."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+
+from builder.errors import WorkersError
+from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
+from builder.parallel.workers import ParallelConfig, Result, Task, Workers
+from builder.storage.paths import AnyPath
+
+
+class Processes:
+    """Worker processes, of which one that dies is an error that says so."""
+
+    def __init__(self, pool: JoblibWorkers) -> None:
+        self._pool, self.count = pool, pool.count
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+        try:
+            yield from self._pool.run(function, tasks)
+        except BrokenProcessPool as error:
+            raise WorkersError(
+                "a worker process died, most likely for want of memory",
+                remedy="run the same command again with fewer parallel.n_jobs",
+            ) from error
+
+
+@contextmanager
+def open_processes(parallel: ParallelConfig, _: AnyPath | None) -> Iterator[Workers]:
+    """Processes of this machine, started before the first task."""
+    with open_joblib("loky", parallel.n_jobs) as pool:
+        with deaf_to_interrupts():
+            list(pool.run(_identify, [None]))
+        yield Processes(pool)
+
+
+def _identify(_: None) -> int:
+    return os.getpid()
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """What is started in the block never sees ctrl-C: this process alone decides what stops.
+
+    It inherits the blocked signal, which here is delivered at the end. The resource tracker of
+    multiprocessing unblocks it when it starts (CPython 3.11), so that one goes first.
+    """
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
