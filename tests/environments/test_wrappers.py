@@ -86,7 +86,7 @@ def test_a_wrapper_of_the_working_folder_plays_and_is_in_the_manifest(module, ba
     assert set(dataset.arrays()["reward"]) == {0.25}
     described = json.loads((dataset.folder / "manifest.json").read_text())["inputs"]["environment"]
     assert described["wrappers"] == [spec.describe() for spec in wrapper_specs(wrappers)]
-    again = build(manifest=str(dataset.folder), out="y", **{"expert.trust_remote_code": True}, **UNCHECKED)
+    again = build(manifest=str(dataset.folder), out="y", **{"expert.trust_remote_code": True})
     assert again.manifest.fingerprint == dataset.manifest.fingerprint
 
 

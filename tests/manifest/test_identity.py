@@ -20,7 +20,7 @@ from builder.manifest.identity import (
     identity,
     sha256_of,
 )
-from builder.versions import package_versions
+from builder.versions import DATA_FORMAT, package_versions
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {
@@ -221,8 +221,12 @@ def test_a_sha256_is_that_of_the_canonical_text():
 def test_every_build_names_the_packages_that_can_change_its_bytes():
     names = ["datasets", "gymnasium", "il-builder", "numpy", "pyarrow"]
     found = package_versions("gymnasium.envs.classic_control.cartpole", images=False)
-    assert found == {name: version(name) for name in names}
+    assert found == {name: version(name) for name in names} | {"il-builder": DATA_FORMAT}
     assert list(found) == names
+
+
+def test_a_new_release_names_the_datasets_of_0_1_0_as_they_were():
+    assert DATA_FORMAT == "0.1.0"
 
 
 def test_pillow_is_named_where_there_are_images():
