@@ -53,7 +53,9 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     folder = found.parent if found.name == NAME else found
     manifest = read_manifest(folder)
     _refuse_an_edited(manifest, folder)
-    check_trust(manifest, ("environment", "expert"), trusted=given.get(TRUST, "false").lower() == "true")
+    # Trust in what a manifest names does not choose another loader for its expert: that is the manifest's.
+    trusted = given.pop(TRUST, "false").lower() == "true"
+    check_trust(manifest, ("environment", "expert"), trusted=trusted)
     included = folder / "expert"
     if isinstance(included, Path) and _is_included(included, manifest, given.get("expert.path")):
         given.pop("expert.path", None)
