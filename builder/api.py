@@ -32,8 +32,6 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
     """
     if config.get("mode") == "play":
         raise ConfigError("build returns a dataset", got="mode=play", remedy="use Controller().start(config)")
-    if "out" in config:
-        config["out"] = str(config["out"])
     given = config if config.get("manifest") else {"expert": expert, **config}
     result = Controller().start(given)
     result.raise_for_difference()

@@ -6,15 +6,20 @@ Hydra's own is left behind.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from builder.config import BuildConfig
+from builder.config import BuildConfig, EnvConfig, ExpertConfig, folder_name
 from builder.errors import ConfigError, suggest
 from builder.experts.policy import Experts, Policy, conf_folder
+from builder.storage.paths import AnyPath, place
+from builder.storage.remote_path import RemotePath
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -23,6 +28,8 @@ Typed = TypeVar("Typed")
 
 OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
+DATA_ROOT = "IL_BUILDER_DATA"
+"""Environment variable: where datasets go unless `out` says otherwise."""
 
 
 def compose(schema: type[Typed], verb: str, overrides: Sequence[str]) -> Typed:
@@ -248,19 +255,52 @@ def _typed(schema: type[Typed], config: DictConfig) -> Typed:
     from omegaconf import OmegaConf
     from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-    node = OmegaConf.structured(schema)
+    node = OmegaConf.structured(_as_written(schema))
     _writable(node)
     try:
         merged = OmegaConf.merge(node, config)
-        typed = OmegaConf.to_object(merged)
+        written: Any = OmegaConf.to_object(merged)
     except ConfigKeyError as error:
-        raise _unknown_key(str(error.full_key or error.key), OmegaConf.structured(schema)) from error
+        raise _unknown_key(str(error.full_key or error.key), node) from error
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).split(":")[-1].strip()
         raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {_first_line(error)}") from error
-    return typed  # type: ignore[return-value]  # to_object makes the schema's own class
+    values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
+    return schema(**values | {name: _place(schema, name, values) for name in _places(schema)})
+
+
+def _places(schema: type[Any]) -> list[str]:
+    """The keys whose value is a folder or a URL."""
+    return [name for name, hint in get_type_hints(schema).items() if RemotePath in get_args(hint)]
+
+
+def _as_written(schema: type[Any]) -> type[Any]:
+    """The configuration as its user writes it, and Hydra knows it: each place is a text."""
+    hints = get_type_hints(schema) | dict.fromkeys(_places(schema), str | None)
+    fields = [(field.name, hints[field.name], _default_of(field)) for field in dataclasses.fields(schema)]
+    return dataclasses.make_dataclass(schema.__name__, fields, kw_only=True)
+
+
+def _default_of(known: dataclasses.Field[Any]) -> Any:
+    return dataclasses.field(default=known.default, default_factory=known.default_factory)
+
+
+def _place(schema: type[Any], key: str, values: Mapping[str, Any]) -> AnyPath | None:
+    """What the text of a place means; of a build's `out`, where there is none, the place of its own."""
+    text = values[key]
+    if schema is BuildConfig and not text:
+        return _default_out(values["expert"], values["env"])
+    if text is None and NoneType not in get_args(get_type_hints(schema)[key]):
+        raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command")
+    return None if text is None else place(text)
+
+
+def _default_out(expert: ExpertConfig, env: EnvConfig) -> AnyPath:
+    """A folder of its own below the data root."""
+    root = os.environ.get(DATA_ROOT) or "data"
+    return place(f"{root.rstrip('/')}/{folder_name(expert, env)}")
 
 
 def _writable(node: Any) -> None:

@@ -1,8 +1,12 @@
-"""The configuration of a build, typed. The defaults stand in `conf/`, one concept a file."""
+"""The configuration of a build, typed. The defaults stand in `conf/`, one concept a file.
+
+What a user writes as text and means as a place, `out`, is a path here: `builder.composition` has resolved it.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -10,6 +14,7 @@ from typing import Any
 from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
+from builder.storage.paths import AnyPath
 
 MODES = ("all", "play", "collate")
 SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
@@ -177,7 +182,7 @@ class VerifyConfig:
         debug: show tracebacks.
     """
 
-    out: str | None
+    out: AnyPath | None
     hub: HubConfig
     level: str
     sample: float
@@ -204,7 +209,7 @@ class TransferConfig:
         debug: show tracebacks.
     """
 
-    out: str
+    out: AnyPath
     hub: HubConfig
     overwrite: bool = False
     debug: bool = False
@@ -222,7 +227,7 @@ class BuildConfig:
     mode: str
     episodes: int
     seed: int
-    out: str | None
+    out: AnyPath
     threshold: float | None
     max_return: float | None
     max_attempts: int | None
@@ -278,6 +283,17 @@ class BuildConfig:
     def budget(self) -> int:
         """How many attempts may be played at the most."""
         return self.max_attempts or default_budget(self.episodes)
+
+
+def folder_name(expert: ExpertConfig, env: EnvConfig) -> str:
+    """What a dataset folder is called unless the user says otherwise.
+
+    The expert's name; of one that has none of its own, and no file that could give it one, with the name of
+    what it plays.
+    """
+    if expert.label != expert.source or env.id is None:
+        return expert.label
+    return f"{expert.label}-{re.sub(r'[/:]+', '-', env.id)}"
 
 
 def default_budget(episodes: int) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
+from builder.storage.paths import AnyPath, local
 
 if TYPE_CHECKING:
     from builder.hub import Pushed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class CleanConfig:
     """`il-builder clean`."""
 
-    out: str
+    out: AnyPath
     debug: bool = False
 
 
@@ -78,7 +78,7 @@ def _push(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "push", overrides)
-    pushed = push(_folder(config.out, "push"), config.hub, overwrite=config.overwrite)
+    pushed = push(local(config.out, "push"), config.hub, overwrite=config.overwrite)
     _report_push(pushed)
     print(f"\n{_how_to_load(pushed.repo_id)}")
 
@@ -98,18 +98,11 @@ def _pull(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "pull", overrides)
-    pulled = pull(config.hub, _folder(config.out, "pull"), overwrite=config.overwrite)
+    pulled = pull(config.hub, local(config.out, "pull"), overwrite=config.overwrite)
     print(f"{'pulled' if pulled.fresh else 'up to date'}: {pulled.out}\n  commit {pulled.commit}")
     if pulled.manifest:
         print(f"  {pulled.manifest.accepted:,} episodes, fingerprint {pulled.manifest.fingerprint}")
-    print(f"\n{_how_to_load(config.out)}")
-
-
-def _folder(out: str, verb: str) -> Path:
-    from builder.storage.paths import local, place
-
-    folder = local(place(out), verb)
-    return folder if folder.name not in ("", "..") else folder.resolve()
+    print(f"\n{_how_to_load(str(config.out))}")
 
 
 def _how_to_load(out: str) -> str:
@@ -126,10 +119,9 @@ def _interrupt(*_: object) -> None:
 def _clean(overrides: list[str]) -> None:
     from builder.composition import compose
     from builder.rollout.chunk_store import clean
-    from builder.storage.paths import place
 
     config = compose(CleanConfig, "clean", overrides)
-    freed = clean(place(config.out))
+    freed = clean(config.out)
     print(f"freed {freed / 1e6:.1f} MB beside {config.out}")
 
 

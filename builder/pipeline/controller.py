@@ -25,7 +25,7 @@ from builder.manifest.provenance import write_provenance
 from builder.manifest.rebuild import stands_in, with_manifest
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.play import play
-from builder.pipeline.prepare import Build, out_folder, prepare
+from builder.pipeline.prepare import Build, prepare
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.pipeline.up_to_date import check_inputs, recall, remember, up_to_date
 from builder.replay import choose, replay
@@ -141,12 +141,12 @@ class Controller:
     def _check_place(self, config: BuildConfig) -> None:
         """Refuse what needs files of this machine where `out` is a URL."""
         for what in (*self._own(), *(["hub.push"] if config.hub.push else [])):
-            local(out_folder(config), what)
+            local(config.out, what)
 
     def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
-        out, own = out_folder(config), self._own()
-        with locked(out):
-            found = None if own or config.mode == "play" else recall(config, out)
+        own = self._own()
+        with locked(config.out):
+            found = None if own or config.mode == "play" else recall(config)
             if found is None:
                 build = prepare(config, own)
                 if wanted is not None:
@@ -154,11 +154,11 @@ class Controller:
                     check_inputs(build, wanted)
                 found = None if config.mode == "play" else up_to_date(build)
             fresh = found is None
-            result = self._build(build) if found is None else BuildResult(out, found, fresh=False)
+            result = self._build(build) if found is None else BuildResult(config.out, found, fresh=False)
             if result.manifest and not own:
-                remember(config, out, result.manifest)
+                remember(config, result.manifest)
         if not fresh:
-            log.info("%s is up to date", out)
+            log.info("%s is up to date", config.out)
         return result
 
     def _own(self) -> dict[str, Callable[..., bool]]:
@@ -172,7 +172,7 @@ class Controller:
 
     def _build(self, build: Build) -> BuildResult:
         own = self._own().get("enjoy")
-        store = ChunkStore(folder_of(build.out), build.chunk_identity())
+        store = ChunkStore(folder_of(build.config.out), build.chunk_identity())
         store.describe(_without_returns(build.collation.to_json(), own))
         mode = build.config.mode
         run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
@@ -191,17 +191,17 @@ class Controller:
             if isinstance(run, ChunkRun):
                 run.settle(played)
             store.remove_others()
-            return BuildResult(build.out, None, played)
+            return BuildResult(build.config.out, None, played)
         manifest = self._collate(build, run.files(played))
         if build.config.keep_chunks:
             store.remove_others()
         else:
             store.remove()
-        return BuildResult(build.out, manifest, played)
+        return BuildResult(build.config.out, manifest, played)
 
     def _collate(self, build: Build, files: list[AnyPath]) -> Manifest:
         """Collate into a folder beside `out`, then put it in its place."""
-        out = build.out
+        out = build.config.out
         with staging_folder(out) as staging:
             try:
                 manifest = self._written(build, files, staging)
@@ -214,7 +214,7 @@ class Controller:
         """Write the dataset into an empty folder, and check it."""
         if not self.collate(str(staging), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
-        if self.collate is collate and (notes := read_notes(build.out)):
+        if self.collate is collate and (notes := read_notes(build.config.out)):
             write_card(staging, notes=notes)
         if build.config.dataset.include_expert:
             save_kept(keep(build.expert.archived), staging / "expert")

@@ -50,7 +50,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         while len(played.accepted) < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with open_workers(config.parallel, shared=folder_of(build.out)) as workers:
+            with open_workers(config.parallel, shared=folder_of(config.out)) as workers:
                 while len(played.accepted) < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
@@ -94,8 +94,8 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
     """Compare what is still to be written, chunks and dataset, with the free disk."""
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = build.config.episodes * reporter.steps / reporter.attempts
-    here = isinstance(build.out, Path)
-    folder, chunks = build.out.parent, steps / rate - reporter.steps
+    here = isinstance(build.config.out, Path)
+    folder, chunks = build.config.out.parent, steps / rate - reporter.steps
     if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
         folder, chunks = Path(tempfile.gettempdir()), 0
     needed = summary.row_bytes * (steps + chunks)
@@ -128,7 +128,8 @@ def _write_metrics(build: Build, played: Progress, reporter: Reporter) -> None:
         "steps": played.steps,
         "steps_per_second": round(reporter.steps_per_second, 1),
     }
+    path = metrics_path(build.config.out)
     try:
-        metrics_path(build.out).write_text(json.dumps(metrics, indent=1) + "\n")
+        path.write_text(json.dumps(metrics, indent=1) + "\n")
     except OSError as error:
-        raise storage_error(error, metrics_path(build.out)) from error
+        raise storage_error(error, path) from error

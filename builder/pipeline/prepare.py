@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +24,9 @@ from builder.experts.actor import Player
 from builder.experts.sources.load import NOT_PINNED, Expert, load_expert
 from builder.experts.sources.python import PythonPlayer
 from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
-from builder.storage.paths import AnyPath, place
 from builder.versions import package_versions
 
 log = logging.getLogger(__name__)
-
-DATA_ROOT = "IL_BUILDER_DATA"
-"""Environment variable: where datasets go unless `out` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +34,7 @@ class Build:
     """A build that is ready to play.
 
     Attributes:
-        config: as given.
-        out: the dataset folder.
+        config: as given, with what the observation space decides.
         expert: who plays.
         player: what workers make its actors from.
         environment: what is played.
@@ -50,7 +44,6 @@ class Build:
     """
 
     config: BuildConfig
-    out: AnyPath
     expert: Expert
     player: Player
     environment: EnvironmentSpec
@@ -100,15 +93,6 @@ def code_digest(function: Callable[..., Any]) -> str:
         return f"{name} {NOT_PINNED}"
 
 
-def out_folder(config: BuildConfig) -> AnyPath:
-    """The dataset folder: `out`, or the expert's name below the data root."""
-    if not config.out:
-        root = os.environ.get(DATA_ROOT) or "data"
-        return place(f"{root.rstrip('/')}/{config.expert.label}")
-    out = place(config.out)
-    return out if out.name not in ("", "..") else out.resolve()
-
-
 def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = None) -> Build:
     """Find and check the expert, the environment and their spaces.
 
@@ -152,7 +136,6 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     )
     return Build(
         config,
-        out_folder(config),
         expert,
         player,
         check_reuse(environment),

@@ -50,9 +50,9 @@ NOT_ASKED = (
 """Keys that do not decide what is built."""
 
 
-def remember(config: BuildConfig, out: AnyPath, manifest: Manifest) -> None:
+def remember(config: BuildConfig, manifest: Manifest) -> None:
     """Note that this configuration led to this dataset; where that cannot be said, forget what was noted."""
-    path = request_path(out)
+    path = request_path(config.out)
     request = _request(config)
     try:
         if request and _registered_by(manifest) in PACKAGES:
@@ -63,16 +63,16 @@ def remember(config: BuildConfig, out: AnyPath, manifest: Manifest) -> None:
         path.unlink(missing_ok=True)  # a note is worth no failure
 
 
-def recall(config: BuildConfig, out: AnyPath) -> Manifest | None:
+def recall(config: BuildConfig) -> Manifest | None:
     """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
-    path = request_path(out)
+    path = request_path(config.out)
     if not path.is_file():
         return None
     try:
         noted = json.loads(path.read_text())
-        manifest = read_manifest(out)
+        manifest = read_manifest(config.out)
         asked = noted == {"request": _request(config), "identity": manifest.identity}
-        return manifest if asked and _installed(manifest) and manifest.whole(out) else None
+        return manifest if asked and _installed(manifest) and manifest.whole(config.out) else None
     except (BuilderError, OSError, ValueError):
         return None
 
@@ -117,7 +117,7 @@ def up_to_date(build: Build) -> Manifest | None:
     Raises:
         ExistsError: `out` holds something else, or the same dataset with more episodes.
     """
-    out = build.out
+    out = build.config.out
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / NAME).is_file():
@@ -185,7 +185,7 @@ def _same(build: Build, found: Manifest | None) -> Manifest | None:
     """The manifest if it is this build's and all its files are there."""
     if found is None or found.identity != build.identity or not build.pinned:
         return None
-    return found if found.whole(build.out) else None
+    return found if found.whole(build.config.out) else None
 
 
 def _differences(ours: Any, theirs: Any, key: str = "") -> Any:

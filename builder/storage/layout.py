@@ -30,5 +30,4 @@ def request_path(out: Place) -> Place:
 
 def beside(out: Place, suffix: str) -> Place:
     """What serves a dataset folder under this name: `.NAME.SUFFIX`."""
-    named = out if out.name not in ("", "..") else out.resolve()  # "." has no name of its own
-    return named.parent / f".{named.name}.{suffix}"  # type: ignore[return-value]  # of the kind of `out`
+    return out.parent / f".{out.name}.{suffix}"  # type: ignore[return-value]  # of the kind of `out`

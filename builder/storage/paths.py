@@ -45,7 +45,7 @@ def local(path: AnyPath, what: str) -> Path:
 
 
 def place(text: str) -> AnyPath:
-    """The path that a text means: a URL with a protocol, else a path of this machine.
+    """The path that a text means: a URL with a protocol, else a path of this machine. It always has a name.
 
     Raises:
         ConfigError: no such protocol, or nothing behind it.
@@ -53,7 +53,11 @@ def place(text: str) -> AnyPath:
     """
     found = SCHEME.match(text)
     if not found:
-        return Path(text).expanduser()
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"{text} is in the home of nobody known here") from error
+        return path if path.name not in ("", "..") else path.resolve()  # "." has no name of its own
     protocol, rest = found[1].lower(), text[found.end() :].rstrip("/")
     if protocol in LOCAL:
         return Path(f"/{rest.lstrip('/')}")

@@ -14,7 +14,6 @@ from builder.manifest.manifest import NAME, Manifest, read_manifest
 from builder.manifest.overrides import rebuild_overrides
 from builder.manifest.rebuild import check_trust
 from builder.replay import choose, replay
-from builder.storage.paths import place
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 from builder.verify.portability import notes
@@ -41,13 +40,12 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
-        out = place(config.out)
-        if isinstance(out, Path):
-            return _verify(out, config, config.out, started)
+        if isinstance(config.out, Path):
+            return _verify(config.out, config, str(config.out), started)
         with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
-            folder = Path(scratch) / out.name
-            fetch_all(out, folder)
-            return _verify(folder, config, config.out, started)
+            folder = Path(scratch) / config.out.name
+            fetch_all(config.out, folder)
+            return _verify(folder, config, str(config.out), started)
     if config.out is not None:
         raise ConfigError("out and hub.repo_id are two datasets", remedy="verify them one by one")
     with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:

@@ -55,7 +55,8 @@ def test_build_is_the_verb_when_none_is_given(capsys):
 def test_the_data_root_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("IL_BUILDER_DATA", str(tmp_path / "elsewhere"))
     assert main(CORRIDOR) == 0
-    assert names("elsewhere") == [".random.chunks", ".random.metrics.json", ".random.request.json", "random"]
+    name = "random-CartPole-v1"
+    assert names("elsewhere") == [f".{name}.chunks", f".{name}.metrics.json", f".{name}.request.json", name]
 
 
 @pytest.mark.parametrize(

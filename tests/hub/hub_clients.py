@@ -149,4 +149,5 @@ def verify(out=None, repo_id=None, level="files"):
 
     parallel = ParallelConfig(backend="threading", n_jobs=1)
     with token("hf_writer"):
-        return verify(VerifyConfig(out, HubConfig(repo_id=repo_id), level, 1.0, parallel, TrustConfig()))
+        place = None if out is None else Path(out)
+        return verify(VerifyConfig(place, HubConfig(repo_id=repo_id), level, 1.0, parallel, TrustConfig()))

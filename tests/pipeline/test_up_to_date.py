@@ -72,7 +72,7 @@ def test_another_request_is_prepared(again, config):
 
 
 def test_another_version_of_a_package_is_noticed(again, monkeypatch):
-    monkeypatch.setattr(recall, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(recall, "identity_version", lambda name: "0.0.1")
     with pytest.raises(PreparedError):
         again()
 

@@ -18,6 +18,7 @@ from builder.rollout.chunk_store import ChunkStore, clean
 from builder.rollout.chunk_store import _held_by as held_by
 from builder.storage.layout import folder_of, metrics_path
 from builder.storage.lock import locked
+from builder.storage.paths import place
 
 IDENTITY = "0123456789abcdef" * 4
 
@@ -57,8 +58,8 @@ def test_the_store_and_the_metrics_lie_beside_the_dataset():
 def test_a_dataset_that_is_the_current_folder_has_its_store_beside_it(tmp_path, monkeypatch):
     (tmp_path / "x" / "y").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "x" / "y")
-    assert folder_of(Path()) == tmp_path / "x" / ".y.chunks"
-    assert folder_of(Path("..")) == tmp_path / ".x.chunks"
+    assert folder_of(place(".")) == tmp_path / "x" / ".y.chunks"
+    assert folder_of(place("..")) == tmp_path / ".x.chunks"
 
 
 def test_a_chunk_is_named_by_its_range_in_the_folder_of_its_identity(store, tmp_path):

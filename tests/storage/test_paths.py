@@ -7,9 +7,7 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from builder.composition import build_config
 from builder.errors import ConfigError, MissingExtraError
-from builder.pipeline.prepare import out_folder
 from builder.storage.paths import listed, local, place, reading, writing
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import publish, unfinished
@@ -65,10 +63,14 @@ def test_a_url_that_cannot_be_an_out_is_refused(text):
         place(text)
 
 
-@pytest.mark.parametrize("root", ["s3://bucket/data", "s3://bucket/data/"])
-def test_the_data_root_may_be_a_url(monkeypatch, root):
-    monkeypatch.setenv("IL_BUILDER_DATA", root)
-    assert str(out_folder(build_config(["expert=cartpole"]))) == "s3://bucket/data/cartpole"
+def test_the_home_of_a_stranger_is_refused():
+    with pytest.raises(ConfigError, match="~nobody-of-this-name/x is in the home of nobody known here"):
+        place("~nobody-of-this-name/x")
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "x/..", "/"])
+def test_a_path_without_a_name_is_the_folder_that_it_means(text):
+    assert place(text) == Path(text).resolve()
 
 
 def test_a_protocol_without_its_package_names_what_to_install(monkeypatch):

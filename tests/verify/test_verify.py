@@ -44,7 +44,7 @@ def check(folder, level="replay", **config):
     config = {"sample": 1.0, "expert": TrustConfig(), "hub": HubConfig(), **config}
     return verify(
         VerifyConfig(
-            out=str(folder), level=level, parallel=ParallelConfig(backend="threading", n_jobs=1), **config
+            out=folder, level=level, parallel=ParallelConfig(backend="threading", n_jobs=1), **config
         )
     )
 
@@ -322,7 +322,7 @@ def test_verify_wants_one_dataset(folder):
 
 def _config():
     parallel = ParallelConfig(backend="threading", n_jobs=1)
-    return VerifyConfig("x", HubConfig(), "files", 1.0, parallel, TrustConfig())
+    return VerifyConfig(Path("x"), HubConfig(), "files", 1.0, parallel, TrustConfig())
 
 
 class Forgetful(gym.Env):
