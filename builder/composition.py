@@ -127,11 +127,16 @@ def build_config(config: BuildConfig | Mapping[str, Any] | Sequence[str]) -> Bui
     Raises:
         ConfigError: see `compose`.
     """
+    from builder.experts.sources.table import source_named  # half a second, which most verbs do not need
+
     if isinstance(config, BuildConfig):
         return config
     if isinstance(config, Mapping):
-        return compose_mapping(BuildConfig, "build", _with_registered(config))
-    return compose(BuildConfig, "build", config)
+        composed = compose_mapping(BuildConfig, "build", _with_registered(config))
+    else:
+        composed = compose(BuildConfig, "build", config)
+    source_named(composed.expert.source)
+    return composed
 
 
 def _with_registered(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: P
 from builder.storage.paths import AnyPath
 
 MODES = ("all", "play", "collate")
-SOURCES = ("bundled", "local", "hub", "python", "random", "registered")
 CHECKS = ("error", "warn", "off")
 PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
@@ -30,7 +29,7 @@ class ExpertConfig:
 
     Attributes:
         name: its name; the dataset's folder is called so, and the `policy` column holds it.
-        source: where it comes from: bundled, local, hub, python, random or registered.
+        source: where it comes from; `builder.experts.sources.table` has them all.
         path: its archive: a file among the bundled ones, or a path of the user's own.
         sha256: what the archive must be.
         algo: the algorithm that trained it.
@@ -52,23 +51,23 @@ class ExpertConfig:
 
     name: str
     source: str
-    path: str | None
-    sha256: str | None
-    algo: str | None
-    target: str | None
-    batched: bool
-    version: str | None
-    repo_id: str | None
-    filename: str | None
-    revision: str | None
-    trust_remote_code: bool
-    env_id: str | None
-    env_kwargs: dict[str, Any]
-    threshold: float
-    mean_return: float | None
-    std_return: float | None
-    check: str
-    check_episodes: int
+    path: str | None = None
+    sha256: str | None = None
+    algo: str | None = None
+    target: str | None = None
+    batched: bool = False
+    version: str | None = None
+    repo_id: str | None = None
+    filename: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    env_id: str | None = None
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    threshold: float = -math.inf
+    mean_return: float | None = None
+    std_return: float | None = None
+    check: str = "error"
+    check_episodes: int = 10
 
     @property
     def label(self) -> str:
@@ -240,7 +239,6 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         _one_of("mode", self.mode, MODES)
-        _one_of("expert.source", self.expert.source, SOURCES)
         _one_of("expert.check", self.expert.check, CHECKS)
         if self.env.preprocessing is not None:
             _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from builder.composition import build_config, compose, expand_sweep
 from builder.config import (
-    SOURCES,
     BuildConfig,
     DatasetConfig,
     EnvConfig,
@@ -24,6 +23,7 @@ from builder.config import (
 )
 from builder.errors import ConfigError
 from builder.experts.policy import Experts, Policy, conf_folder
+from builder.experts.sources.table import SOURCES
 from builder.storage.paths import AnyPath
 from builder.storage.remote_path import RemotePath
 
@@ -76,6 +76,12 @@ def test_an_expert_of_every_source_composes(source):
     name = "cartpole" if source == "bundled" else source
     config = build_config([f"expert={name}", *(["expert.name=mine"] if name == "registered" else [])])
     assert (config.expert.name, config.expert.source) == ({"registered": "mine"}.get(name, name), source)
+
+
+def test_a_source_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        build_config(["expert.source=hbu"])
+    assert str(caught.value) == f"expert.source is unknown; expected {' or '.join(SOURCES)}; got 'hbu'"
 
 
 @pytest.mark.parametrize("path", EXPERTS, ids=lambda path: path.stem)

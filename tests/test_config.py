@@ -6,7 +6,7 @@ import math
 import pytest
 
 from builder.composition import build_config
-from builder.config import SOURCES, default_budget
+from builder.config import default_budget
 from builder.errors import ConfigError
 
 CARTPOLE = build_config([])
@@ -60,10 +60,6 @@ def changed(**values):
         (
             {"rollout": {"precision": "half"}},
             "rollout.precision is unknown; expected float64 or float32; got 'half'",
-        ),
-        (
-            {"expert": {"source": "hbu"}},
-            f"expert.source is unknown; expected {' or '.join(SOURCES)}; got 'hbu'",
         ),
         (
             {"max_return": 499.5},

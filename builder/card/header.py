@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.card.contents import CONFIGS, Contents, TableSize
 from builder.dataset.schema import episode_features, features, yaml_features
+from builder.experts.sources.table import described_source
 
 if TYPE_CHECKING:
     from huggingface_hub import DatasetCardData
@@ -51,7 +52,7 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
 def tags(inputs: Mapping[str, Any]) -> list[str]:
     """What the dataset can be found by on the Hub."""
     expert = inputs.get("expert", {})
-    kind = "random-trajectories" if expert.get("source") == "random" else "expert-trajectories"
+    kind = "expert-trajectories" if described_source(expert).chooses else "random-trajectories"
     names = [inputs.get("environment", {}).get("id"), expert.get("algo")]
     return [*TAGS, kind, *(str(name) for name in names if name)]
 

@@ -16,6 +16,7 @@ from builder.card.header import header
 from builder.card.markdown import code
 from builder.card.plot import Panel, histogram_png
 from builder.errors import BuilderError, DatasetError, storage_error
+from builder.experts.sources.table import described_source
 from builder.manifest.manifest import read_manifest, seal
 from builder.manifest.overrides import command, docker_command, rebuild_overrides
 from builder.storage.paths import AnyPath
@@ -126,7 +127,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
     manifest = contents.manifest
     inputs, (observation_space, action_space) = manifest.inputs, manifest.spaces
     overrides = rebuild_overrides(manifest)
-    in_container = overrides is not None and inputs["expert"]["source"] != "python"
+    in_container = overrides is not None and described_source(inputs["expert"]).contained
     return {
         "summary": text.summary(contents),
         "plot": PLOT if contents.plot else None,

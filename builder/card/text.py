@@ -9,7 +9,8 @@ from typing import Any
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
 from builder.card.markdown import code, number, numbers, share, table
-from builder.experts.sources.load import NOT_PINNED
+from builder.experts.sources.expert import NOT_PINNED
+from builder.experts.sources.table import described_source
 
 FIGURES = (
     "episodes",
@@ -35,7 +36,7 @@ def title(inputs: Mapping[str, Any]) -> str:
         return "Recorded trajectories"
     if _own_enjoy(inputs):
         return f"{code(environment['id'])}: recorded trajectories"
-    if expert["source"] == "random":
+    if not described_source(expert).chooses:
         return f"{code(environment['id'])}: random trajectories"
     return f"{code(environment['id'])}: expert trajectories of {code(expert['name'])}"
 
@@ -53,7 +54,7 @@ def _player(inputs: Mapping[str, Any]) -> str:
     expert = inputs["expert"]
     if _own_enjoy(inputs):
         return f"an `enjoy` function of its author's own, which was given the expert {code(expert['name'])}"
-    if expert["source"] == "random":
+    if not described_source(expert).chooses:
         low_end = "the low end that offline reinforcement learning and normalised scores need"
         return f"a policy that samples the action space: {low_end}"
     algo = f"{code(expert['algo'])} " if expert.get("algo") else ""
@@ -117,7 +118,7 @@ def collection_table(inputs: Mapping[str, Any]) -> str:
         ("its keyword arguments", _mapping(environment["kwargs"])),
         ("its preprocessing", _mapping(environment.get("preprocessing", {}), absent="")),
         ("limit of an episode", _count(environment["max_episode_steps"], "step")),
-        ("expert", f"{code(expert['name'])}, {_origin(expert)}"),
+        ("expert", f"{code(expert['name'])}, {described_source(expert).origin(expert, code)}"),
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),
         _version(expert),
         ("what it sees", _sees(expert.get("sees", {}), environment)),
@@ -161,20 +162,8 @@ def _sees(sees: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
     return ", ".join(parts) + "; the dataset holds the environment's own" if parts else ""
 
 
-def _origin(expert: Mapping[str, Any]) -> str:
-    if expert["source"] == "hub":
-        return f"{code(expert['repo_id'])}, {code(expert['filename'])} at commit {code(expert['commit'])}"
-    known = {
-        "bundled": "bundled with il-builder",
-        "local": "from a local archive",
-        "python": "a Python policy" + (f", {code(expert['target'])}" if expert.get("target") else ""),
-        "random": "samples the action space",
-    }
-    return known.get(expert["source"], code(expert["source"]))
-
-
 def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
-    if expert["source"] == "random":
+    if not described_source(expert).chooses:
         return "", ""
     if expert.get("sha256"):
         return "its archive's sha256", code(expert["sha256"])
@@ -183,7 +172,7 @@ def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _actions(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
-    if expert["source"] == "random":
+    if not described_source(expert).chooses:
         return "sampled from the action space"
     return (
         "deterministic: the policy's best ones"
@@ -245,12 +234,10 @@ def _why_not(inputs: Mapping[str, Any], expert: Mapping[str, Any]) -> str:
     if inputs.get("own"):
         functions = " and ".join(code(name) for name in sorted(inputs["own"]))
         return f"Functions of its author's own made it ({functions}): only that program can do it again."
-    if expert.get("target"):
-        return "The configuration holds values that cannot be shown as a command."
-    return (
-        f"The expert was a Python object that a program registered as {code(expert['name'])}: "
-        "only that program can play it again."
-    )
+    source = described_source(expert)
+    if source.rebuilt(expert) is None:
+        return source.why_not(expert, code)
+    return "The configuration holds values that cannot be shown as a command."
 
 
 def packages_table(inputs: Mapping[str, Any]) -> str:
@@ -280,7 +267,7 @@ def limits(contents: Contents) -> str:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
         found.append("Inference was in float32, whose results depend on batch size and processor.")
-    if expert and expert["source"] != "random" and config["rollout"]["deterministic"] and not own:
+    if expert and described_source(expert).chooses and config["rollout"]["deterministic"] and not own:
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )

@@ -69,7 +69,6 @@ def _print_table(console: Console) -> None:
 
 def _save_expert(config: ExpertsConfig) -> None:
     from builder.composition import build_config
-    from builder.experts.sources.files import keep
     from builder.experts.sources.load import load_expert
     from builder.experts.sources.portable import save_kept
 
@@ -77,10 +76,9 @@ def _save_expert(config: ExpertsConfig) -> None:
         raise ConfigError("which expert shall be saved?", remedy="add name=... to the command")
     build = build_config([f"expert={config.name}"])
     expert = load_expert(build.expert, build.rollout)
-    archived = expert.archived
-    if archived is None:
+    if expert.trained is None:
         raise ConfigError(f"the expert {config.name!r} has no weights to save")
     folder = Path(config.save).expanduser()
-    save_kept(keep(archived), folder)
+    save_kept(expert.trained.kept(), folder)
     plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
     print(f"saved {config.name} in {folder}; {plays} plays it")

@@ -115,7 +115,7 @@ def configured() -> dict[str, dict[str, Any]]:
 
 def _from_yaml(content: Mapping[str, Any]) -> Policy:
     path = content.get("path")
-    if path and content["source"] == "bundled":
+    if path and (BUNDLED / path).is_file():
         path = str(BUNDLED / path)
     return Policy(
         name=content["env_id"],

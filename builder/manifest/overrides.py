@@ -15,11 +15,16 @@ import yaml
 from builder.config import default_budget
 from builder.episodes.spaces import next_observation_default
 from builder.experts.policy import conf_folder, configured
-from builder.experts.sources.load import NOT_PINNED
+from builder.experts.sources.local import LocalSource
+from builder.experts.sources.source import ARCHIVE, Rebuilt
+from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest
 
-ARCHIVE = "path/to/archive.zip"
-"""Stands for the path of an expert's archive, which no manifest holds."""
+EXPERT_KEYS = (
+    *("name", "path", "repo_id", "filename", "revision", "target", "version", "batched"),
+    *("trust_remote_code", "algo", "sha256"),
+)
+"""Keys of `expert` in the order in which a command has them."""
 PLAIN = re.compile(r"[A-Za-z_][\w./:@-]*")
 BEFORE_QUOTE = re.compile(r"(\\*)('|\$\{|$)")
 KEYWORDS = {"null", "true", "false", "nan", "inf"}
@@ -64,59 +69,27 @@ def rebuild_overrides(manifest: Manifest, *, included: str | None = None) -> lis
     if not all(inputs.get(part) for part in ("config", "environment", "expert")):
         return None
     expert = inputs["expert"]
-    if inputs.get("own") or (expert["source"] == "python" and not expert.get("target")):
+    source = described_source(expert)
+    rebuilt = Rebuilt(LocalSource.name, {"path": included}) if included else source.rebuilt(expert)
+    if inputs.get("own") or rebuilt is None:
         return None
-    group, defaults = ("local", {"name": "local"}) if included else _expert_defaults(expert)
-    kept = [("expert.name", expert["name"]), ("expert.path", included)]
+    defaults = configured().get(rebuilt.group, {"name": rebuilt.group})
     wanted = [
-        *(kept if included else _expert_keys(expert, defaults)),
+        *_expert_keys({"name": expert["name"], **rebuilt.values, **rebuilt.missing}, defaults),
         ("episodes", inputs["config"]["episodes"]),
         ("seed", inputs["config"]["seed"]),
         *_environment_keys(inputs, defaults),
         *_acceptance_keys(inputs["config"], defaults),
         *_other_keys(manifest),
     ]
-    overrides = [f"expert={group}", *(f"{key}={hydra_value(value)}" for key, value in wanted)]
+    overrides = [f"expert={rebuilt.group}", *(f"{key}={hydra_value(value)}" for key, value in wanted)]
     return overrides if all(text.isprintable() and "```" not in text for text in overrides) else None
 
 
-def _expert_defaults(expert: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The group option that the expert comes from, and what its YAML says."""
-    known = configured().get(expert["name"], {})
-    if expert["source"] == "bundled" or (
-        expert["source"] == "hub" and known.get("repo_id") == expert["repo_id"]
-    ):
-        return expert["name"], known or {"name": expert["name"]}
-    return expert["source"], {"name": expert["source"]}
-
-
-def _expert_keys(expert: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if expert["name"] != defaults.get("name"):
-        yield "expert.name", expert["name"]
-    yield from _place_keys(expert, defaults)
-    if expert.get("target"):
-        yield "expert.target", expert["target"]
-        if expert["version"] != NOT_PINNED:
-            yield "expert.version", expert["version"]
-        if expert.get("batched"):
-            yield "expert.batched", True
-    if expert.get("trust_remote_code"):
-        yield "expert.trust_remote_code", True
-    for key in ("algo", "sha256"):
-        said_by_the_archive = key == "algo" and "sha256" in expert and not expert.get("trust_remote_code")
-        if expert.get(key) and expert[key] != defaults.get(key) and not said_by_the_archive:
-            yield f"expert.{key}", expert[key]
-
-
-def _place_keys(expert: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Where its files are."""
-    if expert["source"] == "local":
-        yield "expert.path", ARCHIVE
-    if expert["source"] == "hub":
-        if expert["repo_id"] != defaults.get("repo_id"):
-            yield "expert.repo_id", expert["repo_id"]
-            yield "expert.filename", expert["filename"]
-        yield "expert.revision", expert["commit"]
+def _expert_keys(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key in EXPERT_KEYS:
+        if key in values and values[key] != defaults.get(key):
+            yield f"expert.{key}", values[key]
 
 
 def _environment_keys(inputs: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

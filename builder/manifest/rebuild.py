@@ -11,8 +11,9 @@ from typing import Any
 from builder.environments.wrappers import wrapper_specs
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
+from builder.experts.sources.source import ARCHIVE
 from builder.manifest.manifest import NAME, Manifest, manifest_sha256, read_manifest
-from builder.manifest.overrides import ARCHIVE, rebuild_overrides
+from builder.manifest.overrides import rebuild_overrides
 from builder.storage.paths import AnyPath, place
 
 KEY = "manifest"

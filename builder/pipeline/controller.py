@@ -16,7 +16,6 @@ from builder.composition import build_config
 from builder.config import BuildConfig, ParallelConfig
 from builder.episodes.spaces import describe
 from builder.errors import ConfigError, DatasetError, VerificationError, storage_error
-from builder.experts.sources.files import keep
 from builder.experts.sources.portable import save_kept
 from builder.hub import Pushed, check_push, push
 from builder.manifest.identity import identity
@@ -216,8 +215,8 @@ class Controller:
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
         if self.collate is collate and (notes := read_notes(build.config.out)):
             write_card(staging, notes=notes)
-        if build.config.dataset.include_expert:
-            save_kept(keep(build.expert.archived), staging / "expert")
+        if build.config.dataset.include_expert and build.expert.trained is not None:
+            save_kept(build.expert.trained.kept(), staging / "expert")
             if (staging / NAME).is_file():
                 seal(read_manifest(staging), staging)
         if not (staging / NAME).is_file():
@@ -231,8 +230,8 @@ class Controller:
 
 def _as_wanted(build: Build, wanted: Manifest) -> Build:
     """The build with the manifest's own expert, where what was read is the copy that the dataset includes."""
-    archived = build.expert.archived
-    if archived is None or not stands_in(archived.path.parent, wanted):
+    trained = build.expert.trained
+    if trained is None or not stands_in(trained.path.parent, wanted):
         return build
     return dataclasses.replace(build, inputs={**build.inputs, "expert": wanted.inputs["expert"]})
 

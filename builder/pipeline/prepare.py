@@ -21,7 +21,8 @@ from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError, UnsafeArchiveError
 from builder.experts.actor import Player
-from builder.experts.sources.load import NOT_PINNED, Expert, load_expert
+from builder.experts.sources.expert import NOT_PINNED, Expert
+from builder.experts.sources.load import load_expert
 from builder.experts.sources.python import PythonPlayer
 from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
 from builder.versions import package_versions
@@ -105,7 +106,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     """
     check_license(config.dataset.license)
     expert = _for_build(load_expert(config.expert, config.rollout), config)
-    if config.dataset.include_expert and getattr(expert.archived, "agent", None) is None:
+    if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
         raise ConfigError(
             f"the weights of {expert.name!r} cannot be kept as data",
             remedy="set dataset.include_expert=false",
@@ -153,7 +154,7 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
     layers = Layers(preprocessing, wrapper_specs(config.env.wrappers))
     if isinstance(expert.foreign, PythonPlayer):
         expert.foreign.named()  # whose module may register the environment
-    if expert.archived is None:
+    if expert.trained is None:
         return Match(resolve(env_id, kwargs, **limits, layers=layers), env_id)
 
     def fits(observation_space: gym.Space[Any], action_space: gym.Space[Any], zeros: int) -> None:
@@ -216,7 +217,7 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
             f"the expert {expert.name!r} does not say what it plays", remedy="give env.id=, e.g. CartPole-v1"
         )
     if not config.env.id and not config.expert.trust_remote_code:
-        _check_imports_nothing(expert, config)
+        _check_imports_nothing(expert)
     policy = dataclasses.replace(
         expert.policy,
         name=env_id,
@@ -226,15 +227,14 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
     return dataclasses.replace(expert, policy=policy)
 
 
-def _check_imports_nothing(expert: Expert, config: BuildConfig) -> None:
+def _check_imports_nothing(expert: Expert) -> None:
     """A file beside an archive may name an environment, but not have a module imported.
 
     Raises:
         UnsafeArchiveError: it would.
     """
     env_id = expert.policy.name
-    given = config.expert.env_id or (env_id if config.expert.source == "registered" else None)
-    if expert.archived is not None and env_id != given and ":" in env_id:
+    if expert.claimed and ":" in env_id:
         raise UnsafeArchiveError(
             f"the expert {expert.name!r} names the environment {env_id[:80]!r}, which would import a module",
             remedy="nothing was imported; if you trust it, name the environment yourself with env.id=",

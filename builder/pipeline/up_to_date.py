@@ -23,7 +23,7 @@ from builder.errors import (
     ExistsError,
     StorageError,
 )
-from builder.experts.sources.files import files_of
+from builder.experts.sources.load import files_of
 from builder.manifest.identity import growth_identity, sha256_of
 from builder.manifest.manifest import NAME, Manifest, read_manifest
 from builder.pipeline.prepare import Build

@@ -15,7 +15,7 @@ from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, load, save
 from builder.errors import BuilderError, RolloutError
 from builder.experts.policy import Policy
-from builder.experts.sources.load import DEFAULT_ROLLOUT, policy_expert
+from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 from builder.rollout.engine import Lockstep
 from builder.rollout.summary import ChunkSummary, summarise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import gymnasium as gym
 
 from builder.config import ExpertConfig, RolloutConfig
+from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.errors import ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
 from builder.experts.archive.agent import Agent, read_agent
@@ -19,11 +21,12 @@ from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
 from builder.experts.observations.view import View
 from builder.experts.observations.wrappers import TrainedOn
-from builder.experts.policy import BUNDLED
 from builder.experts.published import NAMES as PUBLISHED_NAMES
 from builder.experts.published import Published, read_published
+from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
 from builder.experts.sources.sb3_loader import TrustedPlayer
+from builder.experts.sources.source import algorithm
 from builder.experts.sources.zoo_files import NAMES as COMPANION_NAMES
 from builder.experts.sources.zoo_files import Companions, folder_of, read_companions
 
@@ -33,7 +36,7 @@ _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
 
 @dataclass(frozen=True)
 class Archived:
-    """An archive that has been read.
+    """A trained policy that was read from an archive.
 
     Attributes:
         path: the archive.
@@ -62,18 +65,6 @@ class Archived:
         zeros: int = 0,
         preprocessed: bool = False,
     ) -> Player:
-        """How it plays in an environment.
-
-        Args:
-            rollout: how it shall act.
-            env_id: the environment.
-            max_episode_steps: its time limit.
-            zeros: how many zeros the policy sees after each observation.
-            preprocessed: the environment gives Atari's frames as the agent's training saw them, unstacked.
-
-        Raises:
-            UnsupportedExpertError: a wrapper cannot be had for this environment.
-        """
         if preprocessed:
             view: View | None = View(decisions=(PictureStack(self._frames),))
         else:
@@ -84,6 +75,22 @@ class Archived:
         if self.agent is None:
             return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)
         return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
+
+    @property
+    def preprocessing(self) -> AtariPreprocessing | None:
+        return self.companions.preprocessing
+
+    @property
+    def readable(self) -> bool:
+        return self.agent is not None
+
+    def kept(self) -> Kept:
+        if self.agent is None:
+            raise UnsupportedExpertError(
+                f"{self.path.name} was loaded by Stable-Baselines3 itself, so it cannot be kept as data"
+            )
+        origin = {"algo": self.algo, **self.identity}
+        return Kept(self.agent, self.companions, self.published, self.origin or origin)
 
     @property
     def _frames(self) -> int:
@@ -119,12 +126,13 @@ class Archived:
         }
 
 
-def read_archived(config: ExpertConfig, path: Path) -> Archived:
+def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) -> Archived:
     """Read an archive and what lies beside it.
 
     Args:
         config: the expert's; a sha256 given is enforced.
         path: the archive, or the folder that holds one.
+        surrounded: whether what lies beside it is its own.
 
     Raises:
         ExpertError: it is missing, is not the expected one, or cannot be read.
@@ -143,7 +151,7 @@ def read_archived(config: ExpertConfig, path: Path) -> Archived:
         return Archived(
             archive, digest, kept.agent, kept.companions, kept.published, kept.agent.algorithm, kept.origin
         )
-    companions = Companions() if config.source == "bundled" else read_companions(archive)
+    companions = read_companions(archive) if surrounded else Companions()
     if config.trust_remote_code:
         agent, algo = None, config.algo or archive.stem.partition("-")[0].upper()
     else:
@@ -162,32 +170,55 @@ def _read(archive: Path) -> Agent:
         raise
 
 
-def files_of(config: ExpertConfig) -> list[Path] | None:
-    """All files that decide what an expert is, or might; None where it does not come from files here."""
-    if config.source == "random":
-        return []
-    if config.source not in ("bundled", "local") or not config.path:
-        return None
-    archive = _archive(
-        BUNDLED / config.path if config.source == "bundled" else Path(config.path).expanduser(), ""
+def expert_in_files(
+    config: ExpertConfig,
+    path: Path,
+    *,
+    known_as: Mapping[str, Any] | None = None,
+    surrounded: bool = True,
+) -> Expert:
+    """The expert that lies in an archive.
+
+    Args:
+        config: the expert's.
+        path: the archive, or the folder that holds one.
+        known_as: what else identifies it.
+        surrounded: whether what lies beside it is its own.
+
+    Raises:
+        ExpertError: it is missing, is not the expected one, or cannot be read.
+    """
+    archived = read_archived(config, path, surrounded=surrounded)
+    identity = {"algo": archived.algo, **(known_as or {}), **archived.identity}
+    expert = expert_of(config, identity, trained=archived, claimed=not config.env_id)
+    companions = archived.companions
+    policy = dataclasses.replace(
+        expert.policy,
+        path=str(archived.path),
+        name=config.env_id or companions.env_id or "",
+        env_kwargs={**companions.env_kwargs, **config.env_kwargs},
     )
+    return dataclasses.replace(expert, policy=policy, published=expert.published or archived.published)
+
+
+def archive_files(path: Path) -> list[Path]:
+    """All files that decide what the expert in an archive is, or might: it, and what may lie beside it."""
+    archive = _archive(path, "")
     folders = {archive.parent, archive.with_suffix("")}
     names = {archive.name, WEIGHTS, *COMPANION_NAMES, *PUBLISHED_NAMES}
     return sorted(folder / name for folder in folders for name in names if (folder / name).is_file())
 
 
-def keep(archived: Archived) -> Kept:
-    """What of an archive is kept as data.
+def archive_values(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What an expert in an archive is configured with again; the archive itself says its algorithm."""
+    if not identity.get("trust_remote_code"):
+        return {"sha256": identity["sha256"]}
+    return {"trust_remote_code": True, **algorithm(identity), "sha256": identity["sha256"]}
 
-    Raises:
-        UnsupportedExpertError: only Stable-Baselines3's own loader has read it.
-    """
-    if archived.agent is None:
-        raise UnsupportedExpertError(
-            f"{archived.path.name} was loaded by Stable-Baselines3 itself, so it cannot be kept as data"
-        )
-    origin = {"algo": archived.algo, **archived.identity}
-    return Kept(archived.agent, archived.companions, archived.published, archived.origin or origin)
+
+def archive_code(config: ExpertConfig) -> list[str]:
+    """What loading an archive would run of what it carries."""
+    return [f"what the archive of {config.name} carries"] if config.trust_remote_code else []
 
 
 def _digest(archive: Path) -> str:

@@ -1,14 +1,21 @@
-"""Experts of the Hub: an archive and what lies beside it, pinned to a commit."""
+"""`expert.source=hub`: an archive of the Hub and what lies beside it, pinned to a commit."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ExpertError, HubUnreachableError
+from builder.experts.policy import configured
 from builder.experts.published import NAMES
+from builder.experts.sources.expert import Expert
+from builder.experts.sources.files import archive_code, archive_values, expert_in_files
+from builder.experts.sources.source import Quote, Rebuilt, Source
 from builder.experts.sources.zoo_files import STATISTICS_NAMES
 from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
 from builder.hub_client.errors import explained
@@ -17,6 +24,40 @@ from builder.hub_client.retries import connected, persistently
 log = logging.getLogger(__name__)
 
 BESIDE = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES, *NAMES)
+
+
+class HubSource(Source):
+    """A repository of the Hub."""
+
+    name = "hub"
+    needs = "repo_id"
+
+    def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
+        fetched = fetch_expert(str(config.repo_id), config.filename, config.revision)
+        where = {"repo_id": config.repo_id, "filename": fetched.filename, "commit": fetched.commit}
+        return expert_in_files(config, fetched.archive, known_as=where)
+
+    def runs(self, config: ExpertConfig) -> list[str]:
+        return archive_code(config)
+
+    def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
+        values = {"revision": identity["commit"], **archive_values(identity)}
+        known = configured().get(identity["name"], {})
+        if known.get("repo_id") == identity["repo_id"]:
+            own = known.get("filename") or archive_name(identity["repo_id"])
+            named = {} if identity["filename"] == own else {"filename": identity["filename"]}
+            return Rebuilt(identity["name"], {**named, **values})
+        where = {"repo_id": identity["repo_id"], "filename": identity["filename"]}
+        return Rebuilt(self.name, {**where, **values})
+
+    def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
+        file = f"{code(identity['repo_id'])}, {code(identity['filename'])}"
+        return f"{file} at commit {code(identity['commit'])}"
+
+
+def archive_name(repo_id: str) -> str:
+    """What a repository's archive is called by huggingface_sb3's convention: the repository's own name."""
+    return f"{repo_id.rpartition('/')[2]}.zip"
 
 
 @dataclass(frozen=True)
@@ -46,7 +87,7 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         ExpertError: the repository has no such file, or it arrives damaged.
         HubError: there is no such repository or revision, or the Hub cannot be reached.
     """
-    name = filename or f"{repo_id.rpartition('/')[2]}.zip"
+    name = filename or archive_name(repo_id)
     if revision and COMMIT.fullmatch(revision) and (cached := _cached(repo_id, name, revision)):
         return cached
     with connected():

@@ -1,15 +1,20 @@
-"""Foreign policies: an object, a factory, or the name of one."""
+"""`expert.source=python`: foreign policies, as an object, a factory, or the name of one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
+from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.importing import imported
 from builder.errors import BuilderError, ExpertError
 from builder.experts.actor import Actor, PredictActor
+from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
+from builder.experts.sources.source import Quote, Rebuilt, Source, algorithm, version
 
 
 @dataclass(frozen=True)
@@ -63,3 +68,38 @@ class PythonPlayer:
                 f"the factory {name} of the expert raised {type(error).__name__}: {error}",
                 expected="a factory that is called without arguments",
             ) from error
+
+
+class PythonSource(Source):
+    """Anything with `predict`, which every worker imports."""
+
+    name = "python"
+    needs = "target"
+    contained = False
+
+    def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
+        player = PythonPlayer(config.target, config.batched, rollout.deterministic, str(Path.cwd()))
+        identity = {
+            "version": config.version or NOT_PINNED,
+            "target": config.target,
+            "batched": config.batched,
+        }
+        return expert_of(config, identity, foreign=player)
+
+    def runs(self, config: ExpertConfig) -> list[str]:
+        return [f"the expert {config.target}"]
+
+    def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
+        if not identity.get("target"):
+            return None
+        values = {"target": identity["target"], **version(identity), **algorithm(identity)}
+        return Rebuilt(self.name, {**values, **({"batched": True} if identity.get("batched") else {})})
+
+    def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
+        return "a Python policy" + (f", {code(identity['target'])}" if identity.get("target") else "")
+
+    def why_not(self, identity: Mapping[str, Any], code: Quote) -> str:
+        return (
+            f"The expert was a Python object that a program registered as {code(identity['name'])}: "
+            "only that program can play it again."
+        )

@@ -17,7 +17,8 @@ from builder.episodes.context import Context
 from builder.errors import ConfigError, ExpertError
 from builder.experts.actor import RandomPlayer
 from builder.experts.policy import BUNDLED, Experts, Policy
-from builder.experts.sources.load import DEFAULT_ROLLOUT, load_expert, policy_expert
+from builder.experts.sources.load import load_expert
+from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 
 LINE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 CHOICE = gym.spaces.Discrete(2)

@@ -13,7 +13,7 @@ from builder.composition import build_config
 from builder.episodes.context import Context
 from builder.errors import ArchiveError, ConfigError
 from builder.experts.policy import BUNDLED
-from builder.experts.sources.files import keep, read_archived
+from builder.experts.sources.files import read_archived
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
 
 
@@ -39,7 +39,7 @@ def agents():
 @pytest.mark.parametrize("path", agents(), ids=lambda path: path.stem)
 def test_a_kept_expert_acts_alike_to_the_bit(path, tmp_path):
     original, rollout = archived(path)
-    save_kept(keep(original), tmp_path / "kept")
+    save_kept(original.kept(), tmp_path / "kept")
     kept, _ = archived(tmp_path / "kept")
     env_id = original.companions.env_id or "CartPole-v1"
     env_id = env_id.replace("LunarLander-v2", "LunarLander-v3")
@@ -55,7 +55,7 @@ def test_a_kept_expert_acts_alike_to_the_bit(path, tmp_path):
 
 def test_what_it_was_read_from_is_remembered(tmp_path):
     original, _ = archived(BUNDLED / "cartpole.zip")
-    save_kept(keep(original), tmp_path / "kept")
+    save_kept(original.kept(), tmp_path / "kept")
     assert read_kept(tmp_path / "kept").origin["sha256"] == original.sha256
     assert archived(tmp_path / "kept")[0].identity["origin"]["sha256"] == original.sha256
 
@@ -63,12 +63,12 @@ def test_what_it_was_read_from_is_remembered(tmp_path):
 def test_keeping_does_not_touch_a_folder_that_holds_something_else(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(ConfigError, match="holds something else"):
-        save_kept(keep(archived(BUNDLED / "cartpole.zip")[0]), tmp_path)
+        save_kept(archived(BUNDLED / "cartpole.zip")[0].kept(), tmp_path)
 
 
 @pytest.fixture
 def kept(tmp_path):
-    save_kept(keep(archived(BUNDLED / "cartpole.zip")[0]), tmp_path / "kept")
+    save_kept(archived(BUNDLED / "cartpole.zip")[0].kept(), tmp_path / "kept")
     return tmp_path / "kept"
 
 

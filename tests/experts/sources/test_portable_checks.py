@@ -15,7 +15,7 @@ from builder.episodes.context import Context
 from builder.episodes.spaces import leaves
 from builder.errors import ArchiveError, BuilderError
 from builder.experts.policy import BUNDLED
-from builder.experts.sources.files import keep, read_archived
+from builder.experts.sources.files import read_archived
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
 
@@ -28,7 +28,7 @@ def archived(path):
 def kept(tmp_path):
     """A kept expert; `change(*keys, value=)` changes its description."""
     folder = tmp_path / "kept"
-    save_kept(keep(archived(BUNDLED / "cartpole.zip")), folder)
+    save_kept(archived(BUNDLED / "cartpole.zip").kept(), folder)
 
     def change(*keys, value):
         content = json.loads((folder / DESCRIPTION).read_text())
@@ -134,7 +134,7 @@ def test_mutated_descriptions_give_named_errors_only(tmp_path, seed):
     paths = sources(tmp_path)
     original = archived(paths[seed % len(paths)])
     folder = tmp_path / "kept"
-    save_kept(keep(original), folder)
+    save_kept(original.kept(), folder)
     content = json.loads((folder / DESCRIPTION).read_text())
     config = build_config(["expert=local", f"expert.path={folder}"])
     for _ in range(150):
