@@ -23,7 +23,7 @@ from builder.experts.network.action_selection import (
 from builder.experts.network.encoding import Encoder, encode
 from builder.experts.network.forward import Forward, Outputs
 from builder.experts.network.network import ContinuousHead, Network
-from builder.experts.observations.view import View, ViewingActor
+from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
 
 PRECISIONS = ("float64", "float32")
 
@@ -43,7 +43,7 @@ class NetworkPlayer:
     network: Network
     deterministic: bool = True
     precision: str = "float64"
-    view: View | None = None
+    view: PolicyView | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -65,7 +65,7 @@ class NetworkPlayer:
             return _NetworkActor(self, observation_space, action_space)
         seen = self.view.space(observation_space, action_space)
         inner = _NetworkActor(self, seen, action_space)
-        return ViewingActor(inner, self.view, observation_space, action_space)
+        return WrappedActor(inner, self.view, observation_space, action_space)
 
 
 class _NetworkActor:

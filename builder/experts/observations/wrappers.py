@@ -17,7 +17,7 @@ from builder.errors import ArchiveError, ConfigError, UnsupportedExpertError
 from builder.experts.observations.frame_stack import History
 from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
 from builder.experts.observations.transforms import MaskedVelocity, TimeFeature, Transform
-from builder.experts.observations.view import Opening
+from builder.experts.observations.wrapped_policy import Opening
 
 _MODULES = re.compile(
     r"(sb3_contrib\.common\.wrappers|rl_zoo3\.wrappers|utils\.wrappers|stable_baselines3\.common|gym(nasium)?\.wrappers)"

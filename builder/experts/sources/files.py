@@ -19,7 +19,7 @@ from builder.experts.archive.agent import Agent, read_agent
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
-from builder.experts.observations.view import View
+from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn
 from builder.experts.published import NAMES as PUBLISHED_NAMES
 from builder.experts.published import Published, read_published
@@ -66,11 +66,11 @@ class Archived:
         preprocessed: bool = False,
     ) -> Player:
         if preprocessed:
-            view: View | None = View(decisions=(PictureStack(self._frames),))
+            view: PolicyView | None = PolicyView(decisions=(PictureStack(self._frames),))
         else:
             view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
         if zeros:
-            view = view or View()
+            view = view or PolicyView()
             view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
         if self.agent is None:
             return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)

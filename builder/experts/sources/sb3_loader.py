@@ -11,7 +11,7 @@ import gymnasium as gym
 
 from builder.errors import ConfigError, ExpertError, suggest
 from builder.experts.actor import Actor, PredictActor
-from builder.experts.observations.view import View, ViewingActor
+from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class TrustedPlayer:
     archive: Path
     algo: str
     deterministic: bool = True
-    view: View | None = None
+    view: PolicyView | None = None
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         """Load the archive; whatever code it carries is run.
@@ -46,7 +46,7 @@ class TrustedPlayer:
         model = self._load()
         seen = self.view.space(observation_space, action_space) if self.view else observation_space
         inner = PredictActor(_Renamed(model), seen, action_space, deterministic=self.deterministic)
-        return ViewingActor(inner, self.view, observation_space, action_space) if self.view else inner
+        return WrappedActor(inner, self.view, observation_space, action_space) if self.view else inner
 
     def _load(self) -> Any:
         from importlib import import_module

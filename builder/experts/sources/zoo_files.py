@@ -18,7 +18,7 @@ from builder.experts.archive.vec_normalize import MAX_BYTES as MAX_STATISTICS_BY
 from builder.experts.archive.vec_normalize import Statistics, read_statistics
 from builder.experts.observations.frame_stack import FrameStack
 from builder.experts.observations.transforms import Normalisation, Transform
-from builder.experts.observations.view import Opening, View
+from builder.experts.observations.wrapped_policy import Opening, PolicyView
 from builder.experts.observations.wrappers import (
     Repeat,
     TrainedOn,
@@ -65,7 +65,7 @@ class Companions:
         """What training made of Atari's frames, where an environment can do it in the agent's place."""
         return None if self.statistics is not None else preprocessing_of(self.wrappers)
 
-    def view(self, *, env_id: str | None = None, max_episode_steps: int | None = None) -> View | None:
+    def view(self, *, env_id: str | None = None, max_episode_steps: int | None = None) -> PolicyView | None:
         """What the policy saw of the environment; None where it saw it as it is.
 
         Args:
@@ -91,8 +91,8 @@ class Companions:
             decisions.append(Normalisation(self.statistics))
         if self.frame_stack > 1:
             decisions.append(FrameStack(self.frame_stack))
-        view = View(tuple(every_step), tuple(decisions), repeat, opening)
-        return None if view == View() else view
+        view = PolicyView(tuple(every_step), tuple(decisions), repeat, opening)
+        return None if view == PolicyView() else view
 
 
 def read_companions(archive: Path) -> Companions:

@@ -17,7 +17,7 @@ from builder.experts.archive.vec_normalize import read_statistics
 from builder.experts.observations.frame_stack import FrameStack, History
 from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
 from builder.experts.observations.transforms import MaskedVelocity, Normalisation, TimeFeature
-from builder.experts.observations.view import Opening, View
+from builder.experts.observations.wrapped_policy import Opening, PolicyView
 from builder.experts.sources.zoo_files import read_companions
 
 
@@ -168,7 +168,7 @@ def test_wrappers_are_applied_from_the_inside_out(folder):
         "sb3_contrib.common.wrappers.TimeFeatureWrapper",
         {"rl_zoo3.wrappers.HistoryWrapper": {"horizon": 3}},
     ]
-    expected = View(decisions=(TimeFeature(200), History(3), FrameStack(2)))
+    expected = PolicyView(decisions=(TimeFeature(200), History(3), FrameStack(2)))
     assert view(folder, env_wrapper=wrappers, frame_stack=2) == expected
 
 
@@ -184,7 +184,7 @@ def test_time_feature_without_a_time_limit_takes_the_wrappers_own(folder):
 @pytest.mark.parametrize("played", [None, "CartPole-v1"])
 def test_environment_without_velocities_is_the_plain_one_masked(folder, played):
     companions = read_companions(folder(args={"env": "CartPoleNoVel-v1"}))
-    assert companions.view(env_id=played) == View(decisions=(MaskedVelocity((1, 3)),))
+    assert companions.view(env_id=played) == PolicyView(decisions=(MaskedVelocity((1, 3)),))
 
 
 def test_velocities_are_masked_by_environment(folder):
@@ -200,7 +200,7 @@ def test_skipped_frames_repeat_actions_and_split_the_wrappers(folder):
         {"rl_zoo3.wrappers.FrameSkip": {"skip": 2}},
         {"rl_zoo3.wrappers.HistoryWrapper": {"horizon": 2}},
     ]
-    expected = View(every_step=(TimeFeature(200),), decisions=(History(2),), repeat=2)
+    expected = PolicyView(every_step=(TimeFeature(200),), decisions=(History(2),), repeat=2)
     assert view(folder, env_wrapper=wrappers) == expected
 
 
@@ -209,14 +209,14 @@ def test_car_racing_sees_small_grey_pictures(folder):
         {"gym.wrappers.resize_observation.ResizeObservation": {"shape": 64}},
         {"gym.wrappers.gray_scale_observation.GrayScaleObservation": {"keep_dim": True}},
     ]
-    expected = View(decisions=(Resized(64, 64), Grey(keep_channel=True), FrameStack(2)))
+    expected = PolicyView(decisions=(Resized(64, 64), Grey(keep_channel=True), FrameStack(2)))
     assert view(folder, env_wrapper=wrappers, frame_stack=2) == expected
 
 
 @pytest.mark.parametrize(("env_id", "fire"), [("BreakoutNoFrameskip-v4", 4), ("MsPacmanNoFrameskip-v4", 0)])
 def test_atari_wrapper_is_taken_apart(folder, env_id, fire):
     wrapper = "stable_baselines3.common.atari_wrappers.AtariWrapper"
-    expected = View(
+    expected = PolicyView(
         every_step=(BrighterOfTwo(),),
         decisions=(Grey(keep_channel=True), Resized(84, 84), FrameStack(4)),
         repeat=4,

@@ -15,7 +15,7 @@ from builder.experts.archive.vec_normalize import read_statistics
 from builder.experts.observations.frame_stack import FrameStack, History, PictureStack
 from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
 from builder.experts.observations.transforms import MaskedVelocity, Normalisation, TimeFeature
-from builder.experts.observations.view import Opening, View, ViewingActor
+from builder.experts.observations.wrapped_policy import Opening, PolicyView, WrappedActor
 
 TORQUE = box(1, low=-2, high=2)
 LIMIT = 30
@@ -49,7 +49,7 @@ def play(view, make, lanes=2, steps=12):
     environments = [make() for _ in range(lanes)]
     spaces = environments[0].observation_space, environments[0].action_space
     recorder = Recorder(spaces[1])
-    actor = ViewingActor(recorder, view, *spaces)
+    actor = WrappedActor(recorder, view, *spaces)
     observations = [environment.reset(seed=index)[0] for index, environment in enumerate(environments)]
     played = [[] for _ in range(lanes)]
     for lane in range(lanes):
@@ -105,13 +105,15 @@ def check_same_sight(view, make, wrapped, wrap=lambda vector: vector, **settings
 def test_time_feature_is_sb3_contribs():
     from sb3_contrib.common.wrappers import TimeFeatureWrapper
 
-    check_same_sight(View(decisions=(TimeFeature(LIMIT),)), pendulum, lambda: TimeFeatureWrapper(pendulum()))
+    check_same_sight(
+        PolicyView(decisions=(TimeFeature(LIMIT),)), pendulum, lambda: TimeFeatureWrapper(pendulum())
+    )
 
 
 def test_constant_time_feature_is_the_wrappers_test_mode():
     from sb3_contrib.common.wrappers import TimeFeatureWrapper
 
-    view = View(decisions=(TimeFeature(LIMIT, constant=True),))
+    view = PolicyView(decisions=(TimeFeature(LIMIT, constant=True),))
     check_same_sight(view, pendulum, lambda: TimeFeatureWrapper(pendulum(), test_mode=True))
 
 
@@ -121,7 +123,7 @@ def test_time_feature_goes_to_the_observation_of_a_goal_environment():
     def goals():
         return GoalEnv()
 
-    view = View(decisions=(TimeFeature(1000),))
+    view = PolicyView(decisions=(TimeFeature(1000),))
     check_same_sight(view, goals, lambda: TimeFeatureWrapper(goals()))
 
 
@@ -174,12 +176,12 @@ def normalised(tmp_path):
 @pytest.mark.parametrize("clip", [10.0, 0.5])
 def test_normalisation_is_sb3s(normalised, clip):
     transform, wrap = normalised(pendulum, clip_obs=clip)
-    check_same_sight(View(decisions=(transform,)), pendulum, pendulum, wrap)
+    check_same_sight(PolicyView(decisions=(transform,)), pendulum, pendulum, wrap)
 
 
 def test_normalisation_of_some_keys_leaves_the_others_alone(normalised):
     transform, wrap = normalised(GoalEnv, norm_obs_keys=["observation"])
-    check_same_sight(View(decisions=(transform,)), GoalEnv, GoalEnv, wrap)
+    check_same_sight(PolicyView(decisions=(transform,)), GoalEnv, GoalEnv, wrap)
 
 
 def test_float64_observations_are_normalised_before_they_are_rounded(normalised):
@@ -189,7 +191,7 @@ def test_float64_observations_are_normalised_before_they_are_rounded(normalised)
         )
 
     transform, wrap = normalised(shifted)
-    check_same_sight(View(decisions=(transform,)), shifted, shifted, wrap)
+    check_same_sight(PolicyView(decisions=(transform,)), shifted, shifted, wrap)
 
 
 def test_stacking_comes_after_time_and_normalisation(normalised):
@@ -200,7 +202,7 @@ def test_stacking_comes_after_time_and_normalisation(normalised):
         return TimeFeatureWrapper(pendulum())
 
     transform, wrap = normalised(timed)
-    view = View(decisions=(TimeFeature(LIMIT), transform, FrameStack(3)))
+    view = PolicyView(decisions=(TimeFeature(LIMIT), transform, FrameStack(3)))
     check_same_sight(view, pendulum, timed, lambda vector: VecFrameStack(wrap(vector), 3))
 
 
@@ -232,7 +234,7 @@ def test_pictures_are_stacked_along_their_channels(shape):
     from stable_baselines3.common.vec_env import VecFrameStack
 
     check_same_sight(
-        View(decisions=(FrameStack(4),)),
+        PolicyView(decisions=(FrameStack(4),)),
         lambda: Pictures(shape),
         lambda: Pictures(shape),
         lambda vector: VecFrameStack(vector, 4),
@@ -242,7 +244,7 @@ def test_pictures_are_stacked_along_their_channels(shape):
 def test_single_pictures_are_stacked_before_the_rows_of_each_lane():
     space = gym.spaces.Box(0, 255, (12, 10), np.uint8)
     recorder = Recorder(gym.spaces.Discrete(4))
-    actor = ViewingActor(recorder, View(decisions=(PictureStack(3),)), space, recorder.space)
+    actor = WrappedActor(recorder, PolicyView(decisions=(PictureStack(3),)), space, recorder.space)
     frames = np.random.default_rng(0).integers(0, 256, (4, 12, 10), dtype=np.uint8)
     for lane in (0, 5, 0):  # on lane 0 a second attempt, which must not see the first
         actor.begin(lane, Context(lane))
@@ -256,7 +258,7 @@ def test_single_pictures_are_stacked_before_the_rows_of_each_lane():
 def test_atari_decides_as_behind_sb3s_wrappers():
     from stable_baselines3.common.atari_wrappers import FireResetEnv, MaxAndSkipEnv
 
-    view = View(every_step=(BrighterOfTwo(),), repeat=4, opening=Opening(0, fire=4))
+    view = PolicyView(every_step=(BrighterOfTwo(),), repeat=4, opening=Opening(0, fire=4))
     check_same_sight(view, Pictures, lambda: FireResetEnv(MaxAndSkipEnv(Pictures(), 4)), steps=30)
 
 
@@ -273,12 +275,12 @@ def test_atari_without_fire_first_sees_the_frame_after_its_noops():
                 observation, *_ = self.env.step(0)
             return observation, {}
 
-    view = View(every_step=(BrighterOfTwo(),), repeat=4, opening=Opening(30, fire=0))
+    view = PolicyView(every_step=(BrighterOfTwo(),), repeat=4, opening=Opening(30, fire=0))
     check_same_sight(view, Pictures, lambda: MaxAndSkipEnv(Waits(Pictures()), 4), steps=60)
 
 
 def test_opening_and_repeated_actions_are_played_on_the_true_environment():
-    view = View(repeat=3, opening=Opening(5, fire=2))
+    view = PolicyView(repeat=3, opening=Opening(5, fire=2))
     _, played = play(view, Pictures, lanes=1, steps=20)
     noops = int(Context(0).rng.integers(1, 6))
     opening, rest = played[0][: noops + 4], played[0][noops + 4 :]
@@ -287,8 +289,8 @@ def test_opening_and_repeated_actions_are_played_on_the_true_environment():
 
 
 def test_history_joins_past_observations_and_past_actions():
-    seen, played = play(View(decisions=(History(2),)), pendulum, lanes=2, steps=4)
-    raw, _ = play(View(), pendulum, lanes=2, steps=4)
+    seen, played = play(PolicyView(decisions=(History(2),)), pendulum, lanes=2, steps=4)
+    raw, _ = play(PolicyView(), pendulum, lanes=2, steps=4)
     for lane in seen:
         first = [np.zeros(3), *(row[0] for row in raw[lane])]
         actions = [np.zeros(1), np.zeros(1), *played[lane]]
@@ -298,7 +300,7 @@ def test_history_joins_past_observations_and_past_actions():
 
 
 def test_masked_velocities_are_zero():
-    seen, _ = play(View(decisions=(MaskedVelocity((2,)),)), pendulum)
+    seen, _ = play(PolicyView(decisions=(MaskedVelocity((2,)),)), pendulum)
     rows = np.stack([row for rows in seen.values() for (row,) in rows])
     assert (rows[:, 2] == 0).all()
     assert (rows[:, :2] != 0).all()
@@ -319,13 +321,13 @@ def test_masked_velocities_are_zero():
 )
 def test_transform_refuses_a_space_that_it_does_not_fit(transform, space):
     with pytest.raises(SpaceError):
-        View(decisions=(transform,)).space(space, TORQUE)
+        PolicyView(decisions=(transform,)).space(space, TORQUE)
 
 
 def test_statistics_of_another_shape_are_refused(normalised):
     transform, _ = normalised(pendulum)
     with pytest.raises(SpaceError, match=r"statistics do not fit .* shape \(3,\)"):
-        View(decisions=(transform,)).space(box(4), TORQUE)
+        PolicyView(decisions=(transform,)).space(box(4), TORQUE)
 
 
 def picture(*shape):
@@ -359,18 +361,18 @@ def test_area_average_is_opencvs(sizes, expected):
 
 
 def test_warped_atari_frame_is_opencvs():
-    view = View(decisions=(Grey(keep_channel=True), Resized(84, 84)))
+    view = PolicyView(decisions=(Grey(keep_channel=True), Resized(84, 84)))
     space = gym.spaces.Box(0, 255, (210, 160, 3), np.uint8)
     assert view.space(space, TORQUE).shape == (84, 84, 1)
     recorder = Recorder(gym.spaces.Discrete(4))
-    actor = ViewingActor(recorder, view, space, recorder.space)
+    actor = WrappedActor(recorder, view, space, recorder.space)
     actor.begin(0, Context(0))
     actor.act([picture(1, 210, 160, 3)], [0])
     assert digest(recorder.seen[0][0][0]) == "b68698c70655a029"
 
 
 def test_small_grey_pictures_come_out_with_a_channel():
-    view = View(decisions=(Grey(keep_channel=False), Resized(6, 5)))
+    view = PolicyView(decisions=(Grey(keep_channel=False), Resized(6, 5)))
     space = gym.spaces.Box(0, 255, (12, 10, 3), np.uint8)
     assert view.space(space, TORQUE).shape == (6, 5, 1)
     seen, _ = play(view, Pictures, steps=2)

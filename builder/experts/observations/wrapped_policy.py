@@ -34,7 +34,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class View:
+class PolicyView:
     """What a policy sees of an environment. Picklable.
 
     Attributes:
@@ -60,7 +60,7 @@ class View:
         return space
 
 
-class ViewingActor:
+class WrappedActor:
     """Shows another actor what it should see.
 
     Args:
@@ -73,7 +73,7 @@ class ViewingActor:
     def __init__(
         self,
         actor: Actor,
-        view: View,
+        view: PolicyView,
         observation_space: gym.Space[Any],
         action_space: gym.Space[Any],
     ) -> None:
@@ -126,7 +126,7 @@ class ViewingActor:
 class _Timing:
     """Where an attempt is: in its opening, or at which step since the policy last decided."""
 
-    def __init__(self, view: View, context: Context) -> None:
+    def __init__(self, view: PolicyView, context: Context) -> None:
         self._repeat = view.repeat
         self._noops, self._opening = (0, []) if view.opening is None else view.opening.actions(context.rng)
         self._age = 0
