@@ -19,7 +19,7 @@ dataset: $(VENV)/.base
 	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m slow

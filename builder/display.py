@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,14 +25,21 @@ class Display:
         total: how much there is to do; 0: no bar.
         columns: what a bar shows after the title and the bar itself.
         console: where the bar is drawn.
+        clock: what time it is, in seconds.
         fields: what the columns show beside how far it is.
     """
 
     def __init__(
-        self, title: str, total: int, *columns: ProgressColumn, console: Console | None = None, **fields: Any
+        self,
+        title: str,
+        total: int,
+        *columns: ProgressColumn,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **fields: Any,
     ) -> None:
         console = console or Console(stderr=True)
-        self._title, self._shown = title, time.monotonic()
+        self._title, self._clock, self._shown = title, clock, clock()
         self._bar: Progress | None = None
         if total and (console.is_terminal or console.is_jupyter):
             title_column = TextColumn("[bold]{task.description}")
@@ -60,6 +68,6 @@ class Display:
         """
         if self._bar:
             self._bar.update(self._task, completed=completed, **fields)
-        elif last or time.monotonic() - self._shown >= PLAIN_SECONDS:
-            self._shown = time.monotonic()
+        elif last or self._clock() - self._shown >= PLAIN_SECONDS:
+            self._shown = self._clock()
             log.info("%s: %s", self._title, line)

@@ -73,8 +73,14 @@ def package_versions(environment_module: str, *, images: bool) -> dict[str, str]
             names.update(behind)
     top = environment_module.partition(".")[0]
     if top not in ("gymnasium", "ale_py", "builder", "__main__"):
-        names.update(packages_distributions().get(top, ()))
+        names.update(_distributions_of(top))
     return {name: found for name in sorted(names) if (found := identity_version(name))}
+
+
+@cache
+def _distributions_of(module: str) -> tuple[str, ...]:
+    """The packages that a module of the top level came with; it is imported, so that cannot change."""
+    return tuple(packages_distributions().get(module, ()))
 
 
 def identity_version(name: str) -> str | None:

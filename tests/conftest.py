@@ -1,13 +1,19 @@
 """What all tests share: environments of ours, and a home for caches that is thrown away."""
 
 import os
+import shutil
 import signal
+import tempfile
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
+# Read when `datasets` is first imported, here or in a process that a test starts.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="il-builder-tests-")
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import gymnasium as gym
 import numpy as np
-import pytest
 from gymnasium.envs.registration import register
 from hypothesis import HealthCheck, settings
 
@@ -23,13 +29,8 @@ settings.register_profile("explore", settings.get_profile("project"), derandomiz
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _caches(tmp_path_factory):
-    """`datasets` keeps what it has read; here below a folder of the test session."""
-    import datasets
-
-    datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")
-    datasets.disable_progress_bars()
+def pytest_configure(config):
+    config.add_cleanup(lambda: shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True))
 
 
 class Corridor(gym.Env):

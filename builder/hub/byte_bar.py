@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import DownloadColumn, TransferSpeedColumn
@@ -17,10 +19,19 @@ class ByteBar(Display):
         title: what happens.
         total: bytes of all files.
         console: where the bar is drawn.
+        clock: what time it is, in seconds.
     """
 
-    def __init__(self, title: str, total: int, console: Console | None = None) -> None:
-        super().__init__(title, total, DownloadColumn(), TransferSpeedColumn(), console=console)
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        console: Console | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        columns = (DownloadColumn(), TransferSpeedColumn())
+        super().__init__(title, total, *columns, console=console, clock=clock)
         self._total, self._lock = total, threading.Lock()
         self._at: dict[str, int] = {}
         self._moved = 0

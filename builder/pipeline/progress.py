@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import time
+from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
@@ -25,7 +24,7 @@ class Reporter(Display):
         environment: what is played.
         wanted: accepted episodes.
         accepted_returns: the least and the greatest return of an accepted episode.
-        console: where the bar is drawn.
+        shown: `console` and `clock`, as `Display` takes them.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class Reporter(Display):
         *,
         wanted: int,
         accepted_returns: tuple[float, float],
-        console: Console | None = None,
+        **shown: Any,
     ) -> None:
         # On a narrow terminal the bar gives way, not the figures.
         columns = (
@@ -43,17 +42,17 @@ class Reporter(Display):
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         )
-        super().__init__(expert, wanted, *columns, console=console, figures="")
+        super().__init__(expert, wanted, *columns, figures="", **shown)
         self._environment = environment
         self._wanted, self._bounds = wanted, accepted_returns
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
-        self._began = time.monotonic()
+        self._began = self._clock()
 
     @property
     def seconds(self) -> float:
         """Since the build began to play."""
-        return time.monotonic() - self._began
+        return self._clock() - self._began
 
     @property
     def steps_per_second(self) -> float:

@@ -50,10 +50,16 @@ NOT_ASKED = (
 """Keys that do not decide what is built."""
 
 
-def remember(config: BuildConfig, manifest: Manifest) -> None:
-    """Note that this configuration led to this dataset; where that cannot be said, forget what was noted."""
+def remember(config: BuildConfig, manifest: Manifest, *, code: str | None = None) -> None:
+    """Note that this configuration led to this dataset; where that cannot be said, forget what was noted.
+
+    Args:
+        config: what was asked for.
+        manifest: of the dataset.
+        code: the digest of the code that made it; None: of this one.
+    """
     path = request_path(config.out)
-    request = _request(config)
+    request = _request(config, code or all_code())
     try:
         if request and _registered_by(manifest) in PACKAGES:
             path.write_text(json.dumps({"request": request, "identity": manifest.identity}) + "\n")
@@ -71,13 +77,13 @@ def recall(config: BuildConfig) -> Manifest | None:
     try:
         noted = json.loads(path.read_text())
         manifest = read_manifest(config.out)
-        asked = noted == {"request": _request(config), "identity": manifest.identity}
+        asked = noted == {"request": _request(config, all_code()), "identity": manifest.identity}
         return manifest if asked and _installed(manifest) and manifest.whole(config.out) else None
     except (BuilderError, OSError, ValueError):
         return None
 
 
-def _request(config: BuildConfig) -> str | None:
+def _request(config: BuildConfig, code: str) -> str | None:
     """The sha256 of all that `prepare` looks at; None where it looks at more than files."""
     files = files_of(config.expert)
     if files is None or ":" in (config.env.id or ""):
@@ -90,7 +96,7 @@ def _request(config: BuildConfig) -> str | None:
         contents = [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files]
     except OSError:
         return None
-    return sha256_of({"config": asked, "expert": contents, "code": all_code()})
+    return sha256_of({"config": asked, "expert": contents, "code": code})
 
 
 def _registered_by(manifest: Manifest) -> str:

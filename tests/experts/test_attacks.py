@@ -366,10 +366,10 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_pickle_bomb_is_defused_at_once(archive, bomb):
     tamper(archive, "lr_schedule", BOMBS[bomb])
-    began = time.monotonic()
+    began = time.process_time()
     with contextlib.suppress(ExpertError):
         read_agent(archive)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_records_keep_what_the_pickle_says():

@@ -16,6 +16,7 @@ def environment(url, home, **more):
     return kept | {
         "HF_ENDPOINT": url,
         "HF_HOME": str(home),
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
         **more,

@@ -17,12 +17,9 @@ from pathlib import Path
 def prepare():
     """Once: warnings are errors, and pauses short enough for tests."""
     warnings.simplefilter("error")
-    import datasets
-
     from builder.hub_client import retries as transport
 
     transport.FIRST_PAUSE = 0.01
-    datasets.disable_progress_bars()
 
 
 @contextlib.contextmanager

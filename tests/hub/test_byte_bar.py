@@ -1,6 +1,7 @@
 """How many bytes have gone over: a bar on a terminal, plain lines elsewhere."""
 
 import io
+import itertools
 import signal
 import threading
 from threading import Event
@@ -8,7 +9,6 @@ from threading import Event
 import pytest
 from rich.console import Console
 
-from builder import display
 from builder.hub.byte_bar import ByteBar
 from builder.hub.upload import CountedFile, StoppedError, interruptibly
 
@@ -24,12 +24,13 @@ def test_a_terminal_gets_a_bar_in_bytes():
     assert "3.0/4.0 MB" in shown
 
 
-def test_a_pipe_gets_plain_lines_now_and_then(caplog, monkeypatch):
-    monkeypatch.setattr(display, "PLAIN_SECONDS", 0.0)
+def test_a_pipe_gets_plain_lines_now_and_then(caplog):
     console = Console(file=io.StringIO())
-    with caplog.at_level("INFO", "builder"), ByteBar("pull user/name", 4_000_000, console) as bar:
+    clock = itertools.count(step=3).__next__  # seconds; a line every five
+    with caplog.at_level("INFO", "builder"), ByteBar("pull it", 4_000_000, console, clock=clock) as bar:
         bar.reach("a", 1_000_000)
-    assert [record.message for record in caplog.records] == ["pull user/name: 1.0 of 4.0 MB"]
+        bar.reach("a", 2_000_000)
+    assert [record.message for record in caplog.records] == ["pull it: 2.0 of 4.0 MB"]
     assert console.file.getvalue() == ""
 
 

@@ -1,5 +1,6 @@
 """Asking for the same dataset again opens neither the expert nor the environment; anything else does."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -8,49 +9,46 @@ import sys
 import pytest
 
 from builder import Controller
+from builder.composition import build_config
+from builder.errors import ExistsError
 from builder.experts.policy import BUNDLED
-from builder.pipeline import controller
-from builder.pipeline import up_to_date as recall
+from builder.manifest.identity import identity
+from builder.manifest.manifest import read_manifest, seal
+from builder.pipeline.up_to_date import recall, remember
 from builder.storage.layout import request_path
 
-
-class PreparedError(Exception):
-    """The controller went on to prepare a build."""
-
-
-def start(out, **config):
-    return Controller().start({"expert": "cartpole", "episodes": 2, "out": str(out), **config})
-
-
-def refuse(*_):
-    raise PreparedError
+REQUEST = {"expert": "cartpole", "episodes": 2}
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def _built(tmp_path_factory):
     out = tmp_path_factory.mktemp("recall") / "x"
-    start(out)
+    Controller().start({**REQUEST, "out": str(out)})
     return out
 
 
 @pytest.fixture
-def again(built, monkeypatch):
-    """Asks again, and fails where the build would be prepared."""
-
-    monkeypatch.setattr(controller, "prepare", refuse)
-    return lambda **config: start(built, **config)
+def built(_built, tmp_path):
+    shutil.copytree(_built.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "x"
 
 
-def test_the_same_request_is_up_to_date_without_opening_anything(again):
-    assert again().fresh is False
+def recalled(out, **config):
+    """Whether the answer needs neither the expert nor the environment."""
+    return recall(build_config({**REQUEST, "out": str(out), **config})) is not None
+
+
+def test_the_same_request_is_up_to_date(built):
+    assert recalled(built)
+    assert Controller().start({**REQUEST, "out": str(built)}).fresh is False
 
 
 @pytest.mark.parametrize(
     "config",
     [{"rollout": {"lanes": 3}}, {"parallel": {"n_jobs": 2}}, {"overwrite": True}, {"keep_chunks": False}],
 )
-def test_how_it_would_be_played_does_not_matter(again, config):
-    assert again(**config).fresh is False
+def test_how_it_would_be_played_does_not_matter(built, config):
+    assert recalled(built, **config)
 
 
 @pytest.mark.parametrize(
@@ -63,77 +61,67 @@ def test_how_it_would_be_played_does_not_matter(again, config):
         {"dataset": {"next_observation": False}},
         {"env": {"max_episode_steps": 100}},
         {"expert": "random", "env.id": "CartPole-v1"},
-        {"mode": "play"},
     ],
 )
-def test_another_request_is_prepared(again, config):
-    with pytest.raises(PreparedError):
-        again(**config)
+def test_another_request_is_prepared(built, config):
+    assert not recalled(built, **config)
 
 
-def test_another_version_of_a_package_is_noticed(again, monkeypatch):
-    monkeypatch.setattr(recall, "identity_version", lambda name: "0.0.1")
-    with pytest.raises(PreparedError):
-        again()
+def test_who_wants_play_alone_gets_it(built):
+    assert Controller().start({**REQUEST, "out": str(built), "mode": "play"}).played is not None
 
 
-def test_other_code_is_noticed(again, monkeypatch):
-    monkeypatch.setattr(recall, "all_code", lambda: "other")
-    with pytest.raises(PreparedError):
-        again()
+def test_another_version_of_a_package_is_noticed(built):
+    manifest = read_manifest(built)
+    inputs = {**manifest.inputs, "packages": {**manifest.inputs["packages"], "numpy": "0.0.1"}}
+    older = seal(dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs)), built)
+    remember(build_config({**REQUEST, "out": str(built)}), older)
+    assert not recalled(built)
 
 
-def test_a_missing_file_is_noticed(again, built):
-    path = built / "assets/returns.png"
-    content = path.read_bytes()
-    path.unlink()
-    try:
-        with pytest.raises(PreparedError):
-            again()
-    finally:
-        path.write_bytes(content)
+def test_other_code_is_noticed(built):
+    config = build_config({**REQUEST, "out": str(built)})
+    remember(config, read_manifest(built), code="other")
+    assert not recalled(built)
+    remember(config, read_manifest(built))
+    assert recalled(built)
+
+
+def test_a_missing_file_is_noticed(built):
+    (built / "assets/returns.png").unlink()
+    assert not recalled(built)
 
 
 @pytest.mark.parametrize("note", ["", "[]", '{"request": "other", "identity": "other"}'])
-def test_a_note_that_says_something_else_is_worth_nothing(again, built, note):
-    path = request_path(built)
-    kept = path.read_text()
-    path.write_text(note)
-    try:
-        with pytest.raises(PreparedError):
-            again()
-    finally:
-        path.write_text(kept)
+def test_a_note_that_says_something_else_is_worth_nothing(built, note):
+    request_path(built).write_text(note)
+    assert not recalled(built)
 
 
-def test_a_users_own_function_is_always_prepared(built, monkeypatch):
-    monkeypatch.setattr(controller, "prepare", refuse)
-    with pytest.raises(PreparedError):
-        Controller(collate=lambda path, episodes: True).start(
-            ["expert=cartpole", "episodes=2", f"out={built}"]
-        )
+def test_a_users_own_function_is_always_prepared(built):
+    with pytest.raises(ExistsError, match="holds another dataset"):
+        Controller(collate=lambda path, episodes: True).start({**REQUEST, "out": str(built)})
 
 
-def test_a_file_of_the_expert_that_changed_is_noticed(tmp_path, monkeypatch):
-    shutil.copy(BUNDLED / "cartpole.zip", tmp_path / "x.zip")
-    config = {"expert": "local", "expert.path": str(tmp_path / "x.zip"), "env.id": "CartPole-v1"}
-    start(tmp_path / "out", **config)
-    monkeypatch.setattr(controller, "prepare", refuse)
-    assert start(tmp_path / "out", **config).fresh is False
-    for name in ("published.json", "config.yml", "vec_normalize.pkl", "x/config.yml", "x.zip"):
+def test_a_file_of_the_expert_that_changed_is_noticed(built, tmp_path):
+    shutil.copy(BUNDLED / "cartpole.zip", tmp_path / "mine.zip")
+    config = {"expert": "local", "expert.path": str(tmp_path / "mine.zip"), "env.id": "CartPole-v1"}
+    remember(build_config({**REQUEST, "out": str(built), **config}), read_manifest(built))
+    assert recalled(built, **config)
+    for name in ("published.json", "config.yml", "vec_normalize.pkl", "mine/config.yml", "mine.zip"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         with path.open("ab") as file:
             file.write(b" ")
-        with pytest.raises(PreparedError):
-            start(tmp_path / "out", **config)
-        if name != "x.zip":
+        assert not recalled(built, **config)
+        if name != "mine.zip":
             path.unlink()
-            assert start(tmp_path / "out", **config).fresh is False
+            assert recalled(built, **config)
 
 
 def test_an_environment_that_may_change_without_a_new_version_is_not_remembered(tmp_path):
-    start(tmp_path / "x", expert="random", **{"env.id": "Corridor-v0"})
+    config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 2, "out": str(tmp_path / "x")}
+    Controller().start(config)
     assert not request_path(tmp_path / "x").exists()
 
 
