@@ -226,7 +226,11 @@ def rebuild_promise(inputs: Mapping[str, Any], *, possible: bool) -> str:
         return "The expert is not pinned. If it still is what it was, this plays the same attempts again:"
     if config["rollout"]["precision"] != "float64":
         return "This plays the same attempts again, though in float32 not to the bit:"
-    return "With the versions below, this gives the same files under `data/` and `episodes/`, byte for byte:"
+    same = "this gives the same files under `data/` and `episodes/`, byte for byte:"
+    if beside := expert.get("beside"):
+        files = " and ".join(code(name) for name in sorted(beside))
+        return f"With the versions below, and {files} beside the archive, {same}"
+    return f"With the versions below, {same}"
 
 
 def _why_not(inputs: Mapping[str, Any], expert: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from builder.storage.paths import AnyPath, local
 
 if TYPE_CHECKING:
     from builder.hub import Pushed
+    from builder.pipeline.controller import BuildResult
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,19 @@ def _build(overrides: list[str]) -> None:
     console.print(f"{'built' if result.fresh else 'up to date'}: {result.out}")
     console.print(
         f"  {manifest.accepted:,} episodes, {rows:,} steps, accepted {manifest.accepted:,} of"
-        f" {manifest.attempts:,} attempts\n  fingerprint {manifest.fingerprint}\n"
+        f" {manifest.attempts:,} attempts{_surplus(result)}\n  fingerprint {manifest.fingerprint}\n"
     )
     if result.pushed:
         _report_push(result.pushed)
     result.raise_for_difference()
     print(_how_to_load(result.pushed.repo_id if result.pushed else str(result.out)))
+
+
+def _surplus(result: BuildResult) -> str:
+    """What was played beyond the last accepted attempt, since workers play several at a time."""
+    played = result.played.attempts if result.played else 0
+    surplus = played - result.manifest.attempts if result.manifest else 0
+    return f" ({surplus:,} more were played, and none of them is needed)" if surplus > 0 else ""
 
 
 def _verify(overrides: list[str]) -> None:

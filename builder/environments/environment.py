@@ -98,6 +98,8 @@ def resolve(
     own = max_episode_steps or _own_limit(registered, kwargs, layers.preprocessing)
     limits = [n for n in (own, max_steps) if n is not None]
     if not limits:
+        # One that cannot be made says so first, as the MuJoCo environments of old do.
+        make(EnvironmentSpec(env_id, dict(kwargs), registered=registered, folder=folder)).close()
         raise EnvironmentError_(
             f"{env_id} has no time limit, so an episode might never end",
             remedy="give one with rollout.max_steps=",

@@ -7,6 +7,7 @@ The recorder, the schema and the manifest all see a space through its leaves, al
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,12 @@ def leaves(space: gym.Space[Any], what: str = "space") -> tuple[Leaf, ...]:
     found = tuple(_walk(space, (), what))
     if not found:
         raise SpaceError(f"the {what} {space} is empty", remedy="nothing of it could be recorded")
+    names = Counter(leaf.name for leaf in found)
+    if names and max(names.values()) > 1:
+        raise SpaceError(
+            f"two parts of the {what} are both called {names.most_common(1)[0][0]!r}",
+            remedy="rename one: a dot in a key reads like a key of a nested space",
+        )
     return found
 
 

@@ -19,7 +19,7 @@ from builder.environments.environment import EnvironmentSpec, check_reuse, make,
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import is_image, leaves, next_observation_default
-from builder.errors import ConfigError, UnsafeArchiveError
+from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.experts.sources.load import load_expert
@@ -167,10 +167,26 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
         )
         player.actor(observation_space, action_space)
 
-    matched = match(env_id, kwargs, fits, limits=limits, layers=layers)
+    try:
+        matched = match(env_id, kwargs, fits, limits=limits, layers=layers)
+    except SpaceError as error:
+        raise _not_its_environment(expert, config, error) from error
     if matched.mapped:
         log.info("%s", mapping_text(matched))
     return matched
+
+
+def _not_its_environment(expert: Expert, config: BuildConfig, error: SpaceError) -> SpaceError:
+    """What is said where the user has named an environment that the expert was not trained on."""
+    trained_on = config.expert.env_id
+    if not config.env.id or trained_on in (None, config.env.id):
+        return error
+    return SpaceError(
+        f"{expert.name} was trained on {trained_on}, and {config.env.id} has other spaces",
+        expected=error.expected,
+        got=error.got,
+        remedy=f"leave out env.id; il-builder experts names those of {config.env.id}",
+    )
 
 
 def mapping_text(matched: Match) -> str:

@@ -138,7 +138,7 @@ def up_to_date(build: Build) -> Manifest | None:
     if same := _same(build, found):
         return same
     if growth_identity(found.inputs) != growth_identity(build.inputs):
-        key, ours, theirs = next(_differences(build.inputs, found.inputs))
+        key, ours, theirs = min(_differences(build.inputs, found.inputs), key=_telling)
         raise ExistsError(
             f"{out} holds another dataset: its {key} is {theirs!r}",
             expected=repr(ours),
@@ -192,6 +192,12 @@ def _same(build: Build, found: Manifest | None) -> Manifest | None:
     if found is None or found.identity != build.identity or not build.pinned:
         return None
     return found if found.whole(build.config.out) else None
+
+
+def _telling(difference: tuple[str, Any, Any]) -> int:
+    """The rank of a difference: an environment's own id says more than a threshold that follows from it."""
+    order = ("environment.id", "expert.name", "environment", "expert", "config")
+    return next((rank for rank, key in enumerate(order) if difference[0].startswith(key)), len(order))
 
 
 def _differences(ours: Any, theirs: Any, key: str = "") -> Any:

@@ -200,3 +200,9 @@ def test_a_description_with_a_wrong_entry_is_refused_or_describes_a_space(space,
     except SpaceError:
         return
     assert isinstance(found, gym.Space)
+
+
+def test_two_parts_of_one_name_are_refused():
+    inner = spaces.Dict({"b": spaces.Discrete(2)})
+    with pytest.raises(SpaceError, match=r"two parts of the space are both called 'a\.b'"):
+        leaves(spaces.Dict({"a.b": spaces.Discrete(2), "a": inner}))

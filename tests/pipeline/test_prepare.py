@@ -1,0 +1,37 @@
+"""What a build refuses says what is the matter, and not what follows from it."""
+
+import pytest
+
+from builder import build
+from builder.cli.main import main
+from builder.errors import ExistsError, MissingExtraError, SpaceError
+
+
+def test_an_expert_in_another_environment_is_told_what_it_was_trained_on(tmp_path):
+    with pytest.raises(
+        SpaceError, match="cartpole was trained on CartPole-v1, and Acrobot-v1 has other spaces"
+    ):
+        build("cartpole", env={"id": "Acrobot-v1"}, out=tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "key"),
+    [("MountainCar-v0", "environment.id is 'CartPole-v1'"), ("CartPole-v1", "expert.name is")],
+)
+def test_a_folder_with_another_dataset_is_named_by_what_tells_most(tmp_path, env_id, key):
+    build("cartpole", episodes=1, out=tmp_path / "x")
+    with pytest.raises(ExistsError, match=key):
+        build("random", env={"id": env_id}, episodes=1, out=tmp_path / "x")
+
+
+def test_an_environment_that_cannot_be_made_says_so_before_its_missing_limit():
+    with pytest.raises(MissingExtraError, match="play its newest version"):
+        build("random", env={"id": "Swimmer-v3"}, episodes=1)
+
+
+def test_attempts_beyond_those_that_are_needed_are_explained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["expert=random", "env.id=CartPole-v1", "episodes=3", "max_return=30", "rollout.lanes=64"]
+    assert main([*words, "out=x"]) == 0
+    assert main([*words, "out=x", "episodes=20"]) == 0
+    assert "more were played, and none of them is needed)" in capsys.readouterr().out
