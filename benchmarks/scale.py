@@ -27,6 +27,7 @@ from benchmarks.report import Section
 from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import load
 from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare
@@ -50,7 +51,7 @@ CHUNK = LANES_PER_CHUNK * LANES * LENGTH
 """Steps of a full chunk of CartPole."""
 ACCEPTED = 0.95
 """The share of attempts that are accepted, so that there is more than one wave."""
-BOUNDS = (475.0, math.inf)
+ACCEPTANCE = Acceptance(475.0)
 UNEVEN = 0.1
 """Workers differ in speed by so much (standard deviation), and so do a worker's chunks."""
 
@@ -165,7 +166,7 @@ def _dispatch_seconds(summary: ChunkSummary, count: int = 2000) -> float:
 
 
 def _count_seconds(summary: ChunkSummary, count: int = 2000) -> float:
-    with Reporter("", "", wanted=10**9, accepted_returns=BOUNDS) as reporter:
+    with Reporter("", "", wanted=10**9, acceptance=ACCEPTANCE) as reporter:
         return _seconds(lambda: deque(map(reporter.add, [summary] * count), maxlen=0)) / count
 
 
@@ -198,8 +199,8 @@ def simulate(found: Constants, workers: int, steps: int = STEPS) -> Simulated:
     wanted = steps // LENGTH
     while True:
         began = time.process_time()
-        played = progress(summaries, BOUNDS)
-        if len(played.accepted) >= wanted:
+        played = progress(summaries, ACCEPTANCE)
+        if played.accepted >= wanted:
             made.attempts, made.chunks = played.attempts, len(summaries)
             return made
         missing = gaps(summaries, next_horizon(played, wanted=wanted, budget=10 * wanted))

@@ -155,6 +155,7 @@ def _with_registered(values: Mapping[str, Any]) -> dict[str, Any]:
         "expert.env_id": registered.name,
         "expert.env_kwargs": dict(registered.env_kwargs),
         "expert.threshold": registered.threshold,
+        "max_return": registered.max_return,
     }
     return {**described, **values, "expert": "registered"}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
@@ -265,17 +266,13 @@ class BuildConfig:
             raise ConfigError("hub.push=true needs hub.repo_id", remedy="add hub.repo_id=user/name")
         if self.hub.push and self.mode == "play":
             raise ConfigError("mode=play makes no dataset to push", remedy="push with mode=collate or all")
-        low, high = self.accepted_returns
-        if math.isnan(low) or math.isnan(high) or low > high:
-            raise ConfigError(
-                "no return can be accepted", expected="threshold <= max_return", got=f"{low} and {high}"
-            )
+        _ = self.acceptance  # which refuses bounds that no return lies within
 
     @property
-    def accepted_returns(self) -> tuple[float, float]:
-        """The least and the greatest return of an accepted episode."""
+    def acceptance(self) -> Acceptance:
+        """Which returns are accepted: what the build states, else the expert's threshold."""
         low = self.expert.threshold if self.threshold is None else self.threshold
-        return low, math.inf if self.max_return is None else self.max_return
+        return Acceptance(low, math.inf if self.max_return is None else self.max_return)
 
     @property
     def budget(self) -> int:

@@ -21,6 +21,7 @@ from builder.config import (
     RolloutConfig,
     VerifyConfig,
 )
+from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 from builder.experts.policy import Experts, Policy, conf_folder
 from builder.experts.sources.table import SOURCES
@@ -329,6 +330,12 @@ def test_the_data_root_is_read_when_a_build_is_composed(monkeypatch, root, out):
     monkeypatch.setenv("IL_BUILDER_DATA", root)
     assert str(build_config([]).out) == out
     assert build_config(["out=x"]).out == Path("x")
+
+
+def test_a_policy_states_both_bounds_of_acceptance_and_the_configuration_others(registry):
+    policy = Policy("CartPole-v1", policy=object(), threshold=5.0, max_return=9.0)
+    assert build_config({"expert": policy}).acceptance == Acceptance(5.0, 9.0)
+    assert build_config({"expert": policy, "max_return": 8.0}).acceptance == Acceptance(5.0, 8.0)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from builder.composition import build_config
 from builder.config import default_budget
+from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 
 CARTPOLE = build_config([])
@@ -106,8 +107,8 @@ def test_a_value_at_the_edge_of_its_range_is_taken(values):
 
 
 def test_the_experts_threshold_holds_unless_the_user_gives_one():
-    assert CARTPOLE.accepted_returns == (500.0, math.inf)
-    assert changed(threshold=0.0, max_return=100.0).accepted_returns == (0.0, 100.0)
+    assert CARTPOLE.acceptance == Acceptance(500.0, math.inf)
+    assert changed(threshold=0.0, max_return=100.0).acceptance == Acceptance(0.0, 100.0)
 
 
 @pytest.mark.parametrize(("episodes", "budget"), [(1, 100), (10, 100), (11, 110), (1000, 10000)])

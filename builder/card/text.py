@@ -9,6 +9,7 @@ from typing import Any
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
 from builder.card.markdown import code, number, numbers, share, table
+from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
 
@@ -191,9 +192,9 @@ def _inference(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
 
 def accepted_returns(config: Mapping[str, Any]) -> str:
     """The returns of accepted attempts; empty: any."""
-    low, high = float(config["threshold"]), float(config["max_return"])
-    limits = [f"at least {number(low)}"] if low > -math.inf else []
-    limits += [f"at most {number(high)}"] if high < math.inf else []
+    bounds = Acceptance.of(config)
+    limits = [f"at least {number(bounds.low)}"] if bounds.low > -math.inf else []
+    limits += [f"at most {number(bounds.high)}"] if bounds.high < math.inf else []
     return " and ".join(limits)
 
 

@@ -33,7 +33,7 @@ def _build(overrides: list[str]) -> None:
     manifest = result.manifest
     if manifest is None:
         played = result.played
-        count = f"{played.attempts} attempts, {len(played.accepted)} accepted" if played else "nothing"
+        count = f"{played.attempts} attempts, {played.accepted} accepted" if played else "nothing"
         print(f"played {count}; il-builder mode=collate makes the dataset {result.out}")
         return
     rows = sum(split.rows for split in manifest.splits.values())

@@ -18,6 +18,7 @@ import numpy as np
 
 from builder.dataset.schema import arrow_schema, episode_features, features, to_arrow
 from builder.dataset.writer import ShardWriter
+from builder.episodes.acceptance import EVERY_RETURN, Acceptance, first_accepted
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import Header, load
 from builder.episodes.spaces import Array, describe, from_description, leaves, next_observation_default
@@ -45,7 +46,7 @@ class Collation:
         observation_space: what was observed.
         action_space: what was done.
         next_observation: whether to write the column.
-        accepted_returns: the least and the greatest return of an accepted episode.
+        acceptance: which returns are accepted.
         episodes: how many accepted ones to keep; None: all.
         every: every k-th episode becomes test; 0: none.
         shard_size: uncompressed bytes after which a Parquet file is closed.
@@ -56,7 +57,7 @@ class Collation:
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     next_observation: bool
-    accepted_returns: tuple[float, float] = (-np.inf, np.inf)
+    acceptance: Acceptance = EVERY_RETURN
     episodes: int | None = None
     every: int = 0
     shard_size: int = SHARD_MB * 10**6
@@ -67,7 +68,7 @@ class Collation:
             **{name: getattr(self, name) for name in ("policy", "next_observation", "episodes", "every")},
             "inputs": dict(self.inputs),
             "shard_size": self.shard_size,
-            "accepted_returns": [str(bound) for bound in self.accepted_returns],
+            "accepted_returns": self.acceptance.to_json(),
             "observation_space": describe(self.observation_space),
             "action_space": describe(self.action_space),
         }
@@ -75,9 +76,10 @@ class Collation:
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Collation:
         """Back from `build.json`."""
-        low, high = (float(bound) for bound in content["accepted_returns"])
+        known = dict(content)
+        acceptance = Acceptance.from_json(known.pop("accepted_returns"))
         spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
-        return Collation(**{**content, **spaces, "accepted_returns": (low, high)})
+        return Collation(**{**known, **spaces, "acceptance": acceptance})
 
 
 def describe_files(files: Sequence[AnyPath]) -> Collation:
@@ -153,13 +155,12 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
 
 def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
     """The accepted attempts of each file, in attempt order, as many as wanted."""
-    low, high = plan.accepted_returns
     following, missing = 0, plan.episodes
     for path in files:
         recording = _arranged(*load(path), plan, path)
-        keep = (recording.returns >= low) & (recording.returns <= high) & (recording.attempts >= following)
+        accepted = plan.acceptance.accepts(recording.returns) & (recording.attempts >= following)
+        keep = first_accepted(accepted, missing)
         if missing is not None:
-            keep &= np.cumsum(keep) <= missing
             missing -= int(keep.sum())
         following = int(recording.attempts[-1]) + 1
         if keep.any():

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError, suggest
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -39,6 +40,7 @@ class Policy:
         path: a local archive.
         version: the identity of `policy` in the manifest; else it is "not pinned".
         revision: of the repository: a branch, tag or commit.
+        max_return: the greatest return of an accepted episode.
     """
 
     name: str
@@ -52,6 +54,12 @@ class Policy:
     path: str | None = None
     version: str | None = None
     revision: str | None = None
+    max_return: float = math.inf
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Which returns are accepted."""
+        return Acceptance(self.threshold, self.max_return)
 
     @property
     def algorithm(self) -> str | None:

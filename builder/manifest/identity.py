@@ -55,13 +55,13 @@ def build_inputs(
         packages: versions of what this build uses.
         own: digests of the user's own functions, by the names of the built-in ones whose place they take.
     """
-    low, high = config.accepted_returns
+    acceptance = config.acceptance
     inputs = {
         "config": {
             "episodes": config.episodes,
             "seed": config.seed,
-            "threshold": low,
-            "max_return": high,
+            "threshold": acceptance.low,
+            "max_return": acceptance.high,
             "max_attempts": config.budget,
             "rollout": {
                 "deterministic": config.rollout.deterministic,

@@ -13,6 +13,7 @@ import gymnasium as gym
 import yaml
 
 from builder.config import default_budget
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.spaces import next_observation_default
 from builder.experts.policy import conf_folder, configured
 from builder.experts.sources.local import LocalSource
@@ -123,10 +124,11 @@ def _own_limit(env_id: str) -> int | None:
 
 
 def _acceptance_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if float(config["threshold"]) != float(defaults.get("threshold", -math.inf)):
-        yield "threshold", float(config["threshold"])
-    if float(config["max_return"]) != math.inf:
-        yield "max_return", float(config["max_return"])
+    acceptance = Acceptance.of(config)
+    if acceptance.low != float(defaults.get("threshold", -math.inf)):
+        yield "threshold", acceptance.low
+    if acceptance.high != math.inf:
+        yield "max_return", acceptance.high
     if config["max_attempts"] != default_budget(config["episodes"]):
         yield "max_attempts", config["max_attempts"]
 

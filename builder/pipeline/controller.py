@@ -172,16 +172,16 @@ class Controller:
     def _build(self, build: Build) -> BuildResult:
         own = self._own().get("enjoy")
         store = ChunkStore(folder_of(build.config.out), build.chunk_identity())
-        store.describe(_without_returns(build.collation.to_json(), own))
+        store.describe(build.collation.to_json())
         mode = build.config.mode
         run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
         if mode == "collate":
             played = run.progress()
-            if len(played.accepted) < build.config.episodes:
+            if played.accepted < build.config.episodes:
                 raise DatasetError(
                     "mode=collate finds too few recorded episodes",
                     expected=f"{build.config.episodes} accepted",
-                    got=len(played.accepted),
+                    got=played.accepted,
                     remedy="run mode=play or mode=all with the same configuration first",
                 )
         else:
@@ -258,11 +258,6 @@ def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
             " verify_sample=0 builds it nevertheless",
         )
     log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
-
-
-def _without_returns(description: dict[str, Any], own: EnjoyFunction | None) -> dict[str, Any]:
-    """A user's own `enjoy` has decided what is accepted: returns must not decide again."""
-    return {**description, "accepted_returns": ["-inf", "inf"]} if own else description
 
 
 def _plain_manifest(build: Build, episodes: int) -> Manifest:

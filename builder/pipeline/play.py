@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -41,17 +42,17 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         build.expert.name,
         build.environment.id,
         wanted=config.episodes,
-        accepted_returns=config.accepted_returns,
+        acceptance=config.acceptance,
     )
     with reporter:
         for summary in run.summaries:
             reporter.add(summary)
         played = run.progress()
-        while len(played.accepted) < config.episodes:
+        while played.accepted < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
             with open_workers(config.parallel, shared=folder_of(config.out)) as workers:
-                while len(played.accepted) < config.episodes and played.attempts < config.budget:
+                while played.accepted < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
                     for summary in _chunks(run, workers, first if unchecked else horizon):
@@ -75,16 +76,17 @@ def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Itera
 
 
 def _budget_error(build: Build, played: Progress) -> BudgetError:
-    if "enjoy" in build.inputs.get("own", {}):
+    if "enjoy" in build.own:
         return BudgetError(
-            f"too few episodes were accepted: enjoy returned True for {len(played.accepted)} of"
+            f"too few episodes were accepted: enjoy returned True for {played.accepted} of"
             f" {played.attempts} attempts, and {build.config.episodes} are wanted",
             remedy="return True for each episode that is to be kept, or raise max_attempts",
         )
-    low, high = build.config.accepted_returns
-    bounds = f"threshold {low:g}" + (f", max_return {high:g}" if high < float("inf") else "")
+    acceptance = build.config.acceptance
+    bounds = f"threshold {acceptance.low:g}"
+    bounds += f", max_return {acceptance.high:g}" if acceptance.high < math.inf else ""
     return BudgetError(
-        f"too few episodes were accepted: {played.attempts} attempts, {len(played.accepted)} accepted of"
+        f"too few episodes were accepted: {played.attempts} attempts, {played.accepted} accepted of"
         f" {build.config.episodes}, best return {played.best:g}, mean return {played.mean:g}, {bounds}",
         remedy="lower the threshold, or raise max_attempts",
     )
@@ -120,7 +122,7 @@ def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
 def _write_metrics(build: Build, played: Progress, reporter: Reporter) -> None:
     """Figures and timings of this run, beside the dataset folder."""
     metrics = {
-        "accepted": len(played.accepted),
+        "accepted": played.accepted,
         "attempts": played.attempts,
         "best_return": played.best,
         "mean_return": played.mean,

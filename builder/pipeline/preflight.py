@@ -6,8 +6,7 @@ import logging
 import math
 import re
 
-import numpy as np
-
+from builder.episodes.acceptance import EVERY_RETURN
 from builder.episodes.spaces import Array
 from builder.errors import ExpertError
 from builder.experts.published import Published
@@ -72,10 +71,10 @@ def _likely_cause(build: Build, published: Published) -> str:
 
 
 def _forecast(build: Build, returns: Array) -> None:
-    low, high = build.config.accepted_returns
-    if math.isinf(low) and math.isinf(high):
+    acceptance = build.config.acceptance
+    if acceptance == EVERY_RETURN:
         return
-    share = float(np.mean((returns >= low) & (returns <= high)))
+    share = float(acceptance.accepts(returns).mean())
     if not share:
         log.info("none of the first %d attempts was accepted", len(returns))
         return

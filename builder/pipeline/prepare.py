@@ -18,6 +18,7 @@ from builder.dataset.schema import features
 from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
+from builder.episodes.acceptance import EVERY_RETURN
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
@@ -60,8 +61,13 @@ class Build:
     @property
     def pinned(self) -> bool:
         """Whether the inputs tell this build from every other: all that plays has a version."""
-        own = self.inputs.get("own", {})
-        return self.expert.pinned and not any(code.endswith(NOT_PINNED) for code in own.values())
+        return self.expert.pinned and not any(code.endswith(NOT_PINNED) for code in self.own.values())
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """Digests of the user's own functions, by the names of the built-in ones."""
+        own: Mapping[str, str] = self.inputs.get("own", {})
+        return own
 
     def chunk_identity(self) -> str:
         """The identity of the recorded attempts."""
@@ -69,7 +75,7 @@ class Build:
 
     @property
     def collation(self) -> Collation:
-        """What collation needs to know."""
+        """What collation needs to know. Where a user's own `enjoy` decided, returns do not decide again."""
         dataset = self.inputs["config"]["dataset"]
         fraction = dataset["test_fraction"]
         return Collation(
@@ -78,7 +84,7 @@ class Build:
             observation_space=self.observation_space,
             action_space=self.action_space,
             next_observation=dataset["next_observation"],
-            accepted_returns=self.config.accepted_returns,
+            acceptance=EVERY_RETURN if "enjoy" in self.own else self.config.acceptance,
             episodes=self.config.episodes,
             every=round(1 / fraction) if fraction else 0,
             shard_size=dataset["shard_mb"] * 10**6,
@@ -238,7 +244,8 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         expert.policy,
         name=env_id,
         env_kwargs={**expert.policy.env_kwargs, **config.env.kwargs},
-        threshold=config.accepted_returns[0],
+        threshold=config.acceptance.low,
+        max_return=config.acceptance.high,
     )
     return dataclasses.replace(expert, policy=policy)
 

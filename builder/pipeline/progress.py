@@ -11,6 +11,7 @@ from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from builder.display import Display
+from builder.episodes.acceptance import Acceptance
 from builder.rollout.summary import ChunkSummary
 
 log = logging.getLogger("builder")
@@ -23,7 +24,7 @@ class Reporter(Display):
         expert: who plays.
         environment: what is played.
         wanted: accepted episodes.
-        accepted_returns: the least and the greatest return of an accepted episode.
+        acceptance: which returns are accepted.
         shown: `console` and `clock`, as `Display` takes them.
     """
 
@@ -33,7 +34,7 @@ class Reporter(Display):
         environment: str,
         *,
         wanted: int,
-        accepted_returns: tuple[float, float],
+        acceptance: Acceptance,
         **shown: Any,
     ) -> None:
         # On a narrow terminal the bar gives way, not the figures.
@@ -44,7 +45,7 @@ class Reporter(Display):
         )
         super().__init__(expert, wanted, *columns, figures="", **shown)
         self._environment = environment
-        self._wanted, self._bounds = wanted, accepted_returns
+        self._wanted, self._acceptance = wanted, acceptance
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
         self._began = self._clock()
@@ -67,7 +68,7 @@ class Reporter(Display):
     def add(self, summary: ChunkSummary) -> None:
         """Count a chunk and show where the build stands."""
         self.attempts += len(summary.returns)
-        self.accepted += int(summary.accept(self._bounds).sum())
+        self.accepted += int(summary.verdicts(self._acceptance).sum())
         self.steps += int(summary.lengths.sum())
         if summary.seconds or summary.accepted is not None:
             self._played_steps += int(summary.lengths.sum())

@@ -53,7 +53,7 @@ class ChunkRun:
 
     def progress(self) -> Progress:
         """What has been played so far."""
-        return progress(self.summaries, self._build.config.accepted_returns)
+        return progress(self.summaries, self._build.config.acceptance)
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
@@ -75,7 +75,7 @@ class ChunkRun:
 
     def settle(self, played: Progress) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
-        last = int(played.accepted[self._build.config.episodes - 1])
+        last = int(played.chosen(self._build.config.episodes)[-1])
         self._store.settle(last + 1, settled_size(self._attempt_bytes()))
 
     def _attempt_bytes(self) -> float:
@@ -90,7 +90,7 @@ class ChunkRun:
 
     def files(self, played: Progress) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""
-        last = int(played.accepted[self._build.config.episodes - 1])
+        last = int(played.chosen(self._build.config.episodes)[-1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
         return [summary.path for summary in ordered if summary.start <= last]
 
@@ -127,7 +127,7 @@ class AttemptRun:
 
     def progress(self) -> Progress:
         """What has been played so far."""
-        return progress(self.summaries, self._build.config.accepted_returns)
+        return progress(self.summaries, self._build.config.acceptance)
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
@@ -150,7 +150,7 @@ class AttemptRun:
 
     def files(self, played: Progress) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""
-        wanted = set(played.accepted[: self._build.config.episodes].tolist())
+        wanted = set(played.chosen(self._build.config.episodes).tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
         return [summary.path for summary in ordered if summary.start in wanted]
 

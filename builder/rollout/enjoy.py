@@ -33,7 +33,7 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
         expert: who plays what.
 
     Returns:
-        Whether the episode's return reaches the expert's threshold.
+        Whether the episode's return is one that the expert's bounds accept.
 
     Raises:
         BuilderError: the expert, the environment or the file failed; never for a low return.
@@ -59,7 +59,7 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     lockstep = Lockstep(EnvironmentPool(spec), actor, root_seed=context.root_seed, lanes=1)
     recording = lockstep.play(range(context.index, context.index + 1))
     save(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
-    return bool(recording.returns[0] >= expert.threshold)
+    return bool(expert.acceptance.accepts(recording.returns)[0])
 
 
 @dataclass(frozen=True)

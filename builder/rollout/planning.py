@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from builder.episodes.acceptance import Acceptance, first_accepted
 from builder.episodes.spaces import Array
 from builder.rollout.summary import ChunkSummary
 
@@ -26,38 +27,50 @@ class Progress:
     """What has been played without a gap from attempt 0 on.
 
     Attributes:
-        attempts: how many.
-        accepted: int64, the indices of those that are accepted, in order.
+        verdicts: bool [attempts]: which are accepted.
         best: the greatest return.
         mean: the mean return.
         steps: of all of them.
     """
 
-    attempts: int
-    accepted: Array
+    verdicts: Array
     best: float
     mean: float
     steps: int
 
+    @property
+    def attempts(self) -> int:
+        """How many there are."""
+        return len(self.verdicts)
 
-def progress(summaries: Iterable[ChunkSummary], accepted: tuple[float, float]) -> Progress:
+    @property
+    def accepted(self) -> int:
+        """How many of them are accepted."""
+        return int(self.verdicts.sum())
+
+    def chosen(self, episodes: int) -> Array:
+        """int64 [episodes]: the indices of those that a dataset of so many episodes keeps."""
+        return np.flatnonzero(first_accepted(self.verdicts, episodes))
+
+
+def progress(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Progress:
     """Evaluate chunks in attempt order, up to the first gap."""
-    kept: list[Array] = []
+    verdicts: list[Array] = []
     returns: list[Array] = []
     attempts = steps = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
         if summary.start > attempts:
             break
         known = attempts - summary.start  # ranges of two chunkings may overlap
-        kept.append(np.flatnonzero(summary.accept(accepted)[known:]) + attempts)
+        verdicts.append(summary.verdicts(acceptance)[known:])
         returns.append(summary.returns[known:])
         steps += int(summary.lengths[known:].sum())
         attempts += len(returns[-1])
     if not attempts:
-        return Progress(0, np.empty(0, np.int64), math.nan, math.nan, 0)
+        return Progress(np.empty(0, bool), math.nan, math.nan, 0)
     found = np.concatenate(returns)
     best, mean = float(np.fmax.reduce(found)), math.fsum(found) / attempts
-    return Progress(attempts, np.concatenate(kept), best, mean, steps)
+    return Progress(np.concatenate(verdicts), best, mean, steps)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
@@ -77,11 +90,11 @@ def next_horizon(played: Progress, *, wanted: int, budget: int) -> int:
 
     As many as are missing at the acceptance rate seen so far, and never beyond the budget.
     """
-    missing = wanted - len(played.accepted)
+    missing = wanted - played.accepted
     if not played.attempts:
         return min(wanted, budget)
-    rate = (len(played.accepted) + 1) / (played.attempts + 2)  # Laplace's rule: never 0
-    if len(played.accepted) == played.attempts:
+    rate = (played.accepted + 1) / (played.attempts + 2)  # Laplace's rule: never 0
+    if played.accepted == played.attempts:
         rate = 1.0
     return min(budget, played.attempts + max(1, math.ceil(missing / rate)))
 

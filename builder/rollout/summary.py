@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array
 from builder.storage.paths import AnyPath
@@ -41,15 +42,9 @@ class ChunkSummary:
     logs: tuple[str, ...] = ()
     accepted: Array | None = None
 
-    def accept(self, returns: tuple[float, float]) -> Array:
-        """Bool [stop - start]: which attempts are accepted.
-
-        Args:
-            returns: the least and the greatest return of an accepted episode.
-        """
-        if self.accepted is not None:
-            return self.accepted
-        return (self.returns >= returns[0]) & (self.returns <= returns[1])
+    def verdicts(self, acceptance: Acceptance) -> Array:
+        """Bool [stop - start]: which attempts are accepted."""
+        return acceptance.accepts(self.returns) if self.accepted is None else self.accepted
 
 
 def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:

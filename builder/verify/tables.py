@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from builder.dataset.schema import from_arrow
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording import episode_returns
 from builder.episodes.seeding import attempt_seed
 from builder.episodes.spaces import Array
@@ -94,16 +95,16 @@ def _indices(manifest: Manifest, name: str) -> Array:
 
 
 def _returns_within(split: RecordedSplit, config: dict[str, Any]) -> Iterator[Difference]:
-    low, high = float(config["threshold"]), float(config["max_return"])
+    acceptance = Acceptance.of(config)
     returns = split.episodes["episode_return"].to_numpy()
-    outside = np.flatnonzero(~((returns >= low) & (returns <= high)))
+    outside = np.flatnonzero(~acceptance.accepts(returns))
     if len(outside):
         row = int(outside[0])
         yield Difference(
             file=_episodes_file(split),
             episode=split.episodes["episode_index"][row].as_py(),
             column="episode_return",
-            expected=f"{low:g} to {high:g}",
+            expected=f"{acceptance.low:g} to {acceptance.high:g}",
             got=float(returns[row]),
         )
 

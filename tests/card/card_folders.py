@@ -11,6 +11,7 @@ import pytest
 
 from builder.composition import build_config
 from builder.dataset.collate import Collation, write_dataset
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import assemble, leaves, next_observation_default
 from builder.manifest.identity import build_inputs
@@ -89,7 +90,7 @@ def write(
         observation_space=spaces[0],
         action_space=spaces[1],
         next_observation=dataset.get("next_observation", next_observation_default(spaces[0])),
-        accepted_returns=accepted,
+        acceptance=Acceptance(*accepted),
         every=every,
     )
     (files[0].parent / "build.json").write_text(json.dumps(plan.to_json()))

@@ -252,6 +252,18 @@ def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(
     assert "attempt 1: " in caplog.text
 
 
+def test_an_own_enjoy_gets_both_bounds_of_the_build(tmp_path):
+    given = []
+
+    def play(path, context, expert):
+        given.append((expert.threshold, expert.max_return))
+        return record(path, context, expert)
+
+    bounds = {"threshold": 5, "max_return": 9}
+    Controller(play).start({**CORRIDOR, **bounds, "episodes": 1, "out": str(tmp_path / "x")})
+    assert given == [(5.0, 9.0)]
+
+
 def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_again(tmp_path, caplog):
     def enjoy(path, context, expert):
         played.append(context.index)

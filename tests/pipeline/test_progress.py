@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from builder.episodes.acceptance import Acceptance
 from builder.pipeline.progress import Reporter
 from builder.rollout.summary import ChunkSummary
 
@@ -24,9 +25,13 @@ def chunk(first, count):
 
 
 def reporter(console, clock):
-    bounds = (475.0, np.inf)
     return Reporter(
-        "cartpole", "CartPole-v1", wanted=1000, accepted_returns=bounds, console=console, clock=clock
+        "cartpole",
+        "CartPole-v1",
+        wanted=1000,
+        acceptance=Acceptance(475.0),
+        console=console,
+        clock=clock,
     )
 
 

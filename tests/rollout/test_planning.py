@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder.episodes.acceptance import EVERY_RETURN, Acceptance
 from builder.rollout.planning import (
     CHUNK_BYTES,
     CHUNK_SECONDS,
@@ -23,7 +24,6 @@ from builder.rollout.planning import (
 )
 from builder.rollout.summary import ChunkSummary
 
-ANY = (-math.inf, math.inf)
 RETURNS = np.random.default_rng(0).integers(-9, 10, 60).astype(np.float64)
 """What each attempt returns, whoever plays it."""
 
@@ -67,44 +67,48 @@ def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold,
     held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
     first_gap = min(set(range(61)) - held)
     random.shuffle(chunks)
-    found = progress(chunks, (threshold, math.inf))
+    found = progress(chunks, Acceptance(threshold))
     returns = RETURNS[:first_gap]
     assert found.attempts == first_gap
-    assert list(found.accepted) == np.flatnonzero(returns >= threshold).tolist()
+    assert np.flatnonzero(found.verdicts).tolist() == np.flatnonzero(returns >= threshold).tolist()
     assert found.steps == sum(range(1, first_gap + 1))
     if first_gap:
         assert (found.best, found.mean) == (returns.max(), returns.sum() / first_gap)
 
 
 def test_attempts_that_two_chunks_hold_count_once():
-    found = progress([chunk(0, 4), chunk(2, 6), chunk(3, 5)], ANY)
-    assert (found.attempts, [*found.accepted], found.steps) == (6, [0, 1, 2, 3, 4, 5], 1 + 2 + 3 + 4 + 5 + 6)
+    found = progress([chunk(0, 4), chunk(2, 6), chunk(3, 5)], EVERY_RETURN)
+    assert (found.attempts, found.accepted, found.steps) == (6, 6, 1 + 2 + 3 + 4 + 5 + 6)
 
 
 def test_nothing_is_known_before_anything_is_played():
-    found = progress([chunk(1, 5)], ANY)
-    assert (found.attempts, found.accepted.tolist(), found.steps) == (0, [], 0)
+    found = progress([chunk(1, 5)], EVERY_RETURN)
+    assert (found.attempts, found.accepted, found.steps) == (0, 0, 0)
     assert math.isnan(found.best)
     assert math.isnan(found.mean)
 
 
-def test_a_return_at_a_bound_is_accepted():
-    returns = np.array([0.9, 1.0, 2.0, 2.1])
-    assert progress([chunk(0, 4, returns)], (1.0, 2.0)).accepted.tolist() == [1, 2]
+def test_the_first_of_the_accepted_attempts_are_chosen():
+    returns = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    found = progress([chunk(0, 3, returns), chunk(3, 5, returns)], Acceptance(1.0))
+    assert (found.accepted, found.chosen(2).tolist(), found.chosen(3).tolist()) == (3, [1, 2], [1, 2, 4])
 
 
 def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
     said = np.array([True, False, True])
-    assert progress([chunk(0, 3, np.full(3, np.nan), said)], (1.0, 2.0)).accepted.tolist() == [0, 2]
+    assert progress([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0)).chosen(9).tolist() == [
+        0,
+        2,
+    ]
 
 
 def test_the_mean_return_is_summed_exactly():
     returns = np.array([1e16, 1.0, -1e16, 1.0])
-    assert progress([chunk(0, 4, returns)], ANY).mean == 0.5
+    assert progress([chunk(0, 4, returns)], EVERY_RETURN).mean == 0.5
 
 
 def played(attempts, accepted):
-    return Progress(attempts, np.arange(accepted), 1.0, 1.0, attempts)
+    return Progress(np.arange(attempts) < accepted, 1.0, 1.0, attempts)
 
 
 @pytest.mark.parametrize(
@@ -144,15 +148,15 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
 ):
     """The budget is as long as the pattern; chunks come back in any order."""
     returns, chunks = np.array(pattern, np.float64), []
-    found, budget = progress(chunks, (1.0, 1.0)), len(pattern)
-    while len(found.accepted) < wanted and found.attempts < budget:
+    found, budget = progress(chunks, Acceptance(1.0, 1.0)), len(pattern)
+    while found.accepted < wanted and found.attempts < budget:
         missing = gaps(chunks, next_horizon(found, wanted=wanted, budget=budget))
         size = chunk_size(sum(map(len, missing)), lanes=lanes, workers=workers, attempt_bytes=8.0)
         wave = [chunk(piece.start, piece.stop, returns) for piece in split(missing, size)]
         random.shuffle(wave)
         chunks += wave
-        found = progress(chunks, (1.0, 1.0))
-    assert found.accepted[:wanted].tolist() == np.flatnonzero(returns)[:wanted].tolist()
+        found = progress(chunks, Acceptance(1.0, 1.0))
+    assert found.chosen(wanted).tolist() == np.flatnonzero(returns)[:wanted].tolist()
     assert found.attempts <= budget
 
 

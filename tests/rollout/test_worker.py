@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from builder.environments.environment import check_reuse, resolve
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import load
 from builder.errors import ExpertError
 from builder.experts.sources.python import PythonPlayer
@@ -56,7 +57,7 @@ def test_a_summary_says_what_the_file_holds(tmp_path):
     np.testing.assert_array_equal(summary.returns, recording.returns)
     np.testing.assert_array_equal(summary.lengths, recording.lengths)
     assert summary.row_bytes == 16 + 8 + 8
-    assert summary.accept((10.0, np.inf)).tolist() == (recording.returns >= 10).tolist()
+    assert summary.verdicts(Acceptance(10.0)).tolist() == (recording.returns >= 10).tolist()
 
 
 def test_a_policy_that_cannot_be_sent_is_an_error_with_its_remedy():

@@ -25,6 +25,7 @@ import gymnasium as gym
 import numpy as np
 import yaml
 
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.seeding import attempt_seed
 from builder.errors import ExpertError
 
@@ -306,7 +307,7 @@ def describe(recipe: Recipe, archive: bytes) -> dict[str, Any]:
 
     model = getattr(stable_baselines3, recipe.algo).load(io.BytesIO(archive), device="cpu")
     measured = returns(model, recipe.env_id, MEASURE_ROOT)
-    accepted = float((measured >= recipe.threshold).mean())
+    accepted = float(Acceptance(recipe.threshold).accepts(measured).mean())
     mean, std = float(measured.mean()), float(measured.std())
     _log.info(
         "%s: return %.2f +- %.2f, least %.2f, accepted %.2f",
