@@ -28,6 +28,8 @@ settings.register_profile(
 settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
+pytest_plugins = ["card_folders", "hub_fixtures"]
+
 
 def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True))

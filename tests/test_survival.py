@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from experts.sb3_models import AGENTS
 
+from folders import files
+
 from builder import Controller
 from builder.cli.main import main
 from builder.manifest.manifest import read_manifest
@@ -25,14 +27,6 @@ OPTIONS = [
     ["parallel.n_jobs=2", "rollout.lanes=7"],
     ["parallel=loky", "parallel.n_jobs=2", "rollout.lanes=4"],
 ]
-
-
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
 
 
 def killed_at(out, options, seconds):

@@ -3,13 +3,6 @@ import pytest
 from sb3_models import Saved, box, make_model
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_torch_thread():
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def save(tmp_path):
     """Make a model and save it."""

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from hub_cases import REPOSITORY, files
+from folders import files
+from hub_cases import REPOSITORY
 
 TOKEN = "hf_writer"
 

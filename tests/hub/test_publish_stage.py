@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hub_cases import environment, files, held
+from folders import files
+from hub_cases import environment, held
 from places import ROOT
 
 STAGE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["publish"]

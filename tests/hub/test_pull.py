@@ -7,7 +7,8 @@ from pathlib import Path
 
 import hub_clients
 import pytest
-from hub_cases import REPOSITORY, build, files, held, repository
+from folders import files
+from hub_cases import REPOSITORY, build, held, repository
 
 from builder.errors import (
     ConfigError,
@@ -28,14 +29,6 @@ DATA = "data/train-00000-of-00001.parquet"
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
-
-
-@pytest.fixture
-def published(hub, clients, folder):
-    """A folder that has been pushed; the cache is empty."""
-    clients(hub_clients.push, folder, REPOSITORY)
-    hub.log.clear()
-    return folder
 
 
 def test_what_was_pushed_comes_back_byte_for_byte(clients, published, out):

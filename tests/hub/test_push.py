@@ -6,7 +6,8 @@ import signal
 
 import hub_clients
 import pytest
-from hub_cases import REPOSITORY, build, files, held, repository
+from folders import files
+from hub_cases import REPOSITORY, build, held, repository
 from hub_store import snapshot
 
 from builder.errors import (

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from s3_server import KEYS, s3_client, s3_server
 
+from folders import files
+
 from builder import Controller, build, load
 from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
@@ -49,12 +51,6 @@ def objects(server, bucket):
     client = s3_client(server)
     keys = [found["Key"] for found in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
     return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-
-
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def dataset(server, bucket, name):

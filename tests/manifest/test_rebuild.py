@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from folders import files
+
 from builder import Controller, build
 from builder.card import write_card
 from builder.cli.main import main
@@ -21,14 +23,6 @@ def first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Controller().start(["expert=pendulum", "episodes=3", "seed=5", "dataset.test_fraction=0.5", "out=first"])
     return Path("first")
-
-
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
 
 
 def forge(folder, change):

@@ -4,8 +4,11 @@ import json
 import logging
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from folders import files
+from verification import check
 
 from builder import Controller, Episode, Experts, Policy, build, load
 from builder.errors import (
@@ -16,20 +19,13 @@ from builder.errors import (
     ExistsError,
     LockedError,
     RolloutError,
+    VerificationError,
 )
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import folder_of
 from builder.storage.lock import locked
 
 CORRIDOR = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20}
-
-
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
 
 
 def start(out, **config):
@@ -380,3 +376,38 @@ def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     (store.folder / ".chunk-x.part").write_bytes(b"half")
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))
+
+
+class Forgetful(gym.Env):
+    """Gives what nobody can repeat: numbers that go on counting from one object to the next."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (1,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+    count = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1), {}
+
+    def step(self, action):
+        Forgetful.count += 1
+        return np.array([float(Forgetful.count)]), 1.0, False, False, {}
+
+
+def test_a_build_on_an_environment_that_does_not_repeat_itself_stops_before_its_end(tmp_path):
+    gym.register("Forgetful-v0", entry_point=Forgetful, max_episode_steps=5)
+    config = {"expert": "random", "env.id": "Forgetful-v0", "episodes": 3, "out": str(tmp_path / "x")}
+    with pytest.raises(VerificationError, match="verify_sample=0 builds it nevertheless") as caught:
+        Controller().start(config)
+    assert "episode 0, step 0, column next_observation" in caught.value.what
+    assert not (tmp_path / "x").exists()
+    Controller().start({**config, "verify_sample": 0})
+    with pytest.raises(VerificationError, match="fails replay"):
+        check(tmp_path / "x").raise_for_difference()
+
+
+def test_a_build_of_one_episode_steps_one_again(tmp_path, caplog):
+    logging.getLogger("builder").propagate = True
+    caplog.set_level("INFO")
+    Controller().start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
+    assert "verified: 1 of 1 episodes stepped again" in caplog.text

@@ -46,6 +46,7 @@ def make_model(algorithm, policy, observation_space, action_space, **settings):
     import stable_baselines3
     import torch
 
+    torch.set_num_threads(1)  # threads would only wait for each other
     cls = getattr(stable_baselines3, algorithm, None) or getattr(sb3_contrib, algorithm)
     if algorithm in {"DQN", "QRDQN", "SAC", "TQC", "TD3", "DDPG"}:
         settings = {"buffer_size": 10, **settings}

@@ -1,4 +1,4 @@
-"""A loopback Hub for the session, and a process in which the real clients talk to it."""
+"""A loopback Hub, and a process in which the real clients talk to it: fixtures for every room."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hub_clients
 import pytest
-from hub_cases import build, environment
+from hub_cases import REPOSITORY, build, environment
 from hub_server import HubServer
 
 
@@ -90,3 +90,11 @@ def _corridor(tmp_path_factory):
 def folder(_corridor, tmp_path):
     """A dataset folder: 20 episodes, 4 of them in the split test, observations in float64."""
     return Path(shutil.copytree(_corridor, tmp_path / "folder"))
+
+
+@pytest.fixture
+def published(hub, clients, folder):
+    """A folder that has been pushed; the cache is empty."""
+    clients(hub_clients.push, folder, REPOSITORY)
+    hub.log.clear()
+    return folder

@@ -2,7 +2,7 @@
 
 import hub_clients
 import pytest
-from hub_cases import files
+from folders import files
 from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 
 from builder import load
@@ -10,9 +10,17 @@ from builder.errors import ExpertError, HubAccessError, HubMissingError, HubUnre
 from builder.experts.policy import BUNDLED
 
 NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
+
+
 AGENT = str(ModelRepoId("user", NAME))
+
+
 ARCHIVE = (BUNDLED / "cartpole.zip").read_bytes()
+
+
 RESULTS = b'{"mean_reward": 500.0, "std_reward": 0.0, "is_deterministic": true, "n_eval_episodes": 10}'
+
+
 BUILD = {"expert": "hub", "expert.repo_id": AGENT, "env.id": "CartPole-v1", "episodes": 2}
 
 

@@ -1,14 +1,14 @@
-"""Verification of a repository, and of a dataset whose expert lies on the Hub."""
+"""The expert plays again, and the first thing that it does otherwise is named."""
 
 import shutil
 from pathlib import Path
 
 import hub_clients
 import pytest
-from hub_cases import REPOSITORY
 from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
+from verification import STEPS, failure, rewrite
 
-from builder.errors import HubMissingError, VerificationError
+from builder.errors import HubMissingError
 from builder.experts.policy import BUNDLED
 
 NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
@@ -17,22 +17,6 @@ AGENT = str(ModelRepoId("user", NAME))
 
 def names(report):
     return [check.name for check in report.checks if check.passed]
-
-
-def test_a_repository_is_verified_as_a_folder_is(hub, clients, tmp_path):
-    out = tmp_path / "x"
-    clients(hub_clients.build, expert="cartpole", episodes=2, out=str(out))
-    clients(hub_clients.push, out, REPOSITORY)
-    report = clients(hub_clients.verify, repo_id=REPOSITORY, level="replay")
-    report.raise_for_difference()
-    assert report.dataset == REPOSITORY
-    assert names(report) == ["manifest", "files", "provenance", "tables", "card", "replay"]
-
-
-def test_of_a_repository_without_a_manifest_it_is_said_what_cannot_be_checked(hub, clients):
-    hub.store.add("dataset", REPOSITORY, {"README.md": b"# theirs\n"})
-    with pytest.raises(VerificationError, match="it has no manifest, so nothing says"):
-        clients(hub_clients.verify, repo_id=REPOSITORY).raise_for_difference()
 
 
 @pytest.fixture
@@ -59,3 +43,14 @@ def test_an_expert_that_is_gone_is_an_error_of_its_own_and_nothing_is_left_behin
     with pytest.raises(HubMissingError):
         clients(hub_clients.verify, out=dataset, level="rebuild")
     assert sorted(Path(dataset).parent.iterdir()) == before
+
+
+def test_a_rebuild_names_what_the_expert_does_otherwise(folder):
+    def change(columns):
+        row = columns["episode_index"].index(2)
+        columns["reward"][row : row + 2] = [-0.5, -1.5]
+
+    rewrite(folder, STEPS, change)
+    name, difference = failure(folder, "rebuild")
+    assert (name, difference.file, difference.episode, difference.step) == ("rebuild", STEPS, 2, 0)
+    assert (difference.column, difference.expected, difference.got) == ("reward", "-1.0", "-0.5")

@@ -29,14 +29,6 @@ def build(out, **config):
     return out
 
 
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
-
-
 def repository(hub, name=REPOSITORY):
     return hub.store.repositories["dataset", name]
 

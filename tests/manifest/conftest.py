@@ -1,1 +1,0 @@
-from card_folders import dataset  # noqa: F401  (a fixture)

@@ -1,0 +1,53 @@
+"""`load` opens folders and repositories alike: whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+import hub_clients
+import numpy as np
+import pytest
+from folders import files, same
+from hub_cases import REPOSITORY
+
+from builder import load
+from builder.errors import ConfigError, DatasetError, HubMissingError
+
+
+@pytest.mark.parametrize("split", [None, "train", "test"])
+def test_a_repository_gives_the_arrays_of_the_folder_in_their_exact_dtypes(clients, published, split):
+    arrays = clients(hub_clients.arrays, REPOSITORY, split=split)
+    assert same(arrays, load(published, split=split).arrays())
+    assert arrays["observation"].dtype == arrays["reward"].dtype == np.float64
+
+
+def test_tensors_have_the_dtypes_of_the_arrays(clients, published):
+    dtypes = clients(hub_clients.described, REPOSITORY)["dtypes"]
+    assert dtypes["observation"] == dtypes["reward"] == "torch.float64"
+    assert dtypes["action"] == "torch.int64"
+    assert dtypes["terminated"] == "torch.bool"
+
+
+def test_a_folder_has_no_revisions(folder):
+    with pytest.raises(ConfigError, match="is a folder, which has no revisions"):
+        load(folder, revision="v1")
+
+
+def test_a_folder_goes_before_a_repository_of_the_same_name(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "user/corridor")
+    assert load("user/corridor").folder == Path("user/corridor")
+
+
+def test_what_is_neither_folder_nor_repository_is_named_as_both(hub, clients):
+    with pytest.raises(
+        HubMissingError, match=r"there is no folder data/cartpol, and the dataset data/cartpol is"
+    ):
+        clients(hub_clients.arrays, "data/cartpol")
+    with pytest.raises(DatasetError, match="there is no dataset at nowhere"):
+        load(Path("nowhere"))
+
+
+def test_loading_a_folder_leaves_it_as_it_was(folder):
+    before = files(folder)
+    load(folder).arrays()
+    assert files(folder) == before

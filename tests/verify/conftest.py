@@ -1,0 +1,1 @@
+from verification import _built, folder  # noqa: F401  (fixtures)

@@ -1,0 +1,105 @@
+"""Manifest, files, provenance and card are those that the manifest names."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from verification import STEPS, check, failure
+
+from builder.card import CARD, write_card
+from builder.errors import VerificationError
+from builder.manifest.manifest import NAME, read_manifest, seal
+from builder.verify.files import check_manifest
+
+
+def test_one_bit_in_any_file_is_noticed_and_the_file_is_named(folder):
+    random = np.random.default_rng(0)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) == 6
+    for path in files:
+        sound = path.read_bytes()
+        for _ in range(8):
+            bit = int(random.integers(8 * len(sound)))
+            spoiled = bytearray(sound)
+            spoiled[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(spoiled)
+            _, difference = failure(folder, "files")
+            assert difference.file == path.relative_to(folder).as_posix(), (path, bit)
+        path.write_bytes(sound)
+    check(folder, "files").raise_for_difference()
+
+
+@pytest.mark.parametrize("path", [STEPS, NAME, CARD, "assets/returns.png"])
+def test_a_missing_file_is_named(folder, path):
+    (folder / path).unlink()
+    if path == NAME:
+        with pytest.raises(VerificationError, match="it has no manifest"):
+            check(folder).raise_for_difference()
+        return
+    assert failure(folder)[1].file == path
+
+
+def test_a_folder_from_a_cache_of_dvc_has_no_provenance_and_the_table_says_so(folder):
+    (folder / "provenance.json").unlink()
+    report = check(folder, "files")
+    report.raise_for_difference()
+    said = {item.name: item.compared for item in report.checks}
+    assert said["provenance"] == "there is none: the machine that built it is not described"
+
+
+def test_a_file_that_nobody_listed_is_named(folder):
+    (folder / "data" / "more.parquet").write_bytes(b"x")
+    name, difference = failure(folder)
+    assert (name, str(difference)) == ("files", "file data/more.parquet, not in the manifest")
+
+
+def edited(folder, change):
+    content = json.loads((folder / NAME).read_text())
+    change(content)
+    (folder / NAME).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return check_manifest(folder).difference
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["inputs"]["config"].update(seed=1),
+        lambda content: content["files"][STEPS].update(size=1),
+        lambda content: content.update(attempts=7),
+        lambda content: content.update(fingerprint="0" * 64),
+        lambda content: content["splits"]["train"].update(rows=5),
+    ],
+)
+def test_an_edited_manifest_is_noticed(folder, change):
+    assert "sha256 is not that of its content" in str(edited(folder, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda content: content.pop("identity"), "identity"),
+        (lambda content: content.update(extra=1), "extra"),
+        (lambda content: content["files"].update({"../x": {"sha256": "0" * 64, "size": 1}}), "../x"),
+        (lambda content: content["inputs"].pop("packages"), "packages"),
+        (lambda content: content.update(attempts="6"), "attempts"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused_by_its_schema(folder, change, place):
+    assert place in str(edited(folder, change))
+
+
+def test_a_stated_identity_is_computed_again(folder):
+    seal(dataclasses.replace(read_manifest(folder), identity="0" * 64), folder)
+    assert "identity is not that of its content" in str(check_manifest(folder).difference)
+
+
+def test_the_card_may_have_notes_and_name_a_repository_but_no_other_figures(folder):
+    write_card(folder, repo_id="user/name", notes="Mine.")
+    check(folder).raise_for_difference()
+    card = (folder / CARD).read_text()
+    (folder / CARD).write_text(card.replace("6 episodes", "7 episodes", 1))
+    name, difference = failure(folder)
+    assert (name, difference.file) == ("card", CARD)
+    assert "6 episodes" in difference.expected
+    assert "7 episodes" in difference.got
