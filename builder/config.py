@@ -21,6 +21,8 @@ MODES = ("all", "play", "collate")
 CHECKS = ("error", "warn", "off")
 PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
+OUT_OF_BOUNDS = ("error", "clip")
+ON_ERROR = ("fail", "reject")
 LEVELS = ("files", "replay", "rebuild")
 
 
@@ -108,12 +110,18 @@ class RolloutConfig:
         deterministic: the policy's best action, rather than a sample of its distribution.
         precision: float64 keeps the promise of equal bytes, float32 gives it up.
         max_steps: a limit on an episode's steps beside the environment's own.
+        out_of_bounds: of an action beyond the bounds of a Box: error ends the build, clip plays and records
+            the nearest one within.
+        on_error: of an attempt in which the environment or the expert raises, or gives what is not a number:
+            fail ends the build, reject counts the attempt as rejected.
     """
 
     lanes: int
     deterministic: bool
     precision: str
     max_steps: int | None
+    out_of_bounds: str = "error"
+    on_error: str = "fail"
 
 
 @dataclass(frozen=True)
@@ -245,6 +253,8 @@ class BuildConfig:
             _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
         _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
         find_backend(self.parallel.backend)
+        _one_of("rollout.out_of_bounds", self.rollout.out_of_bounds, OUT_OF_BOUNDS)
+        _one_of("rollout.on_error", self.rollout.on_error, ON_ERROR)
         for key, value, least in (
             ("episodes", self.episodes, 1),
             ("seed", self.seed, 0),

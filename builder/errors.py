@@ -5,10 +5,12 @@
   * EnvironmentError_           the environment cannot be made or does not keep its word
     * MissingExtraError         it needs a package that is not installed
     * SpaceError                a space that cannot be recorded, or two that differ
+    * NotANumberError           an observation or a reward is NaN
   * ExpertError                 the expert cannot be found, read or played
     * ArchiveError              its file is damaged
     * UnsafeArchiveError        its file carries something that would run code
     * UnsupportedExpertError    its file is sound, but of a kind that is not supported
+    * NotFiniteError            its action, or what leads to it, is NaN or infinite
   * RolloutError                playing failed
     * BudgetError               `max_attempts` were played and too few were accepted
   * WorkersError                workers cannot be had, or have died
@@ -96,6 +98,10 @@ class SpaceError(EnvironmentError_):
     """A space that cannot be recorded, or two spaces that differ."""
 
 
+class NotANumberError(EnvironmentError_):
+    """An observation or a reward is NaN."""
+
+
 class ExpertError(BuilderError):
     """The expert cannot be found, read or played."""
 
@@ -110,6 +116,10 @@ class UnsafeArchiveError(ExpertError):
 
 class UnsupportedExpertError(ExpertError):
     """The expert's file is sound, but of a kind that is not supported."""
+
+
+class NotFiniteError(ExpertError):
+    """The expert's action, or what leads to it, is NaN or infinite."""
 
 
 class RolloutError(BuilderError):

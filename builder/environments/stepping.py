@@ -13,12 +13,13 @@ from builder.errors import SpaceError
 
 
 def action_values(space: gym.Space[Any], actions: Sequence[Array]) -> list[Any]:
-    """What `step` is given.
+    """What `step` is given: values of its own, into which an environment may write.
 
     Args:
         space: the action space.
         actions: per leaf an array [rows, ...].
     """
+    actions = [column.copy() for column in actions]
     if len(actions) == 1 and not isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
         return list(actions[0])
     return [assemble(space, row) for row in zip(*actions, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ FLAT = ("rewards", "terminations", "truncations")
 class Episode:
     """One episode of T steps.
 
-    Observations and actions are arrays; of a Dict space a dict of arrays, of a Tuple space a tuple.
+    Observations and actions are arrays; of a Dict space a dict of arrays, of a Tuple space a tuple. All are
+    copied: an environment may go on to write into what it gave.
 
     Attributes:
         observations: [T + 1, ...]: the last one is what the last step led to.
@@ -35,8 +37,8 @@ class Episode:
         policy: the expert's name.
 
     Raises:
-        DatasetError: arrays that do not fit together, or that do not hold numbers; an end that is not the
-            last step.
+        DatasetError: arrays that do not fit together, or that do not hold numbers; a list of one array
+            again and again; an end that is not the last step.
     """
 
     observations: Any
@@ -49,6 +51,8 @@ class Episode:
     policy: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("observations", "actions", *FLAT):
+            object.__setattr__(self, name, _kept(name, getattr(self, name)))
         steps = len(self.rewards)
         if steps == 0:
             raise DatasetError("an episode has at least one step")
@@ -116,11 +120,31 @@ class Episode:
         save(recording, Path(path), header)
 
 
-def _numbers(name: str, value: Any) -> list[Array]:
+def _kept(name: str, value: Any) -> Any:
+    """A copy of what was given.
+
+    Raises:
+        DatasetError: a list that holds one array several times: it was filled anew in between.
+    """
+    if isinstance(value, Mapping):
+        return {key: _kept(name, child) for key, child in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_kept(name, child) for child in value)
+    if isinstance(value, list) and any(
+        one is other and isinstance(one, np.ndarray) for one, other in itertools.pairwise(value)
+    ):
+        raise DatasetError(
+            f"the {name} of an episode are one array again and again, which holds the last of them",
+            remedy="append a copy of each: observations.append(observation.copy())",
+        )
     try:
-        arrays = arrays_of(value)
+        return np.array(value)
     except ValueError as error:
         raise DatasetError(f"the {name} of an episode differ in shape: {error}") from error
+
+
+def _numbers(name: str, value: Any) -> list[Array]:
+    arrays = arrays_of(value)
     for array in arrays:
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise DatasetError(

@@ -24,8 +24,8 @@ class Recording:
     Attributes:
         attempts: int64 [A], the attempts' indices, increasing.
         seeds: int64 [A], what `env.reset` was given.
-        lengths: int64 [A], steps of each attempt; they add up to R.
-        returns: float64 [A], rewards summed in order.
+        lengths: int64 [A], steps of each attempt; they add up to R. 0: it failed, and nothing of it counts.
+        returns: float64 [A], rewards summed in order; NaN of an attempt that failed.
         terminated: bool [A], of the last step.
         truncated: bool [A], of the last step.
         observations: per leaf of the observation space, [R, ...]: what each action was chosen on.
@@ -55,7 +55,9 @@ class Recording:
         for name, array in flat(self).items():
             if len(array) != (rows if _per_step(name) else count):
                 raise DatasetError("the arrays of a recording differ in length")
-        if int(self.lengths.sum()) != rows or (count and int(self.lengths.min()) < 1):
+        empty = self.lengths == 0
+        wrong = (self.lengths < 0).any() or not np.isnan(self.returns[empty]).all()
+        if int(self.lengths.sum()) != rows or wrong:
             raise DatasetError("the lengths of a recording do not add up to its steps", expected=rows)
 
     @property
@@ -136,9 +138,12 @@ def joined(parts: Sequence[Recording]) -> Recording:
 
 
 def episode_returns(rewards: Array, lengths: Array) -> Array:
-    """float64 [A]: each attempt's rewards summed one by one, in order (never pairwise)."""
+    """float64 [A]: each attempt's rewards summed one by one, in order (never pairwise); NaN of none."""
     ends = np.cumsum(lengths)
     return np.array(
-        [np.cumsum(rewards[end - length : end])[-1] for end, length in zip(ends, lengths, strict=True)],
+        [
+            np.cumsum(rewards[end - length : end])[-1] if length else np.nan
+            for end, length in zip(ends, lengths, strict=True)
+        ],
         np.float64,
     )

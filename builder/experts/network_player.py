@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import Array, Leaf, leaves
-from builder.errors import ConfigError, ExpertError, SpaceError, UnsupportedExpertError
+from builder.errors import ConfigError, NotFiniteError, SpaceError, UnsupportedExpertError
 from builder.experts.actor import Actor
 from builder.experts.network.action_selection import (
     ContinuousDecider,
@@ -165,7 +165,7 @@ class _NetworkActor:
 
 def _check_finite(outputs: Outputs) -> None:
     if not np.isfinite(outputs.values).all():
-        raise ExpertError(
+        raise NotFiniteError(
             "the policy's network computed NaN or infinity",
             remedy="the environment may have given an observation that is not finite",
         )

@@ -16,6 +16,8 @@ from builder.versions import playing_code
 
 GROWS = ("episodes", "max_attempts")
 """Keys of the configuration that may differ between a dataset and the same one grown."""
+SINCE = {"out_of_bounds": "error", "on_error": "fail"}
+"""Keys of `rollout` that 0.1.0 did not know, at their default: there they stay out of the inputs."""
 
 
 def canonical(value: Any) -> str:
@@ -67,6 +69,7 @@ def build_inputs(
                 "deterministic": config.rollout.deterministic,
                 "precision": config.rollout.precision,
                 "max_steps": config.rollout.max_steps,
+                **_changed(config.rollout, SINCE),
             },
             "dataset": {
                 "next_observation": config.dataset.next_observation,
@@ -85,6 +88,11 @@ def build_inputs(
     return plain
 
 
+def _changed(group: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a group that are not at their default."""
+    return {key: value for key, default in defaults.items() if (value := getattr(group, key)) != default}
+
+
 def identity(inputs: Mapping[str, Any]) -> str:
     """The identity of a build."""
     return sha256_of(inputs)
@@ -97,7 +105,11 @@ def growth_identity(inputs: Mapping[str, Any]) -> str:
 
 
 def chunk_identity(inputs: Mapping[str, Any]) -> str:
-    """Equal for two builds whose recorded chunks are the same attempts, bit for bit."""
-    config = {key: inputs["config"][key] for key in ("seed", "rollout")}
+    """Equal for two builds whose recorded chunks are the same attempts, bit for bit.
+
+    Those that failed are not looked at by a build that fails with them: see `ChunkStore.scan`.
+    """
+    rollout = {key: value for key, value in inputs["config"]["rollout"].items() if key != "on_error"}
+    config = {"seed": inputs["config"]["seed"], "rollout": rollout}
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
     return sha256_of({**inputs, "config": config, "own": own, "code": playing_code()})

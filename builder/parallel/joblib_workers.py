@@ -25,6 +25,9 @@ class JoblibWorkers:
 
         yield from self._parallel(joblib.delayed(function)(task) for task in tasks)
 
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        """Nothing: no worker lives on."""
+
 
 @contextmanager
 def open_joblib(backend: Any, n_jobs: int, *, ahead: int | None = None) -> Iterator[JoblibWorkers]:

@@ -18,8 +18,8 @@ from builder.storage.paths import AnyPath
 class DaskWorkers:
     """Workers of a cluster, which does elsewhere what a worker that dies has begun."""
 
-    def __init__(self, pool: JoblibWorkers, count: int) -> None:
-        self._pool, self.count = pool, count
+    def __init__(self, pool: JoblibWorkers, count: int, client: Any) -> None:
+        self._pool, self.count, self._client = pool, count, client
 
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         from distributed import KilledWorker
@@ -28,6 +28,9 @@ class DaskWorkers:
             yield from self._pool.run(function, tasks)
         except KilledWorker as error:
             raise given_up() from error
+
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        self._client.run(function, task, on_error="ignore")
 
 
 @contextmanager
@@ -64,7 +67,7 @@ def open_dask(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Work
         _check(client, shared)
         count = sum(client.ncores().values())
         backend = FutureBackend(count, lambda function: client.submit(call, function, pure=False))
-        yield DaskWorkers(stack.enter_context(open_joblib(backend, count)), count)
+        yield DaskWorkers(stack.enter_context(open_joblib(backend, count)), count, client)
 
 
 def _check(client: Any, shared: AnyPath | None) -> None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
 
 from builder.errors import WorkersError
 from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
 from builder.parallel.workers import ParallelConfig, Result, Task, Workers
 from builder.storage.paths import AnyPath
+
+MEETING_SECONDS = 2.0
+"""How long a process waits for the others to begin, so that each does its part."""
 
 
 class Processes:
@@ -29,6 +38,30 @@ class Processes:
                 "a worker process died, most likely for want of memory",
                 remedy="run the same command again with fewer parallel.n_jobs",
             ) from error
+
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        with tempfile.TemporaryDirectory(prefix="il-builder-") as folder:
+            calls = [_Call(folder, self.count, function, task)] * self.count
+            list(self.run(_call_once_all_are_here, calls))
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One of the calls of which each process shall make one: those that have begun leave a file each."""
+
+    folder: str
+    count: int
+    function: Callable[[Any], object]
+    task: Any
+
+
+def _call_once_all_are_here(call: _Call) -> None:
+    """Nobody who waits for the others takes a second call."""
+    Path(call.folder, uuid.uuid4().hex).touch()
+    deadline = time.monotonic() + MEETING_SECONDS
+    while len(list(Path(call.folder).iterdir())) < call.count and time.monotonic() < deadline:
+        time.sleep(0.002)
+    call.function(call.task)
 
 
 @contextmanager

@@ -33,6 +33,9 @@ class Threads:
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         yield from self._pool.run(functools.partial(self._call, function), tasks)
 
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        function(task)
+
     def _call(self, function: Callable[[Task], Result], task: Task) -> Result:
         self._add(1)
         try:

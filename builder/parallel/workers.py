@@ -26,6 +26,9 @@ class Workers(Protocol):
             WorkersError: workers have died.
         """
 
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        """Call a function once in every process that lives on after the block; it must not fail."""
+
 
 @dataclass(frozen=True)
 class ParallelConfig:

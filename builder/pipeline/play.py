@@ -8,6 +8,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
         while played.accepted < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with open_workers(config.parallel, shared=folder_of(config.out)) as workers:
+            with closing(run), open_workers(config.parallel, shared=folder_of(config.out)) as workers:
                 while played.accepted < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
@@ -61,6 +62,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
                     played = run.progress()
                     if unchecked:
                         check(build, first_returns(run.summaries, first))
+                run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
     return played
@@ -87,7 +89,8 @@ def _budget_error(build: Build, played: Progress) -> BudgetError:
     bounds += f", max_return {acceptance.high:g}" if acceptance.high < math.inf else ""
     return BudgetError(
         f"too few episodes were accepted: {played.attempts} attempts, {played.accepted} accepted of"
-        f" {build.config.episodes}, best return {played.best:g}, mean return {played.mean:g}, {bounds}",
+        f" {build.config.episodes}, best return {played.best:g}, mean return {played.mean:g}, {bounds}"
+        + (f", {played.failed} failed" if played.failed else ""),
         remedy="lower the threshold, or raise max_attempts",
     )
 
@@ -112,7 +115,9 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
 
 
 def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
-    digests = np.concatenate([summary.digests for summary in summaries])
+    digests = np.concatenate(
+        [summary.digests[~summary.failed[: len(summary.digests)]] for summary in summaries]
+    )
     if len(digests) > 1 and (digests == digests[0]).all():
         log.warning(
             "all %d episodes are identical: %s seems to ignore its seed", len(digests), build.environment.id
@@ -125,6 +130,7 @@ def _write_metrics(build: Build, played: Progress, reporter: Reporter) -> None:
         "accepted": played.accepted,
         "attempts": played.attempts,
         "best_return": played.best,
+        **({"failed": played.failed} if played.failed else {}),
         "mean_return": played.mean,
         "seconds": round(reporter.seconds, 3),
         "steps": played.steps,

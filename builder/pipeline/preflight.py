@@ -37,7 +37,7 @@ def check(build: Build, returns: Array) -> None:
         ExpertError: their mean falls short of the published one, and `expert.check` is error.
     """
     published = build.expert.published
-    if published is None:
+    if published is None or not len(returns):
         return
     mean, std = float(returns.mean()), float(returns.std())
     least = published.least_mean(std, len(returns))

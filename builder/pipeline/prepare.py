@@ -15,6 +15,7 @@ from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.schema import features
+from builder.environments.answers import spaces_of
 from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
@@ -127,7 +128,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         preprocessed=environment.preprocessing is not None,
     )
     sample = make(environment)
-    observation_space, action_space = sample.observation_space, sample.action_space
+    observation_space, action_space = spaces_of(sample, environment.id)
     module = type(sample.unwrapped).__module__
     sample.close()
     config = _resolved(config, observation_space)

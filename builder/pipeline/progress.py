@@ -76,6 +76,8 @@ class Reporter(Display):
         self._returns, self._known = self._returns + float(known.sum()), self._known + len(known)
         for line in summary.logs:
             log.info("attempt %d: %s", summary.start, line)
+        for line in summary.failures:
+            log.warning("rejected: %s", line)
         self._show_figures()
 
     def _show_figures(self) -> None:

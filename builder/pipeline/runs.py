@@ -24,8 +24,9 @@ from builder.rollout.planning import (
     settled_size,
     split,
 )
+from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
-from builder.rollout.worker import ChunkTask, Setup, play_chunk
+from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.paths import AnyPath, local
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,9 @@ class ChunkRun:
             # Chunks of an expert that may have changed are worth nothing.
             for path in store.files():
                 path.unlink()
-        self.summaries = store.scan()
         config = build.config
+        reject = config.rollout.on_error == "reject"
+        self.summaries = store.scan(failed=reject)
         self._setup = Setup(
             identity=store.identity,
             environment=build.environment,
@@ -49,6 +51,7 @@ class ChunkRun:
             policy=build.expert.name,
             root_seed=config.seed,
             lanes=config.rollout.lanes,
+            rules=Rules(clip=config.rollout.out_of_bounds == "clip", reject=reject),
         )
 
     def progress(self) -> Progress:
@@ -72,6 +75,14 @@ class ChunkRun:
         for summary in workers.run(play_chunk, tasks):
             self.summaries.append(summary)
             yield summary
+
+    def release(self, workers: Workers) -> None:
+        """Let go what the workers keep for the build."""
+        workers.everywhere(release, self._setup.token)
+
+    def close(self) -> None:
+        """Let go what this process keeps for the build."""
+        release(self._setup.token)
 
     def settle(self, played: Progress) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
@@ -138,6 +149,7 @@ class AttemptRun:
                 self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
                 build.expert.policy,
+                build.config.rollout.on_error == "reject",
             )
             for gap in gaps(self.summaries, horizon)
             for index in gap
@@ -147,6 +159,12 @@ class AttemptRun:
                 journal.write(_journal_line(summary))
             self.summaries.append(summary)
             yield summary
+
+    def release(self, workers: Workers) -> None:
+        """Nothing is kept between attempts."""
+
+    def close(self) -> None:
+        """Nothing is kept between attempts."""
 
     def files(self, played: Progress) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""

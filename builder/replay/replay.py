@@ -14,12 +14,13 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
+from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.spaces import Array, describe, leaves
+from builder.episodes.spaces import Array, Leaf, describe, leaves
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
@@ -214,32 +215,33 @@ def _play(
     """What the environment gives: per leaf the first observation [1, ...], and columns of all after it."""
     found = leaves(environment.observation_space)
     following = names(environment.observation_space, "next_observation")
-    observation, _ = environment.reset(seed=episode.seed)
-    first = _stored(found, [observation])
-    observations, rewards, flags = [], [], []
+    first = _columns(found, 1)
+    _keep(found, first, 0, answers.begin(environment, episode.seed))
+    observations, rewards, flags = _columns(found, len(episode.rewards)), [], []
     step = environment.step
-    for action in action_values(environment.action_space, episode.actions):
+    for row, action in enumerate(action_values(environment.action_space, episode.actions)):
         observation, reward, terminated, truncated, _ = step(action)
-        observations.append(observation)
-        rewards.append(reward)
-        flags.append((terminated, truncated))
-        if terminated or truncated:
+        _keep(found, observations, row, observation)
+        rewards.append(answers.reward_value(reward))
+        flags.append(answers.ended(terminated, truncated))
+        if any(flags[-1]):
             break
     ends = np.array(flags, bool).reshape(-1, 2)
     if limit is not None and len(ends) == limit:
         ends[-1, 1] = True
     return first, {
-        **dict(zip(following, _stored(found, observations), strict=True)),
+        **{name: column[: len(ends)] for name, column in zip(following, observations, strict=True)},
         "reward": np.array(rewards, np.float64),
         "terminated": ends[:, 0],
         "truncated": ends[:, 1],
     }
 
 
-def _stored(found: Sequence[Any], observations: list[Any]) -> list[Array]:
-    columns = []
-    for leaf in found:
-        column = np.empty((len(observations), *leaf.shape), leaf.dtype)
-        store(leaf, column, [leaf.pick(item) for item in observations] if leaf.path else observations)
-        columns.append(column)
-    return columns
+def _columns(found: Sequence[Leaf], rows: int) -> list[Array]:
+    return [np.empty((rows, *leaf.shape), leaf.dtype) for leaf in found]
+
+
+def _keep(found: Sequence[Leaf], columns: Sequence[Array], row: int, observation: Any) -> None:
+    """Write an observation down at once: the environment may write into it again."""
+    for leaf, column in zip(found, columns, strict=True):
+        store(leaf, column[row : row + 1], [leaf.pick(observation)])

@@ -52,8 +52,11 @@ class ChunkStore:
         """All chunk files, in order."""
         return listed(self.folder.glob(f"chunk-*{SUFFIX}"))
 
-    def scan(self) -> list[ChunkSummary]:
+    def scan(self, *, failed: bool = True) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning.
+
+        Args:
+            failed: also those with attempts that failed; else these are played again.
 
         Raises:
             StorageError: one cannot be read just now: it may be whole.
@@ -70,7 +73,11 @@ class ChunkStore:
                 log.warning("%s; its attempts are played again", error)
                 path.unlink()
                 continue
-            found.append(summarise(recording, path))
+            summary = summarise(recording, path)
+            if failed or not summary.failed.any():
+                found.append(summary)
+            else:
+                path.unlink()
         return found
 
     def _checked(self, path: AnyPath) -> Recording:

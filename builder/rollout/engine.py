@@ -3,79 +3,72 @@
 Every lane is an environment that plays one attempt after another. A tick writes each lane's observation
 into one row of a flat log, asks the actor once for all rows, and steps every environment. Rows know their
 attempt, so one stable sort at the end puts each attempt's steps together; nothing is kept per step in Python.
+
+An attempt is a pure function of the root seed and its index, so whatever goes wrong among many lanes can be
+played again with one: an error that several lanes might have caused is found so, and named by its attempt.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from builder.environments import answers
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store, store_checked
 from builder.episodes.context import Context
-from builder.episodes.recording import Recording, episode_returns
-from builder.episodes.spaces import Array, Leaf, leaves
-from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError
+from builder.episodes.recording import Recording
+from builder.episodes.spaces import Array, assemble, leaves
+from builder.errors import BuilderError, RolloutError, SpaceError
 from builder.experts.actor import Actor
+from builder.rollout.log import RowLog
+from builder.rollout.outcomes import Outcome, Place, not_a_number, not_numbers, placed, record, rejectable
+from builder.rollout.rules import ActionRule, Rules
 
 Step = Callable[[Any], tuple[Any, Any, bool, bool, dict[str, Any]]]
-FIRST_ROWS = 4096
 
 
 class Interrupted(BaseException):
     """The build was asked to stop while a chunk was being played."""
 
 
+class _SharedBufferError(Exception):
+    """Several environments gave observations that may lie in one buffer."""
+
+
 @dataclass
 class _Lane:
-    """One environment and the attempt that it plays."""
+    """One environment and the attempt that it plays; `began` and `deadline` are ticks."""
 
     number: int
-    environment: gym.Env[Any, Any]
-    attempt: int
-    deadline: int
+    environment: gym.Env[Any, Any] | None = None
+    attempt: int = -1
+    began: int = 0
+    deadline: int = 0
 
 
 @dataclass
-class _Outcome:
-    """What is known of an attempt once it has ended."""
+class _Turn:
+    """Attempts that are played in so many lanes at a time.
 
-    seed: int = 0
-    terminated: bool = False
-    truncated: bool = False
-    final: tuple[Any, ...] = field(default_factory=tuple)
+    Attributes:
+        waiting: the attempts.
+        width: lanes.
+        suspects: attempts that were taken out of lockstep after an error of which none is named yet.
+        error: that error; the turns before this one have played the suspects.
+    """
 
-
-class _Log:
-    """Rows of all lanes in the order of play, in arrays that double when they are full."""
-
-    def __init__(self, observations: Sequence[Leaf], actions: Sequence[Leaf]) -> None:
-        self.rows = 0
-        self.observations = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in observations]
-        self.actions = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in actions]
-        self.rewards = np.empty(FIRST_ROWS, np.float64)
-        self.attempts = np.empty(FIRST_ROWS, np.int64)
-
-    def reserve(self, rows: int) -> None:
-        """Make room for this many rows beyond those that are played."""
-        capacity = len(self.rewards)
-        if self.rows + rows <= capacity:
-            return
-        size = max(2 * capacity, self.rows + rows)
-        self.observations = [_grown(array, size) for array in self.observations]
-        self.actions = [_grown(array, size) for array in self.actions]
-        self.rewards, self.attempts = _grown(self.rewards, size), _grown(self.attempts, size)
-
-
-def _grown(array: Array, size: int) -> Array:
-    larger = np.empty((size, *array.shape[1:]), array.dtype)
-    larger[: len(array)] = array
-    return larger
+    waiting: Iterator[int]
+    width: int
+    suspects: tuple[int, ...] = ()
+    error: Exception | None = None
 
 
 class Lockstep:
@@ -86,25 +79,28 @@ class Lockstep:
         actor: what chooses the actions.
         root_seed: the build's seed.
         lanes: how many environments are stepped in lockstep.
+        rules: what becomes of actions outside their space, and of attempts in which something is raised.
         cancelled: asked once a tick; true stops the play with `Interrupted`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all but the first two have a keyword)
         self,
         pool: EnvironmentPool,
         actor: Actor,
         *,
         root_seed: int,
         lanes: int,
+        rules: Rules = Rules(),  # noqa: B008  (it is frozen)
         cancelled: Callable[[], bool] = bool,
     ) -> None:
-        self._pool, self._actor = pool, actor
+        self._pool, self._actor, self._rules = pool, actor, rules
         self._root_seed, self._most_lanes = root_seed, lanes
         self._cancelled = cancelled
         self._limit = pool.spec.max_episode_steps or 0
+        self.failures: tuple[str, ...] = ()
 
     def play(self, attempts: range) -> Recording:
-        """Play these attempts, each to its end.
+        """Play these attempts, each to its end; `failures` then says what went wrong in those that failed.
 
         Raises:
             RolloutError: the environment or the expert raised; the cause is chained.
@@ -112,121 +108,98 @@ class Lockstep:
             Interrupted: `cancelled` said so.
         """
         environment = self._pool.take()
-        self._observation_leaves = leaves(environment.observation_space, "observation space")
-        self._action_leaves = leaves(environment.action_space, "action space")
-        self._action_space = environment.action_space
+        observation_space, self._action_space = environment.observation_space, environment.action_space
         self._pool.give_back(environment)
-        # Attempts of equal length end together: as many lanes as are equally busy to the end.
-        self._width = math.ceil(len(attempts) / math.ceil(len(attempts) / self._most_lanes))
-        self._log = _Log(self._observation_leaves, self._action_leaves)
-        self._outcomes = {attempt: _Outcome() for attempt in attempts}
-        self._waiting = iter(attempts)
+        self._observation_leaves = leaves(observation_space, "observation space")
+        self._blank = assemble(
+            observation_space, [np.zeros(leaf.shape, leaf.dtype) for leaf in self._observation_leaves]
+        )
+        self._action_rule = ActionRule(self._action_space, clip=self._rules.clip)
+        try:
+            return self._play(attempts, copy=False)
+        except _SharedBufferError:
+            return self._play(attempts, copy=True)
+
+    def _play(self, attempts: range, *, copy: bool) -> Recording:
+        self._copy = copy
+        self._log = RowLog(self._observation_leaves, self._action_rule.leaves)
+        self._outcomes = {attempt: Outcome() for attempt in attempts}
         self._lanes: list[_Lane] = []
         self._tick = 0
+        # Attempts of equal length end together: as many lanes as are equally busy to the end.
+        width = math.ceil(len(attempts) / math.ceil(len(attempts) / self._most_lanes))
+        self._turns = deque([_Turn(iter(attempts), width)])
         try:
-            self._fill()
-            while self._lanes:
-                self._step()
-        except BuilderError:
-            raise
-        except Exception as error:
-            playing = sorted(lane.attempt for lane in self._lanes)
-            raise RolloutError(
-                f"playing attempts {playing[:4]} failed: {type(error).__name__}: {error}",
-                remedy="the environment or the expert raised this; debug=true shows the traceback",
-            ) from error
+            while self._turns:
+                self._turn = self._turns.popleft()
+                self._begin_turn()
+                while self._lanes:
+                    self._step()
         finally:
             for lane in self._lanes:
-                lane.environment.close()
+                self._discard(lane)
         return self._recording(attempts)
 
-    def _fill(self) -> None:
+    def _recording(self, attempts: range) -> Recording:
+        recording = record(self._log, self._outcomes, attempts)
+        wrong = not_numbers(recording, self._pool.spec.id)
+        for attempt, error in wrong.items():
+            if not self._rules.reject:
+                raise error
+            self._outcomes[attempt].failure = str(error)
+        if wrong:
+            recording = record(self._log, self._outcomes, attempts)
+        failures = (self._outcomes[attempt].failure for attempt in attempts)
+        self.failures = tuple(failure for failure in failures if failure)
+        return recording
+
+    # Lanes and their attempts
+
+    def _begin_turn(self) -> None:
         """Start the first attempt of every lane."""
-        self._log.reserve(self._width)
-        for number, attempt in zip(range(self._width), self._waiting, strict=False):
-            lane = _Lane(number, self._pool.take(), attempt, 0)
-            self._lanes.append(lane)
-            self._begin(lane, number)
+        turn = self._turn
+        if turn.error and not any(self._outcomes[attempt].failure for attempt in turn.suspects):
+            raise RolloutError(
+                f"playing attempts {list(turn.suspects[:4])} in lockstep failed, though none does alone:"
+                f" {type(turn.error).__name__}: {turn.error}",
+                remedy="the expert depends on how many observations it is given at a time",
+            ) from turn.error
+        self._log.reserve(turn.width)
+        for number in range(turn.width):
+            self._lanes.append(_Lane(number))
+            if not self._begin_next(self._lanes[-1], number):
+                self._lanes.pop()
+                break
         self._arrange()
 
-    def _begin(self, lane: _Lane, row: int) -> None:
-        """Reset a lane for its attempt and write its first observation into a row of the next tick."""
-        context = Context(lane.attempt, self._root_seed)
-        self._outcomes[lane.attempt].seed = context.seed
-        observation, _ = lane.environment.reset(seed=context.seed)
-        self._actor.begin(lane.number, context)
-        lane.deadline = self._tick + self._limit
-        first = self._log.rows + row
-        for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
-            store_checked(leaf, column[first : first + 1], [leaf.pick(observation)])
+    def _begin_next(self, lane: _Lane, row: int) -> bool:
+        """Start the next attempt that can be started on a lane; whether there is one."""
+        for attempt in self._turn.waiting:
+            lane.environment, lane.attempt = self._pool.take(), attempt
+            lane.began, lane.deadline = self._tick, self._tick + self._limit
+            context = Context(attempt, self._root_seed)
+            self._outcomes[attempt].seed = context.seed
+            try:
+                observation = answers.begin(lane.environment, context.seed)
+            except Exception as error:  # noqa: BLE001  (whatever an environment raises)
+                self._fail(lane, error, "the environment")
+                continue
+            self._store_first(lane, observation, self._log.rows + row)
+            try:
+                self._actor.begin(lane.number, context)
+            except Exception as error:  # noqa: BLE001  (whatever an expert raises)
+                self._fail(lane, error, "the expert")
+                continue
+            return True
+        return False
 
     def _arrange(self) -> None:
         """Derive what every tick needs from the lanes; called whenever they change."""
-        self._steps: list[Step] = [lane.environment.step for lane in self._lanes]
+        playing = [lane.environment for lane in self._lanes if lane.environment is not None]
+        self._steps: list[Step] = [environment.step for environment in playing]
         self._numbers = [lane.number for lane in self._lanes]
         self._attempts = np.array([lane.attempt for lane in self._lanes], np.int64)
         self._deadline = min((lane.deadline for lane in self._lanes), default=0)
-
-    def _step(self) -> None:
-        """One tick: choose all actions, step all environments, end and begin attempts."""
-        if self._cancelled():
-            raise Interrupted
-        log, width = self._log, len(self._lanes)
-        log.reserve(2 * width)
-        rows = slice(log.rows, log.rows + width)
-        actions = self._actor.act([column[rows] for column in log.observations], self._numbers)
-        self._record_actions(actions, rows)
-        log.attempts[rows] = self._attempts
-        observations, rewards, ended = self._step_environments(actions)
-        log.rewards[rows] = rewards
-        log.rows += width
-        self._tick += 1
-        self._record_observations(observations, width)
-        if self._tick == self._deadline:
-            known = {row for row, _, _ in ended}
-            ended += [
-                (row, False, True)
-                for row, lane in enumerate(self._lanes)
-                if lane.deadline == self._tick and row not in known
-            ]
-            ended = [
-                (row, terminated, truncated or self._lanes[row].deadline == self._tick)
-                for row, terminated, truncated in ended
-            ]
-        if ended:
-            self._end(sorted(ended))
-
-    def _step_environments(
-        self, actions: Sequence[Array]
-    ) -> tuple[list[Any], list[Any], list[tuple[int, bool, bool]]]:
-        values = action_values(self._action_space, actions)
-        observations, rewards, ended = [], [], []
-        for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
-            observation, reward, terminated, truncated, _ = step(action)
-            observations.append(observation)
-            rewards.append(reward)
-            if terminated or truncated:
-                ended.append((row, bool(terminated), bool(truncated)))
-        return observations, rewards, ended
-
-    def _record_actions(self, actions: Sequence[Array], rows: slice) -> None:
-        for leaf, column, values in zip(self._action_leaves, self._log.actions, actions, strict=True):
-            if leaf.dtype.kind == "f" and not np.isfinite(values).all():
-                row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
-                raise ExpertError(
-                    f"the expert's action in attempt {self._attempts[row]} is not a number",
-                    expected="finite values",
-                    got=str(values[row]),
-                    remedy="its weights, its normalisation statistics or its observations are broken",
-                )
-            column[rows] = values
-
-    def _record_observations(self, observations: list[Any], width: int) -> None:
-        """Write what the environments gave into the rows of the next tick."""
-        rows = slice(self._log.rows, self._log.rows + width)
-        for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
-            values = [leaf.pick(item) for item in observations] if leaf.path else observations
-            store(leaf, column[rows], values)
 
     def _end(self, ended: list[tuple[int, bool, bool]]) -> None:
         """Close attempts, start waiting ones on their lanes, and close the ranks of those that stay empty."""
@@ -235,15 +208,13 @@ class Lockstep:
         for row, terminated, truncated in ended:
             lane = self._lanes[row]
             outcome = self._outcomes[lane.attempt]
-            outcome.terminated, outcome.truncated = terminated, truncated
-            outcome.final = tuple(column[first + row].copy() for column in self._log.observations)
-            self._pool.give_back(lane.environment)
-            attempt = next(self._waiting, None)
-            if attempt is None:
+            if not outcome.failure and lane.environment is not None:
+                outcome.terminated, outcome.truncated = terminated, truncated
+                outcome.final = tuple(column[first + row].copy() for column in self._log.observations)
+                self._pool.give_back(lane.environment)
+                lane.environment = None
+            if not self._begin_next(lane, row):
                 empty.append(row)
-                continue
-            lane.environment, lane.attempt = self._pool.take(), attempt
-            self._begin(lane, row)
         if empty:
             keep = np.delete(np.arange(width), empty)
             for column in self._log.observations:
@@ -251,38 +222,144 @@ class Lockstep:
             self._lanes = [self._lanes[row] for row in keep]
         self._arrange()
 
-    def _recording(self, attempts: range) -> Recording:
-        log = self._log
-        order = np.argsort(log.attempts[: log.rows], kind="stable")
-        lengths = np.bincount(log.attempts[: log.rows] - attempts.start, minlength=len(attempts))
-        rewards = log.rewards[order]
-        outcomes = [self._outcomes[attempt] for attempt in attempts]
-        recording = Recording(
-            attempts=np.arange(attempts.start, attempts.stop, dtype=np.int64),
-            seeds=np.array([outcome.seed for outcome in outcomes], np.int64),
-            lengths=lengths.astype(np.int64),
-            returns=episode_returns(rewards, lengths),
-            terminated=np.array([outcome.terminated for outcome in outcomes], bool),
-            truncated=np.array([outcome.truncated for outcome in outcomes], bool),
-            observations=tuple(column[order] for column in log.observations),
-            actions=tuple(column[order] for column in log.actions),
-            rewards=rewards,
-            finals=tuple(
-                np.stack([outcome.final[i] for outcome in outcomes]) for i in range(len(log.observations))
-            ),
-        )
-        _refuse_nan(recording, self._pool.spec.id)
-        return recording
+    @staticmethod
+    def _discard(lane: _Lane) -> None:
+        """Close an environment of which nobody knows in what state it is."""
+        environment, lane.environment = lane.environment, None
+        if environment is not None:
+            with suppress(Exception):
+                environment.close()
 
+    # What goes wrong
 
-def _refuse_nan(recording: Recording, env_id: str) -> None:
-    for what, per_step in (("observation", recording.observations), ("reward", (recording.rewards,))):
-        for column in per_step:
-            if column.dtype.kind == "f" and np.isnan(column.sum()) and np.isnan(column).any():
-                row = int(np.argmax(np.isnan(column).reshape(len(column), -1).any(axis=1)))
-                episode = int(np.searchsorted(np.cumsum(recording.lengths), row, side="right"))
-                raise EnvironmentError_(
-                    f"{env_id} gave a {what} that is not a number in attempt {recording.attempts[episode]},"
-                    f" step {row - int(recording.starts[episode])}",
-                    remedy="NaN is refused, since nothing could be learned or compared from it",
-                )
+    def _place(self, lane: _Lane) -> Place:
+        return Place(lane.attempt, self._outcomes[lane.attempt].seed, self._tick - lane.began)
+
+    def _fail(self, lane: _Lane, error: Exception, who: str) -> None:
+        """Give an attempt up where it may count as rejected, and the whole play where not."""
+        found = placed(error, self._place(lane), who)
+        if not (self._rules.reject and rejectable(error)):
+            raise found
+        self._outcomes[lane.attempt].failure = str(found)
+        self._discard(lane)
+
+    def _take_apart(self, error: Exception) -> None:
+        """Play the attempts that are under way again, each alone, to see which of them an error is of."""
+        suspects = sorted(lane.attempt for lane in self._lanes)
+        self._log.drop(suspects)
+        for lane in self._lanes:
+            self._discard(lane)
+        self._lanes = []
+        rest = _Turn(self._turn.waiting, self._turn.width, tuple(suspects), error)
+        self._turns.extendleft([rest, *(_Turn(iter([attempt]), 1) for attempt in reversed(suspects))])
+
+    def _act(self, rows: slice) -> Sequence[Array] | None:
+        """The actions of a tick, as the environments are given them; None where there is no tick any more."""
+        try:
+            actions = self._actor.act([column[rows] for column in self._log.observations], self._numbers)
+            return self._action_rule.apply(actions)
+        except Exception as error:  # noqa: BLE001  (whatever an expert raises)
+            if len(self._lanes) > 1:
+                self._take_apart(error)
+            else:
+                self._fail(self._lanes[0], self._blamed(error, rows), "the expert")
+                self._end([(0, False, False)])
+            return None
+
+    def _blamed(self, error: Exception, rows: slice) -> Exception:
+        """What an expert raised; or why, where it was given an observation that is not a number."""
+        floats = (column[rows] for column in self._log.observations if column.dtype.kind == "f")
+        if not any(np.isnan(column).any() for column in floats):
+            return error
+        return not_a_number(f"{self._pool.spec.id} gave an observation")
+
+    # Ticks
+
+    def _step(self) -> None:
+        """One tick: choose all actions, step all environments, end and begin attempts."""
+        if self._cancelled():
+            raise Interrupted
+        log, width = self._log, len(self._lanes)
+        log.reserve(2 * width)
+        rows = slice(log.rows, log.rows + width)
+        actions = self._act(rows)
+        if actions is None:
+            return
+        for column, values in zip(log.actions, actions, strict=True):
+            column[rows] = values
+        log.attempts[rows] = self._attempts
+        observations, rewards, ended = self._step_environments(actions)
+        log.rewards[rows] = self._rewards(rewards)
+        log.rows += width
+        self._tick += 1
+        self._record_observations(observations, width)
+        if self._tick == self._deadline:
+            ended = self._with_truncated(ended)
+        if ended:
+            self._end(sorted(ended))
+
+    def _with_truncated(self, ended: list[tuple[int, bool, bool]]) -> list[tuple[int, bool, bool]]:
+        """The ends of a tick at which some lanes reach their limit."""
+        flags = {row: (terminated, truncated) for row, terminated, truncated in ended}
+        for row, lane in enumerate(self._lanes):
+            if lane.deadline == self._tick:
+                flags[row] = flags.get(row, (False, False))[0], True
+        return [(row, *pair) for row, pair in flags.items()]
+
+    def _step_environments(
+        self, actions: Sequence[Array]
+    ) -> tuple[list[Any], list[Any], list[tuple[int, bool, bool]]]:
+        values = action_values(self._action_space, actions)
+        observations, rewards, ended = [], [], []
+        keep = answers.copied if self._copy else None
+        for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
+            try:
+                observation, reward, terminated, truncated, _ = step(action)
+                if terminated or truncated:
+                    ended.append((row, *answers.ended(terminated, truncated)))
+            except Exception as error:  # noqa: BLE001  (whatever an environment raises)
+                ours = error.__traceback__ is not None and error.__traceback__.tb_next is None
+                self._fail(self._lanes[row], answers.not_five(error) if ours else error, "the environment")
+                observation, reward = self._blank, 0.0
+                ended.append((row, False, False))
+            observations.append(keep(observation) if keep else observation)
+            rewards.append(reward)
+        return observations, rewards, ended
+
+    def _rewards(self, rewards: list[Any]) -> list[Any]:
+        if answers.PLAIN_REWARDS.issuperset(map(type, rewards)):
+            return rewards
+        found = []
+        for lane, reward in zip(self._lanes, rewards, strict=True):
+            try:
+                found.append(answers.reward_value(reward))
+            except BuilderError as error:
+                raise placed(error, self._place(lane), "the environment") from error
+        return found
+
+    # Observations
+
+    def _record_observations(self, observations: list[Any], width: int) -> None:
+        """Write what the environments gave into the rows of the next tick."""
+        rows = slice(self._log.rows, self._log.rows + width)
+        try:
+            for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
+                values = [leaf.pick(item) for item in observations] if leaf.path else observations
+                if not (self._copy or width == 1 or answers.separate(values)):
+                    raise _SharedBufferError
+                store(leaf, column[rows], values)
+        except (SpaceError, LookupError, TypeError):
+            for lane, observation in zip(self._lanes, observations, strict=True):
+                self._refuse_parts(lane, observation)
+            raise
+
+    def _store_first(self, lane: _Lane, observation: Any, row: int) -> None:
+        self._refuse_parts(lane, observation)
+        for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
+            store_checked(leaf, column[row : row + 1], [leaf.pick(observation)])
+
+    def _refuse_parts(self, lane: _Lane, observation: Any) -> None:
+        try:
+            answers.refuse_parts(self._observation_leaves, observation)
+        except SpaceError as error:
+            raise placed(error, self._place(lane), "the environment") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +64,21 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
 
 @dataclass(frozen=True)
 class AttemptTask:
-    """One attempt for a user's own `enjoy`."""
+    """One attempt for a user's own `enjoy`.
+
+    Attributes:
+        enjoy: the function.
+        path: where it records.
+        context: which attempt it is.
+        expert: who plays what.
+        reject: what it raises makes the attempt a rejected one; else it ends the build.
+    """
 
     enjoy: EnjoyFunction
     path: Path
     context: Context
     expert: Policy
+    reject: bool = False
 
 
 def play_attempt(task: AttemptTask) -> ChunkSummary:
@@ -78,16 +87,20 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     Raises:
         RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
     """
-    index = task.context.index
+    index, failure = task.context.index, ""
     for left in recorded(task.path):  # by a worker that died
         left.unlink()
     try:
         accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
     except Exception as error:
-        raise RolloutError(
-            f"enjoy raised in attempt {index}: {type(error).__name__}: {error}",
-            remedy="return False to reject an episode; raising stops the build",
-        ) from error
+        what = f"enjoy raised in attempt {index} (seed {task.context.seed}): {type(error).__name__}: {error}"
+        if not task.reject:
+            raise RolloutError(
+                what,
+                remedy="return False to reject an episode; raising stops the build, unless"
+                " rollout.on_error=reject",
+            ) from error
+        accepted, failure = False, what
     files = recorded(task.path)
     if accepted and not files:
         raise RolloutError(
@@ -96,7 +109,8 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     if not accepted:
         for file in files:
             file.unlink()
-    return attempt_summary(index, files[0] if accepted else task.path, accepted, tuple(task.context.logs))
+    summary = attempt_summary(index, files[0] if accepted else task.path, accepted, tuple(task.context.logs))
+    return replace(summary, failures=(failure,)) if failure else summary
 
 
 def recorded(path: Path) -> list[Path]:

@@ -31,12 +31,14 @@ class Progress:
         best: the greatest return.
         mean: the mean return.
         steps: of all of them.
+        failed: how many of them failed.
     """
 
     verdicts: Array
     best: float
     mean: float
     steps: int
+    failed: int = 0
 
     @property
     def attempts(self) -> int:
@@ -57,7 +59,7 @@ def progress(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Progr
     """Evaluate chunks in attempt order, up to the first gap."""
     verdicts: list[Array] = []
     returns: list[Array] = []
-    attempts = steps = 0
+    attempts = steps = failed = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
         if summary.start > attempts:
             break
@@ -65,16 +67,18 @@ def progress(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Progr
         verdicts.append(summary.verdicts(acceptance)[known:])
         returns.append(summary.returns[known:])
         steps += int(summary.lengths[known:].sum())
+        failed += int(summary.failed[known:].sum())
         attempts += len(returns[-1])
     if not attempts:
         return Progress(np.empty(0, bool), math.nan, math.nan, 0)
     found = np.concatenate(returns)
-    best, mean = float(np.fmax.reduce(found)), math.fsum(found) / attempts
-    return Progress(np.concatenate(verdicts), best, mean, steps)
+    known_returns = found[~np.isnan(found)]
+    mean = math.fsum(known_returns) / len(known_returns) if len(known_returns) else math.nan
+    return Progress(np.concatenate(verdicts), float(np.fmax.reduce(found)), mean, steps, failed)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
-    """float64 [count]: the returns of the first attempts, all of which have been played."""
+    """float64 [at most count]: the returns of the first attempts, all played, less those that failed."""
     returns: list[Array] = []
     known = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
@@ -82,7 +86,8 @@ def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
             break
         returns.append(summary.returns[known - summary.start :])
         known += len(returns[-1])
-    return np.concatenate(returns)[:count]
+    found: Array = np.concatenate(returns)[:count]
+    return found[~np.isnan(found)]
 
 
 def next_horizon(played: Progress, *, wanted: int, budget: int) -> int:

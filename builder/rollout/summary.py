@@ -29,6 +29,7 @@ class ChunkSummary:
         seconds: what it took; 0 for a chunk that was there already.
         logs: lines that the attempts added to the build's log.
         accepted: bool [stop - start], what a user's own `enjoy` said; None: the return decides.
+        failures: what went wrong in attempts of this chunk that failed, as far as it is known.
     """
 
     start: int
@@ -41,13 +42,21 @@ class ChunkSummary:
     seconds: float = 0.0
     logs: tuple[str, ...] = ()
     accepted: Array | None = None
+    failures: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> Array:
+        """Bool [stop - start]: which attempts failed, so that they count as rejected."""
+        return self.lengths == 0 if self.accepted is None else np.zeros(len(self.lengths), bool)
 
     def verdicts(self, acceptance: Acceptance) -> Array:
         """Bool [stop - start]: which attempts are accepted."""
         return acceptance.accepts(self.returns) if self.accepted is None else self.accepted
 
 
-def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> ChunkSummary:
+def summarise(
+    recording: Recording, path: AnyPath, *, seconds: float = 0.0, failures: tuple[str, ...] = ()
+) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
     ends = recording.lengths.cumsum()
     digests = [
@@ -70,6 +79,7 @@ def summarise(recording: Recording, path: AnyPath, *, seconds: float = 0.0) -> C
         returns=recording.returns,
         lengths=recording.lengths,
         digests=np.array(digests, np.uint32),
-        row_bytes=size / len(recording.rewards),
+        row_bytes=size / max(1, len(recording.rewards)),
         seconds=seconds,
+        failures=failures,
     )

@@ -1,13 +1,18 @@
 """What a worker does: play one chunk of attempts and write it as one file.
 
-A worker keeps the actor and the environments that it made for the next chunk; nothing is loaded per episode.
+A worker keeps the actor and the environments that it made for the next chunk of the same build; nothing is
+loaded per episode, and nothing outlives the build.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 
 import cloudpickle
 import threadpoolctl
@@ -19,10 +24,9 @@ from builder.errors import ExpertError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Lockstep
+from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 from builder.storage.paths import AnyPath
-
-_kept = threading.local()
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class Setup:
     """What every chunk of a build has in common; it travels to the workers.
 
     Attributes:
-        identity: the chunk identity; workers keep what they made for it.
+        identity: the chunk identity.
         environment: what is played.
         player: the expert's recipe for actors, serialised once (it goes to our own worker processes only).
         policy: the expert's name.
         root_seed: the build's seed.
         lanes: environments that a worker steps in lockstep.
+        rules: what becomes of what goes wrong.
+        token: of this build alone: workers keep what they made for it, and for no other.
     """
 
     identity: str
@@ -44,6 +50,8 @@ class Setup:
     policy: str
     root_seed: int
     lanes: int
+    rules: Rules = field(default_factory=Rules)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @staticmethod
     def pack(player: Player) -> bytes:
@@ -80,33 +88,111 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     """
     began = time.perf_counter()
     setup = task.setup
-    pool, actor = _resources(setup)
-    lockstep = Lockstep(pool, actor, root_seed=setup.root_seed, lanes=setup.lanes, cancelled=cancelled)
-    with _single_threaded_blas():
-        recording = lockstep.play(range(task.start, task.stop))
+    with _resources(setup) as (pool, actor):
+        lockstep = Lockstep(
+            pool,
+            actor,
+            root_seed=setup.root_seed,
+            lanes=setup.lanes,
+            rules=setup.rules,
+            cancelled=cancelled,
+        )
+        with _single_threaded_blas():
+            recording = lockstep.play(range(task.start, task.stop))
     save(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))
-    return summarise(recording, task.path, seconds=time.perf_counter() - began)
+    return summarise(recording, task.path, seconds=time.perf_counter() - began, failures=lockstep.failures)
 
 
 def _single_threaded_blas() -> threadpoolctl.threadpool_limits:
     """Workers are the parallelism: a matrix product of one of them must not take the others' cores."""
-    return _controller().limit(limits=1, user_api="blas")
+    return _controller(threading.get_ident()).limit(limits=1, user_api="blas")
 
 
-def _controller() -> threadpoolctl.ThreadpoolController:
-    if not hasattr(_kept, "controller"):
-        _kept.controller = threadpoolctl.ThreadpoolController()
-    return _kept.controller
+@cache
+def _controller(thread: int) -> threadpoolctl.ThreadpoolController:  # noqa: ARG001  (one for each)
+    return threadpoolctl.ThreadpoolController()
 
 
-def _resources(setup: Setup) -> tuple[EnvironmentPool, Actor]:
-    """This worker's environments and actor for a setup, made once."""
-    key = (setup.identity, setup.lanes)
-    if getattr(_kept, "key", None) != key:
-        pool = EnvironmentPool(setup.environment)
-        environment = make(setup.environment)
-        player: Player = cloudpickle.loads(setup.player)
-        _kept.actor = player.actor(environment.observation_space, environment.action_space)
-        _kept.pool, _kept.key = pool, key
-        pool.give_back(environment)
-    return _kept.pool, _kept.actor
+@dataclass
+class _Kept:
+    """What one thread has made for one build.
+
+    Attributes:
+        setup: of the build.
+        pool: its environments.
+        actor: its expert.
+        busy: a chunk is being played with it.
+        over: the build has ended meanwhile.
+    """
+
+    setup: Setup
+    pool: EnvironmentPool
+    actor: Actor
+    busy: bool = True
+    over: bool = False
+
+    def serves(self, setup: Setup) -> bool:
+        """Whether it was made for this very setup."""
+        mine = self.setup
+        return (mine.token, mine.lanes, mine.player) == (setup.token, setup.lanes, setup.player)
+
+
+_kept: dict[int, _Kept] = {}
+"""By thread: an environment is stepped by the thread that made it."""
+_lock = threading.Lock()
+
+
+@contextmanager
+def _resources(setup: Setup) -> Iterator[tuple[EnvironmentPool, Actor]]:
+    """This thread's environments and actor for a build, made once; closed where a chunk of it failed."""
+    thread = threading.get_ident()
+    with _lock:
+        found = _kept.get(thread)
+        if found is not None and found.serves(setup):
+            found.busy = True
+        elif found is not None:
+            del _kept[thread]
+    if found is not None and not found.serves(setup):
+        found.pool.close()
+        found = None
+    if found is None:
+        found = _made(setup)
+        with _lock:
+            _kept[thread] = found
+    whole = False
+    try:
+        yield found.pool, found.actor
+        whole = True
+    finally:
+        with _lock:
+            found.busy = False
+            if ending := found.over or not whole:
+                _kept.pop(thread, None)
+        if ending:
+            found.pool.close()
+
+
+def _made(setup: Setup) -> _Kept:
+    pool = EnvironmentPool(setup.environment)
+    environment = make(setup.environment)
+    player: Player = cloudpickle.loads(setup.player)
+    actor = player.actor(environment.observation_space, environment.action_space)
+    pool.give_back(environment)
+    return _Kept(setup, pool, actor)
+
+
+def release(token: str) -> None:
+    """Close what this process keeps for a build; what is still in use is closed once it is not.
+
+    Args:
+        token: of the build's setup.
+    """
+    with _lock:
+        mine = {thread: kept for thread, kept in _kept.items() if kept.setup.token == token}
+        for thread, kept in mine.items():
+            kept.over = True
+            if not kept.busy:
+                del _kept[thread]
+    for kept in mine.values():
+        if not kept.busy:
+            kept.pool.close()

@@ -35,8 +35,10 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.deterministic": False,
     "rollout.precision": "float32",
     "rollout.max_steps": 7,
+    "rollout.out_of_bounds": "clip",
 }
 DECIDES_WHAT_IS_KEPT = {
+    "rollout.on_error": "reject",
     "threshold": 1.0,
     "max_return": 499.0,
     "expert.threshold": 3.0,

@@ -1,5 +1,6 @@
 """What every backend must do, and the places that follow the table of them."""
 
+import os
 import re
 
 import pytest
@@ -48,6 +49,23 @@ def test_what_a_task_raises_is_raised_where_its_result_is_awaited(backend, n_job
         open_workers(ParallelConfig(backend, n_jobs)) as workers,
     ):
         list(workers.run(refuse, range(9)))
+
+
+def note(folder):
+    (folder / f"{os.getpid()}").touch()
+    return os.getpid()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("backend", EACH)
+def test_every_process_that_lives_on_is_reached(tmp_path, backend, n_jobs):
+    with open_workers(ParallelConfig(backend, n_jobs)) as workers:
+        played = set(workers.run(note, [tmp_path] * 20))
+        for path in tmp_path.iterdir():
+            path.unlink()
+        workers.everywhere(note, tmp_path)
+    reached = {int(path.name) for path in tmp_path.iterdir()}
+    assert reached == (set() if backend == "ray" else reached | played)
 
 
 def test_workers_are_asked_to_stop_where_the_block_raises_and_not_before():

@@ -1,5 +1,6 @@
 """The lockstep engine: same bytes whatever the lanes, and what it refuses."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -8,21 +9,23 @@ from builder.environments.pool import EnvironmentPool
 from builder.episodes.context import Context
 from builder.episodes.recording import flat
 from builder.episodes.seeding import attempt_seed
-from builder.errors import EnvironmentError_, ExpertError, RolloutError, SpaceError
+from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError, SpaceError
 from builder.experts.actor import PredictActor, RandomPlayer
 from builder.rollout.engine import Interrupted, Lockstep
+from builder.rollout.rules import Rules
 
 
 def spec_of(env_id, **limits):
     return check_reuse(resolve(env_id, {}, **{"max_episode_steps": None, "max_steps": None, **limits}))
 
 
-def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool):
+def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool, **rules):
     spec = spec or spec_of(env_id)
     environment = make(spec)
     actor = actor or RandomPlayer().actor(environment.observation_space, environment.action_space)
     pool = EnvironmentPool(spec)
-    return Lockstep(pool, actor, root_seed=0, lanes=lanes, cancelled=cancelled).play(attempts)
+    lockstep = Lockstep(pool, actor, root_seed=0, lanes=lanes, rules=Rules(**rules), cancelled=cancelled)
+    return lockstep.play(attempts)
 
 
 def assert_equal(left, right):
@@ -104,7 +107,7 @@ def predict_actor(policy, env_id, **options):
 
 def test_an_action_that_is_not_a_number_is_refused():
     actor = predict_actor(Fixed(np.array([np.nan], np.float32)), "Pendulum-v1")
-    with pytest.raises(ExpertError, match="action in attempt 0 is not a number"):
+    with pytest.raises(ExpertError, match=r"action is not a number in attempt 0, step 0 \(seed \d+\)"):
         play("Pendulum-v1", range(3), actor=actor)
 
 
@@ -129,9 +132,12 @@ def test_an_observation_that_its_dtype_cannot_hold_is_refused():
         play("Liar-v0", range(3))
 
 
-def test_what_an_environment_raises_is_chained():
-    with pytest.raises(RolloutError, match="the wheel came off") as caught:
-        play("Broken-v0", range(20))
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_what_an_environment_raises_is_chained_and_placed(lanes):
+    with pytest.raises(
+        RolloutError, match=r"attempt \d+, step 1 \(seed \d+\) .*the wheel came off"
+    ) as caught:
+        play("Broken-v0", range(20), lanes=lanes)
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
@@ -192,3 +198,255 @@ def test_attempts_of_equal_length_keep_the_lanes_equally_busy(attempts, lanes, w
 
 def test_an_attempt_is_reset_with_its_own_seed():
     assert play("Corridor-v0", range(4)).seeds.tolist() == [Context(i, 0).seed for i in range(4)]
+
+
+class Shared(gym.Env):
+    """All its objects write their observations into one buffer."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+    buffer = np.zeros((2, 2))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = self.np_random.normal(size=2)
+        return self._observe(), {}
+
+    def step(self, action):
+        self.at = self.at + action
+        return self._observe(), 0.0, bool(self.np_random.random() < 0.2), False, {}
+
+    def _observe(self):
+        self.buffer[0] = self.at
+        return self.buffer[0]
+
+
+class SharedParts(Shared):
+    """The same in the parts of a Dict and a Tuple."""
+
+    observation_space = gym.spaces.Dict(
+        {
+            "pair": gym.spaces.Tuple([gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)]),
+            "count": gym.spaces.Box(0, 100, (), np.int64),
+        }
+    )
+    count = np.zeros((), np.int64)
+
+    def _observe(self):
+        self.count[...] = abs(self.at[0])
+        return {"pair": (super()._observe(),), "count": self.count}
+
+
+class Kept(Shared):
+    """Gives its own state, which it changes in place, and changes what it is given."""
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.at, {}
+
+    def step(self, action):
+        action *= 10
+        self.at += action
+        return self.at, float(action[0]), bool(self.np_random.random() < 0.2), False, {}
+
+
+class KeptView(Kept):
+    """The same as a view of a larger state."""
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.whole = np.concatenate([self.at, self.at])
+        self.at = self.whole[1:3]
+        return self.at, {}
+
+
+for kind in (Shared, SharedParts, Kept, KeptView):
+    gym.register(f"{kind.__name__}-v0", kind, max_episode_steps=30)
+
+
+@pytest.mark.parametrize("env_id", ["Shared-v0", "SharedParts-v0"])
+def test_observations_in_a_buffer_that_lanes_share_are_each_ones_own(env_id):
+    spec = resolve(env_id, {}, max_episode_steps=None, max_steps=None)
+    alone, many = play("", range(20), spec=spec, lanes=1), play("", range(20), spec=spec, lanes=8)
+    assert_equal(alone, many)
+    steps = np.diff(alone.observations[-1], axis=0)
+    within = np.ones(len(steps), bool)
+    within[alone.starts[1:] - 1] = False
+    np.testing.assert_allclose(steps[within], alone.actions[0][:-1][within])
+
+
+@pytest.mark.parametrize("env_id", ["Kept-v0", "KeptView-v0"])
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_what_an_environment_changes_in_place_was_recorded_before(env_id, lanes):
+    spec = resolve(env_id, {}, max_episode_steps=None, max_steps=None)
+    recording = play("", range(20), spec=spec, lanes=lanes)
+    assert np.abs(recording.actions[0]).max() <= 1
+    np.testing.assert_array_equal(recording.rewards, 10 * recording.actions[0][:, 0])
+    ends = recording.lengths.cumsum()
+    for start, end, final in zip(recording.starts, ends, recording.finals[0], strict=True):
+        observed = np.concatenate([recording.observations[0][start:end], final[None]])
+        np.testing.assert_allclose(
+            np.diff(observed, axis=0), 10 * recording.actions[0][start:end], atol=1e-12
+        )
+
+
+class Exploding(gym.Env):
+    """Some attempts blow up, as their seed says: in `reset`, in a step, with NaN also after the last one."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (1,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.fate, self.t = int(self.np_random.integers(8)), 0
+        if self.fate == 0:
+            raise RuntimeError("cannot begin")
+        return self._observe(), {}
+
+    def step(self, action):
+        self.t += 1
+        if self.fate == 1 and self.t == 3:
+            raise RuntimeError("unstable")
+        reward = np.nan if (self.fate, self.t) == (2, 2) else 1.0
+        return self._observe(), reward, self.t == 4 + self.fate, False, {}
+
+    def _observe(self):
+        nan = (self.fate, self.t) in {(3, 7), (4, 2)}  # 7 is its last step
+        return np.array([np.nan if nan else self.t])
+
+
+gym.register("Exploding-v0", Exploding, max_episode_steps=30)
+
+
+class Strict:
+    """A policy that raises where it is given NaN."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        if np.isnan(obs).any():
+            raise ValueError("NaN")
+        return 1, state
+
+
+def exploding(lanes, attempts=range(40), **rules):
+    return play("Exploding-v0", attempts, lanes=lanes, actor=predict_actor(Strict(), "Exploding-v0"), **rules)
+
+
+def fates(attempts):
+    drawn = []
+    for index in attempts:
+        environment = gym.make("Exploding-v0").unwrapped
+        gym.Env.reset(environment, seed=attempt_seed(0, index))
+        drawn.append(int(environment.np_random.integers(8)))
+    return np.array(drawn)
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 64])
+def test_attempts_that_fail_are_rejected_and_all_others_are_what_they_are_alone(lanes):
+    recording = exploding(lanes, reject=True)
+    failed = recording.lengths == 0
+    assert failed.tolist() == (fates(range(40)) < 5).tolist()
+    assert_equal(recording, exploding(1, reject=True))
+    whole = np.flatnonzero(~failed)
+    for index in whole[:5]:
+        alone = exploding(1, range(index, index + 1))
+        np.testing.assert_array_equal(alone.rewards, recording.rewards[: alone.lengths[0]] * 0 + 1.0)
+        assert alone.lengths[0] == recording.lengths[index]
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize(
+    ("fate", "message"),
+    [
+        (0, r"attempt {0}, step 0 \(seed {1}\) failed: the environment raised RuntimeError: cannot begin"),
+        (1, r"attempt {0}, step 2 \(seed {1}\) failed: the environment raised RuntimeError: unstable"),
+        (2, r"Exploding-v0 gave a reward that is not a number in attempt {0}, step 1 \(seed {1}\)"),
+        (3, r"Exploding-v0 gave an observation that is not a number in attempt {0}, step 7 \(seed {1}\)"),
+        (4, r"Exploding-v0 gave an observation that is not a number in attempt {0}, step 2 \(seed {1}\)"),
+    ],
+)
+def test_one_failing_attempt_is_named_whatever_the_lanes(lanes, fate, message):
+    """A range of attempts in which the last is the only one to fail."""
+    found = fates(range(300))
+    last = next(i for i in range(2, 300) if found[i] == fate and (found[i - 2 : i] > 4).all())
+    with pytest.raises(BuilderError, match=message.format(last, attempt_seed(0, last))):
+        exploding(lanes, range(last - 2, last + 1))
+
+
+class Batchless(Strict):
+    """Cannot be asked about several observations at a time, though it says so."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        if len(obs) > 1:
+            raise ValueError("one at a time")
+        return np.ones(1, np.int64), state
+
+
+@pytest.mark.parametrize("reject", [False, True])
+def test_an_error_that_no_attempt_has_alone_is_not_blamed_on_one(reject):
+    actor = predict_actor(Batchless(), "Corridor-v0", batched=True)
+    with pytest.raises(
+        RolloutError, match=r"attempts \[0, 1, 2, 3\] in lockstep failed, though none does alone"
+    ):
+        play("Corridor-v0", range(8), lanes=4, actor=actor, reject=reject)
+
+
+def test_an_answer_that_fits_no_space_ends_the_build_also_where_failures_are_rejected():
+    with pytest.raises(SpaceError, match=r"got float64\[2\]"):
+        play("Liar-v0", range(3), reject=True)
+
+
+class FourValues(Exploding):
+    def step(self, action):
+        return np.zeros(1), 1.0, True, {}
+
+
+class Vague(Exploding):
+    """Gives flags and rewards in arrays; `kwargs` say which."""
+
+    def __init__(self, terminated=True, reward=1.0):
+        self.terminated, self.reward = terminated, reward
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1), {}
+
+    def step(self, action):
+        return np.zeros(1), self.reward, self.terminated, False, {}
+
+
+gym.register("FourValues-v0", FourValues, max_episode_steps=30)
+gym.register("Vague-v0", Vague, max_episode_steps=3)
+
+
+def vague(lanes, **kwargs):
+    spec = resolve("Vague-v0", kwargs, max_episode_steps=None, max_steps=None)
+    return play("", range(4), lanes=lanes, spec=spec)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_rewards_and_flags_in_arrays_of_one_element_are_what_they_hold(lanes):
+    recording = vague(lanes, terminated=np.array([1]), reward=np.array([np.float32(0.1)]))
+    assert recording.terminated.all()
+    assert recording.rewards.tolist() == [float(np.float32(0.1))] * 4
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("reward", [None, "0.5", np.zeros(2), [1.0, 2.0]])
+def test_a_reward_that_is_no_number_is_refused_with_its_place(lanes, reward):
+    with pytest.raises(EnvironmentError_, match=r"reward that is not one number in attempt 0, step 0"):
+        vague(lanes, reward=reward)
+
+
+def test_a_step_of_the_old_interface_is_refused_as_such():
+    spec = resolve("FourValues-v0", {}, max_episode_steps=None, max_steps=None)
+    with pytest.raises(
+        EnvironmentError_, match=r"expected \(observation, reward, terminated, truncated, info\)"
+    ):
+        play("", range(3), spec=spec)
+
+
+def test_clipped_actions_are_what_the_environment_is_given_and_what_is_recorded():
+    actor = predict_actor(Fixed(np.array([5.0], np.float32)), "Pendulum-v1")
+    recording = play("Pendulum-v1", range(2), actor=actor, clip=True)
+    assert np.unique(recording.actions[0]).tolist() == [2.0]
+    with pytest.raises(SpaceError, match=r"attempt 0, step 0 .*expected -2.0 to 2.0; got 5.0"):
+        play("Pendulum-v1", range(2), actor=actor)

@@ -1,16 +1,18 @@
-"""A worker keeps what it made for the next chunk, and says what it played."""
+"""A worker keeps what it made for the next chunk of the same build, and says what it played."""
 
+import dataclasses
 import threading
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from builder.environments.environment import check_reuse, resolve
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import load
-from builder.errors import ExpertError
+from builder.errors import ExpertError, RolloutError
 from builder.experts.sources.python import PythonPlayer
-from builder.rollout.worker import ChunkTask, Setup, play_chunk
+from builder.rollout.worker import ChunkTask, Setup, _resources, play_chunk, release
 
 
 class Counted:
@@ -47,6 +49,94 @@ def test_another_setup_makes_another_expert(tmp_path):
     for identity in ("one", "two"):
         play_chunk(ChunkTask(setup_of(factory, identity), 0, 3, tmp_path / "x.safetensors"))
     assert Counted.made == before + 2
+
+
+def test_another_build_plays_its_own_expert_though_nothing_else_tells_them_apart(tmp_path):
+    for number in (0, 1):
+        setup = setup_of(Fixed(number), "the same")
+        path = play_chunk(ChunkTask(setup, 0, 3, tmp_path / f"{number}.safetensors")).path
+        assert set(load(path)[0].actions[0].tolist()) == {number}
+
+
+class Fixed:
+    def __init__(self, action):
+        self.action = action
+
+    def predict(self, obs, state=None, deterministic=True):
+        return self.action, state
+
+
+class Closing(gym.Env):
+    """Counts those of its objects that are open."""
+
+    observation_space = gym.spaces.Box(-1, 1, (1,))
+    action_space = gym.spaces.Discrete(2)
+    opened = 0
+
+    def __init__(self, fails=False):
+        self.fails, self.closed = fails, False
+        Closing.opened += 1
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        if self.fails:
+            raise RuntimeError("unstable")
+        return np.zeros(1, np.float32), 1.0, True, False, {}
+
+    def close(self):
+        Closing.opened -= not self.closed
+        self.closed = True
+
+
+gym.register("Closing-v0", Closing, max_episode_steps=3)
+
+
+def closing_setup(**kwargs):
+    environment = resolve("Closing-v0", kwargs, max_episode_steps=None, max_steps=None)
+    environment = dataclasses.replace(environment, reusable=True)
+    return Setup("x", environment, Setup.pack(PythonPlayer(Fixed(1))), "mine", 0, 4)
+
+
+def test_what_is_kept_for_a_build_is_closed_with_it(tmp_path):
+    setup = closing_setup()
+    play_chunk(ChunkTask(setup, 0, 8, tmp_path / "x.safetensors"))
+    assert Closing.opened == 4
+    release("another")
+    assert Closing.opened == 4
+    release(setup.token)
+    assert Closing.opened == 0
+
+
+def test_what_is_kept_for_a_build_is_closed_where_the_next_begins(tmp_path):
+    play_chunk(ChunkTask(closing_setup(), 0, 8, tmp_path / "x.safetensors"))
+    play_chunk(ChunkTask(setup_of(Fixed(1), "next"), 0, 3, tmp_path / "y.safetensors"))
+    assert Closing.opened == 0
+
+
+def test_nothing_is_kept_of_a_chunk_that_failed(tmp_path):
+    with pytest.raises(RolloutError, match="unstable"):
+        play_chunk(ChunkTask(closing_setup(fails=True), 0, 8, tmp_path / "x.safetensors"))
+    assert Closing.opened == 0
+
+
+def test_what_is_in_use_is_closed_once_it_is_not(tmp_path):
+    setup, inside, go_on = closing_setup(), threading.Event(), threading.Event()
+
+    def waits():
+        with _resources(setup):
+            inside.set()
+            go_on.wait()
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    inside.wait()
+    release(setup.token)
+    assert Closing.opened == 1
+    go_on.set()
+    thread.join()
+    assert Closing.opened == 0
 
 
 def test_a_summary_says_what_the_file_holds(tmp_path):

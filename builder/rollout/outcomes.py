@@ -1,0 +1,142 @@
+"""What becomes of attempts: how each ended, and the recording of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.spaces import Array
+from builder.errors import BuilderError, NotANumberError, NotFiniteError, RolloutError
+from builder.rollout.log import RowLog
+
+
+@dataclass
+class Outcome:
+    """What is known of an attempt once it has ended.
+
+    Attributes:
+        seed: of `env.reset`.
+        terminated: of its last step.
+        truncated: of its last step.
+        final: per leaf the observation after its last step.
+        failure: what was raised in it, or what it gave that is not a number; empty: nothing.
+    """
+
+    seed: int = 0
+    terminated: bool = False
+    truncated: bool = False
+    final: tuple[Any, ...] = field(default_factory=tuple)
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A step of an attempt."""
+
+    attempt: int
+    seed: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt}, step {self.step} (seed {self.seed})"
+
+
+def placed(error: Exception, place: Place, who: str) -> BuilderError:
+    """What was raised in an attempt, with its place.
+
+    Args:
+        error: what was raised.
+        place: where.
+        who: the environment or the expert.
+    """
+    if isinstance(error, BuilderError):
+        error.what = f"{error.what} in {place}"
+        error.args = (error.what,)
+        return error
+    found = RolloutError(
+        f"{place} failed: {who} raised {type(error).__name__}: {error}",
+        remedy="debug=true shows the traceback; rollout.on_error=reject counts such an attempt as rejected",
+    )
+    found.__cause__ = error
+    return found
+
+
+def rejectable(error: Exception) -> bool:
+    """Whether an attempt in which this was raised may count as rejected: other attempts may go well."""
+    return isinstance(error, (NotANumberError, NotFiniteError)) or not isinstance(error, BuilderError)
+
+
+def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Recording:
+    """The recording of attempts that have all ended; those that failed have no steps, and NaN for a return.
+
+    Args:
+        log: their steps.
+        outcomes: by attempt.
+        attempts: the range.
+    """
+    if failed := [attempt for attempt in attempts if outcomes[attempt].failure]:
+        log.drop(failed)
+    order = log.order()
+    lengths = np.bincount(log.attempts[order] - attempts.start, minlength=len(attempts))
+    rewards = log.rewards[order]
+    ended = [outcomes[attempt] for attempt in attempts]
+    blank = tuple(np.zeros(column.shape[1:], column.dtype) for column in log.observations)
+    finals = [outcome.final if not outcome.failure else blank for outcome in ended]
+    return Recording(
+        attempts=np.arange(attempts.start, attempts.stop, dtype=np.int64),
+        seeds=np.array([outcome.seed for outcome in ended], np.int64),
+        lengths=lengths.astype(np.int64),
+        returns=episode_returns(rewards, lengths),
+        terminated=np.array([outcome.terminated and not outcome.failure for outcome in ended], bool),
+        truncated=np.array([outcome.truncated and not outcome.failure for outcome in ended], bool),
+        observations=tuple(column[order] for column in log.observations),
+        actions=tuple(column[order] for column in log.actions),
+        rewards=rewards,
+        finals=tuple(np.stack(leaf) for leaf in zip(*finals, strict=True)),
+    )
+
+
+def not_numbers(recording: Recording, env_id: str) -> dict[int, BuilderError]:
+    """By the attempts in which the environment gave NaN: the error that names the first one of each."""
+    first: dict[int, tuple[int, str]] = {}
+    ends, starts = recording.lengths.cumsum(), recording.starts
+
+    def note(index: int, step: int, what: str) -> None:
+        if index not in first or step < first[index][0]:
+            first[index] = step, what
+
+    for what, columns in (("n observation", recording.observations), (" reward", (recording.rewards,))):
+        for rows in map(_nan_rows, columns):
+            for row, index in zip(rows, np.searchsorted(ends, rows, side="right"), strict=True):
+                note(int(index), int(row - starts[index]), what)
+    for indices in map(_nan_rows, recording.finals):
+        for index in indices:
+            note(int(index), int(recording.lengths[index]), "n observation")
+    found = {}
+    for index, (step, what) in sorted(first.items()):
+        place = Place(int(recording.attempts[index]), int(recording.seeds[index]), step)
+        found[place.attempt] = placed(not_a_number(f"{env_id} gave a{what}"), place, env_id)
+    return found
+
+
+def not_a_number(what: str) -> NotANumberError:
+    """The error for NaN from an environment."""
+    return NotANumberError(
+        f"{what} that is not a number",
+        remedy="NaN is refused, since nothing could be learned or compared from it;"
+        " rollout.on_error=reject counts such an attempt as rejected",
+    )
+
+
+def _nan_rows(column: Array) -> Array:
+    """int64: the rows that hold NaN."""
+    if column.dtype.kind != "f":
+        return np.empty(0, np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):  # the sum of infinities
+        if not np.isnan(column.sum()):
+            return np.empty(0, np.int64)
+    return np.flatnonzero(np.isnan(column).reshape(len(column), -1).any(axis=1))
