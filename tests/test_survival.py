@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experts.sb3_models import AGENTS
+from places import AGENTS
 
 from folders import files
 
