@@ -244,12 +244,12 @@ def _first_line(error: Exception) -> str:
 
 
 def _keys(config: Any, prefix: str = "") -> Iterator[str]:
-    from omegaconf import DictConfig
+    from omegaconf import DictConfig, OmegaConf
 
     for key in config:
         yield f"{prefix}{key}"
-        child = config._get_node(key)  # noqa: SLF001  (reading a missing value would raise)
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():  # noqa: SLF001
+        child = None if OmegaConf.is_missing(config, key) else config[key]
+        if isinstance(child, DictConfig):
             yield from _keys(child, f"{prefix}{key}.")
 
 
@@ -314,7 +314,8 @@ def _writable(node: Any) -> None:
     from omegaconf import DictConfig, OmegaConf
 
     OmegaConf.set_readonly(node, value=False)
-    for key in node:
-        child = node._get_node(key)  # noqa: SLF001  (as above)
-        if isinstance(child, DictConfig) and not child._is_none():  # noqa: SLF001
+    if not node.keys():  # it stands for nothing yet
+        return
+    for _, child in node.items_ex(resolve=False):
+        if isinstance(child, DictConfig):
             _writable(child)

@@ -94,7 +94,13 @@ def arrow_schema(columns: Features) -> pa.Schema:
 
 def yaml_features(columns: Features) -> list[dict[str, Any]]:
     """Features as `dataset_info.features` in the header of a dataset card, readable as `arrow_schema` is."""
-    found: list[dict[str, Any]] = _yaml_sequences(columns._to_yaml_list())  # noqa: SLF001  (has no public name)
+    from datasets import DatasetInfo
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
+    card = DatasetCardData()
+    DatasetInfosDict({"": DatasetInfo(features=columns)}).to_dataset_card_data(card)
+    found: list[dict[str, Any]] = _yaml_sequences(card["dataset_info"]["features"])
     return found
 
 

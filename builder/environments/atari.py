@@ -35,11 +35,13 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
     def __init__(self, env: gym.Env[Any, Any], preprocessing: AtariPreprocessing) -> None:
         super().__init__(env)
         _check(env)
+        import ale_py
+
         self._settings = preprocessing
         atari: Any = env.unwrapped
         self._ale = atari.ale
-        self._codes = list(atari._action_set)  # noqa: SLF001  (has no public name)
         meanings = atari.get_action_meanings()
+        self._codes = [getattr(ale_py.Action, meaning) for meaning in meanings]
         self._fires = "FIRE" in meanings and len(meanings) > AFTER_FIRE
         size = preprocessing.screen_size
         self.observation_space = gym.spaces.Box(0, 255, (size, size), np.uint8)
@@ -126,8 +128,7 @@ def _check(env: gym.Env[Any, Any]) -> None:
             f"{name} is not a plain Atari environment, so it has no Atari preprocessing",
             remedy="set env.preprocessing=raw",
         )
-    atari: Any = env
-    skips = atari._frameskip  # noqa: SLF001  (has no public name)
+    skips = env.spec.kwargs.get("frameskip") if env.spec else None
     pictures = isinstance(env.observation_space, gym.spaces.Box) and env.observation_space.shape[2:] == (3,)
     if skips != 1 or not pictures or not isinstance(env.action_space, gym.spaces.Discrete):
         raise EnvironmentError_(

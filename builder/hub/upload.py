@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, thread
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
+
+from builder.hub_client.private import leave_daemons_behind
 
 Result = TypeVar("Result")
 
@@ -36,20 +38,10 @@ def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
         Thread(target=work, daemon=True).start()
         return done.result()
     except KeyboardInterrupt:
-        _leave_behind()
+        leave_daemons_behind()  # the client's, which wait for the Hub
         raise
     finally:
         stop.set()
-
-
-def _leave_behind() -> None:
-    """Let the process end although the client's threads still wait for the Hub.
-
-    They are daemons, as the thread that has started them, but `concurrent.futures` joins its own at the end.
-    """
-    joined: Any = thread._threads_queues  # noqa: SLF001  (it has no public word for that)
-    for waiting in [known for known in list(joined) if known.daemon]:
-        joined.pop(waiting, None)
 
 
 class CountedFile(io.BufferedIOBase):

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+from builder.hub_client.private import session_factory
+
 log = logging.getLogger(__name__)
 
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -77,9 +79,8 @@ class _Patience:
 def connected() -> Iterator[None]:
     """Make the Hub's client patient and plain, and keep its own warnings and bars off the terminal."""
     from huggingface_hub import configure_http_backend, constants
-    from huggingface_hub.utils import _http  # the client has no public word for what is set now
 
-    before = _http._GLOBAL_BACKEND_FACTORY  # noqa: SLF001
+    before = session_factory()
     if isinstance(before, _PatientFactory):
         yield
         return
@@ -136,7 +137,7 @@ def _send(send: Callable[..., Any], patience: _Patience, request: Any, **options
         GivenUp: it fails again and again.
     """
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils._http import hf_raise_for_status
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # it is in `utils`
     from requests import exceptions
     from requests.utils import rewind_body
 

@@ -14,8 +14,8 @@ from builder.parallel.backends import BACKENDS, open_workers
 from builder.parallel.cancellation import cancelled
 from builder.parallel.workers import ParallelConfig
 
-QUICK = ("threading", "loky")
-EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BACKENDS]
+CLUSTERS = ("dask", "ray")
+EACH = [pytest.param(name, marks=pytest.mark.slow if name in CLUSTERS else ()) for name in BACKENDS]
 
 
 class OwnError(Exception):

@@ -19,6 +19,7 @@ from builder.experts.sources.source import Quote, Rebuilt, Source
 from builder.experts.sources.zoo_files import STATISTICS_NAMES
 from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
 from builder.hub_client.errors import explained
+from builder.hub_client.private import is_known_missing
 from builder.hub_client.retries import connected, persistently
 
 log = logging.getLogger(__name__)
@@ -160,11 +161,11 @@ def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:
 
     The archive alone is not enough: without what lies beside it the expert would play otherwise.
     """
-    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+    from huggingface_hub import try_to_load_from_cache
 
     found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in _wanted(name)}
     paths = [Path(path) for path in found.values() if isinstance(path, str)]
-    known = all(isinstance(path, str) or path is _CACHED_NO_EXIST for path in found.values())
+    known = all(isinstance(path, str) or is_known_missing(path) for path in found.values())
     archive = found[name]
     if not known or not isinstance(archive, str) or not all(map(is_intact, paths)):
         return None

@@ -1,0 +1,36 @@
+"""What the Hub's client and Python do not publish, and nothing that they do publish serves for.
+
+Nowhere else is anything used that another package calls its own. `tests/hub_client/test_private.py` notices
+where one of these changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import thread
+from typing import Any
+
+
+def session_factory() -> Callable[[], Any]:
+    """What makes the client's sessions now; what it publishes sets it, but does not tell."""
+    from huggingface_hub.utils import _http
+
+    factory: Callable[[], Any] = _http._GLOBAL_BACKEND_FACTORY  # noqa: SLF001
+    return factory
+
+
+def is_known_missing(answer: object) -> bool:
+    """Whether `try_to_load_from_cache` says that the repository has no such file."""
+    from huggingface_hub import _CACHED_NO_EXIST
+
+    return answer is _CACHED_NO_EXIST
+
+
+def leave_daemons_behind() -> None:
+    """Let the process end although threads of `concurrent.futures` still wait.
+
+    They are daemons where the thread that has started them is one; Python joins them at its end all the same.
+    """
+    joined: Any = thread._threads_queues  # noqa: SLF001
+    for waiting in [known for known in list(joined) if known.daemon]:
+        joined.pop(waiting, None)
