@@ -8,19 +8,18 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
 
-from builder.errors import HubDamagedError, HubUnreachableError
+from builder.errors import HubDamagedError, HubMissingError, HubUnreachableError
 from builder.hub.byte_bar import ByteBar
 from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
 from builder.hub_client.cache import is_intact, remember, remembered, repository_folder, snapshot_folder
-from builder.hub_client.errors import explained
-from builder.hub_client.retries import connected, persistently
-from builder.manifest.manifest import NAME, Manifest, file_sha256, fingerprint, read_manifest
+from builder.hub_client.download import download_file as fetch_file
+from builder.hub_client.retries import connected
+from builder.manifest.manifest import NAME, Manifest, fingerprint, read_manifest
+from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space, nearest_existing
 
 log = logging.getLogger(__name__)
@@ -142,34 +141,18 @@ def _drain(waiting: SimpleQueue[RemoteFile]) -> None:
 def download_file(remote: Remote, file: RemoteFile) -> Path:
     """One file to the cache, compared with the hash that the Hub states; inside `connected()`.
 
-    The client does not notice other bytes of the right size, so a file that differs is fetched once more.
-
     Raises:
-        HubDamagedError: it differs again.
+        HubDamagedError: it differs, also when it is fetched once more.
         HubError: the Hub refuses, or cannot be reached.
     """
-    for again in (False, True):
-        path = _client_download(remote, file, again=again)
-        if file.is_at(path):
-            return path
-        log.warning("%s of %s arrived damaged", file.path, remote.repo_id)
-    raise HubDamagedError(
-        f"{file.path} of {remote.repo_id} arrives damaged",
-        expected=f"{'sha256' if file.sha256 else 'git sha1'} {file.key}",
-        got=f"sha256 {file_sha256(path)}",
-        remedy="try another network; if it stays so, the Hub's copy is damaged, and no push sends another:"
-        " tell its support, or build the dataset again from its manifest",
-    )
-
-
-def _client_download(remote: Remote, file: RemoteFile, *, again: bool) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    options: Any = {"repo_type": "dataset", "revision": remote.commit, "force_download": again}
     try:
-        return Path(persistently(partial(hf_hub_download, remote.repo_id, file.path, **options)))
-    except Exception as error:
-        raise explained(error, remote.repo_id, revision=remote.commit) from error
+        path = fetch_file(remote.repo_id, file.path, remote.commit, kind="dataset", digest=file.key)
+    except HubDamagedError as error:
+        error.remedy = f"{error.remedy}, as no push sends another; or build it again from its manifest"
+        raise
+    if path is None:
+        raise HubMissingError(f"{file.path} of {remote.repo_id} is gone", remedy="run the same command again")
+    return path
 
 
 def remote_manifest(remote: Remote) -> Manifest | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from builder.errors import DatasetError
 from builder.hub.remote import belongs
-from builder.manifest.manifest import Manifest, file_sha256
+from builder.manifest.manifest import Manifest
+from builder.storage.digest import file_sha256
 
 log = logging.getLogger(__name__)
 

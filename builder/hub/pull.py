@@ -13,7 +13,8 @@ from builder.errors import ExistsError, HubDamagedError, storage_error
 from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
 from builder.hub.remote import Remote, check_name, read_remote
 from builder.hub_client.retries import connected
-from builder.manifest.manifest import NAME, Manifest, file_sha256, read_manifest
+from builder.manifest.manifest import NAME, Manifest, read_manifest
+from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space
 from builder.storage.lock import locked
 from builder.storage.staging import put_in_place

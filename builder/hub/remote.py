@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.errors import ConfigError, HubDamagedError, HubMissingError
-from builder.hub_client.cache import git_sha1
+from builder.hub_client.cache import holds
 from builder.hub_client.errors import LOG_IN, explained
-from builder.manifest.manifest import file_sha256
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class RemoteFile:
         """
         if not path.is_file() or path.stat().st_size != self.size:
             return False
-        return self.key == (sha256 or file_sha256(path) if self.sha256 else git_sha1(path))
+        return self.key == sha256 if self.sha256 and sha256 else holds(path, self.key)
 
 
 @dataclass(frozen=True)

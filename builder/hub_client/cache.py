@@ -11,6 +11,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from builder.storage.digest import file_sha256
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -55,11 +57,19 @@ def is_intact(path: Path) -> bool:
 
     Where the file system has no links there is no such name, and the answer is True.
     """
+    digest = cached_digest(path)
+    return digest is None or holds(path, digest)
+
+
+def cached_digest(path: Path) -> str | None:
+    """The hash that the Hub stated for a file of the cache; None where nothing says it."""
     name = path.resolve().name
-    if SHA256.fullmatch(name):
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == name
-    return not COMMIT.fullmatch(name) or git_sha1(path) == name
+    return name if SHA256.fullmatch(name) or COMMIT.fullmatch(name) else None
+
+
+def holds(path: Path, digest: str) -> bool:
+    """Whether a file has a hash of the Hub's: the sha256 of a large file (LFS), git's sha1 of any other."""
+    return (file_sha256(path) if SHA256.fullmatch(digest) else git_sha1(path)) == digest
 
 
 def git_sha1(path: Path) -> str:

@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, LockedError, storage_error
-from builder.manifest.manifest import NAME, UNLISTED, file_sha256, read_manifest
+from builder.manifest.manifest import NAME, UNLISTED, read_manifest
 from builder.manifest.provenance import NAME as PROVENANCE
+from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import put_in_place, staging_folder

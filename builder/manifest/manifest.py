@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import gymnasium as gym
 from builder.episodes.spaces import from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
+from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath
 
 NAME = "manifest.json"
@@ -123,12 +123,6 @@ def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
 def covered(files: dict[str, FileEntry]) -> dict[str, str]:
     """The sha256 of every file that the fingerprint covers, by path."""
     return {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(folder: AnyPath) -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
 from builder.experts.sources.source import ARCHIVE
 from builder.manifest.manifest import NAME, Manifest, manifest_sha256, read_manifest
 from builder.manifest.overrides import rebuild_overrides
+from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, place
 
 KEY = "manifest"
@@ -86,7 +86,7 @@ def stands_in(folder: Path, manifest: Manifest) -> bool:
         entry, path = manifest.files.get(f"expert/{name}"), folder / name
         if entry is None or not path.is_file() or path.stat().st_size != entry.size:
             return False
-        if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+        if file_sha256(path) != entry.sha256:
             return False
     return True
 

@@ -1,6 +1,6 @@
 """joblib on whatever takes a call and gives a future: how the workers of a cluster come to it.
 
-joblib's own backends for dask and ray are private and do less: they play what is for one worker here,
+joblib's own backends for dask and ray are private and do less: they do what is for one worker here,
 wait for ever for what a dead worker took with it, or hand over all results at the end.
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.errors import BudgetError, StorageError, WorkersError, storage_error
+from builder.errors import BudgetError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.preflight import check, first_attempts
@@ -26,6 +25,7 @@ from builder.rollout.planning import (
     next_horizon,
 )
 from builder.rollout.summary import ChunkSummary
+from builder.storage.disk import check_space
 from builder.storage.layout import folder_of, metrics_path
 
 log = logging.getLogger(__name__)
@@ -103,15 +103,8 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
     folder, chunks = build.config.out.parent, steps / rate - reporter.steps
     if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
         folder, chunks = Path(tempfile.gettempdir()), 0
-    needed = summary.row_bytes * (steps + chunks)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise StorageError(
-            f"the dataset will not fit on the disk of {folder}",
-            expected=f"about {needed / 1e6:,.0f} MB",
-            got=f"{free / 1e6:,.0f} MB free",
-            remedy=f"free some space, or give {'an `out`' if here else 'a TMPDIR'} elsewhere",
-        )
+    otherwise = f"give {'an `out`' if here else 'a TMPDIR'} elsewhere"
+    check_space(folder, round(summary.row_bytes * (steps + chunks)), otherwise)
 
 
 def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:

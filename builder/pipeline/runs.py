@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.episodes.spaces import leaves
-from builder.manifest.manifest import file_sha256
 from builder.parallel.workers import Workers
 from builder.pipeline.prepare import Build
 from builder.rollout.chunk_store import ChunkStore
@@ -27,6 +26,7 @@ from builder.rollout.planning import (
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
+from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, local
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ expert nor the environment need be opened to know it. Whatever is unknown here, 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from builder.experts.sources.load import files_of
 from builder.manifest.identity import growth_identity, sha256_of
 from builder.manifest.manifest import NAME, Manifest, read_manifest
 from builder.pipeline.prepare import Build
+from builder.storage.digest import file_sha256
 from builder.storage.layout import request_path
 from builder.storage.paths import AnyPath
 from builder.storage.staging import unfinished
@@ -93,7 +93,7 @@ def _request(config: BuildConfig, code: str) -> str | None:
         del asked[key]
     del asked["rollout"]["lanes"]
     try:
-        contents = [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files]
+        contents = [[path.name, file_sha256(path)] for path in files]
     except OSError:
         return None
     return sha256_of({"config": asked, "expert": contents, "code": code})

@@ -9,11 +9,11 @@ from builder.errors import StorageError
 
 
 def check_space(folder: Path, size: int, otherwise: str) -> None:
-    """Find out before anything is downloaded whether there is room for it.
+    """Find out before anything is written whether there is room for it.
 
     Args:
         folder: where it shall go; it need not exist yet.
-        size: bytes.
+        size: bytes, as far as they are known.
         otherwise: what else the user can do.
 
     Raises:

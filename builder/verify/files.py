@@ -16,7 +16,6 @@ from builder.manifest.manifest import (
     NAME,
     UNLISTED,
     Manifest,
-    file_sha256,
     fingerprint,
     manifest_sha256,
     manifest_text,
@@ -24,6 +23,7 @@ from builder.manifest.manifest import (
 )
 from builder.manifest.provenance import NAME as PROVENANCE
 from builder.replay import Difference
+from builder.storage.digest import file_sha256
 from builder.verify.checks import Check
 
 REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')

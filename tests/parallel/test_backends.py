@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from places import ROOT
+from places import PACKAGE, ROOT
 
 from builder.composition import build_config
 from builder.errors import ConfigError
@@ -103,3 +103,14 @@ def test_the_documentation_has_the_table():
 
 def test_the_readme_names_each():
     assert all(f"`{name}`" in (ROOT / "README.md").read_text() for name in BACKENDS)
+
+
+def test_nothing_here_knows_of_rollouts():
+    words = re.compile(r"chunk|episode|attempt|expert|policy|lanes|played", re.IGNORECASE)
+    for path in sorted((PACKAGE / "parallel").glob("*.py")):
+        assert not words.search(path.read_text()), path
+    imported = re.compile(r"from builder\.(\w+)")
+    rooms = {
+        room for path in (PACKAGE / "parallel").glob("*.py") for room in imported.findall(path.read_text())
+    }
+    assert rooms == {"errors", "parallel", "storage", "versions"}

@@ -156,3 +156,8 @@ def test_the_address_of_rays_client_is_refused():
         open_workers(ParallelConfig("ray", 1, "ray://here:10001")),
     ):
         pass
+
+
+def test_ray_still_takes_the_folder_that_its_documentation_calls_its_own():
+    ray = pytest.importorskip("ray")
+    assert "``_temp_dir`` (root temp directory" in ray.init.__doc__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from builder.experts.sources.sb3_loader import TrustedPlayer
 from builder.experts.sources.source import algorithm
 from builder.experts.sources.zoo_files import NAMES as COMPANION_NAMES
 from builder.experts.sources.zoo_files import Companions, folder_of, read_companions
+from builder.storage.digest import file_sha256
 
 _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
 """What a repository of RL Baselines3 Zoo holds beside its agent."""
@@ -105,9 +105,7 @@ class Archived:
         """What the manifest holds of it: its sha256, and that of what else decides its actions."""
         folder = folder_of(self.path)
         beside = {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in self.companions.files
-            if (folder / name).is_file()
+            name: file_sha256(folder / name) for name in self.companions.files if (folder / name).is_file()
         }
         wrappers = (*TrainedOn(self.companions.env_id, None).wrappers, *self.companions.wrappers)
         seen = {
@@ -224,10 +222,7 @@ def archive_code(config: ExpertConfig) -> list[str]:
 def _digest(archive: Path) -> str:
     """The sha256 of the archive; of a kept expert, that of its two files."""
     files = [archive, *([archive.with_name(WEIGHTS)] if archive.name == DESCRIPTION else [])]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return file_sha256(*files)
 
 
 def _archive(path: Path, name: str) -> Path:

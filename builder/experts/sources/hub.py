@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,9 +17,10 @@ from builder.experts.sources.files import archive_code, archive_values, expert_i
 from builder.experts.sources.source import Quote, Rebuilt, Source
 from builder.experts.sources.zoo_files import STATISTICS_NAMES
 from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
+from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
 from builder.hub_client.private import is_known_missing
-from builder.hub_client.retries import connected, persistently
+from builder.hub_client.retries import connected
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,8 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         revision: a branch, tag or commit; a commit that is in the cache needs no network.
 
     Raises:
-        ExpertError: the repository has no such file, or it arrives damaged.
-        HubError: there is no such repository or revision, or the Hub cannot be reached.
+        ExpertError: the repository has no such file.
+        HubError: no such repository or revision, a Hub that cannot be reached, a file that arrives damaged.
     """
     name = filename or archive_name(repo_id)
     if revision and COMMIT.fullmatch(revision) and (cached := _cached(repo_id, name, revision)):
@@ -105,7 +105,7 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         cached = _cached(repo_id, name, commit)
         if cached is None:
             for wanted in _wanted(name):
-                _download(repo_id, wanted, commit)
+                download_file(repo_id, wanted, commit, kind="model", digest=None)
             cached = _cached(repo_id, name, commit)
     if cached is None:
         raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
@@ -136,24 +136,6 @@ def _commit(repo_id: str, name: str, revision: str | None) -> str:
             remedy="name its archive with expert.filename=",
         )
     return str(info.sha)
-
-
-def _download(repo_id: str, name: str, commit: str) -> None:
-    """One file to the cache, or the note there that the repository has none of this name."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    for again in (False, True):
-        download = partial(hf_hub_download, repo_id, name, revision=commit, force_download=again)
-        try:
-            path = Path(persistently(download))
-        except Exception as error:
-            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-                return
-            raise explained(error, repo_id, kind="model", revision=commit) from error
-        if is_intact(path):
-            return
-    raise ExpertError(f"{name} of {repo_id} arrives damaged", remedy="try again, or another network")
 
 
 def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:

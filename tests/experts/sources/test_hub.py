@@ -6,7 +6,7 @@ from folders import files
 from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 
 from builder import load
-from builder.errors import ExpertError, HubAccessError, HubMissingError, HubUnreachableError
+from builder.errors import ExpertError, HubAccessError, HubDamagedError, HubMissingError, HubUnreachableError
 from builder.experts.policy import BUNDLED
 
 NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
@@ -94,7 +94,7 @@ def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, agent)
 
 def test_an_archive_that_is_damaged_on_the_hub_is_refused(hub, clients, agent):
     hub.store.flip(agent, NAME.filename)
-    with pytest.raises(ExpertError, match=f"{NAME.filename} of {AGENT} arrives damaged"):
+    with pytest.raises(HubDamagedError, match=f"{NAME.filename} of {AGENT} arrives damaged"):
         clients(hub_clients.expert, AGENT)
 
 
