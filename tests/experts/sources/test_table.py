@@ -146,7 +146,9 @@ def test_a_source_that_a_manifest_invents_is_quoted_and_cannot_be_built_with():
 
 
 def test_nobody_but_the_sources_compares_the_name_of_one():
-    compared = re.compile(r"""source["']?\]?\)? (==|!=|in|not in) """)
-    outside = [path for path in sorted(PACKAGE.rglob("*.py")) if "sources" not in path.parts]
+    compared = re.compile(r"""source["']?\]?\)? (==|!=|in|not in) ["'({\[A-Z]""")
+    outside = [
+        path for path in sorted(PACKAGE.rglob("*.py")) if "sources" not in path.relative_to(PACKAGE).parts
+    ]
     found = [path for path in outside if compared.search(path.read_text())]
     assert found == []
