@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from s3_server import KEYS, s3_client, s3_server
-
 from folders import files
+from s3_server import KEYS, s3_client, s3_server
 
 from builder import Controller, build, load
 from builder.cli.main import main

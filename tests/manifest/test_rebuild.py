@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from folders import files
 
 from builder import Controller, build

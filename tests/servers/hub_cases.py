@@ -1,7 +1,6 @@
 """What the tests of the Hub share that is no fixture."""
 
 import os
-from pathlib import Path
 
 from hub_store import snapshot
 
