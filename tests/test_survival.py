@@ -8,13 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from places import AGENTS
-
 from folders import files
+from places import AGENTS
 
 from builder import Controller
 from builder.cli.main import main
