@@ -1,5 +1,6 @@
 """What all tests share: environments of ours, and a home for caches that is thrown away."""
 
+import logging
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wa
 
 import gymnasium as gym
 import numpy as np
+import pytest
 from gymnasium.envs.registration import register
 from hypothesis import HealthCheck, settings
 
@@ -33,6 +35,16 @@ pytest_plugins = ["card_folders", "hub_fixtures"]
 
 def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True))
+
+
+@pytest.fixture(autouse=True)
+def _log():
+    """What a command in this process made of our log is undone for the next test."""
+    yield
+    log = logging.getLogger("builder")
+    log.handlers.clear()
+    log.propagate = True
+    log.setLevel(logging.NOTSET)
 
 
 class Corridor(gym.Env):

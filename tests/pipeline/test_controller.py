@@ -1,7 +1,6 @@
 """Builds as a program starts them: whole datasets, whatever the backend; failure, growth, resume."""
 
 import json
-import logging
 from pathlib import Path
 
 import gymnasium as gym
@@ -149,7 +148,6 @@ def test_a_damaged_chunk_is_noticed_and_played_again(tmp_path, caplog):
     content = bytearray(chunk.read_bytes())
     content[-9] ^= 1
     chunk.write_bytes(content)
-    logging.getLogger("builder").propagate = True
     start(out)
     assert "is damaged" in caplog.text
     start(tmp_path / "fresh/x")
@@ -191,7 +189,6 @@ def test_the_users_notes_on_the_card_survive_growth(tmp_path):
 
 
 def test_an_environment_that_ignores_its_seed_is_a_warning(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     start(tmp_path / "x", **{"env.id": "Deaf-v0", "expert": Policy("Deaf-v0", policy=Always, version="1")})
     assert "all 20 episodes are identical" in caplog.text
 
@@ -237,7 +234,6 @@ def record(path, context, expert, *, refuse=lambda index: False):
 
 
 def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     caplog.set_level("INFO")
 
     def enjoy(path, context, expert):
@@ -407,7 +403,6 @@ def test_a_build_on_an_environment_that_does_not_repeat_itself_stops_before_its_
 
 
 def test_a_build_of_one_episode_steps_one_again(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     caplog.set_level("INFO")
     Controller().start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
     assert "verified: 1 of 1 episodes stepped again" in caplog.text

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import shutil
 
 import numpy as np
@@ -44,7 +43,6 @@ def test_an_expert_that_falls_short_is_an_error_with_both_figures(tmp_path):
 
 
 def test_the_check_can_be_a_warning_or_off(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     folder = agent(tmp_path / "a", mean_return=900.0, std_return=10.0)
     start(tmp_path, folder, **{"expert.check": "off"})
     assert "falls short" not in caplog.text
@@ -101,7 +99,6 @@ def test_a_module_that_only_a_file_beside_the_archive_names_is_not_imported(tmp_
 
 
 def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     caplog.set_level("INFO")
     folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)
     start(tmp_path, folder, threshold=450)
@@ -110,7 +107,6 @@ def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, 
 
 
 def test_it_is_said_when_none_of_the_first_attempts_is_accepted(tmp_path, caplog):
-    logging.getLogger("builder").propagate = True
     caplog.set_level("INFO")
     folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)
     with pytest.raises(BudgetError):

@@ -1,6 +1,5 @@
 """What a user sees while a build runs."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,6 @@ def test_a_terminal_of_80_columns_shows_all_figures_in_one_line():
 
 
 def test_a_log_line_says_who_plays_what_and_how_far_it_is(caplog):
-    logging.getLogger("builder").propagate = True
     caplog.set_level("INFO", logger="builder")
     with reporter(Console(force_terminal=False), lambda: 0.0) as lines:
         lines.add(chunk(0, 10))

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import logging
 import shutil
 import subprocess
 import sys
@@ -115,22 +114,15 @@ def with_a_gap(store):
         (with_a_gap, "does not hold the attempts that its name says"),
     ],
 )
-def test_a_chunk_that_is_not_what_it_says_is_removed_with_a_warning(store, warnings, spoil, message):
+def test_a_chunk_that_is_not_what_it_says_is_removed_with_a_warning(store, caplog, spoil, message):
     spoil(store)
     write(store, 8, 10)
     assert [(chunk.start, chunk.stop) for chunk in store.scan()] == [(8, 10)]
     assert store.files() == [store.path(range(8, 10))]
-    (record,) = warnings.records
+    (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert message in record.getMessage()
     assert record.getMessage().endswith("; its attempts are played again")
-
-
-@pytest.fixture
-def warnings(caplog, monkeypatch):
-    """What is logged; the command line, where it was run before, keeps it to itself."""
-    monkeypatch.setattr(logging.getLogger("builder"), "propagate", True)
-    return caplog
 
 
 def test_what_a_killed_build_left_half_written_is_removed(store):
