@@ -50,6 +50,9 @@ class ExpertConfig:
         std_return: the standard deviation of it.
         check: what happens where the first returns fall short of the known mean: error, warn or off.
         check_episodes: how many returns that looks at.
+        vec_normalize: where an archive's normalisation statistics lie, or `none`; unset: they are looked for.
+        frame_stack: how many observations an archive's agent was trained on at once; unset: what lies beside
+            it says so.
     """
 
     name: str
@@ -71,6 +74,8 @@ class ExpertConfig:
     std_return: float | None = None
     check: str = "error"
     check_episodes: int = 10
+    vec_normalize: str | None = None
+    frame_stack: int | None = None
 
     @property
     def label(self) -> str:
@@ -168,10 +173,12 @@ class TrustConfig:
 
     Attributes:
         path: its archive, where no manifest can say where it lies.
+        vec_normalize: its normalisation statistics, likewise.
         trust_remote_code: import and run what only the manifest names.
     """
 
     path: str | None = None
+    vec_normalize: str | None = None
     trust_remote_code: bool = False
 
 
@@ -260,6 +267,7 @@ class BuildConfig:
             ("seed", self.seed, 0),
             ("max_attempts", self.max_attempts, 1),
             ("expert.check_episodes", self.expert.check_episodes, 1),
+            ("expert.frame_stack", self.expert.frame_stack, 1),
             ("rollout.lanes", self.rollout.lanes, 1),
             ("rollout.max_steps", self.rollout.max_steps, 1),
             ("env.max_episode_steps", self.env.max_episode_steps, 1),

@@ -23,6 +23,7 @@ from builder.experts.network.action_selection import (
 from builder.experts.network.encoding import Encoder, encode
 from builder.experts.network.forward import Forward, Outputs
 from builder.experts.network.network import ContinuousHead, Network
+from builder.experts.observations.frame_stack import stacking_hint
 from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
 
 PRECISIONS = ("float64", "float32")
@@ -254,6 +255,6 @@ def _mismatch(what: str, trained: gym.Space[Any], given: gym.Space[Any]) -> Spac
     return SpaceError(
         f"the expert was trained on other {what} than the environment has",
         expected=str(trained)[:300],
-        got=str(given)[:300],
+        got=str(given)[:300] + (stacking_hint(trained, given) if what == "observations" else ""),
         remedy="set env.id to the environment that it was trained on",
     )

@@ -41,6 +41,9 @@ class Policy:
         version: the identity of `policy` in the manifest; else it is "not pinned".
         revision: of the repository: a branch, tag or commit.
         max_return: the greatest return of an accepted episode.
+        vec_normalize: where an archive's normalisation statistics lie, or "none"; None: they are looked for.
+        frame_stack: how many observations an archive's agent was trained on at once; None: what lies beside
+            it says so.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Policy:
     version: str | None = None
     revision: str | None = None
     max_return: float = math.inf
+    vec_normalize: str | None = None
+    frame_stack: int | None = None
 
     @property
     def acceptance(self) -> Acceptance:

@@ -17,13 +17,13 @@ from builder.episodes.acceptance import Acceptance
 from builder.episodes.spaces import next_observation_default
 from builder.experts.policy import conf_folder, configured
 from builder.experts.sources.local import LocalSource
-from builder.experts.sources.source import ARCHIVE, Rebuilt
+from builder.experts.sources.source import ARCHIVE, STATISTICS, Rebuilt
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest
 
 EXPERT_KEYS = (
     *("name", "path", "repo_id", "filename", "revision", "target", "version", "batched"),
-    *("trust_remote_code", "algo", "sha256"),
+    *("trust_remote_code", "algo", "sha256", "frame_stack", "vec_normalize"),
 )
 """Keys of `expert` in the order in which a command has them."""
 PLAIN = re.compile(r"[A-Za-z_][\w./:@-]*")
@@ -50,9 +50,15 @@ def _quoted(word: str) -> str:
 
 def docker_command(overrides: Sequence[str]) -> str:
     """The same in a container; an archive has to lie where the container sees it."""
-    seen = f"/data/{PurePosixPath(ARCHIVE).name}"
     program = 'mkdir -p data && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/data:/data" il-builder'
-    return command([text.replace(ARCHIVE, seen) for text in overrides], program=program)
+    inside = [
+        text.replace(ARCHIVE, _seen(ARCHIVE)).replace(STATISTICS, _seen(STATISTICS)) for text in overrides
+    ]
+    return command(inside, program=program)
+
+
+def _seen(path: str) -> str:
+    return f"/data/{PurePosixPath(path).name}"
 
 
 def rebuild_overrides(manifest: Manifest, *, included: str | None = None) -> list[str] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from builder.environments.wrappers import wrapper_specs
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
-from builder.experts.sources.source import ARCHIVE
+from builder.experts.sources.source import ARCHIVE, STATISTICS
 from builder.manifest.manifest import NAME, Manifest, manifest_sha256, read_manifest
 from builder.manifest.overrides import rebuild_overrides
 from builder.storage.digest import file_sha256
@@ -28,6 +28,7 @@ FREE = (
     "verify_sample",
     "debug",
     "expert.path",
+    "expert.vec_normalize",
     "expert.trust_remote_code",
 )
 """Keys, with all below them, that say where and on what, or whom to trust; all others are the manifest's."""
@@ -111,16 +112,26 @@ def _refuse_what_it_says(given: Mapping[str, str]) -> None:
 
 
 def _with_archive(overrides: Sequence[str], manifest: Manifest, given: Mapping[str, str]) -> list[str]:
-    """The overrides without the place of an archive, which no manifest knows and the user must give."""
-    kept = [text for text in overrides if ARCHIVE not in text]
-    if len(kept) < len(overrides) and "expert.path" not in given:
-        expert = manifest.inputs["expert"]
-        raise ConfigError(
-            f"the manifest does not say where the archive of {expert['name']!r} lies",
-            expected=f"sha256 {expert.get('sha256')}",
-            remedy="give expert.path=",
-        )
-    return kept
+    """The overrides without the places of files, which no manifest knows and the user must give."""
+    expert = manifest.inputs["expert"]
+    files = {
+        "expert.path": (ARCHIVE, "archive", expert.get("sha256")),
+        "expert.vec_normalize": (STATISTICS, "statistics file", _statistics_sha256(expert)),
+    }
+    for key, (stands_for, what, sha256) in files.items():
+        if f"{key}={stands_for}" in overrides and key not in given:
+            raise ConfigError(
+                f"the manifest does not say where the {what} of {expert['name']!r} lies",
+                expected=f"sha256 {sha256}",
+                remedy=f"give {key}=",
+            )
+    stand_ins = {f"{key}={stands_for}" for key, (stands_for, _, _) in files.items()}
+    return [text for text in overrides if text not in stand_ins]
+
+
+def _statistics_sha256(expert: Mapping[str, Any]) -> Any:
+    """What the statistics of an archive must be, where their place was said."""
+    return expert.get("beside", {}).get(expert.get("vec_normalize"))
 
 
 def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> None:

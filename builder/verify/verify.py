@@ -109,8 +109,9 @@ def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
     if rebuild_overrides(manifest) is None:
         return Check("rebuild", "no command makes it: it used functions of its own", possible=False)
     expert = config.expert
+    files = {"path": expert.path, "vec_normalize": expert.vec_normalize}
     given = [
-        *([f"expert.path='{Path(expert.path).expanduser()}'"] if expert.path else []),
+        *(f"expert.{key}='{Path(path).expanduser()}'" for key, path in files.items() if path),
         *(["expert.trust_remote_code=true"] if expert.trust_remote_code else []),
         f"parallel={config.parallel.backend}",
         f"parallel.n_jobs={config.parallel.n_jobs}",

@@ -1,10 +1,8 @@
 """Archives that would run code are refused and run nothing; archives that would not are read."""
 
-import base64
 import contextlib
 import functools
 import io
-import json
 import os
 import pickle
 import time
@@ -15,7 +13,7 @@ import cloudpickle
 import gymnasium as gym
 import numpy as np
 import pytest
-from sb3_models import box, make_model
+from sb3_models import box, make_model, tamper
 
 from builder.errors import ArchiveError, ExpertError, UnsafeArchiveError
 from builder.experts.archive.agent import read_agent
@@ -48,18 +46,6 @@ class Runs:
 @pytest.fixture
 def marker(tmp_path):
     return tmp_path / "marker"
-
-
-def tamper(path, field, content):
-    """Put a pickle in a field of an archive."""
-    with zipfile.ZipFile(path) as source:
-        members = {name: source.read(name) for name in source.namelist()}
-    fields = json.loads(members["data"])
-    fields[field] = {":type:": "<class 'x'>", ":serialized:": base64.b64encode(content).decode()}
-    members["data"] = json.dumps(fields).encode()
-    with zipfile.ZipFile(path, "w") as target:
-        for name, member in members.items():
-            target.writestr(name, member)
 
 
 @pytest.mark.parametrize("field", FIELDS)

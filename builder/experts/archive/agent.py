@@ -112,8 +112,13 @@ def _read(path: Path, where: str) -> Agent:
                 f"{where}: bare weights instead of a Stable-Baselines3 archive",
                 expected="members data, policy.pth",
             )
-        fields = read_fields(archive.read("data", MAX_FIELDS_BYTES), where)
+        content = archive.read("data", MAX_FIELDS_BYTES)
         weights = archive.read("policy.pth", MAX_WEIGHTS_BYTES)
+        try:
+            fields = read_fields(content, where)
+        except UnsupportedExpertError:
+            read_weights(weights, f"{where}: policy.pth")  # what would run code is said first
+            raise
         version = ""
         if "_stable_baselines3_version" in archive.members:
             version = archive.read("_stable_baselines3_version", 100).decode("ascii", "replace").strip()
@@ -138,6 +143,7 @@ def _describe(fields: SavedFields) -> tuple[Description, Global]:
         raise UnsafeArchiveError(
             f"{where}: the policy is code that the archive carries",
             expected="the name of one of SB3's policies",
+            remedy="if you trust its author, expert.trust_remote_code=true lets Stable-Baselines3 run it",
         )
     family = _family(policy_class, where)
     kwargs = fields.policy_kwargs()

@@ -9,9 +9,10 @@ allowed; calling one, handing one to a callable, or changing what the pickle did
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
-from builder.errors import ArchiveError, UnsafeArchiveError
+from builder.errors import ArchiveError, UnsafeArchiveError, UnsupportedExpertError
 from builder.experts.archive.inert_pickle import Call, Entries, Global, InertPickle
 from builder.experts.archive.weights import stream_pickles
 
@@ -57,6 +58,9 @@ _ANNOTATIONS = re.compile(
 )
 """What builds a type hint of a function: `Union[float, str]`, `float | str`, `list[float]`, `type(None)`."""
 
+_OWN_CLASS = re.compile(r"\w+(\.\w+)*:[A-Z]\w*")
+"""A class of a module, as it is spelt; functions, and attributes of classes, are not."""
+
 _MAX_HINT = 200
 _JOINS = frozenset({"types.GenericAlias", "collections.abc._CallableGenericAlias", "_operator.or_"})
 _TYPE_OF_NONE = ("builtins.type", (None,))
@@ -77,14 +81,52 @@ def audit(pickle: InertPickle, where: str) -> None:
     Raises:
         ArchiveError: it is damaged.
         UnsafeArchiveError: it names, calls or changes what plain agents do not.
+        UnsupportedExpertError: no more is wrong than that it names a class of somebody's own.
     """
-    for name in pickle.names:
-        text = _text(name)
-        if not any(pattern.fullmatch(text) for pattern in (_REFERENCES, _INSTANCES, _MAKERS, _ANNOTATIONS)):
-            raise _refusal(where, f"would import {name.path[:80]!r}")
+    foreign = [name for name in pickle.names if not _is_known(name)]
+    strange = [name for name in foreign if not _is_named_class(name, pickle)]
+    if strange:
+        raise _refusal(where, f"would import {strange[0].path[:80]!r}")
     auditor = _Auditor(where)
     for call in pickle.calls:
         auditor.check(call)
+    if foreign:
+        raise UnsupportedExpertError(
+            f"{where}: the agent needs the class {foreign[0].path[:80]}, which it names and does not carry",
+            remedy="if you have that class and trust whoever made the archive, expert.trust_remote_code=true"
+            " lets Stable-Baselines3 import it and run whatever the archive holds",
+        )
+
+
+def _is_known(name: Global) -> bool:
+    text = _text(name)
+    return any(pattern.fullmatch(text) for pattern in (_REFERENCES, _INSTANCES, _MAKERS, _ANNOTATIONS))
+
+
+def _is_named_class(name: Global, pickle: InertPickle) -> bool:
+    """Whether a name is, as it is spelt, a class of somebody's own, and no call has to do with it."""
+    own = name.module.partition(".")[0] not in {*sys.stdlib_module_names, "numpy", "torch"}
+    if not own or not _OWN_CLASS.fullmatch(_text(name)):
+        return False
+    return all(name != call.function and not _holds(call, name) for call in pickle.calls)
+
+
+def _holds(call: Call, name: Global) -> bool:
+    """Whether a name is anywhere within what a call is given, in whatever container."""
+    waiting: list[Any] = [call.arguments, call.state, call.items, call.entries]
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop()
+        if value == name:
+            return True
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (tuple, list)):
+            waiting.extend(value)
+        elif isinstance(value, Entries):
+            waiting.extend(part for pair in value.pairs for part in pair)
+    return False
 
 
 def _text(name: Global) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from builder.errors import ArchiveError
+from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.audit import audit
 from builder.experts.archive.inert_pickle import MAX_OPERATIONS, Entries, InertPickle, decode
 from builder.experts.archive.inert_values import mapping
@@ -63,21 +64,46 @@ def read_fields(content: bytes, where: str) -> SavedFields:
     Raises:
         ArchiveError: it is damaged.
         UnsafeArchiveError: a pickled field would run code.
+        UnsupportedExpertError: one needs a class of somebody's own, and none would run code besides.
     """
-    plain = _parse(content, where)
+    plain = parse_fields(content, where)
     pickled: dict[str, InertPickle] = {}
     left = MAX_OPERATIONS
+    unsupported: UnsupportedExpertError | None = None
     for name, value in plain.items():
         if not isinstance(value, dict) or _PICKLED not in value:
             continue
         field = f"{where}: field {name[:60]!r}"
         pickled[name] = decode(_bytes(value[_PICKLED], field), field, max_operations=left)
         left -= pickled[name].operations
-        audit(pickled[name], field)
+        try:
+            audit(pickled[name], field)
+        except UnsupportedExpertError as error:
+            unsupported = unsupported or error
+    if unsupported is not None:
+        raise unsupported
     return SavedFields(where, plain, pickled)
 
 
-def _parse(content: bytes, where: str) -> dict[str, Any]:
+def pickled_record(fields: Mapping[str, Any], name: str) -> Any:
+    """The inert record of one pickled field of `parse_fields`; it is not audited.
+
+    Raises:
+        ArchiveError: there is none, or it is damaged.
+        UnsafeArchiveError: it uses an op-code that no plain agent needs.
+    """
+    value = fields.get(name)
+    if not isinstance(value, dict) or _PICKLED not in value:
+        raise ArchiveError(f"the field {name!r} is missing or is not pickled")
+    return decode(_bytes(value[_PICKLED], name), name).value
+
+
+def parse_fields(content: bytes, where: str) -> dict[str, Any]:
+    """The member `data` as JSON, its pickles still in base64.
+
+    Raises:
+        ArchiveError: it is damaged.
+    """
     values = content.count(b",") + content.count(b"[") + content.count(b"{")
     if values > _MAX_VALUES:
         raise ArchiveError(f"{where}: {values} values", expected=f"at most {_MAX_VALUES}")

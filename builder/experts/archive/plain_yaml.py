@@ -141,6 +141,21 @@ def _check_plain(value: Any, where: str) -> None:
             raise ArchiveError(f"{where}: a {type(part).__name__}", expected="plain values")
 
 
+def read_mapping(value: Any, where: str) -> dict[str, Any]:
+    """A mapping with text keys that a file holds, or spells as Python; nothing is an empty one.
+
+    Raises:
+        ArchiveError: it is something else.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        return read_literal(value, where)
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise ArchiveError(where, expected="a mapping", got=type(value).__name__)
+    return value
+
+
 def read_literal(text: str, where: str) -> dict[str, Any]:
     """A Python dict that a YAML file holds as text: `{'a': 1}` or `dict(a=1)`, of literals only.
 

@@ -6,6 +6,7 @@ Sources of the rules: `rl_zoo3/wrappers.py` (`HistoryWrapper`), and `stable_base
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,13 @@ import numpy as np
 from builder.episodes.spaces import Array, leaves
 from builder.errors import SpaceError
 from builder.experts.network.encoding import is_image
-from builder.experts.observations.transforms import Observer, box_leaf, leaf_index, replace_leaf
+from builder.experts.observations.transforms import (
+    Observer,
+    box_leaf,
+    leaf_index,
+    replace_leaf,
+    stacking_text,
+)
 
 
 @dataclass(frozen=True)
@@ -84,20 +91,55 @@ class FrameStack:
     frames: int
 
     def space(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> gym.Space[Any]:
-        stacked = [self._stacked(leaf.space) for leaf in leaves(space)]
+        stacked = [_stacked(leaf.space, self.frames) for leaf in leaves(space)]
         if not isinstance(space, gym.spaces.Dict):
             return stacked[0]
         return gym.spaces.Dict(list(zip(space.spaces, stacked, strict=True)))
 
-    def _stacked(self, space: gym.Space[Any]) -> gym.Space[Any]:
-        if not isinstance(space, gym.spaces.Box) or not space.shape:
-            raise SpaceError("only Box observations can be stacked", got=str(space))
-        axis = _channel_axis(space)
-        low, high = (np.repeat(bound, self.frames, axis) for bound in (space.low, space.high))
-        return gym.spaces.Box(low, high, dtype=low.dtype.type)
-
     def observer(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> Observer:
         return _Frames(self.frames, [_channel_axis(leaf.space) for leaf in leaves(space)])
+
+
+def _stacked(space: gym.Space[Any], frames: int) -> gym.spaces.Box:
+    if not isinstance(space, gym.spaces.Box) or not space.shape:
+        raise SpaceError("only Box observations can be stacked", got=str(space))
+    axis = _channel_axis(space)
+    low, high = (np.repeat(bound, frames, axis) for bound in (space.low, space.high))
+    return gym.spaces.Box(low, high, dtype=low.dtype.type)
+
+
+def frames_seen(trained: gym.Space[Any], given: gym.Space[Any]) -> int | None:
+    """How many observations of one space, stacked, have the shape of another; None: no number does.
+
+    Args:
+        trained: what a policy saw; images may have their channels first.
+        given: what an environment gives.
+    """
+    wanted = {leaf.name: leaf.shape for leaf in leaves(trained)}
+    found = {leaf.name: leaf.shape for leaf in leaves(given)}
+    if wanted.keys() != found.keys():
+        return None
+    sizes = {math.prod(wanted[name]) / math.prod(found[name]) for name in wanted}
+    frames = int(min(sizes))
+    if sizes != {frames} or frames < 2:
+        return None
+    for leaf in leaves(given):
+        if not isinstance(leaf.space, gym.spaces.Box) or not leaf.shape:
+            return None
+        stacked = _stacked(leaf.space, frames).shape
+        if wanted[leaf.name] not in (stacked, (stacked[-1], *stacked[:-1])):
+            return None
+    return frames
+
+
+def stacking_hint(trained: gym.Space[Any], given: gym.Space[Any]) -> str:
+    """What to say where stacking is all that lies between two spaces; else nothing."""
+    frames = frames_seen(trained, given)
+    if frames is None:
+        return ""
+    leaf = leaves(given)[0]
+    small = leaf.shape[_channel_axis(leaf.space)]
+    return stacking_text(frames * small, small)
 
 
 def _channel_axis(space: gym.Space[Any]) -> int:

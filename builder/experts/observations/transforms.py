@@ -87,6 +87,20 @@ def box_leaf(space: gym.Space[Any], *, rank: int | None = None) -> gym.spaces.Bo
     return leaf.space
 
 
+def stacking_text(large: int, small: int) -> str:
+    """What to say where a policy saw so many numbers, or planes, and the environment gives so many."""
+    frames = large // small
+    stack = f"{large} = {frames} x {small}"
+    return f" ({stack}: if it was trained behind VecFrameStack, expert.frame_stack={frames} says so)"
+
+
+def _stacked(wanted: tuple[int, ...], given: tuple[int, ...]) -> str:
+    alike = len(wanted) == len(given) > 0 and wanted[:-1] == given[:-1]
+    if not alike or wanted[-1] <= given[-1] or wanted[-1] % given[-1]:
+        return ""
+    return stacking_text(wanted[-1], given[-1])
+
+
 class Stateless:
     """An observer that only looks at the present, one leaf at a time.
 
@@ -218,7 +232,7 @@ class Normalisation:
                 raise SpaceError(
                     "the expert's normalisation statistics do not fit the observations",
                     expected=f"{key or 'an observation'} of shape {mean.shape}",
-                    got=str(space)[:300],
+                    got=str(space)[:300] + _stacked(mean.shape, given[key].shape if key in given else ()),
                     remedy="check env.id, and that the statistics belong to this expert",
                 )
         clip = self.statistics.clip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import gymnasium as gym
 
 from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.errors import ExpertError, UnsupportedExpertError
+from builder.errors import ConfigError, ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
 from builder.experts.archive.agent import Agent, read_agent
+from builder.experts.archive.training import read_training
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
@@ -25,9 +26,10 @@ from builder.experts.published import Published, read_published
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
 from builder.experts.sources.sb3_loader import TrustedPlayer
-from builder.experts.sources.source import algorithm
+from builder.experts.sources.source import STATISTICS, algorithm, said_beside
+from builder.experts.sources.statistics_files import NONE, files_beside
 from builder.experts.sources.zoo_files import NAMES as COMPANION_NAMES
-from builder.experts.sources.zoo_files import Companions, folder_of, read_companions
+from builder.experts.sources.zoo_files import Beside, Companions, read_beside
 from builder.storage.digest import file_sha256
 
 _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
@@ -46,6 +48,8 @@ class Archived:
         published: its published return, if a file beside it has one.
         algo: the algorithm.
         origin: the identity of the archive that a kept expert comes from.
+        beside: the sha256 of each file beside it that was read, by its name.
+        said: what the configuration says that is beside it, where it does; for the manifest.
     """
 
     path: Path
@@ -55,6 +59,8 @@ class Archived:
     published: Published | None
     algo: str | None
     origin: dict[str, Any] | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     def player(
         self,
@@ -68,12 +74,15 @@ class Archived:
         if preprocessed:
             view: PolicyView | None = PolicyView(decisions=(PictureStack(self._frames),))
         else:
-            view = self.companions.view(env_id=env_id, max_episode_steps=max_episode_steps)
+            view = self.companions.view(
+                env_id=env_id, max_episode_steps=max_episode_steps, trained=self._trained_on
+            )
         if zeros:
             view = view or PolicyView()
             view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
         if self.agent is None:
-            return TrustedPlayer(self.path.resolve(), str(self.algo), rollout.deterministic, view)
+            archive = self.path.resolve()
+            return TrustedPlayer(archive, str(self.algo), rollout.deterministic, view, str(Path.cwd()))
         return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
 
     @property
@@ -93,9 +102,16 @@ class Archived:
         return Kept(self.agent, self.companions, self.published, self.origin or origin)
 
     @property
+    def _trained_on(self) -> gym.Space[Any] | None:
+        """What the policy saw in the end, if that can be read."""
+        return (
+            read_training(self.path).observation_space if self.agent is None else self.agent.observation_space
+        )
+
+    @property
     def _frames(self) -> int:
         """How many pictures the policy sees: its network tells, also where no file beside it does."""
-        space = None if self.agent is None else self.agent.observation_space
+        space = self._trained_on
         if isinstance(space, gym.spaces.Box) and len(space.shape) == 3:
             return int(space.shape[0])
         return self.companions.frame_stack
@@ -103,10 +119,6 @@ class Archived:
     @property
     def identity(self) -> dict[str, Any]:
         """What the manifest holds of it: its sha256, and that of what else decides its actions."""
-        folder = folder_of(self.path)
-        beside = {
-            name: file_sha256(folder / name) for name in self.companions.files if (folder / name).is_file()
-        }
         wrappers = (*TrainedOn(self.companions.env_id, None).wrappers, *self.companions.wrappers)
         seen = {
             "wrappers": [wrapper.name for wrapper in wrappers],
@@ -117,8 +129,9 @@ class Archived:
         return {
             "version": self.sha256,
             "sha256": self.sha256,
-            **({"beside": beside} if beside else {}),
+            **({"beside": dict(self.beside)} if self.beside else {}),
             **({"sees": seen} if seen != plain else {}),
+            **self.said,
             **({"trust_remote_code": True} if self.agent is None else {}),
             **({"origin": self.origin} if self.origin else {}),
         }
@@ -145,17 +158,52 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
             remedy="fetch it again, or state its new sha256 in expert.sha256",
         )
     if archive.name == DESCRIPTION:
+        _refuse_what_is_kept(config)
         kept = read_kept(archive.parent)
         return Archived(
             archive, digest, kept.agent, kept.companions, kept.published, kept.agent.algorithm, kept.origin
         )
-    companions = read_companions(archive) if surrounded else Companions()
+    beside = _beside(config, archive) if surrounded else Beside(Companions(), {})
     if config.trust_remote_code:
-        agent, algo = None, config.algo or archive.stem.partition("-")[0].upper()
+        agent, algo = None, config.algo or read_training(archive).algorithm or _named_algorithm(archive)
     else:
         agent = _read(archive)
         algo = agent.algorithm
-    return Archived(archive, digest, agent, companions, read_published(archive.parent), algo)
+    return Archived(
+        archive,
+        digest,
+        agent,
+        beside.companions,
+        read_published(archive.parent),
+        algo,
+        beside=beside.hashes,
+        said=_said(config),
+    )
+
+
+def _beside(config: ExpertConfig, archive: Path) -> Beside:
+    return read_beside(archive, vec_normalize=config.vec_normalize, frame_stack=config.frame_stack)
+
+
+def _refuse_what_is_kept(config: ExpertConfig) -> None:
+    for key in said_beside(config):
+        raise ConfigError(
+            f"expert.{key} cannot change an expert that was kept as data",
+            remedy=f"leave it out; or keep the expert again, with expert.{key}",
+        )
+
+
+def _said(config: ExpertConfig) -> dict[str, Any]:
+    """What the user says of the archive's surroundings, as the manifest has it: no path."""
+    said = said_beside(config)
+    if said.get("vec_normalize", NONE) != NONE:
+        said["vec_normalize"] = Path(said["vec_normalize"]).name
+    return said
+
+
+def _named_algorithm(archive: Path) -> str:
+    """The algorithm by the zoo's way of naming archives: `ppo-CartPole-v1.zip`."""
+    return archive.stem.partition("-")[0].upper()
 
 
 def _read(archive: Path) -> Agent:
@@ -199,19 +247,32 @@ def expert_in_files(
     return dataclasses.replace(expert, policy=policy, published=expert.published or archived.published)
 
 
-def archive_files(path: Path) -> list[Path]:
-    """All files that decide what the expert in an archive is, or might: it, and what may lie beside it."""
+def archive_files(path: Path, *, vec_normalize: str | None = None) -> list[Path]:
+    """All files that decide what the expert in an archive is, or might: it, and what may lie beside it.
+
+    Args:
+        path: the archive, or the folder that holds one.
+        vec_normalize: where its statistics lie, if that was said.
+    """
     archive = _archive(path, "")
-    folders = {archive.parent, archive.with_suffix("")}
+    given = [] if vec_normalize in (None, NONE) else [Path(str(vec_normalize)).expanduser()]
     names = {archive.name, WEIGHTS, *COMPANION_NAMES, *PUBLISHED_NAMES}
-    return sorted(folder / name for folder in folders for name in names if (folder / name).is_file())
+    return sorted({*files_beside(archive, names), *given})
 
 
 def archive_values(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What an expert in an archive is configured with again; the archive itself says its algorithm."""
+    said: dict[str, Any] = {"frame_stack": identity["frame_stack"]} if identity.get("frame_stack") else {}
+    if identity.get("vec_normalize") == NONE:
+        said["vec_normalize"] = NONE
     if not identity.get("trust_remote_code"):
-        return {"sha256": identity["sha256"]}
-    return {"trust_remote_code": True, **algorithm(identity), "sha256": identity["sha256"]}
+        return {"sha256": identity["sha256"], **said}
+    return {"trust_remote_code": True, **algorithm(identity), "sha256": identity["sha256"], **said}
+
+
+def archive_missing(identity: Mapping[str, Any]) -> dict[str, str]:
+    """What has to be given beside the archive, since no manifest holds it."""
+    return {"vec_normalize": STATISTICS} if identity.get("vec_normalize", NONE) != NONE else {}
 
 
 def archive_code(config: ExpertConfig) -> list[str]:

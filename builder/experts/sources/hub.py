@@ -13,9 +13,9 @@ from builder.errors import ExpertError, HubUnreachableError
 from builder.experts.policy import configured
 from builder.experts.published import NAMES
 from builder.experts.sources.expert import Expert
-from builder.experts.sources.files import archive_code, archive_values, expert_in_files
+from builder.experts.sources.files import archive_code, archive_missing, archive_values, expert_in_files
 from builder.experts.sources.source import Quote, Rebuilt, Source
-from builder.experts.sources.zoo_files import STATISTICS_NAMES
+from builder.experts.sources.statistics_files import STATISTICS_NAMES
 from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
 from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
@@ -32,6 +32,7 @@ class HubSource(Source):
 
     name = "hub"
     needs = "repo_id"
+    surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         fetched = fetch_expert(str(config.repo_id), config.filename, config.revision)
@@ -47,9 +48,9 @@ class HubSource(Source):
         if known.get("repo_id") == identity["repo_id"]:
             own = known.get("filename") or archive_name(identity["repo_id"])
             named = {} if identity["filename"] == own else {"filename": identity["filename"]}
-            return Rebuilt(identity["name"], {**named, **values})
+            return Rebuilt(identity["name"], {**named, **values}, archive_missing(identity))
         where = {"repo_id": identity["repo_id"], "filename": identity["filename"]}
-        return Rebuilt(self.name, {**where, **values})
+        return Rebuilt(self.name, {**where, **values}, archive_missing(identity))
 
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
         file = f"{code(identity['repo_id'])}, {code(identity['filename'])}"

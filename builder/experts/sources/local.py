@@ -8,7 +8,13 @@ from typing import Any
 
 from builder.config import ExpertConfig, RolloutConfig
 from builder.experts.sources.expert import Expert
-from builder.experts.sources.files import archive_code, archive_files, archive_values, expert_in_files
+from builder.experts.sources.files import (
+    archive_code,
+    archive_files,
+    archive_missing,
+    archive_values,
+    expert_in_files,
+)
 from builder.experts.sources.source import ARCHIVE, Quote, Rebuilt, Source
 
 
@@ -17,18 +23,23 @@ class LocalSource(Source):
 
     name = "local"
     needs = "path"
+    surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         return expert_in_files(config, Path(str(config.path)).expanduser())
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
-        return archive_files(Path(config.path).expanduser()) if config.path else None
+        if not config.path:
+            return None
+        return archive_files(Path(config.path).expanduser(), vec_normalize=config.vec_normalize)
 
     def runs(self, config: ExpertConfig) -> list[str]:
         return archive_code(config)
 
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
-        return Rebuilt(self.name, archive_values(identity), missing={"path": ARCHIVE})
+        return Rebuilt(
+            self.name, archive_values(identity), missing={"path": ARCHIVE, **archive_missing(identity)}
+        )
 
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
         return "from a local archive"

@@ -6,6 +6,7 @@ An archive's reader builds only what fits; what others have written as JSON and 
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from math import isfinite
@@ -28,6 +29,7 @@ from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
 from builder.experts.sources.zoo_files import MAX_FRAMES, NAMES, Companions
 
+_OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
     DiscreteHead: {"softmax", "epsilon", "none"},
     ContinuousHead: {"gaussian", "gsde", "none", "unknown"},
@@ -140,7 +142,8 @@ def check_companions(companions: Companions, where: str) -> None:
         UnsupportedExpertError: a wrapper is not known.
     """
     check_known(companions.wrappers)
-    if not 1 <= companions.frame_stack <= MAX_FRAMES or not set(companions.files) <= set(NAMES):
+    named = all(name in NAMES or _OF_STATISTICS.fullmatch(name) for name in companions.files)
+    if not 1 <= companions.frame_stack <= MAX_FRAMES or not named:
         raise ArchiveError(f"{where}: impossible companions")
     statistics = companions.statistics
     if statistics is not None and not _is_possible(statistics):

@@ -11,7 +11,7 @@ from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
 from builder.experts.sources.hub import HubSource
 from builder.experts.sources.local import LocalSource
 from builder.experts.sources.python import PythonPlayer, PythonSource
-from builder.experts.sources.source import Source
+from builder.experts.sources.source import Source, check_surroundings, said_beside
 
 DEFAULT_ROLLOUT = RolloutConfig(lanes=1, deterministic=True, precision="float64", max_steps=None)
 
@@ -20,9 +20,11 @@ class RegisteredSource(Source):
     """Whatever the program registered under `expert.name`; its dataset names what stands behind it."""
 
     name = "registered"
+    surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        return policy_expert(config.name, Experts.get(config.name), rollout)
+        policy = dataclasses.replace(Experts.get(config.name), **said_beside(config))
+        return policy_expert(config.name, policy, rollout)
 
 
 def policy_expert(name: str, policy: Policy, rollout: RolloutConfig = DEFAULT_ROLLOUT) -> Expert:
@@ -36,7 +38,9 @@ def policy_expert(name: str, policy: Policy, rollout: RolloutConfig = DEFAULT_RO
         player = PythonPlayer(policy.policy, policy.batched, rollout.deterministic)
         version = policy.version or getattr(policy.policy, "version", None)
         identity = {"version": str(version) if version else NOT_PINNED, "batched": policy.batched}
-        expert = expert_of(_configuration(name, policy, PythonSource()), identity, foreign=player)
+        config = _configuration(name, policy, PythonSource())
+        check_surroundings(PythonSource(), config)
+        expert = expert_of(config, identity, foreign=player)
         return dataclasses.replace(expert, policy=policy)
     if not policy.path and not policy.repo_id:
         raise ConfigError(f"the policy {name!r} names no expert", remedy="give repo_id=, path= or policy=")
@@ -59,4 +63,6 @@ def _configuration(name: str, policy: Policy, source: Source) -> ExpertConfig:
         env_id=policy.name,
         env_kwargs=dict(policy.env_kwargs),
         threshold=policy.threshold,
+        vec_normalize=policy.vec_normalize,
+        frame_stack=policy.frame_stack,
     )

@@ -9,8 +9,10 @@ from typing import Any
 
 import gymnasium as gym
 
+from builder.environments.importing import import_module
 from builder.errors import ConfigError, ExpertError, suggest
 from builder.experts.actor import Actor, PredictActor
+from builder.experts.archive.training import read_training
 from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,14 @@ class TrustedPlayer:
         algo: the algorithm's class name.
         deterministic: passed on to `predict`.
         view: what the policy sees of the environment.
+        folder: where to look for modules that the archive names, beside the installed packages.
     """
 
     archive: Path
     algo: str
     deterministic: bool = True
     view: PolicyView | None = None
+    folder: str = ""
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         """Load the archive; whatever code it carries is run.
@@ -49,8 +53,6 @@ class TrustedPlayer:
         return WrappedActor(inner, self.view, observation_space, action_space) if self.view else inner
 
     def _load(self) -> Any:
-        from importlib import import_module
-
         if self.algo not in ALGORITHMS:
             raise ConfigError(f"there is no algorithm {self.algo!r}", remedy=suggest(self.algo, ALGORITHMS))
         log.warning(
@@ -58,12 +60,24 @@ class TrustedPlayer:
             self.archive.name,
         )
         try:
-            return getattr(import_module(ALGORITHMS[self.algo]), self.algo).load(self.archive, device="cpu")
+            algorithm = getattr(import_module(ALGORITHMS[self.algo], self.folder), self.algo)
+            model = algorithm.load(self.archive, device="cpu")
+        except ImportError as error:
+            raise self._lacks(error) from error
         except Exception as error:
             raise ExpertError(
                 f"Stable-Baselines3 cannot load {self.archive.name} as {self.algo}: {error}",
                 remedy="name its algorithm with expert.algo=",
             ) from error
+        if read_training(self.archive).arguments and not model.policy_kwargs:
+            raise self._lacks("policy_kwargs")  # which Stable-Baselines3 only warns of
+        return model
+
+    def _lacks(self, what: object) -> ExpertError:
+        return ExpertError(
+            f"{self.archive.name} needs classes that cannot be imported: {what}",
+            remedy="their module must be installed, or lie in the folder where the command is run",
+        )
 
 
 class _Renamed:

@@ -20,6 +20,8 @@ Quote = Callable[[object], str]
 """Puts a text of others into Markdown as it is."""
 ARCHIVE = "path/to/archive.zip"
 """Stands for the path of an expert's archive, which no manifest holds."""
+STATISTICS = "path/to/vec_normalize.pkl"
+"""Stands for the path of its normalisation statistics, where that was said."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Source(ABC):
         needs: the key of `expert` that must be given.
         chooses: it has a policy; False where actions are drawn whatever is observed.
         contained: a container can play it, given no more than an archive.
+        surrounded: it is an archive that something may lie around, which can be said.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str | None] = None
     chooses: ClassVar[bool] = True
     contained: ClassVar[bool] = True
+    surrounded: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
@@ -64,11 +68,12 @@ class Source(ABC):
         """
 
     def check(self, config: ExpertConfig) -> None:
-        """Refuse a configuration that lacks what this source needs.
+        """Refuse a configuration that lacks what this source needs, or says what it cannot use.
 
         Raises:
             ConfigError: it does.
         """
+        check_surroundings(self, config)
         if self.needs and not getattr(config, self.needs):
             raise ConfigError(
                 f"expert={self.name} needs expert.{self.needs}",
@@ -94,6 +99,25 @@ class Source(ABC):
     def why_not(self, identity: Mapping[str, Any], code: Quote) -> str:
         """Why no command can build with it again, where `rebuilt` is None; likewise."""
         return f"Its expert {code(identity['name'])} is none that this version could find again."
+
+
+def check_surroundings(source: Source, config: ExpertConfig) -> None:
+    """Refuse what a configuration says of an archive's surroundings where there is no archive.
+
+    Raises:
+        ConfigError: it says something.
+    """
+    for key in () if source.surrounded else said_beside(config):
+        raise ConfigError(
+            f"expert.{key} is said of an archive of one's own, which expert={source.name} is not",
+            remedy="leave it out",
+        )
+
+
+def said_beside(config: ExpertConfig) -> dict[str, Any]:
+    """What a configuration says of an archive's surroundings, where it does."""
+    said = {key: getattr(config, key) for key in ("vec_normalize", "frame_stack")}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def algorithm(identity: Mapping[str, Any]) -> dict[str, Any]:

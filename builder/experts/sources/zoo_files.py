@@ -7,15 +7,19 @@ RL Baselines3 Zoo publishes an agent with `config.yml` (hyperparameters), `args.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.errors import ArchiveError, ExpertError, UnsupportedExpertError
-from builder.experts.archive.plain_yaml import MAX_BYTES, read_literal, read_yaml
-from builder.experts.archive.vec_normalize import MAX_BYTES as MAX_STATISTICS_BYTES
-from builder.experts.archive.vec_normalize import Statistics, read_statistics
+from builder.episodes.spaces import leaves
+from builder.errors import ArchiveError, ConfigError, ExpertError, UnsupportedExpertError
+from builder.experts.archive.plain_yaml import read_mapping, read_yaml
+from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.observations.frame_stack import FrameStack
 from builder.experts.observations.transforms import Normalisation, Transform
 from builder.experts.observations.wrapped_policy import Opening, PolicyView
@@ -29,11 +33,11 @@ from builder.experts.observations.wrappers import (
     preprocessing_of,
     wrappers_of,
 )
+from builder.experts.sources.normalisation import choose_statistics
+from builder.experts.sources.statistics_files import STATISTICS_NAMES, content_of, parameter_folders
 
-STATISTICS_NAMES = ("vec_normalize.pkl", "vecnormalize.pkl")
-"""On the Hub, and in the zoo's own log folders."""
 NAMES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
-"""The files that are read."""
+"""The files that are read; of statistics, other names as well."""
 MAX_FRAMES = 100
 _IGNORED_KWARGS = frozenset({"render_mode", "render"})
 
@@ -65,12 +69,20 @@ class Companions:
         """What training made of Atari's frames, where an environment can do it in the agent's place."""
         return None if self.statistics is not None else preprocessing_of(self.wrappers)
 
-    def view(self, *, env_id: str | None = None, max_episode_steps: int | None = None) -> PolicyView | None:
+    def view(
+        self,
+        *,
+        env_id: str | None = None,
+        max_episode_steps: int | None = None,
+        trained: gym.Space[Any] | None = None,
+    ) -> PolicyView | None:
         """What the policy saw of the environment; None where it saw it as it is.
 
         Args:
             env_id: the environment that is played, by default the trained one.
             max_episode_steps: the time limit that it was trained with.
+            trained: what the policy saw in the end, where that is known; without it, observations were
+                normalised before they were stacked, as the zoo has it.
 
         Raises:
             UnsupportedExpertError: a wrapper cannot be had for this environment.
@@ -87,70 +99,98 @@ class Companions:
                 every_step, decisions, repeat = every_step + decisions, [], repeat * part.steps
             else:
                 decisions.append(part)
-        if self.statistics is not None:
-            decisions.append(Normalisation(self.statistics))
-        if self.frame_stack > 1:
-            decisions.append(FrameStack(self.frame_stack))
+        stacking: list[Transform] = [FrameStack(self.frame_stack)] if self.frame_stack > 1 else []
+        normalising: list[Transform] = [] if self.statistics is None else [Normalisation(self.statistics)]
+        decisions += stacking + normalising if self._stacked_first(trained) else normalising + stacking
         view = PolicyView(tuple(every_step), tuple(decisions), repeat, opening)
         return None if view == PolicyView() else view
 
+    def _stacked_first(self, trained: gym.Space[Any] | None) -> bool:
+        """Whether the statistics are those of what the policy saw, and not of one observation of a stack."""
+        if self.statistics is None or trained is None:
+            return False
+        shapes = {leaf.name: leaf.shape for leaf in leaves(trained)}
+        return all(shapes.get(key) == mean.shape for key, mean in self.statistics.mean.items())
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What was read beside an archive.
+
+    Attributes:
+        companions: what it says.
+        hashes: the sha256 of each file that was read, by its name.
+    """
+
+    companions: Companions
+    hashes: Mapping[str, str]
+
 
 def read_companions(archive: Path) -> Companions:
+    """What lies beside an archive says; see `read_beside`."""
+    return read_beside(archive).companions
+
+
+def read_beside(archive: Path, *, vec_normalize: str | None = None, frame_stack: int | None = None) -> Beside:
     """Read the files beside an archive; an archive without any is an expert that needs nothing.
 
     Args:
-        archive: the archive; its companions lie in its folder, or in the folder of its own name (as the
-            zoo's logs have it).
+        archive: the archive; its companions lie in its folder, in the folder of its own name or, where a
+            callback saved it into a log folder of the zoo, in the folder of the environment's name there.
+        vec_normalize: where its statistics lie, or `none`; None: look for them.
+        frame_stack: how many observations were stacked; None: what the files say.
 
     Raises:
-        ArchiveError: a file is damaged, or one that the others call for is missing.
+        ArchiveError: a file is damaged.
+        ExpertError: one that the archive or the others call for is missing, or may be one or another.
         UnsafeArchiveError: a file would run code if it were loaded.
         UnsupportedExpertError: the expert needs a wrapper that is not known.
     """
     folder = folder_of(archive)
     found: dict[str, bytes] = {}
     for name in NAMES:
-        content = _content(folder / name)
+        content = content_of(folder / name)
         if content is not None:
             found[name] = content
-    config = read_yaml(found["config.yml"], "config.yml") if "config.yml" in found else {}
+    config = read_yaml(found["config.yml"], "config.yml") if "config.yml" in found else None
     args = read_yaml(found["args.yml"], "args.yml") if "args.yml" in found else {}
-    wrappers = wrappers_of(config.get("env_wrapper"), "config.yml: env_wrapper")
+    wrappers = wrappers_of((config or {}).get("env_wrapper"), "config.yml: env_wrapper")
     check_known(wrappers)
-    statistics, notes = _statistics(config, found, has_config="config.yml" in found)
-    return Companions(
+    chosen = choose_statistics(archive, config, vec_normalize)
+    if chosen.path is not None:
+        found.setdefault(chosen.path.name, chosen.content)
+    companions = Companions(
         env_id=args["env"] if isinstance(args.get("env"), str) else None,
-        env_kwargs=_env_kwargs(config, args, found),
+        env_kwargs=_env_kwargs(config or {}, args, found),
         wrappers=wrappers,
-        frame_stack=_frame_stack(config),
-        statistics=statistics,
+        frame_stack=_frame_stack(config or {}, frame_stack),
+        statistics=chosen.statistics,
         files=tuple(sorted(found)),
-        notes=notes_on(wrappers) + notes,
+        notes=notes_on(wrappers) + chosen.notes,
     )
+    return Beside(companions, {name: sha256(found[name]).hexdigest() for name in sorted(found)})
 
 
 def folder_of(archive: Path) -> Path:
-    """Where the companions of an archive lie."""
-    own = archive.with_suffix("")
-    names = ("config.yml", *STATISTICS_NAMES)
-    if own.is_dir() and any((own / name).is_file() for name in names):
-        return own
-    return archive.parent
+    """Where the companions of an archive lie, its statistics aside.
+
+    Raises:
+        ExpertError: it may be any of several folders.
+    """
+    folders = parameter_folders(archive)
+    if folders and folders[0].name != archive.stem and (archive.parent / "config.yml").is_file():
+        return archive.parent
+    if len(folders) > 1:
+        raise ExpertError(
+            f"what surrounds {archive.name} may lie in any of several folders beside it",
+            got=", ".join(folder.name for folder in folders),
+            remedy="put the archive and its own folder into a folder that holds no other",
+        )
+    return folders[0] if folders else archive.parent
 
 
-def _content(path: Path) -> bytes | None:
-    limit = MAX_STATISTICS_BYTES if path.suffix == ".pkl" else MAX_BYTES
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise ArchiveError(f"{path.name} cannot be read ({error.strerror or error})") from error
-
-
-def _frame_stack(config: dict[str, Any]) -> int:
-    """Stacking by the zoo itself, or by the only wrapper of vector environments that is known."""
+def _frame_stack(config: dict[str, Any], given: int | None) -> int:
+    """Stacking by the zoo, or by the only wrapper of vector environments that is known; or as given."""
     frames = _count(config.get("frame_stack"), "config.yml: frame_stack")
     for wrapper in wrappers_of(config.get("vec_env_wrapper"), "config.yml: vec_env_wrapper"):
         inside = frames == 1 and not config.get("normalize")
@@ -159,7 +199,14 @@ def _frame_stack(config: dict[str, Any]) -> int:
                 f"the expert needs the wrapper {wrapper.name[:80]} of vector environments, which is not known"
             )
         frames = _count(wrapper.kwargs.get("n_stack"), "config.yml: vec_env_wrapper")
-    return frames
+    if given is not None and given != frames > 1:
+        raise ConfigError(
+            "expert.frame_stack is not what config.yml says",
+            expected=frames,
+            got=given,
+            remedy="leave it out, or correct the file beside the archive",
+        )
+    return frames if given is None else given
 
 
 def _count(value: Any, where: str) -> int:
@@ -172,40 +219,8 @@ def _count(value: Any, where: str) -> int:
 
 def _env_kwargs(config: dict[str, Any], args: dict[str, Any], found: dict[str, bytes]) -> dict[str, Any]:
     """The zoo lets the command line replace what the configuration says."""
-    kwargs = _dict(config.get("env_kwargs"), "config.yml: env_kwargs")
-    kwargs = _dict(args.get("env_kwargs"), "args.yml: env_kwargs") or kwargs
+    kwargs = read_mapping(config.get("env_kwargs"), "config.yml: env_kwargs")
+    kwargs = read_mapping(args.get("env_kwargs"), "args.yml: env_kwargs") or kwargs
     if not kwargs and "env_kwargs.yml" in found:
         kwargs = read_yaml(found["env_kwargs.yml"], "env_kwargs.yml")
     return {name: value for name, value in kwargs.items() if name not in _IGNORED_KWARGS}
-
-
-def _dict(value: Any, where: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        return read_literal(value, where)
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise ArchiveError(where, expected="a mapping", got=type(value).__name__)
-    return value
-
-
-def _statistics(
-    config: dict[str, Any], found: dict[str, bytes], *, has_config: bool
-) -> tuple[Statistics | None, tuple[str, ...]]:
-    name = next((name for name in STATISTICS_NAMES if name in found), None)
-    normalize = config.get("normalize", False if has_config else name is not None)
-    if not isinstance(normalize, bool):
-        kwargs = _dict(normalize, "config.yml: normalize")
-        normalize = bool(kwargs.get("norm_obs", True))
-    if name is None:
-        if normalize:
-            raise ExpertError(
-                "the expert was trained on normalised observations, but their statistics are missing",
-                expected=" or ".join(STATISTICS_NAMES),
-                remedy="put the file beside the archive",
-            )
-        return None, ()
-    statistics = read_statistics(found[name], name)
-    if not normalize:
-        return None, (f"{name} is not used: config.yml says that observations were not normalised",)
-    return statistics, ()

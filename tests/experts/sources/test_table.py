@@ -13,8 +13,9 @@ from builder.config import ExpertConfig
 from builder.errors import ConfigError
 from builder.experts.policy import BUNDLED, Experts, Policy
 from builder.experts.sources.load import files_of, load_expert
-from builder.experts.sources.registered import DEFAULT_ROLLOUT
-from builder.experts.sources.source import ARCHIVE
+from builder.experts.sources.portable import save_kept
+from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
+from builder.experts.sources.source import ARCHIVE, STATISTICS
 from builder.experts.sources.table import SOURCES, described_source, source_named
 
 CONF = ROOT / "conf" / "expert"
@@ -152,3 +153,56 @@ def test_nobody_but_the_sources_compares_the_name_of_one():
     ]
     found = [path for path in outside if compared.search(path.read_text())]
     assert found == []
+
+
+@pytest.mark.parametrize("name", ["bundled", "python", "random", "registered"])
+@pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
+def test_what_surrounds_an_archive_is_not_said_of_what_is_none(configured, name, key, value):
+    config = dataclasses.replace(configured[name], **{key: value})
+    with pytest.raises(ConfigError, match=rf"expert\.{key} is said of an archive of one's own"):
+        load_expert(config, DEFAULT_ROLLOUT)
+
+
+def test_what_was_said_of_an_archives_surroundings_identifies_and_configures_it(configured):
+    plain = load_expert(configured["local"], DEFAULT_ROLLOUT).identity
+    assert not {"vec_normalize", "frame_stack"} & set(plain)
+    config = dataclasses.replace(configured["local"], vec_normalize="none", frame_stack=4)
+    identity = load_expert(config, DEFAULT_ROLLOUT).identity
+    assert (identity["vec_normalize"], identity["frame_stack"]) == ("none", 4)
+    assert identity["sees"]["frame_stack"] == 4
+    rebuilt = described_source(identity).rebuilt(identity)
+    assert (rebuilt.values["vec_normalize"], rebuilt.values["frame_stack"]) == ("none", 4)
+
+
+def test_the_place_of_statistics_is_for_the_user_to_find():
+    identity = {"name": "x", "source": "local", "sha256": "ab" * 32, "vec_normalize": "../../mine.pkl"}
+    rebuilt = SOURCES["local"].rebuilt(identity)
+    assert rebuilt.missing == {"path": ARCHIVE, "vec_normalize": STATISTICS}
+
+
+def test_a_policy_says_what_surrounds_its_archive(configured):
+    path = configured["local"].path
+    expert = policy_expert("mine", Policy("CartPole-v1", path=path, vec_normalize="none", frame_stack=2))
+    assert (expert.identity["vec_normalize"], expert.identity["frame_stack"]) == ("none", 2)
+    Experts.register("stacked", Policy("CartPole-v1", path=path))
+    config = build_config(["expert=registered", "expert.name=stacked", "expert.frame_stack=3"]).expert
+    assert load_expert(config, DEFAULT_ROLLOUT).identity["frame_stack"] == 3
+    del Experts._registered["stacked"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
+def test_an_expert_that_was_kept_keeps_what_surrounds_it(configured, tmp_path, key, value):
+    kept = load_expert(configured["bundled"], DEFAULT_ROLLOUT).trained.kept()
+    save_kept(kept, tmp_path / "kept")
+    config = dataclasses.replace(configured["local"], path=str(tmp_path / "kept"), **{key: value})
+    with pytest.raises(ConfigError, match=rf"expert\.{key} cannot change an expert that was kept as data"):
+        load_expert(config, DEFAULT_ROLLOUT)
+
+
+def test_statistics_of_any_name_and_place_are_among_the_files_that_decide_an_expert(configured, tmp_path):
+    head = b"\x80\x04\x95\x8c.stable_baselines3.common.vec_env.vec_normalize\x94\x8c\x0cVecNormalize\x94"
+    (tmp_path / "stats.pkl").write_bytes(head)
+    elsewhere = tmp_path / "elsewhere.pickle"
+    config = dataclasses.replace(configured["local"], vec_normalize=str(elsewhere))
+    names = [path.name for path in files_of(config)]
+    assert names == ["agent.zip", "elsewhere.pickle", "stats.pkl"]
