@@ -31,7 +31,7 @@ from benchmarks.measuring import Options
 from benchmarks.report import Section
 from builder.composition import build_config
 from builder.episodes.recording import Recording
-from builder.episodes.recording_file import load
+from builder.episodes.recording_file import read_recording
 from builder.errors import BuilderError
 from builder.pipeline.prepare import Build, prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
@@ -111,10 +111,10 @@ def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[f
         path = Path(folder) / "chunk.safetensors"
         lanes = build.config.rollout.lanes
         build_rate(build, lanes, path, clock)
-        mean_length = load(path)[0].lengths.mean()
+        mean_length = read_recording(path)[0].lengths.mean()
         attempts = lanes * max(1, round(steps / mean_length / lanes))
         build_rate(build, attempts, path, clock)
-        recording = load(path)[0]
+        recording = read_recording(path)[0]
         spec = build.environment
         kwargs = {**spec.kwargs, "max_episode_steps": spec.max_episode_steps}
         return [

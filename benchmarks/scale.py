@@ -28,7 +28,7 @@ from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
 from builder.episodes.acceptance import Acceptance
-from builder.episodes.recording_file import load
+from builder.episodes.recording_file import read_recording
 from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare
 from builder.pipeline.progress import Reporter
@@ -40,7 +40,7 @@ from builder.rollout.planning import (
     chunk_size,
     gaps,
     next_horizon,
-    progress,
+    played_so_far,
     split,
 )
 from builder.rollout.summary import ChunkSummary
@@ -108,7 +108,7 @@ def measure(rounds: int = 3) -> Constants:
         per_step, beside, summary = _play(setup, store, rounds)
         files = store.files()
         size = sum(path.stat().st_size for path in files)
-        read = _seconds(lambda: [load(path) for path in files])
+        read = _seconds(lambda: [read_recording(path) for path in files])
         collated = _seconds(lambda: write_dataset(folder / "dataset", files))
         written = sorted((folder / "dataset" / "data").iterdir())
         rows = sum(pq.read_metadata(path).num_rows for path in written)
@@ -199,7 +199,7 @@ def simulate(found: Constants, workers: int, steps: int = STEPS) -> Simulated:
     wanted = steps // LENGTH
     while True:
         began = time.process_time()
-        played = progress(summaries, ACCEPTANCE)
+        played = played_so_far(summaries, ACCEPTANCE)
         if played.accepted >= wanted:
             made.attempts, made.chunks = played.attempts, len(summaries)
             return made

@@ -8,7 +8,7 @@ from typing import Any
 from builder.errors import ConfigError, HubMissingError, HubUnreachableError
 from builder.experts.policy import Policy
 from builder.hub import fetch
-from builder.hub.remote import NAME
+from builder.hub.remote import REPO_ID
 from builder.loading.open import open_folder
 from builder.loading.trajectories import Trajectories
 from builder.loading.url_cache import cached
@@ -59,7 +59,7 @@ def load(source: str | Path, revision: str | None = None, split: str | None = No
         if revision is not None:
             raise ConfigError(f"{folder} has no revisions", got=f"revision={revision!r}")
         return open_folder(cached(folder), split)
-    if isinstance(source, Path) or folder.exists() or not NAME.fullmatch(source):
+    if isinstance(source, Path) or folder.exists() or not REPO_ID.fullmatch(source):
         if revision is not None:
             raise ConfigError(f"{folder} is a folder, which has no revisions", got=f"revision={revision!r}")
         return open_folder(folder, split)

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from places import ROOT
 
 from builder.manifest.overrides import docker_command
-from builder.manifest.provenance import machine
+from builder.manifest.provenance import described_machine
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -231,6 +231,6 @@ def test_compose_starts_nothing_but_what_a_profile_names():
 
 def test_a_dataset_names_the_image_that_it_was_built_in(monkeypatch):
     monkeypatch.setenv("IL_BUILDER_IMAGE", "name@sha256:12")
-    assert machine()["image"] == "name@sha256:12"
+    assert described_machine()["image"] == "name@sha256:12"
     monkeypatch.delenv("IL_BUILDER_IMAGE")
-    assert machine()["image"] is None
+    assert described_machine()["image"] is None

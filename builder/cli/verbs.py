@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
-from builder.storage.paths import AnyPath, local
+from builder.storage.paths import AnyPath, local_path
 
 if TYPE_CHECKING:
     from builder.hub import Pushed
@@ -86,7 +86,7 @@ def _push(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "push", overrides)
-    pushed = push(local(config.out, "push"), config.hub, overwrite=config.overwrite)
+    pushed = push(local_path(config.out, "push"), config.hub, overwrite=config.overwrite)
     _report_push(pushed)
     print(f"\n{_how_to_load(pushed.repo_id)}")
 
@@ -106,7 +106,7 @@ def _pull(overrides: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "pull", overrides)
-    pulled = pull(config.hub, local(config.out, "pull"), overwrite=config.overwrite)
+    pulled = pull(config.hub, local_path(config.out, "pull"), overwrite=config.overwrite)
     print(f"{'pulled' if pulled.fresh else 'up to date'}: {pulled.out}\n  commit {pulled.commit}")
     if pulled.manifest:
         print(f"  {pulled.manifest.accepted:,} episodes, fingerprint {pulled.manifest.fingerprint}")

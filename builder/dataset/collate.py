@@ -20,7 +20,7 @@ from builder.dataset.schema import arrow_schema, episode_features, features, to_
 from builder.dataset.writer import ShardWriter
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance, first_accepted
 from builder.episodes.recording import Recording, pieces
-from builder.episodes.recording_file import Header, load
+from builder.episodes.recording_file import Header, read_recording
 from builder.episodes.spaces import Array, describe, from_description, leaves, next_observation_default
 from builder.errors import DatasetError
 from builder.manifest.identity import identity
@@ -93,7 +93,7 @@ def describe_files(files: Sequence[AnyPath]) -> Collation:
     beside = files[0].parent / BUILD
     if beside.is_file():
         return Collation.from_json(json.loads(beside.read_text()))
-    recording, header = load(files[0])
+    recording, header = read_recording(files[0])
     observation_space = _space_of(recording.observations, header.observation_names)
     action_space = _space_of(recording.actions, header.action_names)
     return Collation(
@@ -157,7 +157,7 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
     """The accepted attempts of each file, in attempt order, as many as wanted."""
     following, missing = 0, plan.episodes
     for path in files:
-        recording = _arranged(*load(path), plan, path)
+        recording = _arranged(*read_recording(path), plan, path)
         accepted = plan.acceptance.accepts(recording.returns) & (recording.attempts >= following)
         keep = first_accepted(accepted, missing)
         if missing is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from builder.episodes.recording import Recording, episode_returns
-from builder.episodes.recording_file import Header, save
+from builder.episodes.recording_file import Header, write_recording
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 
@@ -117,7 +117,7 @@ class Episode:
             observation_names=names_of(self.observations),
             action_names=names_of(self.actions),
         )
-        save(recording, Path(path), header)
+        write_recording(recording, Path(path), header)
 
 
 def _kept(name: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from builder.episodes.recording import Recording, flat, unflat
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError, storage_error
-from builder.storage.paths import AnyPath, reading, writing
+from builder.storage.paths import AnyPath, atomic_file, local_copy
 
 FORMAT = 1
 
@@ -47,7 +47,7 @@ class Header:
     sha256: str = ""
 
 
-def save(recording: Recording, path: AnyPath, header: Header) -> None:
+def write_recording(recording: Recording, path: AnyPath, header: Header) -> None:
     """Write a recording, whole or not at all.
 
     Raises:
@@ -59,7 +59,7 @@ def save(recording: Recording, path: AnyPath, header: Header) -> None:
     tensors = {name: _storable(name, array) for name, array in flat(recording).items()}
     content = {"format": FORMAT, **asdict(replace(header, sha256=_digest(header, tensors)))}
     try:
-        with writing(path) as file:
+        with atomic_file(path) as file:
             save_file(tensors, file, metadata={"recording": json.dumps(content, sort_keys=True)})
     except Exception as error:
         raise storage_error(error, path) from error
@@ -105,7 +105,7 @@ def read_header(file: Path, path: AnyPath | None = None) -> Header:
         raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
 
 
-def load(path: AnyPath) -> tuple[Recording, Header]:
+def read_recording(path: AnyPath) -> tuple[Recording, Header]:
     """Read a recording and check its sha256.
 
     Raises:
@@ -115,7 +115,7 @@ def load(path: AnyPath) -> tuple[Recording, Header]:
     from safetensors.numpy import load_file
 
     try:
-        with reading(path) as file:
+        with local_copy(path) as file:
             header, tensors = read_header(file, path), load_file(file)
     except (SafetensorError, OSError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from builder.errors import ArchiveError
 
-NAMES = ("results.json", "published.json")
+RESULT_FILES = ("results.json", "published.json")
 """As the Hub's repositories of SB3 have it, and beside a local archive."""
 TOLERANCE = 0.06
 """Share of the published mean that other versions of physics engines and evaluation protocols may cost."""
@@ -50,7 +50,7 @@ def read_published(folder: Path) -> Published | None:
     Raises:
         ArchiveError: there is such a file, and it is damaged.
     """
-    for name in NAMES:
+    for name in RESULT_FILES:
         path = folder / name
         if not path.is_file():
             continue

@@ -15,10 +15,10 @@ from threading import Thread
 from builder.errors import HubDamagedError, HubMissingError, HubUnreachableError
 from builder.hub.byte_bar import ByteBar
 from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
-from builder.hub_client.cache import is_intact, remember, remembered, repository_folder, snapshot_folder
+from builder.hub_client.cache import is_intact, note_commit, noted_commit, repository_folder, snapshot_folder
 from builder.hub_client.download import download_file as fetch_file
 from builder.hub_client.retries import connected
-from builder.manifest.manifest import NAME, Manifest, fingerprint, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, fingerprint, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space, nearest_existing
 
@@ -73,7 +73,7 @@ def fetch(repo_id: str, revision: str | None = None) -> Snapshot:
             log.warning("%s; %s comes from the cache, as it was at %s", error.what, repo_id, at)
             return snapshot
         snapshot = download(remote)
-        remember(repo_id, revision, remote.commit)
+        note_commit(repo_id, revision, remote.commit)
         return snapshot
 
 
@@ -162,7 +162,11 @@ def remote_manifest(remote: Remote) -> Manifest | None:
         DatasetError: it has one that is not ours.
         HubError: the Hub refuses, cannot be reached, or the file does not arrive as it should.
     """
-    return read_manifest(download_file(remote, remote.files[NAME]).parent) if NAME in remote.files else None
+    return (
+        read_manifest(download_file(remote, remote.files[MANIFEST]).parent)
+        if MANIFEST in remote.files
+        else None
+    )
 
 
 def _check_manifest(remote: Remote, manifest: Manifest, folder: Path) -> None:
@@ -186,11 +190,11 @@ def _check_manifest(remote: Remote, manifest: Manifest, folder: Path) -> None:
 
 def _cached(repo_id: str, revision: str | None) -> Snapshot | None:
     """A repository as the cache has it, if all that its manifest lists is there and undamaged."""
-    commit = remembered(repo_id, revision)
+    commit = noted_commit(repo_id, revision)
     if commit is None or not (folder := snapshot_folder(repo_id, commit)).is_dir():
         return None
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    manifest = read_manifest(folder) if NAME in files else None
+    manifest = read_manifest(folder) if MANIFEST in files else None
     if manifest is not None:
         listed = {folder / path: entry.sha256 for path, entry in manifest.files.items()}
         whole = all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in listed.items())

@@ -13,7 +13,7 @@ from builder.errors import ExistsError, HubDamagedError, storage_error
 from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
 from builder.hub.remote import Remote, check_name, read_remote
 from builder.hub_client.retries import connected
-from builder.manifest.manifest import NAME, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space
 from builder.storage.lock import locked
@@ -64,7 +64,7 @@ def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
             _check_replaced(out, remote, manifest, overwrite=overwrite)
         check_space(out.parent, room_for(remote, out.parent), "choose another `out`")
         if manifest is None:
-            log.warning("%s has no %s: nothing tells whether it is what was once built", repo_id, NAME)
+            log.warning("%s has no %s: nothing tells whether it is what was once built", repo_id, MANIFEST)
         _copy(download(remote), out)
     return Pulled(out, repo_id, remote.commit, manifest)
 
@@ -77,7 +77,7 @@ def _same(remote: Remote, out: Path) -> bool:
 
 def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, overwrite: bool) -> None:
     """Refuse to replace what is not the same dataset, or a section of the user's own."""
-    if not (out / NAME).is_file():
+    if not (out / MANIFEST).is_file():
         raise ExistsError(
             f"{out} exists and is not a dataset of ours", remedy="choose another `out`, or remove it yourself"
         )
@@ -111,7 +111,7 @@ def _copy(snapshot: Snapshot, out: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(snapshot.folder / path, target)
             _check_copy(snapshot, path, target)
-        put_in_place(out, staging, NAME)
+        put_in_place(out, staging, MANIFEST)
     except OSError as error:
         raise storage_error(error, staging) from error
     finally:

@@ -241,9 +241,9 @@ def _addition(path: str, file: LocalFile, bar: ByteBar, stop: Event) -> CommitOp
     """A file to send; what is read before it is sent, to know its hash, is not shown."""
     from huggingface_hub import CommitOperationAdd
 
-    reading = CountedFile(file.path, stop)
-    addition = CommitOperationAdd(path, reading)  # type: ignore[arg-type]  # it takes any BufferedIOBase
-    reading.reached = lambda position: bar.reach(path, position)
+    counted = CountedFile(file.path, stop)
+    addition = CommitOperationAdd(path, counted)  # type: ignore[arg-type]  # it takes any BufferedIOBase
+    counted.reached = lambda position: bar.reach(path, position)
     return addition
 
 

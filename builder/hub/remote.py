@@ -14,7 +14,7 @@ from builder.hub_client.errors import LOG_IN, explained
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"[\w.-]+/[\w.-]+")
+REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 """`user/name`."""
 KINDS = ("model", "space")
 
@@ -82,7 +82,7 @@ def check_name(repo_id: str | None) -> str:
     """
     if not repo_id:
         raise ConfigError("hub.repo_id must be given", remedy="add hub.repo_id=user/name to the command")
-    if not NAME.fullmatch(repo_id):
+    if not REPO_ID.fullmatch(repo_id):
         raise ConfigError(f"{repo_id!r} is not the name of a repository", expected="user/name")
     return repo_id
 

@@ -30,7 +30,7 @@ def snapshot_folder(repo_id: str, commit: str, kind: str = "dataset") -> Path:
     return repository_folder(repo_id, kind) / "snapshots" / commit
 
 
-def remember(repo_id: str, revision: str | None, commit: str, kind: str = "dataset") -> None:
+def note_commit(repo_id: str, revision: str | None, commit: str, kind: str = "dataset") -> None:
     """Let the cache know what a branch or tag is at, as the client's `snapshot_download` does.
 
     A cache that cannot be written, such as one that many share, serves all the same.
@@ -43,7 +43,7 @@ def remember(repo_id: str, revision: str | None, commit: str, kind: str = "datas
             reference.write_text(commit)
 
 
-def remembered(repo_id: str, revision: str | None, kind: str = "dataset") -> str | None:
+def noted_commit(repo_id: str, revision: str | None, kind: str = "dataset") -> str | None:
     """The commit of a revision, as far as the cache knows; None: it does not."""
     name = revision or "main"
     if COMMIT.fullmatch(name):

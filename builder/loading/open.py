@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.loading.trajectories import Trajectories
-from builder.manifest.manifest import NAME
+from builder.manifest.manifest import MANIFEST
 
 
 def open_folder(folder: Path, split: str | None = None) -> Trajectories:
@@ -17,5 +17,5 @@ def open_folder(folder: Path, split: str | None = None) -> Trajectories:
     """
     from builder.loading.il_datasets import SeedTrajectories, looks_like_data
 
-    ours = (folder / NAME).is_file() or not looks_like_data(folder)
+    ours = (folder / MANIFEST).is_file() or not looks_like_data(folder)
     return Trajectories(folder, split) if ours else SeedTrajectories(folder, split)

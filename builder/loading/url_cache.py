@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, LockedError, storage_error
-from builder.manifest.manifest import NAME, UNLISTED, read_manifest
-from builder.manifest.provenance import NAME as PROVENANCE
+from builder.manifest.manifest import MANIFEST, UNLISTED, read_manifest
+from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
 from builder.storage.remote_path import RemotePath
@@ -43,7 +43,7 @@ def cached(source: RemotePath) -> Path:
     manifest = read_manifest(source)
     folder = _cache() / hashlib.sha256(source.url.encode()).hexdigest()[:16] / source.name
     with _explained(folder), _alone(folder):
-        if (folder / NAME).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
+        if (folder / MANIFEST).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
         with staging_folder(folder) as staging:
             for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
@@ -58,7 +58,7 @@ def cached(source: RemotePath) -> Path:
                         got=got,
                         remedy="if it is being built just now, wait; else build it again",
                     )
-            put_in_place(folder, staging, NAME)
+            put_in_place(folder, staging, MANIFEST)
     return folder
 
 

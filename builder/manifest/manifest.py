@@ -16,11 +16,11 @@ from builder.manifest.identity import sha256_of
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath
 
-NAME = "manifest.json"
+MANIFEST = "manifest.json"
 VERSION = 1
 FINGERPRINTED = ("data", "episodes")
 """Folders whose files the fingerprint covers."""
-UNLISTED = (NAME, "README.md", "provenance.json")
+UNLISTED = (MANIFEST, "README.md", "provenance.json")
 """Files that the manifest does not list: itself, the card (rendered again to check it), and what
 describes the machine (it carries its own checksum)."""
 
@@ -95,7 +95,7 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
     }
     sealed = dataclasses.replace(manifest, files=files, fingerprint=fingerprint(manifest.identity, files))
     sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
-    target = folder / NAME
+    target = folder / MANIFEST
     try:
         target.write_text(manifest_text(sealed))
     except OSError as error:
@@ -131,7 +131,7 @@ def read_manifest(folder: AnyPath) -> Manifest:
     Raises:
         DatasetError: there is none, or it is not one of this version.
     """
-    path = folder / NAME
+    path = folder / MANIFEST
     try:
         content = json.loads(path.read_text())
         if content["manifest_version"] != VERSION:
@@ -142,6 +142,6 @@ def read_manifest(folder: AnyPath) -> Manifest:
         files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
         return Manifest(**content, splits=splits, files=files)
     except FileNotFoundError as error:
-        raise DatasetError(f"there is no dataset at {folder}: it has no {NAME}") from error
+        raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path} is not a manifest: {error}") from error

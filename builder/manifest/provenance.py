@@ -12,10 +12,10 @@ from typing import Any
 
 from builder.manifest.identity import sha256_of
 
-NAME = "provenance.json"
+PROVENANCE = "provenance.json"
 IMAGE = "IL_BUILDER_IMAGE"
 """Environment variable: the container image that this runs in."""
-LEVELS = {
+CPU_LEVELS = {
     2: {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"},
     3: {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"},
     4: {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"},
@@ -25,12 +25,12 @@ LEVELS = {
 
 def write_provenance(folder: Path) -> None:
     """Describe this machine in a dataset folder."""
-    described = machine()
+    described = described_machine()
     content = {**described, "sha256": sha256_of(described)}
-    (folder / NAME).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    (folder / PROVENANCE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def machine() -> dict[str, Any]:
+def described_machine() -> dict[str, Any]:
     """What of this machine might matter to someone who gets other bytes."""
     return {
         "blas": blas_kernels(),
@@ -62,9 +62,9 @@ def cpu_level() -> int:
     masked = os.environ.get("GLIBC_TUNABLES", "")
     flags -= {feature for feature in ("avx2", "fma", "avx512f") if f"-{feature}" in masked.lower()}
     if "X86_V3" in os.environ.get("NPY_DISABLE_CPU_FEATURES", ""):
-        flags -= LEVELS[3]
+        flags -= CPU_LEVELS[3]
     level = 1
-    while level < 4 and LEVELS[level + 1] <= flags:
+    while level < 4 and CPU_LEVELS[level + 1] <= flags:
         level += 1
     return level
 

@@ -11,7 +11,7 @@ from builder.environments.wrappers import wrapper_specs
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
 from builder.experts.sources.source import ARCHIVE, STATISTICS
-from builder.manifest.manifest import NAME, Manifest, manifest_sha256, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
 from builder.manifest.overrides import rebuild_overrides
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, place
@@ -52,7 +52,7 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
     path = given.pop(KEY)
     _refuse_what_it_says(given)
     found = place(path.strip("'\""))
-    folder = found.parent if found.name == NAME else found
+    folder = found.parent if found.name == MANIFEST else found
     manifest = read_manifest(folder)
     _refuse_an_edited(manifest, folder)
     # Trust in what a manifest names does not choose another loader for its expert: that is the manifest's.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from builder.errors import BuilderError, StorageError, WorkersError
-from builder.storage.paths import AnyPath, place, usable
+from builder.storage.paths import AnyPath, is_shared, place
 from builder.versions import all_code, installed_version
 
 COMPARED = ("il-builder", "gymnasium", "numpy", "torch", "joblib")
@@ -27,7 +27,7 @@ def facts(probe: str | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {name: installed_version(name) for name in COMPARED}
     found["the code of il-builder"] = all_code()[:12]
-    found["shared"] = probe is None or usable(place(probe))
+    found["shared"] = probe is None or is_shared(place(probe))
     return found
 
 

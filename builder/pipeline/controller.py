@@ -19,21 +19,21 @@ from builder.errors import ConfigError, DatasetError, VerificationError, storage
 from builder.experts.sources.portable import save_kept
 from builder.hub import Pushed, check_push, push
 from builder.manifest.identity import identity
-from builder.manifest.manifest import NAME, Manifest, covered, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, Manifest, covered, read_manifest, seal
 from builder.manifest.provenance import write_provenance
 from builder.manifest.rebuild import stands_in, with_manifest
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.play import play
 from builder.pipeline.prepare import Build, prepare
 from builder.pipeline.runs import AttemptRun, ChunkRun
-from builder.pipeline.up_to_date import check_inputs, recall, remember, up_to_date
+from builder.pipeline.up_to_date import check_inputs, note_request, noted_dataset, up_to_date
 from builder.replay import choose, replay
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.enjoy import EnjoyFunction, enjoy
-from builder.rollout.planning import Progress
-from builder.storage.layout import folder_of
+from builder.rollout.planning import Played
+from builder.storage.layout import chunk_folder
 from builder.storage.lock import locked
-from builder.storage.paths import AnyPath, local
+from builder.storage.paths import AnyPath, local_path
 from builder.storage.staging import put_in_place, staging_folder
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class BuildResult:
 
     out: AnyPath
     manifest: Manifest | None
-    played: Progress | None = None
+    played: Played | None = None
     fresh: bool = True
     pushed: Pushed | None = None
     wanted: Manifest | None = None
@@ -117,7 +117,7 @@ class Controller:
         if not config.hub.push:
             return result
         result.raise_for_difference()
-        pushed = push(local(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
+        pushed = push(local_path(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
         return dataclasses.replace(result, pushed=pushed)
 
     def _check_calls(self) -> None:
@@ -140,12 +140,12 @@ class Controller:
     def _check_place(self, config: BuildConfig) -> None:
         """Refuse what needs files of this machine where `out` is a URL."""
         for what in (*self._own(), *(["hub.push"] if config.hub.push else [])):
-            local(config.out, what)
+            local_path(config.out, what)
 
     def _start(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
         own = self._own()
         with locked(config.out):
-            found = None if own or config.mode == "play" else recall(config)
+            found = None if own or config.mode == "play" else noted_dataset(config)
             if found is None:
                 build = prepare(config, own)
                 if wanted is not None:
@@ -155,7 +155,7 @@ class Controller:
             fresh = found is None
             result = self._build(build) if found is None else BuildResult(config.out, found, fresh=False)
             if result.manifest and not own:
-                remember(config, result.manifest)
+                note_request(config, result.manifest)
         if not fresh:
             log.info("%s is up to date", config.out)
         return result
@@ -171,12 +171,12 @@ class Controller:
 
     def _build(self, build: Build) -> BuildResult:
         own = self._own().get("enjoy")
-        store = ChunkStore(folder_of(build.config.out), build.chunk_identity())
+        store = ChunkStore(chunk_folder(build.config.out), build.chunk_identity())
         store.describe(build.collation.to_json())
         mode = build.config.mode
         run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
         if mode == "collate":
-            played = run.progress()
+            played = run.played()
             if played.accepted < build.config.episodes:
                 raise DatasetError(
                     "mode=collate finds too few recorded episodes",
@@ -204,7 +204,7 @@ class Controller:
         with staging_folder(out) as staging:
             try:
                 manifest = self._written(build, files, staging)
-                put_in_place(out, staging, NAME)
+                put_in_place(out, staging, MANIFEST)
             except OSError as error:
                 raise storage_error(error, staging) from error
         return manifest
@@ -217,9 +217,9 @@ class Controller:
             write_card(staging, notes=notes)
         if build.config.dataset.include_expert and build.expert.trained is not None:
             save_kept(build.expert.trained.kept(), staging / "expert")
-            if (staging / NAME).is_file():
+            if (staging / MANIFEST).is_file():
                 seal(read_manifest(staging), staging)
-        if not (staging / NAME).is_file():
+        if not (staging / MANIFEST).is_file():
             seal(_plain_manifest(build, len(files)), staging)
         write_provenance(staging)
         manifest = read_manifest(staging)

@@ -15,23 +15,23 @@ import numpy as np
 from builder.errors import BudgetError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
-from builder.pipeline.preflight import check, first_attempts
+from builder.pipeline.preflight import check_returns, first_attempts
 from builder.pipeline.prepare import Build
 from builder.pipeline.progress import Reporter
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.rollout.planning import (
-    Progress,
+    Played,
     first_returns,
     next_horizon,
 )
 from builder.rollout.summary import ChunkSummary
 from builder.storage.disk import check_space
-from builder.storage.layout import folder_of, metrics_path
+from builder.storage.layout import chunk_folder, metrics_path
 
 log = logging.getLogger(__name__)
 
 
-def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
+def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
     """Play waves of attempts until enough are accepted.
 
     Raises:
@@ -48,20 +48,20 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Progress:
     with reporter:
         for summary in run.summaries:
             reporter.add(summary)
-        played = run.progress()
+        played = run.played()
         while played.accepted < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with closing(run), open_workers(config.parallel, shared=folder_of(config.out)) as workers:
+            with closing(run), open_workers(config.parallel, shared=chunk_folder(config.out)) as workers:
                 while played.accepted < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
                     for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary)
-                    played = run.progress()
+                    played = run.played()
                     if unchecked:
-                        check(build, first_returns(run.summaries, first))
+                        check_returns(build, first_returns(run.summaries, first))
                 run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
@@ -77,7 +77,7 @@ def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Itera
         raise
 
 
-def _budget_error(build: Build, played: Progress) -> BudgetError:
+def _budget_error(build: Build, played: Played) -> BudgetError:
     if "enjoy" in build.own:
         return BudgetError(
             f"too few episodes were accepted: enjoy returned True for {played.accepted} of"
@@ -117,7 +117,7 @@ def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
         )
 
 
-def _write_metrics(build: Build, played: Progress, reporter: Reporter) -> None:
+def _write_metrics(build: Build, played: Played, reporter: Reporter) -> None:
     """Figures and timings of this run, beside the dataset folder."""
     metrics = {
         "accepted": played.accepted,

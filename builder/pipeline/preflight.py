@@ -26,7 +26,7 @@ def first_attempts(build: Build) -> int:
     return expert.check_episodes
 
 
-def check(build: Build, returns: Array) -> None:
+def check_returns(build: Build, returns: Array) -> None:
     """Compare the first returns with the published one, and say what share will be accepted.
 
     Args:

@@ -15,11 +15,11 @@ from builder.pipeline.prepare import Build
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
 from builder.rollout.planning import (
-    Progress,
+    Played,
     attempt_seconds,
     chunk_size,
     gaps,
-    progress,
+    played_so_far,
     settled_size,
     split,
 )
@@ -27,7 +27,7 @@ from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.digest import file_sha256
-from builder.storage.paths import AnyPath, local
+from builder.storage.paths import AnyPath, local_path
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +54,9 @@ class ChunkRun:
             rules=Rules(clip=config.rollout.out_of_bounds == "clip", reject=reject),
         )
 
-    def progress(self) -> Progress:
+    def played(self) -> Played:
         """What has been played so far."""
-        return progress(self.summaries, self._build.config.acceptance)
+        return played_so_far(self.summaries, self._build.config.acceptance)
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
@@ -84,7 +84,7 @@ class ChunkRun:
         """Let go what this process keeps for the build."""
         release(self._setup.token)
 
-    def settle(self, played: Progress) -> None:
+    def settle(self, played: Played) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
         last = int(played.chosen(self._build.config.episodes)[-1])
         self._store.settle(last + 1, settled_size(self._attempt_bytes()))
@@ -99,7 +99,7 @@ class ChunkRun:
         )
         return float((row + 8) * (build.environment.max_episode_steps or 1))
 
-    def files(self, played: Progress) -> list[AnyPath]:
+    def files(self, played: Played) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""
         last = int(played.chosen(self._build.config.episodes)[-1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
@@ -111,7 +111,7 @@ class AttemptRun:
 
     def __init__(self, build: Build, store: ChunkStore, own: EnjoyFunction) -> None:
         self._build, self._store, self._enjoy = build, store, own
-        self._folder = local(store.folder, "enjoy")
+        self._folder = local_path(store.folder, "enjoy")
         self._journal = self._folder / "attempts.jsonl"
         self.summaries = self._resumed() if build.pinned else []
         known = {summary.path for summary in self.summaries}
@@ -136,9 +136,9 @@ class AttemptRun:
                 log.warning("%s is damaged; its attempt is played again", path)
         return found
 
-    def progress(self) -> Progress:
+    def played(self) -> Played:
         """What has been played so far."""
-        return progress(self.summaries, self._build.config.acceptance)
+        return played_so_far(self.summaries, self._build.config.acceptance)
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
@@ -166,7 +166,7 @@ class AttemptRun:
     def close(self) -> None:
         """Nothing is kept between attempts."""
 
-    def files(self, played: Progress) -> list[AnyPath]:
+    def files(self, played: Played) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""
         wanted = set(played.chosen(self._build.config.episodes).tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
@@ -177,5 +177,5 @@ def _journal_line(summary: ChunkSummary) -> str:
     accepted = bool(summary.accepted is not None and summary.accepted[0])
     entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
     if accepted:
-        entry["sha256"] = file_sha256(local(summary.path, "enjoy"))
+        entry["sha256"] = file_sha256(local_path(summary.path, "enjoy"))
     return json.dumps(entry) + "\n"

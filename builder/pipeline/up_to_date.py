@@ -24,7 +24,7 @@ from builder.errors import (
 )
 from builder.experts.sources.load import files_of
 from builder.manifest.identity import growth_identity, sha256_of
-from builder.manifest.manifest import NAME, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.pipeline.prepare import Build
 from builder.storage.digest import file_sha256
 from builder.storage.layout import request_path
@@ -50,7 +50,7 @@ NOT_ASKED = (
 """Keys that do not decide what is built."""
 
 
-def remember(config: BuildConfig, manifest: Manifest, *, code: str | None = None) -> None:
+def note_request(config: BuildConfig, manifest: Manifest, *, code: str | None = None) -> None:
     """Note that this configuration led to this dataset; where that cannot be said, forget what was noted.
 
     Args:
@@ -69,7 +69,7 @@ def remember(config: BuildConfig, manifest: Manifest, *, code: str | None = None
         path.unlink(missing_ok=True)  # a note is worth no failure
 
 
-def recall(config: BuildConfig) -> Manifest | None:
+def noted_dataset(config: BuildConfig) -> Manifest | None:
     """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
     path = request_path(config.out)
     if not path.is_file():
@@ -126,7 +126,7 @@ def up_to_date(build: Build) -> Manifest | None:
     out = build.config.out
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
-    if not (out / NAME).is_file():
+    if not (out / MANIFEST).is_file():
         if unfinished(out):
             return None
         raise ExistsError(

@@ -16,12 +16,12 @@ from itertools import takewhile
 from typing import Any
 
 from builder.episodes.recording import Recording, joined
-from builder.episodes.recording_file import SUFFIX, Header, load, save
+from builder.episodes.recording_file import SUFFIX, Header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 from builder.rollout.summary import ChunkSummary, summarise
-from builder.storage.layout import BUILD, folder_of, metrics_path, request_path
+from builder.storage.layout import BUILD, chunk_folder, metrics_path, request_path
 from builder.storage.lock import locked
-from builder.storage.paths import AnyPath, listed
+from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.staging import remove_tree
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ChunkStore:
 
     def files(self) -> list[AnyPath]:
         """All chunk files, in order."""
-        return listed(self.folder.glob(f"chunk-*{SUFFIX}"))
+        return sorted_paths(self.folder.glob(f"chunk-*{SUFFIX}"))
 
     def scan(self, *, failed: bool = True) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning.
@@ -61,7 +61,7 @@ class ChunkStore:
         Raises:
             StorageError: one cannot be read just now: it may be whole.
         """
-        for part in listed(self.folder.glob(".*.part")):
+        for part in sorted_paths(self.folder.glob(".*.part")):
             part.unlink()
         found = []
         for path in self.files():
@@ -81,7 +81,7 @@ class ChunkStore:
         return found
 
     def _checked(self, path: AnyPath) -> Recording:
-        recording, header = load(path)
+        recording, header = read_recording(path)
         if header.identity != self.identity:
             raise DatasetError(f"{path} belongs to another build")
         attempts = range(header.start, header.stop)
@@ -109,7 +109,7 @@ class ChunkStore:
             if (target := self.path(attempts)) not in there:
                 parts = list(self._cut(_until(attempts.stop, following), attempts))
                 header = Header(self.identity, attempts.start, attempts.stop, parts[0][1].policy)
-                save(joined([recording for recording, _ in parts]), target, header)
+                write_recording(joined([recording for recording, _ in parts]), target, header)
         settled = {self.path(attempts) for attempts in ranges}
         for path in self.files():
             if path not in settled:
@@ -121,7 +121,7 @@ class ChunkStore:
         for path in paths:
             held = _held_by(path)
             if held.start <= following < held.stop and following < attempts.stop:
-                recording, header = load(path)
+                recording, header = read_recording(path)
                 keep = (recording.attempts >= following) & (recording.attempts < attempts.stop)
                 following = min(header.stop, attempts.stop)
                 yield recording.select(keep), header
@@ -136,7 +136,7 @@ class ChunkStore:
 
     def remove_others(self) -> None:
         """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
-        for folder in listed(self.root.iterdir()):
+        for folder in sorted_paths(self.root.iterdir()):
             if folder.is_dir() and folder != self.folder:
                 remove_tree(folder)
 
@@ -167,12 +167,12 @@ def clean(out: AnyPath) -> int:
     Raises:
         LockedError: a build is using it.
     """
-    root = folder_of(out)
+    root = chunk_folder(out)
     if not root.is_dir():
         return 0
     with locked(out):
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-        for path in listed(root.iterdir()):
+        for path in sorted_paths(root.iterdir()):
             if path.is_dir():
                 remove_tree(path)
     metrics_path(out).unlink(missing_ok=True)

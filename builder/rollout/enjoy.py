@@ -12,7 +12,7 @@ from builder.environments.environment import make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.environments.wrappers import Layers
 from builder.episodes.context import Context
-from builder.episodes.recording_file import Header, load, save
+from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import BuilderError, RolloutError
 from builder.experts.policy import Policy
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
@@ -58,7 +58,7 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     environment.close()
     lockstep = Lockstep(EnvironmentPool(spec), actor, root_seed=context.root_seed, lanes=1)
     recording = lockstep.play(range(context.index, context.index + 1))
-    save(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
+    write_recording(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
     return bool(expert.acceptance.accepts(recording.returns)[0])
 
 
@@ -121,7 +121,7 @@ def recorded(path: Path) -> list[Path]:
 def attempt_summary(index: int, path: Path, accepted: bool, logs: tuple[str, ...] = ()) -> ChunkSummary:
     """What is known of an attempt: returns and lengths only where the file is one of ours."""
     try:
-        known = summarise(load(path)[0], path) if accepted else None
+        known = summarise(read_recording(path)[0], path) if accepted else None
     except BuilderError:
         known = None
     return ChunkSummary(

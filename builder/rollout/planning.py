@@ -23,7 +23,7 @@ CHUNK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class Played:
     """What has been played without a gap from attempt 0 on.
 
     Attributes:
@@ -55,7 +55,7 @@ class Progress:
         return np.flatnonzero(first_accepted(self.verdicts, episodes))
 
 
-def progress(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Progress:
+def played_so_far(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Played:
     """Evaluate chunks in attempt order, up to the first gap."""
     verdicts: list[Array] = []
     returns: list[Array] = []
@@ -70,11 +70,11 @@ def progress(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Progr
         failed += int(summary.failed[known:].sum())
         attempts += len(returns[-1])
     if not attempts:
-        return Progress(np.empty(0, bool), math.nan, math.nan, 0)
+        return Played(np.empty(0, bool), math.nan, math.nan, 0)
     found = np.concatenate(returns)
     known_returns = found[~np.isnan(found)]
     mean = math.fsum(known_returns) / len(known_returns) if len(known_returns) else math.nan
-    return Progress(np.concatenate(verdicts), float(np.fmax.reduce(found)), mean, steps, failed)
+    return Played(np.concatenate(verdicts), float(np.fmax.reduce(found)), mean, steps, failed)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
@@ -90,7 +90,7 @@ def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
     return found[~np.isnan(found)]
 
 
-def next_horizon(played: Progress, *, wanted: int, budget: int) -> int:
+def next_horizon(played: Played, *, wanted: int, budget: int) -> int:
     """How many attempts should be played in all by the end of the next wave.
 
     As many as are missing at the acceptance rate seen so far, and never beyond the budget.

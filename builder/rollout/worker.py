@@ -19,7 +19,7 @@ import threadpoolctl
 
 from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.pool import EnvironmentPool
-from builder.episodes.recording_file import Header, save
+from builder.episodes.recording_file import Header, write_recording
 from builder.errors import ExpertError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
@@ -99,7 +99,7 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
         )
         with _single_threaded_blas():
             recording = lockstep.play(range(task.start, task.stop))
-    save(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))
+    write_recording(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))
     return summarise(recording, task.path, seconds=time.perf_counter() - began, failures=lockstep.failures)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from builder.errors import BuilderError, LockedError, StorageError
-from builder.storage.layout import BUILD, folder_of
+from builder.storage.layout import BUILD, chunk_folder
 from builder.storage.paths import AnyPath
-from builder.storage.remote_lock import leased
+from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import bring_back
 
@@ -29,8 +29,8 @@ def locked(out: AnyPath) -> Iterator[None]:
         StorageError: the folder's parent is not writable.
     """
     if isinstance(out, RemotePath):
-        root = folder_of(out)
-        with leased(root / "lock", out):
+        root = chunk_folder(out)
+        with remotely_locked(root / "lock", out):
             try:
                 yield
             finally:
@@ -38,7 +38,7 @@ def locked(out: AnyPath) -> Iterator[None]:
                     if not _played(root):
                         root.remove()
         return
-    lock = folder_of(out) / "lock"
+    lock = chunk_folder(out) / "lock"
     made = [folder for folder in lock.parents if not folder.exists()]
     with _held(lock, out):
         try:

@@ -26,12 +26,12 @@ SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 AnyPath = Path | RemotePath
 
 
-def listed(paths: Iterable[AnyPath]) -> list[AnyPath]:
+def sorted_paths(paths: Iterable[AnyPath]) -> list[AnyPath]:
     """Paths in their order."""
     return sorted(paths, key=str)
 
 
-def local(path: AnyPath, what: str) -> Path:
+def local_path(path: AnyPath, what: str) -> Path:
     """A path of this machine.
 
     Raises:
@@ -87,7 +87,7 @@ def _check_protocol(protocol: str, text: str) -> None:
 
 
 @contextlib.contextmanager
-def reading(path: AnyPath) -> Iterator[Path]:
+def local_copy(path: AnyPath) -> Iterator[Path]:
     """The file as one of this machine, while it is read.
 
     Raises:
@@ -103,7 +103,7 @@ def reading(path: AnyPath) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(path: AnyPath) -> Iterator[Path]:
+def atomic_file(path: AnyPath) -> Iterator[Path]:
     """A temporary file, which becomes the file at `path` where the block ends well."""
     if isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def writing(path: AnyPath) -> Iterator[Path]:
         raise storage_error(error, Path(tempfile.gettempdir()) / path.name) from error
 
 
-def usable(probe: AnyPath) -> bool:
+def is_shared(probe: AnyPath) -> bool:
     """Whether this process sees a file that another has written, and may write beside it."""
     if isinstance(probe, Path):
         return probe.is_file() and os.access(probe.parent, os.W_OK)

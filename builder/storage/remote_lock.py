@@ -53,7 +53,7 @@ class Owner:
 
     def alive(self) -> bool:
         """Whether it may still be building."""
-        if self.machine == machine():
+        if self.machine == machine_id():
             with suppress(PermissionError):  # it is somebody else's, and there
                 try:
                     os.kill(self.process, 0)
@@ -63,7 +63,7 @@ class Owner:
 
 
 @cache
-def machine() -> str:
+def machine_id() -> str:
     """A name of this machine since it was started, and of the processes that see each other on it."""
     try:
         started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -73,14 +73,14 @@ def machine() -> str:
 
 
 @contextmanager
-def leased(lock: RemotePath, out: RemotePath) -> Iterator[None]:
+def remotely_locked(lock: RemotePath, out: RemotePath) -> Iterator[None]:
     """Hold a dataset behind a URL for this process alone.
 
     Raises:
         LockedError: another build holds it.
         StorageError: it cannot be written.
     """
-    owner = Owner(uuid.uuid4().hex, socket.gethostname(), machine(), os.getpid(), time.time())
+    owner = Owner(uuid.uuid4().hex, socket.gethostname(), machine_id(), os.getpid(), time.time())
     _take(lock, out, owner)
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(lock, owner, ended), daemon=True)
@@ -125,7 +125,7 @@ def check_held(lock: RemotePath, out: RemotePath) -> None:
         LockedError: another build has taken it over, and may be writing.
     """
     found = read_owner(lock)
-    if found is None or (found.machine, found.process) != (machine(), os.getpid()):
+    if found is None or (found.machine, found.process) != (machine_id(), os.getpid()):
         raise LockedError(
             f"another build has taken over {out}, since this one gave no sign of life for {LASTS:.0f} s",
             remedy="run the same command again: finished chunks are kept",

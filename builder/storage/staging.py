@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.storage.layout import beside, folder_of
+from builder.storage.layout import beside, chunk_folder
 from builder.storage.paths import AnyPath
 from builder.storage.remote_lock import check_held
 from builder.storage.remote_path import RemotePath
@@ -88,7 +88,7 @@ def put_in_place(out: AnyPath, staging: Path, last: str) -> None:
         LockedError: another build has taken over what is behind the URL.
     """
     if isinstance(out, RemotePath):
-        check_held(folder_of(out) / "lock", out)
+        check_held(chunk_folder(out) / "lock", out)
         publish(staging, out, last)
         return
     retired = beside(out, "retired")

@@ -13,7 +13,7 @@ from builder.card import CARD, read_notes, render_card
 from builder.errors import DatasetError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
-    NAME,
+    MANIFEST,
     UNLISTED,
     Manifest,
     fingerprint,
@@ -21,7 +21,7 @@ from builder.manifest.manifest import (
     manifest_text,
     read_manifest,
 )
-from builder.manifest.provenance import NAME as PROVENANCE
+from builder.manifest.provenance import PROVENANCE
 from builder.replay import Difference
 from builder.storage.digest import file_sha256
 from builder.verify.checks import Check
@@ -38,12 +38,12 @@ def check_manifest(folder: Path) -> Check:
 
 
 def _manifest_differences(folder: Path) -> Iterator[Difference]:
-    text = (folder / NAME).read_text(encoding="utf-8", errors="replace")
+    text = (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
     yield from _schema_differences(text)
     try:
         manifest = read_manifest(folder)
     except DatasetError as error:
-        yield Difference(what=str(error), file=NAME)
+        yield Difference(what=str(error), file=MANIFEST)
         return
     stated = (
         ("sha256", manifest_sha256(manifest), manifest.sha256),
@@ -52,9 +52,11 @@ def _manifest_differences(folder: Path) -> Iterator[Difference]:
     )
     for key, expected, got in stated:
         if expected != got:
-            yield Difference(what=f"{key} is not that of its content", file=NAME, expected=expected, got=got)
+            yield Difference(
+                what=f"{key} is not that of its content", file=MANIFEST, expected=expected, got=got
+            )
     if text != manifest_text(manifest):
-        yield Difference(what="not written as a manifest is", file=NAME)
+        yield Difference(what="not written as a manifest is", file=MANIFEST)
 
 
 def _schema_differences(text: str) -> Iterator[Difference]:
@@ -63,11 +65,11 @@ def _schema_differences(text: str) -> Iterator[Difference]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        yield Difference(what=f"not JSON: {error}", file=NAME)
+        yield Difference(what=f"not JSON: {error}", file=MANIFEST)
         return
     validator = jsonschema.Draft202012Validator(manifest_schema())
     for wrong in sorted(validator.iter_errors(content), key=lambda found: found.json_path):
-        yield Difference(what=f"{wrong.json_path}: {wrong.message[:300]}", file=NAME)
+        yield Difference(what=f"{wrong.json_path}: {wrong.message[:300]}", file=MANIFEST)
 
 
 def manifest_schema() -> dict[str, Any]:

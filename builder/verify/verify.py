@@ -10,7 +10,7 @@ from builder.config import HubConfig, VerifyConfig
 from builder.errors import ConfigError, DatasetError
 from builder.hub import pull
 from builder.loading.url_cache import fetch_all
-from builder.manifest.manifest import NAME, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.overrides import rebuild_overrides
 from builder.manifest.rebuild import check_trust
 from builder.replay import choose, replay
@@ -57,7 +57,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
 def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:
     if not folder.is_dir():
         raise DatasetError(f"there is no dataset at {name}", remedy="give out=FOLDER")
-    if not (folder / NAME).is_file():
+    if not (folder / MANIFEST).is_file():
         missing = "it has no manifest, so nothing says what its files should be, nor what made them"
         return Report(name, (Check("manifest", missing, possible=False),))
     checks: list[Check] = []

@@ -16,7 +16,7 @@ from huggingface_hub import DatasetCard
 from builder.card import read_notes, render_card, write_card
 from builder.dataset.schema import episode_features, features
 from builder.errors import DatasetError
-from builder.manifest.manifest import NAME, fingerprint, read_manifest
+from builder.manifest.manifest import MANIFEST, fingerprint, read_manifest
 
 REWARDS = [[1.0] * 3, [1.0, 0.5], [-2.25], [1.0] * 7, [0.1] * 3]
 NESTED = gym.spaces.Dict(
@@ -234,7 +234,7 @@ def test_the_manifest_lists_the_assets_but_not_the_card_and_keeps_its_fingerprin
     assert set(after.files) - set(before.files) == {"assets/returns.png"}
     assert after.fingerprint == before.fingerprint == fingerprint(after.identity, after.files)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {*after.files, NAME, "README.md"}
+    assert found == {*after.files, MANIFEST, "README.md"}
 
 
 def test_the_lines_that_load_name_the_repository_or_a_placeholder(dataset):
@@ -260,9 +260,9 @@ def test_a_name_cannot_break_out_of_the_markdown(dataset):
 
 def test_figures_that_contradict_the_manifest_are_refused(dataset):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
-    content = json.loads((folder / NAME).read_text())
+    content = json.loads((folder / MANIFEST).read_text())
     content["splits"]["train"]["episodes"] = 6
-    (folder / NAME).write_text(json.dumps(content))
+    (folder / MANIFEST).write_text(json.dumps(content))
     with pytest.raises(DatasetError, match="6 episodes and 16 steps in 'train'; got 5 and 16"):
         render_card(folder)
 

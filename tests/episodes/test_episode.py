@@ -13,7 +13,7 @@ from space_strategies import spaces
 
 from builder.dataset.collate import Collation, describe_files, write_dataset
 from builder.episodes.episode import Episode, arrays_of, names_of
-from builder.episodes.recording_file import load
+from builder.episodes.recording_file import read_recording
 from builder.episodes.spaces import assemble, leaves
 from builder.errors import DatasetError
 
@@ -129,7 +129,7 @@ def test_the_arrays_and_names_of_a_value_are_those_of_the_leaves_of_its_space(sp
 
 def test_a_saved_episode_is_one_attempt_of_a_recording(tmp_path):
     episode(3, rewards=[1, 2, 4], seed=7, index=5, policy="mine").save(str(tmp_path / "attempt"))
-    recording, header = load(tmp_path / "attempt")
+    recording, header = read_recording(tmp_path / "attempt")
     assert (header.identity, header.start, header.stop, header.policy) == ("", 5, 6, "mine")
     assert (recording.attempts.tolist(), recording.seeds.tolist(), recording.lengths.tolist()) == (
         [5],
@@ -146,7 +146,7 @@ def test_a_saved_episode_is_one_attempt_of_a_recording(tmp_path):
 
 def test_the_ends_of_an_episode_are_recorded_apart(tmp_path):
     episode(2, terminations=[0, 0], truncations=[0, 1]).save(tmp_path / "attempt")
-    recording, _ = load(tmp_path / "attempt")
+    recording, _ = read_recording(tmp_path / "attempt")
     assert (recording.terminated.tolist(), recording.truncated.tolist()) == ([False], [True])
 
 

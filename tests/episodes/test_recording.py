@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from builder.episodes.recording import Recording, episode_returns, flat, joined, pieces
-from builder.episodes.recording_file import Header, load, read_header, save
+from builder.episodes.recording_file import Header, read_header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 
 DTYPES = ["?", "i1", "i2", "<i4", ">i4", "i8", "u1", "u2", "u4", "u8", "f2", "<f4", "<f8", ">f8"]
@@ -92,8 +92,8 @@ def recordings(draw):
 def test_a_recording_survives_its_file_bit_for_bit(original):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chunk.safetensors"
-        save(original, path, HEADER)
-        found, header = load(path)
+        write_recording(original, path, HEADER)
+        found, header = read_recording(path)
     assert_same(original, found)
     assert dataclasses.replace(header, sha256="") == HEADER
 
@@ -102,8 +102,8 @@ def test_a_recording_survives_its_file_bit_for_bit(original):
 def written(tmp_path_factory):
     """A recorded file: its path, its bytes, and what it holds."""
     path = tmp_path_factory.mktemp("written") / "chunk.safetensors"
-    save(recording([2, 1, 3], first=3), path, HEADER)
-    return path, path.read_bytes(), load(path)
+    write_recording(recording([2, 1, 3], first=3), path, HEADER)
+    return path, path.read_bytes(), read_recording(path)
 
 
 @given(place=st.integers(0), change=st.integers(1, 255))
@@ -113,7 +113,7 @@ def test_a_changed_byte_is_noticed_wherever_it_is(written, place, change):
     damaged[place % len(content)] ^= change
     path.write_bytes(damaged)
     try:
-        found = load(path)
+        found = read_recording(path)
     except DatasetError:
         return
     # What is left: white space in the file's JSON that became other white space.
@@ -135,7 +135,7 @@ def test_a_changed_entry_of_the_header_is_noticed(written, field):
     with pytest.raises(
         DatasetError, match=r"chunk\.safetensors is damaged; expected sha256 \w{64}; got \w{64}"
     ):
-        load(path)
+        read_recording(path)
 
 
 def test_every_cut_of_a_file_is_noticed(written):
@@ -143,24 +143,24 @@ def test_every_cut_of_a_file_is_noticed(written):
     for size in range(0, len(content), 7):
         path.write_bytes(content[:size])
         with pytest.raises(DatasetError, match="is not a recorded file, or is damaged"):
-            load(path)
+            read_recording(path)
 
 
 def test_equal_recordings_give_equal_files(tmp_path):
     for name in ("one", "other"):
-        save(recording([2, 1]), tmp_path / name, HEADER)
+        write_recording(recording([2, 1]), tmp_path / name, HEADER)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
 def test_a_recording_without_extras_gives_the_bytes_that_it_always_gave(tmp_path):
-    save(recording([2, 1, 3], first=3, leaves=("f4", "i8")), tmp_path / "chunk", HEADER)
+    write_recording(recording([2, 1, 3], first=3, leaves=("f4", "i8")), tmp_path / "chunk", HEADER)
     found = hashlib.sha256((tmp_path / "chunk").read_bytes()).hexdigest()
     assert found == "8dc255780caf55f2819e555a0b16df1f4c5b1b4a547deebdbe485eb08e047c14"
 
 
 def test_extras_of_steps_and_of_attempts_come_back_under_their_names(tmp_path):
-    save(with_extras(recording([2, 1])), tmp_path / "chunk", HEADER)
-    found, _ = load(tmp_path / "chunk")
+    write_recording(with_extras(recording([2, 1])), tmp_path / "chunk", HEADER)
+    found, _ = read_recording(tmp_path / "chunk")
     assert found.extras["action_mask"].tolist() == [[True, False], [False, True], [False, False]]
     assert found.extras["info.x"].tolist() == [0.0, 0.5, 1.0]
     assert found.attempt_extras["info.x"].tolist() == [0.0, -1.0]
@@ -168,14 +168,14 @@ def test_extras_of_steps_and_of_attempts_come_back_under_their_names(tmp_path):
 
 def test_a_changed_extra_is_noticed(tmp_path):
     path = tmp_path / "chunk"
-    save(with_extras(recording([2, 1])), path, HEADER)
+    write_recording(with_extras(recording([2, 1])), path, HEADER)
     content = path.read_bytes()
     assert content.count(np.array([0.0, 0.5, 1.0]).tobytes()) == 1
     path.write_bytes(
         content.replace(np.array([0.0, 0.5, 1.0]).tobytes(), np.array([0.0, 0.5, 2.0]).tobytes())
     )
     with pytest.raises(DatasetError, match="is damaged"):
-        load(path)
+        read_recording(path)
 
 
 def test_the_header_can_be_read_without_the_arrays(written):
@@ -186,7 +186,7 @@ def test_the_header_can_be_read_without_the_arrays(written):
 
 def test_a_file_that_is_missing_is_an_error_with_its_name(tmp_path):
     with pytest.raises(DatasetError, match=r"nothing is not a recorded file, or is damaged: "):
-        load(tmp_path / "nothing")
+        read_recording(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '"text"', "{}", '{"format": 1}', '{"format": 1, "x": 2}'])
@@ -205,15 +205,15 @@ def test_a_file_of_another_version_is_refused(tmp_path):
 
 
 def test_saving_makes_the_folder_and_leaves_nothing_but_the_file(tmp_path):
-    save(recording([1]), tmp_path / "deep" / "down" / "chunk", HEADER)
+    write_recording(recording([1]), tmp_path / "deep" / "down" / "chunk", HEADER)
     assert [path.name for path in (tmp_path / "deep" / "down").iterdir()] == ["chunk"]
 
 
 def test_saving_again_replaces_the_file(tmp_path):
     path = tmp_path / "chunk"
     for lengths in ([1], [2, 2]):
-        save(recording(lengths), path, HEADER)
-    assert load(path)[0].lengths.tolist() == [2, 2]
+        write_recording(recording(lengths), path, HEADER)
+    assert read_recording(path)[0].lengths.tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("dtype", ["O", "U3", "c16", "M8[s]", np.longdouble])
@@ -222,7 +222,7 @@ def test_an_array_that_holds_no_numbers_of_ours_is_refused(tmp_path, dtype):
     with pytest.raises(
         DatasetError, match=r"actions\.0 cannot be recorded; expected an array of numbers; got "
     ):
-        save(broken, tmp_path / "chunk", HEADER)
+        write_recording(broken, tmp_path / "chunk", HEADER)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,7 +231,7 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     with pytest.raises(
         StorageError, match=r"cannot be written: .*; choose another `out` or mend its permissions"
     ):
-        save(recording([1]), tmp_path / "file" / "chunk", HEADER)
+        write_recording(recording([1]), tmp_path / "file" / "chunk", HEADER)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -22,7 +22,7 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import make, resolve
 from builder.environments.wrappers import Layers
 from builder.episodes.context import Context
-from builder.episodes.recording_file import load as load_recording
+from builder.episodes.recording_file import read_recording as load_recording
 from builder.replay.replay import recorded_environment
 
 WRAPPER = "stable_baselines3.common.atari_wrappers.AtariWrapper"

@@ -18,9 +18,9 @@ from s3_server import KEYS, s3_client, s3_server
 from builder import Controller, build, load
 from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
-from builder.storage.layout import folder_of
+from builder.storage.layout import chunk_folder
 from builder.storage.paths import place
-from builder.storage.remote_lock import leased
+from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
 
 CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20, "rollout.lanes": 3}
@@ -188,7 +188,7 @@ def test_chunks_that_cannot_be_read_just_now_are_kept(server, bucket, monkeypatc
 def test_a_bucket_is_built_into_by_one_at_a_time(bucket):
     out = place(f"s3://{bucket}/x")
     with (
-        leased(folder_of(out) / "lock", out),
+        remotely_locked(chunk_folder(out) / "lock", out),
         pytest.raises(LockedError, match=f"another build is writing to {out}"),
     ):
         Controller().start({**CONFIG, "out": str(out)})

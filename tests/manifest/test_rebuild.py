@@ -14,7 +14,7 @@ from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, VerificationError
 from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
-from builder.manifest.manifest import NAME, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, read_manifest, seal
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def forge(folder, change):
     write_card(folder)
 
 
-@pytest.mark.parametrize("path", ["first", f"first/{NAME}"])
+@pytest.mark.parametrize("path", ["first", f"first/{MANIFEST}"])
 def test_a_manifest_alone_makes_the_same_dataset(first, path):
     alone = Path("alone")
     alone.mkdir()
-    shutil.copy(first / NAME, alone / NAME)
+    shutil.copy(first / MANIFEST, alone / MANIFEST)
     given = path.replace("first", "alone")
     assert main(["build", f"manifest={given}", "out=again", "rollout.lanes=2"]) == 0
     assert files("again") == files(first)
 
 
 def test_an_edited_manifest_is_refused_before_play(first):
-    path = first / NAME
+    path = first / MANIFEST
     path.write_text(path.read_text().replace('"seed": 5', '"seed": 6'))
     with pytest.raises(DatasetError, match="has been edited: its sha256 is not that of its content"):
         Controller().start([f"manifest={first}", "out=again"])

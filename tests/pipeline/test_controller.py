@@ -21,7 +21,7 @@ from builder.errors import (
     VerificationError,
 )
 from builder.rollout.chunk_store import ChunkStore
-from builder.storage.layout import folder_of
+from builder.storage.layout import chunk_folder
 from builder.storage.lock import locked
 
 CORRIDOR = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20}
@@ -32,7 +32,7 @@ def start(out, **config):
 
 
 def chunks(out):
-    return sorted(path.name for path in folder_of(out).rglob("chunk-*"))
+    return sorted(path.name for path in chunk_folder(out).rglob("chunk-*"))
 
 
 def test_a_dataset_is_the_same_whatever_plays_it(tmp_path):
@@ -112,7 +112,7 @@ def test_overwrite_replaces_another_dataset_and_its_chunks(tmp_path):
     start(tmp_path / "x", seed=1, overwrite=True)
     start(tmp_path / "fresh/x", seed=1)
     assert files(tmp_path / "x") == files(tmp_path / "fresh/x")
-    assert len(list(folder_of(tmp_path / "x").glob("*/"))) == 1
+    assert len(list(chunk_folder(tmp_path / "x").glob("*/"))) == 1
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -133,7 +133,7 @@ def test_a_second_build_into_one_folder_fails_at_once(tmp_path):
 def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
     out = tmp_path / "x"
     start(out, mode="play", episodes=8)
-    kept = next(folder_of(out).rglob("chunk-*"))
+    kept = next(chunk_folder(out).rglob("chunk-*"))
     written = kept.stat().st_mtime_ns
     start(out, **{"rollout.lanes": 2})
     start(tmp_path / "fresh/x")
@@ -144,7 +144,7 @@ def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
 def test_a_damaged_chunk_is_noticed_and_played_again(tmp_path, caplog):
     out = tmp_path / "x"
     start(out, mode="play")
-    chunk = next(folder_of(out).rglob("chunk-*"))
+    chunk = next(chunk_folder(out).rglob("chunk-*"))
     content = bytearray(chunk.read_bytes())
     content[-9] ^= 1
     chunk.write_bytes(content)
@@ -169,7 +169,7 @@ def test_collate_without_play_says_what_is_missing(tmp_path):
 
 def test_chunks_can_be_dropped_after_the_build(tmp_path):
     start(tmp_path / "x", keep_chunks=False)
-    assert not folder_of(tmp_path / "x").exists()
+    assert not chunk_folder(tmp_path / "x").exists()
 
 
 def test_every_fifth_episode_becomes_test_and_growth_moves_none(tmp_path):
@@ -265,7 +265,7 @@ def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_
     Experts.register("right", Policy(name="Corridor-v0", policy=Always(), version="1"))
     config = {"expert": "right", "episodes": 4, "rollout.lanes": 1}
     Controller(enjoy).start({**config, "mode": "play", "out": str(tmp_path / "x")})
-    (journal,) = folder_of(tmp_path / "x").glob("*/attempts.jsonl")
+    (journal,) = chunk_folder(tmp_path / "x").glob("*/attempts.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join([*lines[:3], lines[3][:20]]))
     (damaged,) = journal.parent.glob("attempt-00000001*")
@@ -368,7 +368,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path):
 
 def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     start(tmp_path / "x", mode="play")
-    store = ChunkStore(folder_of(tmp_path / "x"), next(folder_of(tmp_path / "x").glob("*/")).name)
+    store = ChunkStore(chunk_folder(tmp_path / "x"), next(chunk_folder(tmp_path / "x").glob("*/")).name)
     (store.folder / ".chunk-x.part").write_bytes(b"half")
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))

@@ -13,7 +13,7 @@ from builder.composition import build_config
 from builder.errors import ArchiveError, BudgetError, ConfigError, ExpertError, UnsafeArchiveError
 from builder.experts.policy import BUNDLED
 from builder.experts.published import Published, read_published
-from builder.pipeline.preflight import check
+from builder.pipeline.preflight import check_returns
 from builder.pipeline.prepare import prepare
 
 
@@ -68,7 +68,7 @@ def test_a_return_that_was_published_of_the_stochastic_policy_is_said(tmp_path, 
     policy = dataclasses.replace(build.expert.policy, name=env_id)
     build = dataclasses.replace(build, expert=dataclasses.replace(build.expert, policy=policy))
     with pytest.raises(ExpertError, match=remedy):
-        check(build, np.full(10, 500.0))
+        check_returns(build, np.full(10, 500.0))
 
 
 NO_RETURNS = [

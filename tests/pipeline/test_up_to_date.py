@@ -14,7 +14,7 @@ from builder.errors import ExistsError
 from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
-from builder.pipeline.up_to_date import recall, remember
+from builder.pipeline.up_to_date import note_request, noted_dataset
 from builder.storage.layout import request_path
 
 REQUEST = {"expert": "cartpole", "episodes": 2}
@@ -35,7 +35,7 @@ def built(_built, tmp_path):
 
 def recalled(out, **config):
     """Whether the answer needs neither the expert nor the environment."""
-    return recall(build_config({**REQUEST, "out": str(out), **config})) is not None
+    return noted_dataset(build_config({**REQUEST, "out": str(out), **config})) is not None
 
 
 def test_the_same_request_is_up_to_date(built):
@@ -75,15 +75,15 @@ def test_another_version_of_a_package_is_noticed(built):
     manifest = read_manifest(built)
     inputs = {**manifest.inputs, "packages": {**manifest.inputs["packages"], "numpy": "0.0.1"}}
     older = seal(dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs)), built)
-    remember(build_config({**REQUEST, "out": str(built)}), older)
+    note_request(build_config({**REQUEST, "out": str(built)}), older)
     assert not recalled(built)
 
 
 def test_other_code_is_noticed(built):
     config = build_config({**REQUEST, "out": str(built)})
-    remember(config, read_manifest(built), code="other")
+    note_request(config, read_manifest(built), code="other")
     assert not recalled(built)
-    remember(config, read_manifest(built))
+    note_request(config, read_manifest(built))
     assert recalled(built)
 
 
@@ -106,7 +106,7 @@ def test_a_users_own_function_is_always_prepared(built):
 def test_a_file_of_the_expert_that_changed_is_noticed(built, tmp_path):
     shutil.copy(BUNDLED / "cartpole.zip", tmp_path / "mine.zip")
     config = {"expert": "local", "expert.path": str(tmp_path / "mine.zip"), "env.id": "CartPole-v1"}
-    remember(build_config({**REQUEST, "out": str(built), **config}), read_manifest(built))
+    note_request(build_config({**REQUEST, "out": str(built), **config}), read_manifest(built))
     assert recalled(built, **config)
     for name in ("published.json", "config.yml", "vec_normalize.pkl", "mine/config.yml", "mine.zip"):
         path = tmp_path / name

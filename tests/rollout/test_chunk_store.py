@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from builder.episodes.recording import Recording
-from builder.episodes.recording_file import Header, load, save
+from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import LockedError, StorageError
 from builder.rollout.chunk_store import ChunkStore, clean
 from builder.rollout.chunk_store import _held_by as held_by
-from builder.storage.layout import folder_of, metrics_path
+from builder.storage.layout import chunk_folder, metrics_path
 from builder.storage.lock import locked
 from builder.storage.paths import place
 
@@ -40,25 +40,25 @@ def recording(attempts):
 
 def write(store, start, stop, *, attempts=None, identity=IDENTITY):
     path = store.path(range(start, stop))
-    save(recording(attempts or range(start, stop)), path, Header(identity, start, stop, "mine"))
+    write_recording(recording(attempts or range(start, stop)), path, Header(identity, start, stop, "mine"))
     return path
 
 
 @pytest.fixture
 def store(tmp_path):
-    return ChunkStore(folder_of(tmp_path / "x"), IDENTITY)
+    return ChunkStore(chunk_folder(tmp_path / "x"), IDENTITY)
 
 
 def test_the_store_and_the_metrics_lie_beside_the_dataset():
-    assert folder_of(Path("data/x")) == Path("data/.x.chunks")
+    assert chunk_folder(Path("data/x")) == Path("data/.x.chunks")
     assert metrics_path(Path("data/x")) == Path("data/.x.metrics.json")
 
 
 def test_a_dataset_that_is_the_current_folder_has_its_store_beside_it(tmp_path, monkeypatch):
     (tmp_path / "x" / "y").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "x" / "y")
-    assert folder_of(place(".")) == tmp_path / "x" / ".y.chunks"
-    assert folder_of(place("..")) == tmp_path / ".x.chunks"
+    assert chunk_folder(place(".")) == tmp_path / "x" / ".y.chunks"
+    assert chunk_folder(place("..")) == tmp_path / ".x.chunks"
 
 
 def test_a_chunk_is_named_by_its_range_in_the_folder_of_its_identity(store, tmp_path):
@@ -198,7 +198,7 @@ def test_a_lock_that_its_last_holder_removed_meanwhile_is_no_lock(tmp_path, monk
 
     def late(handle, flags):
         if late.first:
-            shutil.rmtree(folder_of(out))
+            shutil.rmtree(chunk_folder(out))
         late.first = False
         flock(handle, flags)
 
@@ -219,7 +219,7 @@ def test_a_parent_that_cannot_be_written_is_a_storage_error(tmp_path):
 
 def test_a_build_that_played_nothing_leaves_nothing(tmp_path):
     with locked(tmp_path / "deep" / "down" / "x"):
-        ChunkStore(folder_of(tmp_path / "deep" / "down" / "x"), IDENTITY).describe({})
+        ChunkStore(chunk_folder(tmp_path / "deep" / "down" / "x"), IDENTITY).describe({})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,7 +233,7 @@ def test_folders_that_were_there_before_stay(tmp_path):
 def test_a_build_that_played_keeps_its_chunks(tmp_path):
     out = tmp_path / "x"
     with locked(out):
-        path = write(ChunkStore(folder_of(out), IDENTITY), 0, 4)
+        path = write(ChunkStore(chunk_folder(out), IDENTITY), 0, 4)
     assert path.is_file()
 
 
@@ -249,13 +249,13 @@ def test_a_lock_is_had_where_a_build_that_ends_removes_its_folder_at_that_moment
     monkeypatch.setattr(Path, "open", opened)
     with locked(out):
         assert removed
-        assert folder_of(out).is_dir()
+        assert chunk_folder(out).is_dir()
 
 
 def test_cleaning_removes_the_store_and_says_what_that_freed(tmp_path):
     out = tmp_path / "x"
     out.mkdir()
-    store = ChunkStore(folder_of(out), IDENTITY)
+    store = ChunkStore(chunk_folder(out), IDENTITY)
     size = write(store, 0, 4).stat().st_size + write(store, 4, 8).stat().st_size
     metrics_path(out).write_text("{}")
     assert clean(out) == size
@@ -270,7 +270,7 @@ def test_cleaning_what_has_no_store_frees_and_makes_nothing(tmp_path):
 def test_a_store_in_use_is_not_cleaned(tmp_path):
     out = tmp_path / "x"
     with locked(out):
-        path = write(ChunkStore(folder_of(out), IDENTITY), 0, 4)
+        path = write(ChunkStore(chunk_folder(out), IDENTITY), 0, 4)
         with pytest.raises(LockedError):
             clean(out)
         assert path.is_file()
@@ -283,7 +283,7 @@ def test_settling_keeps_each_attempt_once(store):
     assert [path.name for path in store.files()] == [
         f"chunk-{first:08d}-{min(first + 4, 50):08d}.safetensors" for first in range(0, 50, 4)
     ]
-    attempts = [load(path)[0].attempts.tolist() for path in store.files()]
+    attempts = [read_recording(path)[0].attempts.tolist() for path in store.files()]
     assert attempts == [list(range(first, min(first + 4, 50))) for first in range(0, 50, 4)]
 
 

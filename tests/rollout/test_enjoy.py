@@ -3,7 +3,7 @@
 import pytest
 
 from builder import Context, Policy, enjoy
-from builder.episodes.recording_file import load
+from builder.episodes.recording_file import read_recording
 from builder.errors import RolloutError
 from builder.rollout.enjoy import AttemptTask, play_attempt
 
@@ -37,4 +37,4 @@ def test_enjoy_accepts_a_return_between_both_bounds(tmp_path, bounds, accepted):
     path = tmp_path / "attempt"
     noise = Policy(name="MountainCar-v0", policy=Still(), **bounds)
     assert enjoy(str(path), Context(0, 0), noise) is accepted
-    assert load(path)[0].returns.tolist() == [-200.0]
+    assert read_recording(path)[0].returns.tolist() == [-200.0]

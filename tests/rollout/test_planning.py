@@ -14,12 +14,12 @@ from builder.rollout.planning import (
     CHUNK_BYTES,
     CHUNK_SECONDS,
     LANES_PER_CHUNK,
-    Progress,
+    Played,
     attempt_seconds,
     chunk_size,
     gaps,
     next_horizon,
-    progress,
+    played_so_far,
     split,
 )
 from builder.rollout.summary import ChunkSummary
@@ -67,7 +67,7 @@ def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold,
     held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
     first_gap = min(set(range(61)) - held)
     random.shuffle(chunks)
-    found = progress(chunks, Acceptance(threshold))
+    found = played_so_far(chunks, Acceptance(threshold))
     returns = RETURNS[:first_gap]
     assert found.attempts == first_gap
     assert np.flatnonzero(found.verdicts).tolist() == np.flatnonzero(returns >= threshold).tolist()
@@ -77,12 +77,12 @@ def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold,
 
 
 def test_attempts_that_two_chunks_hold_count_once():
-    found = progress([chunk(0, 4), chunk(2, 6), chunk(3, 5)], EVERY_RETURN)
+    found = played_so_far([chunk(0, 4), chunk(2, 6), chunk(3, 5)], EVERY_RETURN)
     assert (found.attempts, found.accepted, found.steps) == (6, 6, 1 + 2 + 3 + 4 + 5 + 6)
 
 
 def test_nothing_is_known_before_anything_is_played():
-    found = progress([chunk(1, 5)], EVERY_RETURN)
+    found = played_so_far([chunk(1, 5)], EVERY_RETURN)
     assert (found.attempts, found.accepted, found.steps) == (0, 0, 0)
     assert math.isnan(found.best)
     assert math.isnan(found.mean)
@@ -90,25 +90,23 @@ def test_nothing_is_known_before_anything_is_played():
 
 def test_the_first_of_the_accepted_attempts_are_chosen():
     returns = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
-    found = progress([chunk(0, 3, returns), chunk(3, 5, returns)], Acceptance(1.0))
+    found = played_so_far([chunk(0, 3, returns), chunk(3, 5, returns)], Acceptance(1.0))
     assert (found.accepted, found.chosen(2).tolist(), found.chosen(3).tolist()) == (3, [1, 2], [1, 2, 4])
 
 
 def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
     said = np.array([True, False, True])
-    assert progress([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0)).chosen(9).tolist() == [
-        0,
-        2,
-    ]
+    found = played_so_far([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0))
+    assert found.chosen(9).tolist() == [0, 2]
 
 
 def test_the_mean_return_is_summed_exactly():
     returns = np.array([1e16, 1.0, -1e16, 1.0])
-    assert progress([chunk(0, 4, returns)], EVERY_RETURN).mean == 0.5
+    assert played_so_far([chunk(0, 4, returns)], EVERY_RETURN).mean == 0.5
 
 
 def played(attempts, accepted):
-    return Progress(np.arange(attempts) < accepted, 1.0, 1.0, attempts)
+    return Played(np.arange(attempts) < accepted, 1.0, 1.0, attempts)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +146,14 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
 ):
     """The budget is as long as the pattern; chunks come back in any order."""
     returns, chunks = np.array(pattern, np.float64), []
-    found, budget = progress(chunks, Acceptance(1.0, 1.0)), len(pattern)
+    found, budget = played_so_far(chunks, Acceptance(1.0, 1.0)), len(pattern)
     while found.accepted < wanted and found.attempts < budget:
         missing = gaps(chunks, next_horizon(found, wanted=wanted, budget=budget))
         size = chunk_size(sum(map(len, missing)), lanes=lanes, workers=workers, attempt_bytes=8.0)
         wave = [chunk(piece.start, piece.stop, returns) for piece in split(missing, size)]
         random.shuffle(wave)
         chunks += wave
-        found = progress(chunks, Acceptance(1.0, 1.0))
+        found = played_so_far(chunks, Acceptance(1.0, 1.0))
     assert found.chosen(wanted).tolist() == np.flatnonzero(returns)[:wanted].tolist()
     assert found.attempts <= budget
 

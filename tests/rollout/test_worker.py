@@ -9,7 +9,7 @@ import pytest
 
 from builder.environments.environment import check_reuse, resolve
 from builder.episodes.acceptance import Acceptance
-from builder.episodes.recording_file import load
+from builder.episodes.recording_file import read_recording
 from builder.errors import ExpertError, RolloutError
 from builder.experts.sources.python import PythonPlayer
 from builder.rollout.worker import ChunkTask, Setup, _resources, play_chunk, release
@@ -55,7 +55,7 @@ def test_another_build_plays_its_own_expert_though_nothing_else_tells_them_apart
     for number in (0, 1):
         setup = setup_of(Fixed(number), "the same")
         path = play_chunk(ChunkTask(setup, 0, 3, tmp_path / f"{number}.safetensors")).path
-        assert set(load(path)[0].actions[0].tolist()) == {number}
+        assert set(read_recording(path)[0].actions[0].tolist()) == {number}
 
 
 class Fixed:
@@ -141,7 +141,7 @@ def test_what_is_in_use_is_closed_once_it_is_not(tmp_path):
 
 def test_a_summary_says_what_the_file_holds(tmp_path):
     summary = play_chunk(ChunkTask(setup_of(factory, "summary"), 3, 9, tmp_path / "x.safetensors"))
-    recording, header = load(summary.path)
+    recording, header = read_recording(summary.path)
     assert (header.start, header.stop, header.policy, header.identity) == (3, 9, "mine", "summary")
     assert (summary.start, summary.stop) == (3, 9)
     np.testing.assert_array_equal(summary.returns, recording.returns)

@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from builder.errors import ConfigError, MissingExtraError
-from builder.storage.paths import listed, local, place, reading, writing
+from builder.storage.paths import atomic_file, local_copy, local_path, place, sorted_paths
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import publish, unfinished
 
@@ -81,11 +81,11 @@ def test_a_protocol_without_its_package_names_what_to_install(monkeypatch):
 
 
 def test_what_needs_files_of_this_machine_refuses_a_url(memory, tmp_path):
-    assert local(tmp_path, "enjoy") == tmp_path
+    assert local_path(tmp_path, "enjoy") == tmp_path
     with pytest.raises(
         ConfigError, match="enjoy needs files of this machine, and memory://shelf/box is a URL"
     ):
-        local(memory, "enjoy")
+        local_path(memory, "enjoy")
 
 
 def test_a_written_file_is_there_and_a_removed_one_is_gone(box):
@@ -94,7 +94,7 @@ def test_a_written_file_is_there_and_a_removed_one_is_gone(box):
     file.write_text("text")
     assert (file.read_text(), file.stat().st_size) == ("text", 4)
     assert (file.exists(), file.is_file(), file.is_dir(), file.parent.is_dir()) == (True, True, False, True)
-    assert listed(box.rglob("*")) == [file]
+    assert sorted_paths(box.rglob("*")) == [file]
     assert [path.name for path in (box / "deep").glob("f*")] == ["file"]
     file.unlink()
     assert not file.exists()
@@ -114,11 +114,11 @@ def test_only_the_first_creates(memory):
 
 def test_a_file_is_written_whole_or_not_at_all(box, tmp_path):
     for folder in (box, tmp_path / "here"):
-        with writing(folder / "whole") as file:
+        with atomic_file(folder / "whole") as file:
             file.write_bytes(b"whole")
-        with reading(folder / "whole") as file:
+        with local_copy(folder / "whole") as file:
             assert file.read_bytes() == b"whole"
-        with pytest.raises(ZeroDivisionError), writing(folder / "half") as file:
+        with pytest.raises(ZeroDivisionError), atomic_file(folder / "half") as file:
             file.write_bytes(b"%d" % (1 // 0))
         assert [path.name for path in folder.iterdir()] == ["whole"]
 
@@ -142,5 +142,5 @@ def test_publishing_leaves_nothing_else_behind_and_writes_the_last_file_last(box
     monkeypatch.setattr(RemotePath, "upload", upload)
     publish(tmp_path / "made", box, "last")
     assert seen == ["a", "z", "last"]
-    assert [path.name for path in listed(box.rglob("*"))] == ["a", "last", "z"]
+    assert [path.name for path in sorted_paths(box.rglob("*"))] == ["a", "last", "z"]
     assert not unfinished(box)

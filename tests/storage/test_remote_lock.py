@@ -12,15 +12,15 @@ import fsspec
 import pytest
 
 from builder.errors import LockedError
-from builder.storage import remote_lock as lease
+from builder.storage import remote_lock
 from builder.storage.paths import place
-from builder.storage.remote_lock import Owner, check_held, leased, read_owner
+from builder.storage.remote_lock import Owner, check_held, read_owner, remotely_locked
 from builder.storage.remote_path import RemotePath
 
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
-    monkeypatch.setattr(lease, "SETTLES", 0.01)
+    monkeypatch.setattr(remote_lock, "SETTLES", 0.01)
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def held_by(out, machine, process, renewed):
 
 def test_a_second_build_is_refused_and_told_who_holds_the_first(out):
     lock = out.parent / "lock"
-    with leased(lock, out):
+    with remotely_locked(lock, out):
         with (
             pytest.raises(LockedError, match=f"writing to {out}: process {os.getpid()} of"),
-            leased(lock, out),
+            remotely_locked(lock, out),
         ):
             pass
         assert lock.exists()
@@ -48,14 +48,14 @@ def test_a_second_build_is_refused_and_told_who_holds_the_first(out):
 
 
 def test_another_machine_holds_it_for_as_long_as_it_gives_signs_of_life(out):
-    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS + 60)
-    with pytest.raises(LockedError, match="process 1 of elsewhere"), leased(lock, out):
+    lock = held_by(out, "elsewhere", 1, time.time() - remote_lock.LASTS + 60)
+    with pytest.raises(LockedError, match="process 1 of elsewhere"), remotely_locked(lock, out):
         pass
 
 
 def test_a_machine_without_a_sign_of_life_has_lost_it(out, caplog):
-    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS - 1)
-    with caplog.at_level(logging.WARNING, "builder"), leased(lock, out):
+    lock = held_by(out, "elsewhere", 1, time.time() - remote_lock.LASTS - 1)
+    with caplog.at_level(logging.WARNING, "builder"), remotely_locked(lock, out):
         assert read_owner(lock).process == os.getpid()
     assert "process 1 of elsewhere" in caplog.text
 
@@ -63,23 +63,23 @@ def test_a_machine_without_a_sign_of_life_has_lost_it(out, caplog):
 def test_a_process_of_this_machine_that_is_gone_has_lost_it_at_once(out):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    lock = held_by(out, lease.machine(), gone.pid, time.time())
-    with leased(lock, out):
+    lock = held_by(out, remote_lock.machine_id(), gone.pid, time.time())
+    with remotely_locked(lock, out):
         assert read_owner(lock).process == os.getpid()
 
 
 def test_of_two_that_take_over_the_same_dead_lock_one_is_refused(out, monkeypatch):
-    lock = held_by(out, "elsewhere", 1, time.time() - lease.LASTS - 1)
+    lock = held_by(out, "elsewhere", 1, time.time() - remote_lock.LASTS - 1)
     # The other one had seen the dead lock as well, and removes ours in its place.
-    monkeypatch.setattr(lease.time, "sleep", lambda _: held_by(out, "elsewhere", 2, time.time()))
-    with pytest.raises(LockedError, match="process 2 of elsewhere"), leased(lock, out):
+    monkeypatch.setattr(remote_lock.time, "sleep", lambda _: held_by(out, "elsewhere", 2, time.time()))
+    with pytest.raises(LockedError, match="process 2 of elsewhere"), remotely_locked(lock, out):
         pass
 
 
 def test_a_living_owner_renews_it(out, monkeypatch):
-    monkeypatch.setattr(lease, "RENEWED", 0.01)
+    monkeypatch.setattr(remote_lock, "RENEWED", 0.01)
     lock = out.parent / "lock"
-    with leased(lock, out):
+    with remotely_locked(lock, out):
         first = read_owner(lock)
         while read_owner(lock).renewed == first.renewed:
             time.sleep(0.01)
@@ -88,14 +88,14 @@ def test_a_living_owner_renews_it(out, monkeypatch):
 
 def test_one_who_has_lost_it_does_not_release_it(out):
     lock = out.parent / "lock"
-    with leased(lock, out):
+    with remotely_locked(lock, out):
         held_by(out, "elsewhere", 1, time.time())
     assert read_owner(lock).machine == "elsewhere"
 
 
 def test_one_who_has_lost_it_must_not_write_the_dataset(out):
     lock = out.parent / "lock"
-    with leased(lock, out):
+    with remotely_locked(lock, out):
         check_held(lock, out)
         held_by(out, "elsewhere", 1, time.time())
         with pytest.raises(LockedError, match=f"another build has taken over {out}"):
@@ -110,5 +110,5 @@ def test_a_request_that_the_store_saw_twice_does_not_take_its_own_lock_for_anoth
         return create(path, text)
 
     monkeypatch.setattr(RemotePath, "create", repeated)
-    with leased(lock, out):
+    with remotely_locked(lock, out):
         assert read_owner(lock).process == os.getpid()

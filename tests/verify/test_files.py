@@ -9,7 +9,7 @@ from verification import STEPS, check, failure
 
 from builder.card import CARD, write_card
 from builder.errors import VerificationError
-from builder.manifest.manifest import NAME, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, read_manifest, seal
 from builder.verify.files import check_manifest
 
 
@@ -30,10 +30,10 @@ def test_one_bit_in_any_file_is_noticed_and_the_file_is_named(folder):
     check(folder, "files").raise_for_difference()
 
 
-@pytest.mark.parametrize("path", [STEPS, NAME, CARD, "assets/returns.png"])
+@pytest.mark.parametrize("path", [STEPS, MANIFEST, CARD, "assets/returns.png"])
 def test_a_missing_file_is_named(folder, path):
     (folder / path).unlink()
-    if path == NAME:
+    if path == MANIFEST:
         with pytest.raises(VerificationError, match="it has no manifest"):
             check(folder).raise_for_difference()
         return
@@ -55,9 +55,9 @@ def test_a_file_that_nobody_listed_is_named(folder):
 
 
 def edited(folder, change):
-    content = json.loads((folder / NAME).read_text())
+    content = json.loads((folder / MANIFEST).read_text())
     change(content)
-    (folder / NAME).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     return check_manifest(folder).difference
 
 

@@ -168,13 +168,13 @@ class _Machine:
         else:
             self.since_mark()
 
-    def remember(self, index: Any) -> None:
+    def put(self, index: Any) -> None:
         slot = len(self.memo) if index is None else int(index)
         if not 0 <= slot < MAX_MEMO:
             raise ValueError("memo index")
         self.memo[slot] = self.stack[-1]
 
-    def recall(self, index: Any) -> None:
+    def get(self, index: Any) -> None:
         self.stack.append(self.memo[int(index)])
 
     def push_tuple(self, size: int) -> None:
@@ -275,8 +275,8 @@ _OPERATIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "POP": _Machine.pop,
     "POP_MARK": lambda machine, _: (machine.since_mark(), None)[1],
     "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.remember),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.recall),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.get),
     "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
     "EMPTY_DICT": lambda machine, _: machine.stack.append(Entries()),
     "EMPTY_SET": lambda machine, _: machine.push_call(Call(Global("builtins", "set"), ())),

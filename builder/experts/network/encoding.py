@@ -40,7 +40,7 @@ class Encoder:
         return sum(self.counts) if self.counts else int(np.prod(self.shape, dtype=np.int64))
 
 
-def is_image(space: gym.Space[Any]) -> bool:
+def is_image_space(space: gym.Space[Any]) -> bool:
     """Whether SB3 takes the space for an image: uint8 of rank 3 with bounds 0 and 255."""
     return (
         isinstance(space, gym.spaces.Box)
@@ -63,7 +63,7 @@ def encoders(space: gym.Space[Any], *, normalize_images: bool) -> tuple[Encoder,
 
 def _encoder(key: str, space: gym.Space[Any], normalize_images: bool) -> Encoder:
     if isinstance(space, gym.spaces.Box):
-        return Encoder(key, tuple(space.shape), scaled=normalize_images and is_image(space))
+        return Encoder(key, tuple(space.shape), scaled=normalize_images and is_image_space(space))
     if isinstance(space, gym.spaces.Discrete) and space.start == 0:
         return Encoder(key, (), counts=(int(space.n),))
     if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1 and not space.start.any():

@@ -16,7 +16,7 @@ import numpy as np
 
 from builder.episodes.spaces import Array, leaves
 from builder.errors import SpaceError
-from builder.experts.network.encoding import is_image
+from builder.experts.network.encoding import is_image_space
 from builder.experts.observations.transforms import (
     Observer,
     box_leaf,
@@ -144,7 +144,7 @@ def stacking_hint(trained: gym.Space[Any], given: gym.Space[Any]) -> str:
 
 def _channel_axis(space: gym.Space[Any]) -> int:
     """Source: `StackedObservations.compute_stacking` and `is_image_space_channels_first` of SB3."""
-    return 0 if is_image(space) and int(np.argmin(space.shape or ())) == 0 else -1
+    return 0 if is_image_space(space) and int(np.argmin(space.shape or ())) == 0 else -1
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,13 @@ from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
 from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn
-from builder.experts.published import NAMES as PUBLISHED_NAMES
-from builder.experts.published import Published, read_published
+from builder.experts.published import RESULT_FILES, Published, read_published
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
 from builder.experts.sources.sb3_loader import TrustedPlayer
 from builder.experts.sources.source import STATISTICS, algorithm, said_beside
 from builder.experts.sources.statistics_files import NONE, files_beside
-from builder.experts.sources.zoo_files import NAMES as COMPANION_NAMES
-from builder.experts.sources.zoo_files import Beside, Companions, read_beside
+from builder.experts.sources.zoo_files import ZOO_FILES, Beside, Companions, read_beside
 from builder.storage.digest import file_sha256
 
 _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
@@ -256,7 +254,7 @@ def archive_files(path: Path, *, vec_normalize: str | None = None) -> list[Path]
     """
     archive = _archive(path, "")
     given = [] if vec_normalize in (None, NONE) else [Path(str(vec_normalize)).expanduser()]
-    names = {archive.name, WEIGHTS, *COMPANION_NAMES, *PUBLISHED_NAMES}
+    names = {archive.name, WEIGHTS, *ZOO_FILES, *RESULT_FILES}
     return sorted({*files_beside(archive, names), *given})
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ExpertError, HubUnreachableError
 from builder.experts.policy import configured
-from builder.experts.published import NAMES
+from builder.experts.published import RESULT_FILES
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import archive_code, archive_missing, archive_values, expert_in_files
 from builder.experts.sources.source import Quote, Rebuilt, Source
 from builder.experts.sources.statistics_files import STATISTICS_NAMES
-from builder.hub_client.cache import COMMIT, is_intact, remember, remembered
+from builder.hub_client.cache import COMMIT, is_intact, note_commit, noted_commit
 from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
 from builder.hub_client.private import is_known_missing
@@ -24,7 +24,7 @@ from builder.hub_client.retries import connected
 
 log = logging.getLogger(__name__)
 
-BESIDE = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES, *NAMES)
+BESIDE = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES, *RESULT_FILES)
 
 
 class HubSource(Source):
@@ -96,7 +96,7 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         try:
             commit = _commit(repo_id, name, revision)
         except HubUnreachableError as error:
-            known = remembered(repo_id, revision, "model")
+            known = noted_commit(repo_id, revision, "model")
             cached = _cached(repo_id, name, known) if known else None
             if cached is None:
                 error.remedy = f"{error.remedy}; once downloaded, the expert plays offline"
@@ -110,7 +110,7 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
             cached = _cached(repo_id, name, commit)
     if cached is None:
         raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
-    remember(repo_id, revision, commit, "model")
+    note_commit(repo_id, revision, commit, "model")
     return cached
 
 

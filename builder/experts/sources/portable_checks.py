@@ -27,7 +27,7 @@ from builder.experts.network.network import ContinuousHead, DiscreteHead, Networ
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
-from builder.experts.sources.zoo_files import MAX_FRAMES, NAMES, Companions
+from builder.experts.sources.zoo_files import MAX_FRAMES, ZOO_FILES, Companions
 
 _OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
@@ -142,7 +142,7 @@ def check_companions(companions: Companions, where: str) -> None:
         UnsupportedExpertError: a wrapper is not known.
     """
     check_known(companions.wrappers)
-    named = all(name in NAMES or _OF_STATISTICS.fullmatch(name) for name in companions.files)
+    named = all(name in ZOO_FILES or _OF_STATISTICS.fullmatch(name) for name in companions.files)
     if not 1 <= companions.frame_stack <= MAX_FRAMES or not named:
         raise ArchiveError(f"{where}: impossible companions")
     statistics = companions.statistics

@@ -36,7 +36,7 @@ from builder.experts.observations.wrappers import (
 from builder.experts.sources.normalisation import choose_statistics
 from builder.experts.sources.statistics_files import STATISTICS_NAMES, content_of, parameter_folders
 
-NAMES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
+ZOO_FILES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
 """The files that are read; of statistics, other names as well."""
 MAX_FRAMES = 100
 _IGNORED_KWARGS = frozenset({"render_mode", "render"})
@@ -146,9 +146,9 @@ def read_beside(archive: Path, *, vec_normalize: str | None = None, frame_stack:
         UnsafeArchiveError: a file would run code if it were loaded.
         UnsupportedExpertError: the expert needs a wrapper that is not known.
     """
-    folder = folder_of(archive)
+    folder = zoo_folder(archive)
     found: dict[str, bytes] = {}
-    for name in NAMES:
+    for name in ZOO_FILES:
         content = content_of(folder / name)
         if content is not None:
             found[name] = content
@@ -171,7 +171,7 @@ def read_beside(archive: Path, *, vec_normalize: str | None = None, frame_stack:
     return Beside(companions, {name: sha256(found[name]).hexdigest() for name in sorted(found)})
 
 
-def folder_of(archive: Path) -> Path:
+def zoo_folder(archive: Path) -> Path:
     """Where the companions of an archive lie, its statistics aside.
 
     Raises:
