@@ -23,6 +23,7 @@ PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
 OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
+INSTANCES = ("auto", "reused", "fresh", "single")
 LEVELS = ("files", "replay", "rebuild")
 
 
@@ -97,6 +98,8 @@ class EnvConfig:
         preprocessing: of Atari's frames: atari records what agents see, raw what the screen shows.
         wrappers: put around it, innermost first: names of gymnasium's, `package.module:Wrapper`, or mappings
             of `path` and `kwargs`.
+        instances: reused: an object plays many episodes; fresh: one each; single: and none beside it in its
+            process; auto: the fastest of these with which the environment repeats itself.
     """
 
     id: str | None
@@ -104,6 +107,7 @@ class EnvConfig:
     max_episode_steps: int | None
     preprocessing: str | None = None
     wrappers: list[Any] = field(default_factory=list)
+    instances: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -258,6 +262,7 @@ class BuildConfig:
         _one_of("expert.check", self.expert.check, CHECKS)
         if self.env.preprocessing is not None:
             _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
+        _one_of("env.instances", self.env.instances, INSTANCES)
         _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
         find_backend(self.parallel.backend)
         _one_of("rollout.out_of_bounds", self.rollout.out_of_bounds, OUT_OF_BOUNDS)

@@ -11,6 +11,7 @@
     * UnsafeArchiveError        its file carries something that would run code
     * UnsupportedExpertError    its file is sound, but of a kind that is not supported
     * NotFiniteError            its action, or what leads to it, is NaN or infinite
+  * CheckError                  a check found what would make a dataset wrong
   * RolloutError                playing failed
     * BudgetError               `max_attempts` were played and too few were accepted
   * WorkersError                workers cannot be had, or have died
@@ -18,6 +19,7 @@
     * ExistsError               `out` holds something else
     * LockedError               another build is writing to `out`
     * VerificationError         a dataset is not what it says it is
+      * NotRepeatedError        its environment, stepped again, gives something else
     * StorageError              the disk is full or not writable
   * HubError                    the Hub refuses something
     * HubAccessError            no token, a token that is not accepted or may not do this, a gated repository
@@ -32,7 +34,7 @@ Each states what happened and, where they apply, what was expected, what was fou
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -122,6 +124,16 @@ class NotFiniteError(ExpertError):
     """The expert's action, or what leads to it, is NaN or infinite."""
 
 
+class CheckError(BuilderError):
+    """A check found what would make a dataset wrong.
+
+    Attributes:
+        findings: all that it found, notes included.
+    """
+
+    findings: Sequence[Any] = ()
+
+
 class RolloutError(BuilderError):
     """Playing failed."""
 
@@ -144,6 +156,10 @@ class ExistsError(DatasetError):
 
 class VerificationError(DatasetError):
     """A dataset is not what it says it is, or cannot be rebuilt."""
+
+
+class NotRepeatedError(VerificationError):
+    """The environment, stepped again with what was recorded, gives something else."""
 
 
 class LockedError(DatasetError):

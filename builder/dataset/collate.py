@@ -36,6 +36,10 @@ PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
+PLAIN_FIELDS = ("policy", "next_observation", "episodes", "every", "instances")
+"""What `build.json` holds as it is."""
+
+
 @dataclass(frozen=True)
 class Collation:
     """What collation needs to know beside the recorded files; `build.json` holds it.
@@ -50,6 +54,7 @@ class Collation:
         episodes: how many accepted ones to keep; None: all.
         every: every k-th episode becomes test; 0: none.
         shard_size: uncompressed bytes after which a Parquet file is closed.
+        instances: see `Manifest.instances`.
     """
 
     inputs: Mapping[str, Any]
@@ -61,11 +66,12 @@ class Collation:
     episodes: int | None = None
     every: int = 0
     shard_size: int = SHARD_MB * 10**6
+    instances: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `build.json` holds it."""
         return {
-            **{name: getattr(self, name) for name in ("policy", "next_observation", "episodes", "every")},
+            **{name: getattr(self, name) for name in PLAIN_FIELDS},
             "inputs": dict(self.inputs),
             "shard_size": self.shard_size,
             "accepted_returns": self.acceptance.to_json(),
@@ -149,6 +155,7 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         splits={name: writer.split for name, writer in sorted(writers.splits.items())},
         files={},
         fingerprint="",
+        instances=plan.instances,
     )
     return seal(manifest, folder)
 

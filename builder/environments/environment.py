@@ -1,4 +1,4 @@
-"""Environments: making them, their time limit, and whether `reset(seed=)` forgets the past."""
+"""Environments: found, limited, made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import math
 import re
 import sys
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
 from builder.environments.atari import AtariEnvironment
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.importing import import_module
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
-from builder.episodes.episode import arrays_of
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
 
 REMEDIES = {
@@ -31,17 +28,6 @@ REMEDIES = {
     "ale_py": 'pip install "il-builder[atari]"',
 }
 """What brings the package that an environment's module needs."""
-
-KEEPS_ITS_PAST = ("gymnasium.envs.box2d.bipedal_walker", "gymnasium.envs.box2d.car_racing")
-"""Modules whose environments keep their Box2D world across `reset`: the same seed gives another episode
-(BipedalWalker: 8 of 20). The check below would find most of it; nothing is left to luck."""
-FORGETS_ITS_PAST = ("ale_py.env",)
-"""Modules whose environments load their whole game again when they are given a seed, which takes so long that
-the check would not end in time."""
-
-PROBE_EPISODES = 6
-PROBE_STEPS = 200
-PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +40,7 @@ class EnvironmentSpec:
         max_episode_steps: the engine truncates an episode at this many steps; None: it ends by itself.
         bare: made without gymnasium's own TimeLimit and OrderEnforcing, whose work the engine does.
         reusable: one object may play many attempts, since its `reset(seed=)` forgets the past.
+        single: it is right only where nothing else plays in its process: one lane, one object at a time.
         preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
         wrappers: the user's own, innermost first.
         registered: its registration, so that a worker makes what this process knows by the id.
@@ -65,6 +52,7 @@ class EnvironmentSpec:
     max_episode_steps: int | None = None
     bare: bool = True
     reusable: bool = False
+    single: bool = False
     preprocessing: AtariPreprocessing | None = None
     wrappers: tuple[WrapperSpec, ...] = ()
     registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
@@ -215,52 +203,3 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)
     return wrapped(environment, spec.wrappers, spec.folder)
-
-
-def check_reuse(spec: EnvironmentSpec) -> EnvironmentSpec:
-    """The spec with `reusable` set where a check has shown that `reset(seed=)` forgets the past.
-
-    One object plays several seeds in a row, a fresh object each of them alone, with the same random
-    actions; every observation, reward and flag must be the same. What takes too long to check is not reused.
-    """
-    reused = make(spec)
-    try:
-        module = type(reused.unwrapped).__module__
-        if module.startswith(KEEPS_ITS_PAST):
-            return spec
-        if module in FORGETS_ITS_PAST:
-            return dataclasses.replace(spec, reusable=True)
-        deadline = time.monotonic() + PROBE_SECONDS
-        for seed in range(PROBE_EPISODES):
-            fresh = make(spec)
-            try:
-                alike = _plays_alike(reused, fresh, seed)
-            except Exception:  # noqa: BLE001  (random actions may break it; the expert's need not)
-                alike = False
-            finally:
-                fresh.close()
-            if not alike or time.monotonic() > deadline:
-                return spec
-    finally:
-        reused.close()
-    return dataclasses.replace(spec, reusable=True)
-
-
-def _plays_alike(one: gym.Env[Any, Any], other: gym.Env[Any, Any], seed: int) -> bool:
-    actions = one.action_space
-    actions.seed(seed)
-    if not _same(one.reset(seed=seed)[0], other.reset(seed=seed)[0]):
-        return False
-    for _ in range(PROBE_STEPS):
-        action = actions.sample()
-        left, right = one.step(action), other.step(action)
-        if left[1:4] != right[1:4] or not _same(left[0], right[0]):
-            return False
-        if left[2] or left[3]:
-            break
-    return True
-
-
-def _same(left: Any, right: Any) -> bool:
-    pairs = zip(arrays_of(left), arrays_of(right), strict=True)
-    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
 
 from builder.environments.environment import EnvironmentSpec, make
+
+_ALONE = threading.Lock()
+"""Held by the only thread of this process that plays an environment which is right only alone."""
+
+
+@contextmanager
+def turn(spec: EnvironmentSpec) -> Iterator[None]:
+    """The time in which a thread plays: alone in its process, where the environment needs that.
+
+    Whoever plays in it closes what it has made before it ends.
+    """
+    if not spec.single:
+        yield
+        return
+    with _ALONE:
+        yield
 
 
 class EnvironmentPool:

@@ -93,6 +93,7 @@ def examine(
         deterministic: passed on to the policy.
     """
     with global_generators.restored():
+        global_generators.stir()
         before = global_generators.states()
         asked = _Asked(fresh, action_space, deterministic=deterministic)
         try:

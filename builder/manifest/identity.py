@@ -104,12 +104,18 @@ def growth_identity(inputs: Mapping[str, Any]) -> str:
     return sha256_of({**inputs, "config": config})
 
 
-def chunk_identity(inputs: Mapping[str, Any]) -> str:
+def chunk_identity(inputs: Mapping[str, Any], instances: str | None = None) -> str:
     """Equal for two builds whose recorded chunks are the same attempts, bit for bit.
 
     Those that failed are not looked at by a build that fails with them: see `ChunkStore.scan`.
+
+    Args:
+        inputs: of the build.
+        instances: how the environment is used, where it was stated or is not as usual: what was played
+            otherwise may be wrong.
     """
     rollout = {key: value for key, value in inputs["config"]["rollout"].items() if key != "on_error"}
     config = {"seed": inputs["config"]["seed"], "rollout": rollout}
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
-    return sha256_of({**inputs, "config": config, "own": own, "code": playing_code()})
+    played = {"instances": instances} if instances else {}
+    return sha256_of({**inputs, "config": config, "own": own, "code": playing_code(), **played})

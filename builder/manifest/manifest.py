@@ -57,6 +57,8 @@ class Manifest:
         fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
         manifest_version: of this format.
         sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
+        instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
+            decides no byte, and is left out where it is None.
     """
 
     inputs: dict[str, Any]
@@ -70,6 +72,7 @@ class Manifest:
     fingerprint: str
     manifest_version: int = VERSION
     sha256: str = ""
+    instances: str | None = None
 
     @property
     def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
@@ -105,12 +108,17 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
 
 def manifest_text(manifest: Manifest) -> str:
     """A manifest as its file holds it; there is only one way to write it."""
-    return json.dumps(dataclasses.asdict(manifest), indent=1, sort_keys=True) + "\n"
+    return json.dumps(_content(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def _content(manifest: Manifest) -> dict[str, Any]:
+    content = dataclasses.asdict(manifest)
+    return content if manifest.instances else {k: v for k, v in content.items() if k != "instances"}
 
 
 def manifest_sha256(manifest: Manifest) -> str:
     """The sha256 of the canonical JSON of everything but `sha256` itself."""
-    content = dataclasses.asdict(manifest)
+    content = _content(manifest)
     del content["sha256"]
     return sha256_of(content)
 

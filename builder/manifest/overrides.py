@@ -86,6 +86,7 @@ def rebuild_overrides(manifest: Manifest, *, included: str | None = None) -> lis
         ("episodes", inputs["config"]["episodes"]),
         ("seed", inputs["config"]["seed"]),
         *_environment_keys(inputs, defaults),
+        *([("env.instances", manifest.instances)] if manifest.instances in ("fresh", "single") else []),
         *_acceptance_keys(inputs["config"], defaults),
         *_other_keys(manifest),
     ]

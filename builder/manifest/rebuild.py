@@ -22,6 +22,7 @@ FREE = (
     "mode",
     "parallel",
     "rollout.lanes",
+    "env.instances",
     "hub",
     "overwrite",
     "keep_chunks",

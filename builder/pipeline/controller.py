@@ -15,7 +15,13 @@ from builder.card import read_notes, write_card
 from builder.composition import build_config
 from builder.config import BuildConfig, ParallelConfig
 from builder.episodes.spaces import describe
-from builder.errors import ConfigError, DatasetError, VerificationError, storage_error
+from builder.errors import (
+    ConfigError,
+    DatasetError,
+    NotRepeatedError,
+    VerificationError,
+    storage_error,
+)
 from builder.experts.sources.portable import save_kept
 from builder.hub import Pushed, check_push, push
 from builder.manifest.identity import identity
@@ -23,6 +29,7 @@ from builder.manifest.manifest import MANIFEST, Manifest, covered, read_manifest
 from builder.manifest.provenance import write_provenance
 from builder.manifest.rebuild import stands_in, with_manifest
 from builder.pipeline.collate import CollateFunction, collate
+from builder.pipeline.instances import settle, slower
 from builder.pipeline.play import play
 from builder.pipeline.prepare import Build, prepare
 from builder.pipeline.runs import AttemptRun, ChunkRun
@@ -153,7 +160,7 @@ class Controller:
                     check_inputs(build, wanted)
                 found = None if config.mode == "play" else up_to_date(build)
             fresh = found is None
-            result = self._build(build) if found is None else BuildResult(config.out, found, fresh=False)
+            result = self._right(build) if found is None else BuildResult(config.out, found, fresh=False)
             if result.manifest and not own:
                 note_request(config, result.manifest)
         if not fresh:
@@ -168,6 +175,22 @@ class Controller:
         if self.collate is not collate:
             own["collate"] = self.collate
         return own
+
+    def _right(self, build: Build) -> BuildResult:
+        """Build; where the environment did not repeat itself, throw away what was played and go slower."""
+        if "enjoy" in self._own():
+            return self._build(build)
+        build = settle(build)
+        while True:
+            try:
+                return self._build(build)
+            except NotRepeatedError as error:
+                ChunkStore(chunk_folder(build.config.out), build.chunk_identity()).remove()
+                following = slower(build) if build.config.mode == "all" else None
+                if following is None:
+                    raise
+                log.warning("%s: all is played again with env.instances=%s", error.what, following.instances)
+                build = following
 
     def _build(self, build: Build) -> BuildResult:
         own = self._own().get("enjoy")
@@ -237,27 +260,43 @@ def _as_wanted(build: Build, wanted: Manifest) -> Build:
 
 
 def _replay_some(build: Build, staging: Path, manifest: Manifest) -> None:
-    """Step a few episodes of a finished folder again, before it takes its place.
+    """Step a few episodes of a finished folder again, each alone, before it takes its place.
 
     Raises:
-        VerificationError: the environment gives something else.
+        NotRepeatedError: the environment gives something else.
     """
     if not build.config.verify_sample:
         return
     sample = min(1.0, build.config.verify_sample / manifest.accepted)
-    chosen = choose(manifest, sample, most_steps=REPLAYED_STEPS)
+    chosen = _with_last(choose(manifest, sample, most_steps=REPLAYED_STEPS), manifest)
     one = ParallelConfig(backend="threading", n_jobs=1)
-    result = replay(staging, chosen, parallel=one, environment=build.environment)
+    alone = dataclasses.replace(build.environment, reusable=False)
+    result = replay(staging, chosen, parallel=one, environment=alone)
     if result.difference:
-        raise VerificationError(
+        raise NotRepeatedError(
             f"{build.environment.id}, stepped again with the recorded seed and actions, gives something else:"
             f" {result.difference}",
             expected=result.difference.expected,
             got=result.difference.got,
-            remedy="the environment does not repeat itself, so nobody could rebuild this dataset;"
-            " verify_sample=0 builds it nevertheless",
+            remedy=_slower_remedy(build),
         )
     log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
+
+
+def _with_last(chosen: dict[str, list[int]], manifest: Manifest) -> dict[str, list[int]]:
+    """The positions with the last episode in place of the last one: before it, its instance played most."""
+    return {
+        name: [*positions[:-1], manifest.splits[name].episodes - 1] if len(positions) > 1 else positions
+        for name, positions in chosen.items()
+    }
+
+
+def _slower_remedy(build: Build) -> str:
+    if build.instances == "reused":
+        return "leave env.instances=reused away"
+    if not build.environment.single:
+        return "give env.instances=single, which plays one episode at a time in a process"
+    return "the environment does not repeat itself; il-builder check says more"
 
 
 def _plain_manifest(build: Build, episodes: int) -> Manifest:

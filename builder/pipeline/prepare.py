@@ -16,7 +16,7 @@ from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.schema import features
 from builder.environments.answers import spaces_of
-from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
+from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.acceptance import EVERY_RETURN
@@ -40,10 +40,12 @@ class Build:
         config: as given, with what the observation space decides.
         expert: who plays.
         player: what workers make its actors from.
-        environment: what is played.
+        environment: what is played; how its instances are used is settled before play
+            (`builder.pipeline.instances`).
         observation_space: of the environment.
         action_space: of the environment.
         inputs: see `builder.manifest.identity.build_inputs`.
+        instances: how instances are used, where that was stated or is not as usual.
     """
 
     config: BuildConfig
@@ -53,6 +55,7 @@ class Build:
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     inputs: Mapping[str, Any]
+    instances: str | None = None
 
     @property
     def identity(self) -> str:
@@ -72,7 +75,7 @@ class Build:
 
     def chunk_identity(self) -> str:
         """The identity of the recorded attempts."""
-        return chunk_identity(self.inputs)
+        return chunk_identity(self.inputs, self.instances)
 
     @property
     def collation(self) -> Collation:
@@ -89,6 +92,7 @@ class Build:
             episodes=self.config.episodes,
             every=round(1 / fraction) if fraction else 0,
             shard_size=dataset["shard_mb"] * 10**6,
+            instances=self.instances if self.instances in ("fresh", "single") else None,
         )
 
 
@@ -146,7 +150,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         config,
         expert,
         player,
-        check_reuse(environment),
+        environment,
         observation_space,
         action_space,
         inputs,

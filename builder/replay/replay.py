@@ -5,7 +5,9 @@ No expert is needed. Episodes are independent, so they are dealt out to workers 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ import numpy as np
 from builder.config import ParallelConfig
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.environments.environment import EnvironmentSpec, check_reuse, make, resolve
-from builder.environments.pool import EnvironmentPool
+from builder.environments.behaviour import known, rehearse, settled
+from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import Array, Leaf, describe, leaves
@@ -29,6 +32,10 @@ from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
 
 STEPS_PER_TASK = 20_000
 """What one task replays: long enough to be worth sending, short enough for workers to end together."""
+PROBED = 4
+"""So many episodes show whether an instance forgets its past."""
+WORTH_REUSE = 10 * PROBED
+"""From so many episodes on it is worth finding out."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def replay(
         EnvironmentError_: the environment cannot be made.
     """
     manifest = read_manifest(folder)
-    environment = environment or check_reuse(recorded_environment(manifest))
+    environment = environment or _settled(folder, manifest, positions)
     if found := _other_spaces(manifest, environment):
         return Replayed(0, 0, found)
     tasks = _tasks(folder, manifest, positions, environment)
@@ -127,6 +134,27 @@ def replay(
     first = next((results[i].difference for i in sorted(results) if results[i].difference), None)
     parts = results.values()
     return Replayed(sum(part.episodes for part in parts), sum(part.steps for part in parts), first)
+
+
+def _settled(folder: Path, manifest: Manifest, positions: Mapping[str, Sequence[int]]) -> EnvironmentSpec:
+    """The environment with its instances used as the manifest says, reused where recorded episodes bear it.
+
+    For a few episodes a fresh instance each costs less than finding out.
+    """
+    spec = dataclasses.replace(recorded_environment(manifest), single=manifest.instances == "single")
+    if manifest.instances == "fresh" or sum(map(len, positions.values())) < WORTH_REUSE:
+        return spec
+    if not spec.single and (found := known(spec)):
+        return dataclasses.replace(spec, reusable=not found.remembers)
+    name = max(positions, key=lambda split: len(positions[split]))
+    wanted, split = positions[name], RecordedSplit(folder, manifest, name)
+    episodes = [split.episode(wanted[i * (len(wanted) - 1) // (PROBED - 1)]) for i in range(PROBED)]
+    played = [
+        rehearse(spec, episode.seed, action_values(split.action_space, episode.actions))
+        for episode in episodes
+    ]
+    reusable = settled(spec, played, single=True)[0].reusable  # one at a time, as each worker replays them
+    return dataclasses.replace(spec, reusable=reusable)
 
 
 def _other_spaces(manifest: Manifest, spec: EnvironmentSpec) -> Difference | None:
@@ -160,18 +188,29 @@ def _replay_task(task: _Task) -> tuple[int, Replayed]:
     split = RecordedSplit(task.folder, read_manifest(task.folder), task.split)
     pool = EnvironmentPool(task.environment)
     steps = 0
-    for done, position in enumerate(task.positions):
-        if cancelled():
-            break
-        episode = split.episode(position)
-        environment = pool.take()
-        difference = compare(environment, episode, limit=task.environment.max_episode_steps)
-        pool.give_back(environment)
-        steps += len(episode.rewards)
-        if difference:
-            return task.order, Replayed(done + 1, steps, difference)
-    pool.close()
+    with turn(task.environment), closing(pool):
+        for done, position in enumerate(task.positions):
+            if cancelled():
+                break
+            episode = split.episode(position)
+            difference = _compared(pool, episode)
+            steps += len(episode.rewards)
+            if difference:
+                return task.order, Replayed(done + 1, steps, difference)
     return task.order, Replayed(len(task.positions), steps)
+
+
+def _compared(pool: EnvironmentPool, episode: RecordedEpisode) -> Difference | None:
+    """The first difference; one that only a used instance shows is none of the dataset's."""
+    for _ in range(2 if pool.spec.reusable else 1):
+        environment = pool.take()
+        difference = compare(environment, episode, limit=pool.spec.max_episode_steps)
+        if not difference:
+            pool.give_back(environment)
+            return None
+        environment.close()
+        pool.close()
+    return difference
 
 
 def compare(

@@ -18,7 +18,7 @@ import cloudpickle
 import threadpoolctl
 
 from builder.environments.environment import EnvironmentSpec, make
-from builder.environments.pool import EnvironmentPool
+from builder.environments.pool import EnvironmentPool, turn
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import ExpertError
 from builder.experts.actor import Actor, Player
@@ -88,12 +88,12 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     """
     began = time.perf_counter()
     setup = task.setup
-    with _resources(setup) as (pool, actor):
+    with turn(setup.environment), _resources(setup) as (pool, actor):
         lockstep = Lockstep(
             pool,
             actor,
             root_seed=setup.root_seed,
-            lanes=setup.lanes,
+            lanes=1 if setup.environment.single else setup.lanes,
             rules=setup.rules,
             cancelled=cancelled,
         )
@@ -168,7 +168,7 @@ def _resources(setup: Setup) -> Iterator[tuple[EnvironmentPool, Actor]]:
             found.busy = False
             if ending := found.over or not whole:
                 _kept.pop(thread, None)
-        if ending:
+        if ending or setup.environment.single:
             found.pool.close()
 
 

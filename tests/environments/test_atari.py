@@ -6,7 +6,8 @@ import pytest
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.environments.environment import check_reuse, make, resolve
+from builder.environments.behaviour import known
+from builder.environments.environment import make, resolve
 from builder.environments.frames import grey, resize
 from builder.environments.legacy import match
 from builder.environments.providers import provide
@@ -124,8 +125,8 @@ def test_the_limit_of_an_episode_is_the_emulators_in_steps(env_id, kwargs, prepr
 
 @pytest.mark.parametrize("env_id", ["BreakoutNoFrameskip-v4", "BreakoutNoFrameskip-v0"])
 def test_one_object_plays_what_new_ones_would(env_id):
-    spec = check_reuse(resolve(env_id, {}, **LIMITS, layers=Layers(AtariPreprocessing())))
-    assert spec.reusable
+    spec = resolve(env_id, {}, **LIMITS, layers=Layers(AtariPreprocessing()))
+    assert known(spec).remembers == ""
     reused = make(spec)
     for seed in (3, 1, 3):
         fresh = make(spec)

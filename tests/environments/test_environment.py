@@ -1,7 +1,5 @@
 """Environments: found, limited, made without what only counts, and reused only where that is safe."""
 
-import dataclasses
-import itertools
 import re
 import sys
 import tomllib
@@ -14,11 +12,8 @@ from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
 from places import ROOT
 
 from builder.environments.environment import (
-    KEEPS_ITS_PAST,
-    PROBE_EPISODES,
     REMEDIES,
     EnvironmentSpec,
-    check_reuse,
     make,
     resolve,
 )
@@ -234,84 +229,3 @@ def test_wrappers_of_the_registration_stay_with_the_limit_beneath_them(rescaled)
     environment.reset(seed=0)
     ends = [environment.step(np.zeros(1, np.float32))[3] for _ in range(3)]
     assert ends == [False, False, True]
-
-
-@pytest.mark.parametrize("env_id", ["Corridor-v0", "Nested-v0", "CartPole-v1", "Pendulum-v1"])
-def test_an_environment_that_forgets_its_past_is_reused(env_id):
-    spec = found(env_id)
-    assert check_reuse(spec) == dataclasses.replace(spec, reusable=True)
-
-
-@pytest.mark.parametrize("env_id", ["Remembering-v0", "Broken-v0"])
-def test_an_environment_that_remembers_or_cannot_be_probed_is_not_reused(env_id):
-    spec = found(env_id)
-    assert check_reuse(spec) == spec
-
-
-class Drifting(gym.Env):
-    """Of two episodes with the same seed, later steps differ, never the first observation."""
-
-    observation_space = gym.spaces.Box(-np.inf, np.inf, (1,))
-    action_space = gym.spaces.Discrete(2)
-    part = "observation"
-    drift = 0
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.drift += 1
-        self.at = 0
-        return np.zeros(1, np.float32), {}
-
-    def step(self, action):
-        self.at += 1
-        late = self.drift if self.at == 30 else 0
-        observation = np.full(1, late if self.part == "observation" else 0, np.float32)
-        reward = float(late) if self.part == "reward" else 0.0
-        ends = bool(late % 2) if self.part == "end" else False
-        return observation, reward, ends, False, {}
-
-
-@pytest.mark.parametrize("part", ["observation", "reward", "end"])
-def test_a_difference_late_in_an_episode_is_noticed(part):
-    register("Drifting-v0", entry_point=type("D", (Drifting,), {"part": part}), max_episode_steps=50)
-    try:
-        assert not check_reuse(found("Drifting-v0")).reusable
-    finally:
-        gym.registry.pop("Drifting-v0")
-
-
-def test_every_environment_that_is_probed_is_closed():
-    made, closed = itertools.count(), itertools.count()
-
-    class Counted(Drifting):
-        def __init__(self):
-            next(made)
-            self.part = "none"
-
-        def close(self):
-            next(closed)
-
-    register("Counted-v0", entry_point=Counted, max_episode_steps=50)
-    try:
-        assert check_reuse(found("Counted-v0")).reusable
-    finally:
-        gym.registry.pop("Counted-v0")
-    assert (next(made), next(closed)) == (PROBE_EPISODES + 1, PROBE_EPISODES + 1)
-
-
-@pytest.mark.parametrize("env_id", ["BipedalWalker-v3", "CarRacing-v3"])
-def test_the_modules_that_are_known_to_keep_their_past_are_those_of_box2d(env_id):
-    pytest.importorskip("Box2D")
-    environment = make(found(env_id))
-    assert type(environment.unwrapped).__module__ in KEEPS_ITS_PAST
-    environment.close()
-
-
-@pytest.mark.parametrize("module", KEEPS_ITS_PAST)
-def test_an_environment_of_such_a_module_is_not_reused_even_if_no_check_shows_why(module):
-    calm = type("Calm", (Drifting,), {"__module__": module, "part": "none"})
-    register("Calm-v0", entry_point=calm, max_episode_steps=50)
-    try:
-        assert not check_reuse(found("Calm-v0")).reusable
-    finally:
-        gym.registry.pop("Calm-v0")

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from builder.episodes.global_generators import moved, restored, states
+from builder.episodes.global_generators import moved, restored, states, stir
 
 
 def test_only_the_generators_that_were_drawn_from_have_moved():
@@ -25,3 +25,14 @@ def test_a_kept_normal_draw_is_part_of_the_state():
         before = states()
         np.random.normal()  # noqa: NPY002
         assert moved(before) == ("numpy.random",)
+
+
+def test_seeding_them_as_they_were_seeded_before_counts_as_well():
+    with restored():
+        random.seed(7)
+        np.random.seed(7)  # noqa: NPY002
+        stir()
+        before = states()
+        random.seed(7)
+        np.random.seed(7)  # noqa: NPY002
+        assert moved(before) == ("numpy.random", "random")

@@ -58,6 +58,7 @@ DECIDES_NOTHING = {
     "manifest": "another",
     "debug": True,
     "rollout.lanes": 7,
+    "env.instances": "single",
     "parallel.backend": "loky",
     "parallel.n_jobs": 2,
     "parallel.address": "tcp://10.0.0.1:8786",

@@ -1,10 +1,12 @@
 """The lockstep engine: same bytes whatever the lanes, and what it refuses."""
 
+import dataclasses
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from builder.environments.environment import check_reuse, make, resolve
+from builder.environments.environment import make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.episodes.context import Context
 from builder.episodes.recording import flat
@@ -16,7 +18,8 @@ from builder.rollout.rules import Rules
 
 
 def spec_of(env_id, **limits):
-    return check_reuse(resolve(env_id, {}, **{"max_episode_steps": None, "max_steps": None, **limits}))
+    found = resolve(env_id, {}, **{"max_episode_steps": None, "max_steps": None, **limits})
+    return dataclasses.replace(found, reusable=env_id != "Remembering-v0")
 
 
 def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool, **rules):

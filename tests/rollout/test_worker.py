@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from builder.environments.environment import check_reuse, resolve
+from builder.environments.environment import resolve
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import read_recording
 from builder.errors import ExpertError, RolloutError
@@ -28,7 +28,8 @@ class Counted:
 
 
 def setup_of(policy, identity, env_id="Corridor-v0"):
-    environment = check_reuse(resolve(env_id, {}, max_episode_steps=None, max_steps=None))
+    found = resolve(env_id, {}, max_episode_steps=None, max_steps=None)
+    environment = dataclasses.replace(found, reusable=True)
     return Setup(identity, environment, Setup.pack(PythonPlayer(policy)), "mine", 0, 4)
 
 

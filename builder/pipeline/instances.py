@@ -1,0 +1,93 @@
+"""How a build uses instances of its environment: as stated, else the fastest way that repeats itself.
+
+All ways that are right give the same bytes, so which one it is belongs to no identity; but recorded chunks of
+a way that was wrong must not be used again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import cloudpickle
+
+from builder.checks.environment import actions_of, behaviour_findings, scripts
+from builder.environments.behaviour import Behaviour, known, settled
+from builder.environments.environment import EnvironmentSpec
+from builder.episodes import global_generators
+from builder.errors import DatasetError, EnvironmentError_
+from builder.experts.actor import Player
+from builder.manifest.identity import growth_identity
+from builder.manifest.manifest import read_manifest
+from builder.pipeline.prepare import Build
+from builder.rollout.worker import Setup
+
+log = logging.getLogger(__name__)
+
+
+def settle(build: Build) -> Build:
+    """The build with an environment that is used so that it repeats itself.
+
+    Raises:
+        EnvironmentError_: it does not, however it is used.
+        ExpertError: the expert cannot be copied.
+    """
+    stated = build.config.env.instances
+    wanted = _stood(build) if stated == "auto" else stated
+    if wanted in ("reused", "fresh"):
+        return _used(build, wanted, reusable=wanted == "reused")
+    if wanted is None and (found := known(build.environment)):
+        return _used(build, None, reusable=not found.remembers)
+    environment, found = _played(build, single=wanted == "single")
+    if found.unlike and build.config.verify_sample:
+        raise _does_not_repeat(build, found)
+    for item in behaviour_findings(environment.id, found):
+        log.log(
+            logging.WARNING if item.severity == "error" else logging.INFO, "%s; %s", item.text, item.remedy
+        )
+    usual = environment.reusable and not environment.single
+    instances = "single" if environment.single else "fresh"
+    return dataclasses.replace(build, environment=environment, instances=None if usual else instances)
+
+
+def slower(build: Build) -> Build | None:
+    """The build with the next slower way to use instances; None: it was stated, or there is none."""
+    environment = build.environment
+    if build.config.env.instances != "auto" or (environment.single and not environment.reusable):
+        return None
+    single = environment.single or not environment.reusable
+    return _used(build, "single" if single else "fresh", reusable=False)
+
+
+def _used(build: Build, instances: str | None, *, reusable: bool) -> Build:
+    environment = dataclasses.replace(build.environment, reusable=reusable, single=instances == "single")
+    return dataclasses.replace(build, environment=environment, instances=instances)
+
+
+def _stood(build: Build) -> str | None:
+    """How the dataset that stands at `out` was played, where this build is to grow it."""
+    try:
+        manifest = read_manifest(build.config.out)
+    except DatasetError:
+        return None
+    same = growth_identity(manifest.inputs) == growth_identity(build.inputs) if manifest.inputs else False
+    return manifest.instances if same else None
+
+
+def _played(build: Build, *, single: bool) -> tuple[EnvironmentSpec, Behaviour]:
+    """What the expert's first attempts, and random ones, show; nothing of the program's own is changed."""
+    player: Player = cloudpickle.loads(Setup.pack(build.player))
+    spaces = build.observation_space, build.action_space
+    with global_generators.restored():
+        chooser = actions_of(player.actor(*spaces), *spaces)
+        played = scripts(build.environment, chooser, build.action_space, root_seed=build.config.seed)
+        return settled(build.environment, played, single=single)
+
+
+def _does_not_repeat(build: Build, found: Behaviour) -> EnvironmentError_:
+    (item,) = behaviour_findings(build.environment.id, found)
+    return EnvironmentError_(
+        f"{item.text}, though the instance is a fresh one and alone: the environment does not repeat itself,"
+        " so nobody could rebuild or verify this dataset",
+        remedy=f"{item.remedy}; env.instances=single verify_sample=0 records it nevertheless",
+    )
