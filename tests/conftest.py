@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wa
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.envs.registration import register
+from gymnasium.envs.registration import EnvSpec, register
 from hypothesis import HealthCheck, settings
 
 # Whoever runs the tests in the background has them ignore ctrl-C, which their children would inherit.
@@ -30,7 +30,7 @@ settings.register_profile(
 settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-pytest_plugins = ["card_folders", "hub_fixtures"]
+pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures"]
 
 
 def pytest_configure(config):
@@ -45,6 +45,14 @@ def _log():
     log.handlers.clear()
     log.propagate = True
     log.setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def old_mujoco(monkeypatch):
+    """Environments of yesterday as Gymnasium has them; importing gymnasium-robotics registers its own."""
+    for name in ("Ant-v3", "Swimmer-v3"):
+        raises = gym.envs._raise_mujoco_py_error
+        monkeypatch.setitem(gym.registry, name, EnvSpec(name, entry_point=raises))
 
 
 class Corridor(gym.Env):

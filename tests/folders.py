@@ -19,3 +19,8 @@ def same(ours, theirs):
     return list(ours) == list(theirs) and all(
         ours[name].dtype == theirs[name].dtype and np.array_equal(ours[name], theirs[name]) for name in ours
     )
+
+
+def names(folder="."):
+    """What lies in a folder."""
+    return sorted(path.name for path in Path(folder).iterdir())

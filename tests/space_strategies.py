@@ -72,8 +72,21 @@ def _nested(inner):
     return pairs.map(gym.spaces.Dict) | st.lists(inner, min_size=1, max_size=3).map(gym.spaces.Tuple)
 
 
+def _names(space, name=()):
+    """What its leaves are called."""
+    if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        parts = space.spaces.items() if isinstance(space, gym.spaces.Dict) else enumerate(space.spaces)
+        return [found for key, part in parts for found in _names(part, (*name, str(key)))]
+    return [".".join(name)]
+
+
+def _told_apart(space):
+    """Whether no two leaves have one name, as those of {"a": {"b": ...}, "a.b": ...} do."""
+    return len(set(_names(space))) == len(_names(space))
+
+
 plain_spaces = _plain(widest=True)
-spaces = st.recursive(plain_spaces, _nested, max_leaves=5)
+spaces = st.recursive(plain_spaces, _nested, max_leaves=5).filter(_told_apart)
 """Box, Discrete, MultiDiscrete, MultiBinary, and Dict (in any order of its keys) and Tuple of them."""
-sampled_spaces = st.recursive(_plain(widest=False), _nested, max_leaves=5)
+sampled_spaces = st.recursive(_plain(widest=False), _nested, max_leaves=5).filter(_told_apart)
 """Those of them that gymnasium can sample."""

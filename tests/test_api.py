@@ -6,10 +6,11 @@ from pathlib import Path
 import hub_clients
 import numpy as np
 import pytest
+from corridor import Always
 from folders import files, same
 from hub_cases import REPOSITORY
 
-from builder import load
+from builder import Experts, Policy, build, load
 from builder.errors import ConfigError, DatasetError, HubMissingError
 
 
@@ -51,3 +52,17 @@ def test_loading_a_folder_leaves_it_as_it_was(folder):
     before = files(folder)
     load(folder).arrays()
     assert files(folder) == before
+
+
+def test_build_takes_a_registered_policy_and_returns_its_dataset(tmp_path):
+    Experts.register("righter", Policy("Corridor-v0", policy=Always, threshold=10.0, version="7"))
+    dataset = build(expert="righter", episodes=6, out=tmp_path / "x")
+    assert len(dataset) == 6
+    assert min(dataset.episode_table["episode_return"]) >= 10
+    assert set(dataset.arrays()["action"].tolist()) == {1}
+    assert dataset.manifest.inputs["expert"]["version"] == "7"
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'episodes'"):
+        build(expert="random", episode=3, out=tmp_path / "x")

@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from places import PACKAGE
 
-from builder.versions import IDLE, PLAYING, playing_code
+from builder.versions import DATA_FORMAT, IDLE, PLAYING, package_versions, playing_code
 
 CANNOT_CHANGE_A_BYTE = {"errors", "parallel", "storage"}
 """A worker imports these, but no byte depends on where files lie, who stops, or how an error reads."""
@@ -62,3 +63,36 @@ def test_a_change_outside_the_rooms_that_play_leaves_chunks_valid(copied, path):
     with (changed / "train.py" if changed.is_dir() else changed).open("a") as module:
         module.write("# changed\n")
     assert playing_code(copied / "before") == playing_code(copied / "after")
+
+
+def test_every_build_names_the_packages_that_can_change_its_bytes():
+    names = ["datasets", "gymnasium", "il-builder", "numpy", "pyarrow"]
+    found = package_versions("gymnasium.envs.classic_control.cartpole", images=False)
+    assert found == {name: version(name) for name in names} | {"il-builder": DATA_FORMAT}
+    assert list(found) == names
+
+
+def test_pillow_is_named_where_there_are_images():
+    extra = {"pillow": version("pillow")}
+    plain, pictures = (package_versions("gymnasium.envs.x", images=images) for images in (False, True))
+    assert pictures == plain | extra
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("gymnasium.envs.mujoco.ant_v5", "mujoco"), ("gymnasium.envs.box2d.lunar_lander", "Box2D")],
+)
+def test_the_package_behind_an_environments_physics_is_named(module, package):
+    pytest.importorskip(package)
+    plain = package_versions("gymnasium.envs.x", images=False)
+    assert package_versions(module, images=False) == plain | {package: version(package)}
+
+
+def test_the_package_that_an_environment_comes_from_is_named():
+    found = package_versions("stable_baselines3.common.envs.identity_env", images=False)
+    assert found["stable_baselines3"] == version("stable_baselines3")
+
+
+def test_an_environment_of_no_package_adds_no_name():
+    plain = package_versions("gymnasium.envs.x", images=False)
+    assert package_versions("my_module.environments", images=False) == plain

@@ -9,54 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+from folders import names
 
 from builder.cli.main import main
-from builder.cli.usage import usage
-from builder.cli.verbs import VERBS
 
 CORRIDOR = ["expert=random", "env.id=CartPole-v1", "episodes=5"]
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def run(*words, **options):
     command = [sys.executable, "-m", "builder", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def test_a_build_leaves_the_dataset_its_chunks_and_its_metrics_and_nothing_of_hydras():
-    assert main([*CORRIDOR, "out=x"]) == 0
-    assert names() == [".x.chunks", ".x.metrics.json", ".x.request.json", "x"]
-
-
-def test_a_build_prints_lines_that_load_what_it_built(capsys):
-    main([*CORRIDOR, "out=x"])
-    lines = capsys.readouterr().out.strip().splitlines()
-    assert lines[0] == "built: x"
-    scope = {}
-    for line in lines[-2:]:
-        exec(line, scope)
-    assert len(scope["dataset"]) == len(scope["arrays"]["reward"])
-
-
-def test_build_is_the_verb_when_none_is_given(capsys):
-    assert main(["build", *CORRIDOR, "out=x"]) == 0
-    assert main([*CORRIDOR, "out=x"]) == 0
-    assert "up to date: x" in capsys.readouterr().out
-
-
-def test_the_data_root_comes_from_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("IL_BUILDER_DATA", str(tmp_path / "elsewhere"))
-    assert main(CORRIDOR) == 0
-    name = "random-CartPole-v1"
-    assert names("elsewhere") == [f".{name}.chunks", f".{name}.metrics.json", f".{name}.request.json", name]
 
 
 @pytest.mark.parametrize(
@@ -171,11 +133,6 @@ def test_a_licence_that_the_hub_does_not_know_is_refused_at_once(capsys):
     assert names() == []
 
 
-def test_help_names_every_verb_that_does_something():
-    text = usage("build", {name: verb.about for name, verb in VERBS.items()}, {})
-    assert {name for name in VERBS if f"\n  {name} " in text} == {*VERBS} - {"version"}
-
-
 def test_help_and_cfg_are_hydras_and_leave_no_file():
     answer = run("--help")
     assert "  verify   a dataset proves itself" in answer.stdout
@@ -190,36 +147,6 @@ def test_shell_completion_knows_the_experts():
     line = "il-builder build expert=cart"
     answer = run("-sc", "query=bash", env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))})
     assert answer.stdout.split() == ["expert=cartpole"]
-
-
-def test_experts_is_a_table_and_one_can_be_shown(capsys):
-    assert main(["experts"]) == 0
-    assert "CartPole-v1" in capsys.readouterr().out
-    assert main(["experts", "name=cartpole"]) == 0
-    assert "env_id         CartPole-v1" in capsys.readouterr().out
-
-
-def test_verify_is_a_table_and_ends_with_1_at_the_first_difference(capsys):
-    assert main(["expert=random", "env.id=Acrobot-v1", "episodes=2", "out=x"]) == 0
-    capsys.readouterr()
-    assert main(["verify", "out=x", "sample=0.5"]) == 0
-    said = capsys.readouterr().out
-    assert "replay      1 of 2 episodes, 500 steps, bit for bit" in said
-    assert said.endswith("verified: x\n")
-    Path("x/data/train-00000-of-00001.parquet").write_bytes(b"")
-    assert main(["verify", "out=x"]) == 1
-    answer = capsys.readouterr()
-    assert "differs" in answer.out
-    assert answer.err.startswith(
-        "il-builder: x fails files: file data/train-00000-of-00001.parquet, another size; expected "
-    )
-    assert main(["verify", "out=x", "level=all"]) == 2
-
-
-def test_clean_removes_the_chunks_and_keeps_the_dataset(capsys):
-    main([*CORRIDOR, "out=x"])
-    assert main(["clean", "out=x"]) == 0
-    assert names() == ["x"]
 
 
 def test_a_terminal_gets_a_bar_and_a_pipe_gets_plain_lines():

@@ -1,23 +1,17 @@
 """Environments: found, limited, made without what only counts, and reused only where that is safe."""
 
-import re
-import sys
-import tomllib
-
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.registration import WrapperSpec, register
 from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
-from places import ROOT
 
 from builder.environments.environment import (
-    REMEDIES,
     EnvironmentSpec,
     make,
     resolve,
 )
-from builder.errors import ConfigError, EnvironmentError_, MissingExtraError
+from builder.errors import ConfigError, EnvironmentError_
 
 
 def found(env_id, kwargs=None, *, max_episode_steps=None, max_steps=None):
@@ -112,78 +106,6 @@ def test_a_module_before_the_colon_is_imported_and_registers_the_environment(mod
     spec = found(f"{module}:{env_id}", {"size": 3})
     assert (spec.id, spec.max_episode_steps) == (f"{module}:{env_id}", limit)
     assert make(spec).unwrapped.size == 3
-
-
-def test_a_module_that_is_not_there_is_a_missing_package():
-    with pytest.raises(MissingExtraError) as caught:
-        found("no_such_module:Choosy-v0")
-    assert str(caught.value) == (
-        "no_such_module:Choosy-v0 needs a package that is not installed: No module named 'no_such_module';"
-        " install the package that it comes with"
-    )
-
-
-def test_what_a_module_raises_when_it_is_imported_is_chained(tmp_path, monkeypatch):
-    (tmp_path / "module_that_raises.py").write_text("1 / 0")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(
-        EnvironmentError_, match="importing module_that_raises raised ZeroDivisionError"
-    ) as caught:
-        found("module_that_raises:Choosy-v0")
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
-
-
-def missing(name, message):
-    """An environment whose constructor needs a package that is not installed."""
-
-    def construct():
-        raise ImportError(message)
-
-    register(name, entry_point=construct, max_episode_steps=5)
-    try:
-        with pytest.raises(MissingExtraError) as caught:
-            make(found(name))
-    finally:
-        gym.registry.pop(name)
-    return caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("message", "remedy"),
-    [
-        ("No module named 'mujoco'", 'pip install "il-builder[mujoco]"'),
-        ("No module named 'Box2D'", 'pip install "il-builder[box2d]"'),
-        ("No module named 'ale_py'", 'pip install "il-builder[atari]"'),
-        ("No module named 'scaler'", "install the package that it comes with"),  # which holds "ale"
-    ],
-)
-def test_a_missing_package_is_an_error_with_its_own_remedy(message, remedy):
-    assert missing("Missing-v0", message) == remedy
-
-
-def test_an_environment_that_moved_elsewhere_says_so():
-    with pytest.raises(
-        MissingExtraError, match=r"gymnasium-robotics project .*; play its newest version, or pip"
-    ):
-        make(found("Ant-v3", max_steps=5))
-
-
-@pytest.mark.parametrize(("package", "env_id"), [("Box2D", "LunarLander-v3"), ("mujoco", "Ant-v5")])
-def test_an_environment_whose_physics_is_not_installed_names_the_extra(monkeypatch, package, env_id):
-    for name in [
-        name for name in sys.modules if name.startswith(("gymnasium.envs.box2d", "gymnasium.envs.mujoco"))
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=re.escape(f'; pip install "il-builder[{package.lower()}]"')):
-        make(found(env_id))
-
-
-def test_the_extras_that_remedies_name_are_declared():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = set(re.findall(r"il-builder\[(\w+)\]", " ".join(REMEDIES.values())))
-    assert named == {"mujoco", "box2d", "atari"}
-    assert named <= set(project["optional-dependencies"])
 
 
 def test_what_the_engine_does_itself_is_left_out():

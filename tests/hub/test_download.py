@@ -6,11 +6,12 @@ from pathlib import Path
 
 import hub_clients
 import pytest
-from folders import same
-from hub_cases import REPOSITORY, build
+from folders import files, same
+from hub_cases import REPOSITORY, build, repository
 
 from builder import load
-from builder.errors import HubUnreachableError
+from builder.errors import HubDamagedError, HubUnreachableError, StorageError
+from builder.hub_client.retries import TRIES
 
 
 def test_a_revision_is_a_tag_or_a_commit(clients, published, tmp_path):
@@ -57,3 +58,73 @@ def test_a_branch_that_has_moved_is_followed(hub, clients, published, tmp_path):
     other = build(tmp_path / "other", seed=1)
     clients(hub_clients.push, other, REPOSITORY)
     assert same(clients(hub_clients.arrays, REPOSITORY), load(other).arrays())
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("where", ["GET /cdn/", "GET .*README.md", "GET .*manifest.json"])
+def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, published, out, where):
+    fault = hub.fault("flip", where, times=1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert fault.struck == 1
+    assert files(out) == files(published)
+
+
+def test_a_path_that_leads_out_of_the_folder_is_refused(hub, clients, published, out):
+    hub.store.write(repository(hub), {"a/../../evil.txt": b"evil"})
+    with pytest.raises(HubDamagedError, match=r"expected a path inside the folder"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    assert not (out.parent / "evil.txt").exists()
+
+
+@pytest.mark.parametrize("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
+def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out, fault):
+    hub.fault(fault[0], "GET /cdn/", status=fault[1], times=3, seconds=0.2)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(published)
+
+
+def test_patience_is_with_each_of_the_files_that_come_at_once(hub, clients, out):
+    there = {f"{index:02}.parquet": bytes([index]) * 9 for index in range(16)}
+    for blob in hub.store.add("dataset", REPOSITORY, there).head.files.values():
+        hub.fault("status", f"GET /cdn/{blob.sha256}", status=429, times=TRIES - 1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == there
+
+
+def test_a_storage_that_cannot_be_reached_is_not_asked_for_ever(hub, clients, published, out):
+    hub.fault("drop", "GET /cdn/")
+    with pytest.raises(HubUnreachableError, match=r"the Hub at http://localhost:\d+ cannot be reached"):
+        clients(hub_clients.pull, REPOSITORY, out)
+    large = [blob for blob in repository(hub).head.files.values() if blob.sha256]
+    assert len(hub.requests("/cdn/")) <= TRIES * len(large)
+
+
+@pytest.mark.parametrize("xet", [False, True])
+def test_large_files_come_and_go_over_http_whatever_else_the_hub_offers(hub, clients, folder, out, xet):
+    hub.xet = xet
+    clients(hub_clients.push, folder, REPOSITORY)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert files(out) == files(folder)
+    assert len(hub.requests("PUT /lfs/")) == len(hub.requests("GET /cdn/")) == 5
+
+
+def test_a_body_that_was_cut_off_is_not_downloaded_twice(hub, clients, out):
+    hub.store.add("dataset", REPOSITORY, {"a.parquet": bytes(range(256)) * 400})
+    hub.fault("cut", "GET /cdn/", times=1)
+    clients(hub_clients.pull, REPOSITORY, out)
+    assert [entry[2] for entry in hub.requests("GET /cdn/")] == [200, 200]
+    assert (out / "a.parquet").read_bytes() == bytes(range(256)) * 400
+
+
+def test_a_disk_without_room_for_it_is_said_before_anything_large_is_downloaded(hub, clients, published, out):
+    # Once in the cache and once at `out`, which are on one disk here.
+    size = sum(len(content) for content in files(published).values())
+    with pytest.raises(StorageError, match=r"too little room; expected 0\.\d MB; got .*; free some space"):
+        clients(hub_clients.pull_with_little_room, REPOSITORY, out, size)
+    assert hub.requests("/cdn/") == []
+    clients(hub_clients.pull_with_little_room, REPOSITORY, out, 2 * size)
+    assert files(out) == files(published)

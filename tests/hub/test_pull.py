@@ -20,7 +20,6 @@ from builder.errors import (
     HubUnreachableError,
     StorageError,
 )
-from builder.hub_client.retries import TRIES
 from builder.manifest.manifest import read_manifest
 
 DATA = "data/train-00000-of-00001.parquet"
@@ -105,14 +104,6 @@ def test_a_byte_that_is_flipped_on_the_hub_is_caught_and_the_same_command_works_
     assert files(out) == files(published)
 
 
-@pytest.mark.parametrize("where", ["GET /cdn/", "GET .*README.md", "GET .*manifest.json"])
-def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, published, out, where):
-    fault = hub.fault("flip", where, times=1)
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert fault.struck == 1
-    assert files(out) == files(published)
-
-
 def test_a_file_that_somebody_has_changed_on_the_hub_is_caught_by_the_manifest(hub, clients, published, out):
     hub.store.write(repository(hub), {DATA: b"PAR1 other PAR1"})
     with pytest.raises(HubDamagedError, match=r"is not what its manifest says.*take another hub.revision"):
@@ -140,13 +131,6 @@ def test_files_beside_a_dataset_come_too(hub, clients, published, out):
     assert files(out) == held(hub) == files(published) | {"LICENSE": b"MIT"}
 
 
-def test_a_path_that_leads_out_of_the_folder_is_refused(hub, clients, published, out):
-    hub.store.write(repository(hub), {"a/../../evil.txt": b"evil"})
-    with pytest.raises(HubDamagedError, match=r"expected a path inside the folder"):
-        clients(hub_clients.pull, REPOSITORY, out)
-    assert not (out.parent / "evil.txt").exists()
-
-
 def test_a_repository_without_a_manifest_comes_with_a_warning(hub, clients, out):
     there = {"teacher.jsonl": b'{"obs": [1.0]}\n', "README.md": b"# mine\n"}
     hub.store.add("dataset", REPOSITORY, there)
@@ -168,46 +152,6 @@ def test_a_pull_ends_right_where_one_request_in_three_fails(hub, clients, publis
     assert files(out) == files(published)
 
 
-@pytest.mark.parametrize("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
-def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out, fault):
-    hub.fault(fault[0], "GET /cdn/", status=fault[1], times=3, seconds=0.2)
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert files(out) == files(published)
-
-
-def test_patience_is_with_each_of_the_files_that_come_at_once(hub, clients, out):
-    there = {f"{index:02}.parquet": bytes([index]) * 9 for index in range(16)}
-    for blob in hub.store.add("dataset", REPOSITORY, there).head.files.values():
-        hub.fault("status", f"GET /cdn/{blob.sha256}", status=429, times=TRIES - 1)
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert files(out) == there
-
-
-def test_a_storage_that_cannot_be_reached_is_not_asked_for_ever(hub, clients, published, out):
-    hub.fault("drop", "GET /cdn/")
-    with pytest.raises(HubUnreachableError, match=r"the Hub at http://localhost:\d+ cannot be reached"):
-        clients(hub_clients.pull, REPOSITORY, out)
-    large = [blob for blob in repository(hub).head.files.values() if blob.sha256]
-    assert len(hub.requests("/cdn/")) <= TRIES * len(large)
-
-
-@pytest.mark.parametrize("xet", [False, True])
-def test_large_files_come_and_go_over_http_whatever_else_the_hub_offers(hub, clients, folder, out, xet):
-    hub.xet = xet
-    clients(hub_clients.push, folder, REPOSITORY)
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert files(out) == files(folder)
-    assert len(hub.requests("PUT /lfs/")) == len(hub.requests("GET /cdn/")) == 5
-
-
-def test_a_body_that_was_cut_off_is_not_downloaded_twice(hub, clients, out):
-    hub.store.add("dataset", REPOSITORY, {"a.parquet": bytes(range(256)) * 400})
-    hub.fault("cut", "GET /cdn/", times=1)
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert [entry[2] for entry in hub.requests("GET /cdn/")] == [200, 200]
-    assert (out / "a.parquet").read_bytes() == bytes(range(256)) * 400
-
-
 def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(hub, clients, published, out):
     hub.fault("status", "GET /api/", status=502)
     with pytest.raises(HubUnreachableError, match=r"HTTP 502.*run the same command again"):
@@ -215,16 +159,6 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(hub,
     assert not out.exists()
     hub.faults.clear()
     clients(hub_clients.pull, REPOSITORY, out)
-    assert files(out) == files(published)
-
-
-def test_a_disk_without_room_for_it_is_said_before_anything_large_is_downloaded(hub, clients, published, out):
-    # Once in the cache and once at `out`, which are on one disk here.
-    size = sum(len(content) for content in files(published).values())
-    with pytest.raises(StorageError, match=r"too little room; expected 0\.\d MB; got .*; free some space"):
-        clients(hub_clients.pull_with_little_room, REPOSITORY, out, size)
-    assert hub.requests("/cdn/") == []
-    clients(hub_clients.pull_with_little_room, REPOSITORY, out, 2 * size)
     assert files(out) == files(published)
 
 

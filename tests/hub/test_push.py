@@ -11,10 +11,8 @@ from hub_cases import REPOSITORY, build, held, repository
 from hub_store import snapshot
 
 from builder.errors import (
-    ConfigError,
     DatasetError,
     ExistsError,
-    HubAccessError,
     HubConflictError,
     HubError,
     HubMissingError,
@@ -84,35 +82,11 @@ def test_the_card_names_the_repository_and_keeps_its_notes(hub, clients, folder)
     assert card.read_text().endswith("## Notes\n\nMine.\n")
 
 
-def test_hidden_files_stay_here(hub, clients, folder):
-    (folder / ".env").write_text("SECRET=1")
-    clients(hub_clients.push, folder, REPOSITORY)
-    assert ".env" not in repository(hub).head.files
-
-
 def test_a_large_file_goes_in_parts_where_the_hub_asks_for_that(hub, clients, folder):
     hub.part_size = 2000
     clients(hub_clients.push, folder, REPOSITORY)
     assert hub.requests(r"PUT /lfs/.*/2")
     assert held(hub) == files(folder)
-
-
-def test_a_listing_of_several_pages_is_read_to_its_end(hub, clients, folder):
-    hub.page = 3
-    clients(hub_clients.push, folder, REPOSITORY)
-    assert clients(hub_clients.push, folder, REPOSITORY).fresh is False
-
-
-def test_a_new_repository_is_private_where_that_is_asked_for(hub, clients, folder):
-    clients(hub_clients.push, folder, REPOSITORY, private=True)
-    assert repository(hub).private is True
-
-
-def test_nothing_that_was_to_be_private_goes_to_a_public_repository(hub, clients, folder):
-    hub.store.add("dataset", REPOSITORY)
-    with pytest.raises(ConfigError, match=r"is public, so nothing pushed to it stays private"):
-        clients(hub_clients.push, folder, REPOSITORY, private=True)
-    assert hub.sent() == 0
 
 
 def test_another_dataset_of_ours_gets_a_new_commit_and_stays_in_the_history(hub, clients, folder, tmp_path):
@@ -133,37 +107,6 @@ def test_a_repository_of_something_else_needs_overwrite(hub, clients, folder, th
     assert held(hub) == files(folder)
 
 
-def test_a_model_of_the_same_name_is_left_alone(hub, clients, folder):
-    hub.store.add("model", REPOSITORY, {"a.txt": b"a"})
-    clients(hub_clients.push, folder, REPOSITORY)
-    assert held(hub) == files(folder)
-
-
-def test_a_tag_may_be_named_and_one_that_names_another_dataset_is_not_moved(hub, clients, folder, tmp_path):
-    clients(hub_clients.push, folder, REPOSITORY, tag="v1")
-    other = build(tmp_path / "other", seed=1)
-    before = repository(hub).head.oid
-    with pytest.raises(HubConflictError, match="the tag v1 of user/corridor names another dataset"):
-        clients(hub_clients.push, other, REPOSITORY, tag="v1")
-    assert repository(hub).head.oid == before
-
-
-def test_a_tag_stays_where_only_the_card_has_changed(hub, clients, folder):
-    first = clients(hub_clients.push, folder, REPOSITORY)
-    card = folder / "README.md"
-    card.write_text(f"{card.read_text()}\n## Notes\n\nMine.\n")
-    second = clients(hub_clients.push, folder, REPOSITORY)
-    assert second.uploaded == ("README.md",)
-    assert repository(hub).tags == {first.tag: first.commit}
-
-
-def test_a_tag_that_an_interrupted_push_did_not_make_is_made_by_the_next(hub, clients, folder):
-    pushed = clients(hub_clients.push, folder, REPOSITORY)
-    repository(hub).tags.clear()
-    assert clients(hub_clients.push, folder, REPOSITORY).fresh is False
-    assert repository(hub).tags == {pushed.tag: pushed.commit}
-
-
 def test_a_push_may_go_to_a_branch_that_there_is(hub, clients, folder):
     other = hub.store.add("dataset", REPOSITORY)
     other.branches["next"] = other.head.oid
@@ -177,47 +120,11 @@ def test_a_push_may_go_to_a_branch_that_there_is(hub, clients, folder):
         clients(hub_clients.push, folder, REPOSITORY, revision="v1")
 
 
-def test_a_branch_of_a_repository_that_there_is_not_makes_none(hub, clients, folder):
-    with pytest.raises(HubMissingError, match="no dataset user/corridor yet, so it has no branch 'next'"):
-        clients(hub_clients.push, folder, REPOSITORY, revision="next")
-    assert hub.store.repositories == {}
-
-
 def test_a_damaged_folder_is_not_pushed(hub, clients, folder):
     path = folder / "data/train-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(DatasetError, match="is not what the manifest says"):
         clients(hub_clients.push, folder, REPOSITORY)
-    assert hub.log == []
-
-
-@pytest.mark.parametrize(
-    ("user", "message"),
-    [
-        (None, "log in with `hf auth login`, or set HF_TOKEN"),
-        ("hf_wrong", "the Hub wants a valid token"),
-        ("hf_reader", "your token may not do this.*HTTP 403.*use a token with write access"),
-    ],
-)
-def test_without_the_right_token_nothing_is_made_and_the_remedy_is_said(hub, clients, folder, user, message):
-    before = files(folder)
-    with pytest.raises(HubAccessError, match=message):
-        clients(hub_clients.push, folder, REPOSITORY, user=user)
-    assert hub.store.repositories == {}
-    assert files(folder) == before
-
-
-def test_a_token_that_may_not_write_to_a_repository_is_refused(hub, clients, folder):
-    hub.store.add("dataset", REPOSITORY)
-    with pytest.raises(HubAccessError, match=r"your token may not do this.*HTTP 403"):
-        clients(hub_clients.push, folder, REPOSITORY, user="hf_reader")
-    assert held(hub) == {}
-
-
-@pytest.mark.parametrize("name", [None, "name", "user/name/more", "user/na me"])
-def test_a_name_that_is_none_is_refused_before_anything_is_asked(hub, clients, folder, name):
-    with pytest.raises(ConfigError, match="repo"):
-        clients(hub_clients.push, folder, name)
     assert hub.log == []
 
 

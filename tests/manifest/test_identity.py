@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import math
-from importlib.metadata import version
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +19,7 @@ from builder.manifest.identity import (
     identity,
     sha256_of,
 )
-from builder.versions import DATA_FORMAT, package_versions
+from builder.versions import DATA_FORMAT
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {
@@ -222,38 +221,5 @@ def test_a_sha256_is_that_of_the_canonical_text():
     assert sha256_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
 
 
-def test_every_build_names_the_packages_that_can_change_its_bytes():
-    names = ["datasets", "gymnasium", "il-builder", "numpy", "pyarrow"]
-    found = package_versions("gymnasium.envs.classic_control.cartpole", images=False)
-    assert found == {name: version(name) for name in names} | {"il-builder": DATA_FORMAT}
-    assert list(found) == names
-
-
 def test_a_new_release_names_the_datasets_of_0_1_0_as_they_were():
     assert DATA_FORMAT == "0.1.0"
-
-
-def test_pillow_is_named_where_there_are_images():
-    extra = {"pillow": version("pillow")}
-    plain, pictures = (package_versions("gymnasium.envs.x", images=images) for images in (False, True))
-    assert pictures == plain | extra
-
-
-@pytest.mark.parametrize(
-    ("module", "package"),
-    [("gymnasium.envs.mujoco.ant_v5", "mujoco"), ("gymnasium.envs.box2d.lunar_lander", "Box2D")],
-)
-def test_the_package_behind_an_environments_physics_is_named(module, package):
-    pytest.importorskip(package)
-    plain = package_versions("gymnasium.envs.x", images=False)
-    assert package_versions(module, images=False) == plain | {package: version(package)}
-
-
-def test_the_package_that_an_environment_comes_from_is_named():
-    found = package_versions("stable_baselines3.common.envs.identity_env", images=False)
-    assert found["stable_baselines3"] == version("stable_baselines3")
-
-
-def test_an_environment_of_no_package_adds_no_name():
-    plain = package_versions("gymnasium.envs.x", images=False)
-    assert package_versions("my_module.environments", images=False) == plain

@@ -197,7 +197,9 @@ def test_a_normalised_expert_reaches_its_published_return(name, tmp_path):
 @pytest.mark.parametrize("name", NORMALISED)
 def test_a_normalised_expert_without_its_statistics_is_refused_by_name(name, tmp_path):
     config = published_agent(name, tmp_path / "a", "vec_normalize.pkl")
-    with pytest.raises(ExpertError, match="normalised observations, but their statistics are missing"):
+    with pytest.raises(
+        ExpertError, match=r"normalised observations \(.* says so\), but their statistics are missing"
+    ):
         Controller().start({**config, "out": str(tmp_path / "x")})
 
 

@@ -1,10 +1,11 @@
 """What a build refuses says what is the matter, and not what follows from it."""
 
 import pytest
+from corridor import start
 
 from builder import build
 from builder.cli.main import main
-from builder.errors import ExistsError, MissingExtraError, SpaceError
+from builder.errors import EnvironmentError_, ExistsError, MissingExtraError, SpaceError
 
 
 def test_an_expert_in_another_environment_is_told_what_it_was_trained_on(tmp_path):
@@ -24,6 +25,7 @@ def test_a_folder_with_another_dataset_is_named_by_what_tells_most(tmp_path, env
         build("random", env={"id": env_id}, episodes=1, out=tmp_path / "x")
 
 
+@pytest.mark.usefixtures("old_mujoco")
 def test_an_environment_that_cannot_be_made_says_so_before_its_missing_limit():
     with pytest.raises(MissingExtraError, match="play its newest version"):
         build("random", env={"id": "Swimmer-v3"}, episodes=1)
@@ -35,3 +37,9 @@ def test_attempts_beyond_those_that_are_needed_are_explained(tmp_path, monkeypat
     assert main([*words, "out=x"]) == 0
     assert main([*words, "out=x", "episodes=20"]) == 0
     assert "more were played, and none of them is needed)" in capsys.readouterr().out
+
+
+def test_an_environment_without_a_limit_needs_one(tmp_path):
+    with pytest.raises(EnvironmentError_, match=r"no time limit.*rollout\.max_steps="):
+        start(tmp_path / "x", **{"env.id": "Endless-v0"})
+    assert list(tmp_path.iterdir()) == []

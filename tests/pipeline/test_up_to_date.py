@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from corridor import Always, start
+from folders import files
 
-from builder import Controller
+from builder import Controller, Policy, build, load
 from builder.composition import build_config
 from builder.errors import ExistsError
 from builder.experts.policy import BUNDLED
@@ -140,3 +142,43 @@ def test_what_is_up_to_date_is_said_without_torch_or_datasets(built):
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("up to date: ")
+
+
+def test_a_second_build_is_up_to_date_and_touches_nothing(tmp_path):
+    start(tmp_path / "x")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "x").rglob("*")}
+    assert start(tmp_path / "x").fresh is False
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "x").rglob("*")} == before
+
+
+def test_fewer_episodes_than_there_are_is_an_error(tmp_path):
+    start(tmp_path / "x")
+    with pytest.raises(ExistsError, match="holds 20 episodes already"):
+        start(tmp_path / "x", episodes=5)
+
+
+def test_another_dataset_is_not_overwritten_and_the_difference_is_named(tmp_path):
+    start(tmp_path / "x")
+    before = files(tmp_path / "x")
+    with pytest.raises(ExistsError, match=r"its config\.seed is 0; expected 1"):
+        start(tmp_path / "x", seed=1)
+    assert files(tmp_path / "x") == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_the_users_own_is_never_touched(tmp_path, overwrite):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/thesis.tex").write_text("mine")
+    with pytest.raises(ExistsError, match="is not a dataset of ours"):
+        start(tmp_path / "x", overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert files(tmp_path / "x") == {"thesis.tex": b"mine"}
+
+
+def test_a_policy_without_a_version_is_not_pinned_and_never_taken_for_up_to_date(tmp_path):
+    policy = Policy("Corridor-v0", policy=Always())
+    build(expert=policy, episodes=3, out=tmp_path / "x")
+    assert load(tmp_path / "x").manifest.inputs["expert"]["version"] == "not pinned"
+    for episodes in (3, 4):  # the same again, or more of what may be another policy's
+        with pytest.raises(ExistsError, match="not pinned"):
+            build(expert=policy, episodes=episodes, out=tmp_path / "x")

@@ -1,64 +1,21 @@
 """The chunk store: what is used again, what is not, and one build at a time."""
 
-import fcntl
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
+from chunks import IDENTITY, write
 
-from builder.episodes.recording import Recording
-from builder.episodes.recording_file import Header, read_recording, write_recording
+from builder.episodes.recording_file import read_recording
 from builder.errors import LockedError, StorageError
 from builder.rollout.chunk_store import ChunkStore, clean
 from builder.rollout.chunk_store import _held_by as held_by
 from builder.storage.layout import chunk_folder, metrics_path
 from builder.storage.lock import locked
-from builder.storage.paths import place
-
-IDENTITY = "0123456789abcdef" * 4
-
-
-def recording(attempts):
-    count = len(attempts)
-    return Recording(
-        attempts=np.array(attempts, np.int64),
-        seeds=np.arange(count),
-        lengths=np.full(count, 2),
-        returns=np.array(attempts, np.float64),
-        terminated=np.ones(count, bool),
-        truncated=np.zeros(count, bool),
-        observations=(np.zeros((2 * count, 3), np.float32),),
-        actions=(np.zeros(2 * count, np.int64),),
-        rewards=np.ones(2 * count),
-        finals=(np.zeros((count, 3), np.float32),),
-    )
-
-
-def write(store, start, stop, *, attempts=None, identity=IDENTITY):
-    path = store.path(range(start, stop))
-    write_recording(recording(attempts or range(start, stop)), path, Header(identity, start, stop, "mine"))
-    return path
 
 
 @pytest.fixture
 def store(tmp_path):
     return ChunkStore(chunk_folder(tmp_path / "x"), IDENTITY)
-
-
-def test_the_store_and_the_metrics_lie_beside_the_dataset():
-    assert chunk_folder(Path("data/x")) == Path("data/.x.chunks")
-    assert metrics_path(Path("data/x")) == Path("data/.x.metrics.json")
-
-
-def test_a_dataset_that_is_the_current_folder_has_its_store_beside_it(tmp_path, monkeypatch):
-    (tmp_path / "x" / "y").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "x" / "y")
-    assert chunk_folder(place(".")) == tmp_path / "x" / ".y.chunks"
-    assert chunk_folder(place("..")) == tmp_path / ".x.chunks"
 
 
 def test_a_chunk_is_named_by_its_range_in_the_folder_of_its_identity(store, tmp_path):
@@ -158,98 +115,6 @@ def test_removing_all_leaves_no_chunk(store):
     write(ChunkStore(store.root, "f" * 64), 0, 4)
     store.remove()
     assert list(store.root.iterdir()) == []
-
-
-def test_two_builds_into_one_folder_are_one_too_many(tmp_path):
-    out = tmp_path / "x"
-    with locked(out), pytest.raises(LockedError) as caught, locked(out):
-        pass
-    assert str(caught.value) == f"another build is writing to {out}; wait for it, or choose another `out`"
-
-
-def test_two_builds_into_two_folders_do_not_meet(tmp_path):
-    with locked(tmp_path / "x"), locked(tmp_path / "y"):
-        pass
-
-
-def test_the_folder_is_free_again_after_a_build_that_failed(tmp_path):
-    with pytest.raises(ZeroDivisionError), locked(tmp_path / "x"):
-        1 / 0  # noqa: B018  (it raises)
-    with locked(tmp_path / "x"):
-        pass
-
-
-def test_the_folder_is_free_again_after_a_build_that_was_killed(tmp_path):
-    lines = "import sys; from pathlib import Path; from builder.rollout.chunk_store import locked\n"
-    lines += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", lines, tmp_path / "x"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"held\n"
-        with pytest.raises(LockedError), locked(tmp_path / "x"):
-            pass
-        process.kill()
-    with locked(tmp_path / "x"):
-        pass
-
-
-def test_a_lock_that_its_last_holder_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
-    """Between opening the file and locking it, the build before ends and removes the folder."""
-    flock, out = fcntl.flock, tmp_path / "x"
-
-    def late(handle, flags):
-        if late.first:
-            shutil.rmtree(chunk_folder(out))
-        late.first = False
-        flock(handle, flags)
-
-    late.first = True
-    monkeypatch.setattr(fcntl, "flock", late)
-    with locked(out), pytest.raises(LockedError), locked(out):
-        pass
-
-
-def test_a_parent_that_cannot_be_written_is_a_storage_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError) as caught, locked(tmp_path / "file" / "x"):
-        pass
-    assert (
-        str(caught.value) == f"{tmp_path / 'file'} cannot be written: Not a directory; choose another `out`"
-    )
-
-
-def test_a_build_that_played_nothing_leaves_nothing(tmp_path):
-    with locked(tmp_path / "deep" / "down" / "x"):
-        ChunkStore(chunk_folder(tmp_path / "deep" / "down" / "x"), IDENTITY).describe({})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_folders_that_were_there_before_stay(tmp_path):
-    (tmp_path / "deep").mkdir()
-    with locked(tmp_path / "deep" / "x"):
-        pass
-    assert list(tmp_path.rglob("*")) == [tmp_path / "deep"]
-
-
-def test_a_build_that_played_keeps_its_chunks(tmp_path):
-    out = tmp_path / "x"
-    with locked(out):
-        path = write(ChunkStore(chunk_folder(out), IDENTITY), 0, 4)
-    assert path.is_file()
-
-
-def test_a_lock_is_had_where_a_build_that_ends_removes_its_folder_at_that_moment(tmp_path, monkeypatch):
-    out = tmp_path / "x"
-    removed = []
-
-    def opened(path, *options, path_open=Path.open, **named):
-        if path.name == "lock" and not removed:
-            removed.append(path.parent.rmdir())
-        return path_open(path, *options, **named)
-
-    monkeypatch.setattr(Path, "open", opened)
-    with locked(out):
-        assert removed
-        assert chunk_folder(out).is_dir()
 
 
 def test_cleaning_removes_the_store_and_says_what_that_freed(tmp_path):

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from chunks import RETURNS, chunk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,24 +22,6 @@ from builder.rollout.planning import (
     played_so_far,
     split,
 )
-from builder.rollout.summary import ChunkSummary
-
-RETURNS = np.random.default_rng(0).integers(-9, 10, 60).astype(np.float64)
-"""What each attempt returns, whoever plays it."""
-
-
-def chunk(start, stop, returns=RETURNS, accepted=None):
-    return ChunkSummary(
-        start=start,
-        stop=stop,
-        path=Path(f"{start}-{stop}"),
-        returns=returns[start:stop],
-        lengths=np.arange(start, stop) + 1,
-        digests=np.empty(0, np.uint32),
-        row_bytes=1.0,
-        accepted=accepted,
-    )
-
 
 ranges = st.tuples(st.integers(0, 15), st.integers(1, 10)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 some_chunks = st.lists(ranges, max_size=8).map(lambda found: [chunk(*pair) for pair in found])
@@ -92,12 +74,6 @@ def test_the_first_of_the_accepted_attempts_are_chosen():
     returns = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     found = played_so_far([chunk(0, 3, returns), chunk(3, 5, returns)], Acceptance(1.0))
     assert (found.accepted, found.chosen(2).tolist(), found.chosen(3).tolist()) == (3, [1, 2], [1, 2, 4])
-
-
-def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
-    said = np.array([True, False, True])
-    found = played_so_far([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0))
-    assert found.chosen(9).tolist() == [0, 2]
 
 
 def test_the_mean_return_is_summed_exactly():
@@ -196,3 +172,9 @@ def test_the_pace_is_that_of_what_was_played_now():
     chunks = [chunk(0, 4), replace(chunk(4, 8), seconds=6.0), replace(chunk(8, 10), seconds=3.0)]
     assert attempt_seconds(chunks) == 1.5
     assert attempt_seconds(chunks[:1]) == 0.0
+
+
+def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
+    said = np.array([True, False, True])
+    found = played_so_far([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0))
+    assert found.chosen(9).tolist() == [0, 2]

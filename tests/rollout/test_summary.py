@@ -1,3 +1,5 @@
+"""What is known of a chunk without its arrays."""
+
 import dataclasses
 from pathlib import Path
 

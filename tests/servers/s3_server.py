@@ -6,8 +6,6 @@ import sys
 import threading
 from contextlib import contextmanager
 
-import boto3
-
 RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
 KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -26,6 +24,8 @@ def s3_server():
 
 
 def s3_client(address):
+    import boto3
+
     return boto3.client(
         "s3",
         endpoint_url=address,

@@ -3,38 +3,10 @@
 import sys
 from pathlib import Path
 
-import fsspec
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from builder.errors import ConfigError, MissingExtraError
-from builder.storage.paths import atomic_file, local_copy, local_path, place, sorted_paths
-from builder.storage.remote_path import RemotePath
-from builder.storage.staging import publish, unfinished
-
-
-@pytest.fixture
-def memory():
-    fsspec.filesystem("memory").store.clear()
-    return place("memory://shelf/box")
-
-
-@pytest.fixture(params=["memory", "shelf"])
-def box(request, tmp_path):
-    """A folder of a store where files appear whole, and of one with folders, where they grow."""
-
-    class Shelf(LocalFileSystem):
-        protocol = "shelf"
-        cachable = False
-
-        @classmethod
-        def _strip_protocol(cls, path):
-            inside = str(path).removeprefix("shelf://")
-            return inside if inside.startswith("/") else f"{tmp_path}/{inside}"
-
-    fsspec.register_implementation("shelf", Shelf, clobber=True)
-    fsspec.filesystem("memory").store.clear()
-    return place(f"{request.param}://room/box")
+from builder.storage.paths import atomic_file, local_copy, local_path, place
 
 
 def test_a_path_and_a_file_url_are_paths_of_this_machine(monkeypatch):
@@ -42,16 +14,6 @@ def test_a_path_and_a_file_url_are_paths_of_this_machine(monkeypatch):
     assert place("data/x") == Path("data/x")
     assert place("~/x") == Path("/home/somebody/x")
     assert place("file:///shared/x") == Path("/shared/x")
-
-
-def test_a_url_has_a_name_a_parent_and_children():
-    path = place("s3://bucket/data/cartpole/")
-    assert (path.name, str(path.parent), str(path / "a")) == (
-        "cartpole",
-        "s3://bucket/data",
-        "s3://bucket/data/cartpole/a",
-    )
-    assert (path / "a" / "b").relative_to(path) == Path("a/b")
 
 
 @pytest.mark.parametrize(
@@ -88,30 +50,6 @@ def test_what_needs_files_of_this_machine_refuses_a_url(memory, tmp_path):
         local_path(memory, "enjoy")
 
 
-def test_a_written_file_is_there_and_a_removed_one_is_gone(box):
-    (box / "deep").mkdir(parents=True)
-    file = box / "deep" / "file"
-    file.write_text("text")
-    assert (file.read_text(), file.stat().st_size) == ("text", 4)
-    assert (file.exists(), file.is_file(), file.is_dir(), file.parent.is_dir()) == (True, True, False, True)
-    assert sorted_paths(box.rglob("*")) == [file]
-    assert [path.name for path in (box / "deep").glob("f*")] == ["file"]
-    file.unlink()
-    assert not file.exists()
-    file.unlink(missing_ok=True)
-    with pytest.raises(FileNotFoundError):
-        file.read_text()
-    box.remove()
-    assert not box.exists()
-
-
-def test_only_the_first_creates(memory):
-    lock = memory / "lock"
-    assert lock.create("one")
-    assert not lock.create("two")
-    assert lock.read_text() == "one"
-
-
 def test_a_file_is_written_whole_or_not_at_all(box, tmp_path):
     for folder in (box, tmp_path / "here"):
         with atomic_file(folder / "whole") as file:
@@ -121,26 +59,3 @@ def test_a_file_is_written_whole_or_not_at_all(box, tmp_path):
         with pytest.raises(ZeroDivisionError), atomic_file(folder / "half") as file:
             file.write_bytes(b"%d" % (1 // 0))
         assert [path.name for path in folder.iterdir()] == ["whole"]
-
-
-def test_publishing_leaves_nothing_else_behind_and_writes_the_last_file_last(box, tmp_path, monkeypatch):
-    (box / "old").mkdir(parents=True)
-    (box / "old" / "file").write_text("old")
-    (box / "last").write_text("old")
-    for name in ("a", "last", "z"):
-        (tmp_path / "made").mkdir(exist_ok=True)
-        (tmp_path / "made" / name).write_text(name)
-    seen = []
-
-    def upload(path, source, upload=RemotePath.upload):
-        assert unfinished(box)
-        assert not (box / "last").exists()
-        assert not (box / "old" / "file").exists()
-        seen.append(path.name)
-        upload(path, source)
-
-    monkeypatch.setattr(RemotePath, "upload", upload)
-    publish(tmp_path / "made", box, "last")
-    assert seen == ["a", "z", "last"]
-    assert [path.name for path in sorted_paths(box.rglob("*"))] == ["a", "last", "z"]
-    assert not unfinished(box)

@@ -1,0 +1,41 @@
+"""Attempts are played until enough are accepted, or the budget is spent."""
+
+import pytest
+from corridor import CORRIDOR, Always, start
+
+from builder import Controller, Policy, load
+from builder.errors import BudgetError
+
+
+def test_the_first_accepted_attempts_are_kept_in_order(tmp_path):
+    start(tmp_path / "x", threshold=10)
+    episodes = load(tmp_path / "x").episode_table
+    everything = load(start(tmp_path / "y", episodes=60).out)
+    wanted = [e.index for e in everything if e.episode_return >= 10][:20]
+    assert episodes["attempt_index"][:] == wanted
+    assert load(tmp_path / "x").manifest.attempts == wanted[-1] + 1
+
+
+def test_max_return_keeps_the_low_end(tmp_path):
+    dataset = load(start(tmp_path / "x", max_return=6).out)
+    assert max(dataset.episode_table["episode_return"]) <= 6
+
+
+def test_a_spent_budget_is_an_error_with_its_figures_and_leaves_no_dataset(tmp_path):
+    with pytest.raises(
+        BudgetError, match=r"30 attempts, 0 accepted of 20, best return 45, mean return .*1000"
+    ):
+        start(tmp_path / "x", threshold=1000, max_attempts=30)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_environment_that_ignores_its_seed_is_a_warning(tmp_path, caplog):
+    start(tmp_path / "x", **{"env.id": "Deaf-v0", "expert": Policy("Deaf-v0", policy=Always, version="1")})
+    assert "all 20 episodes are identical" in caplog.text
+
+
+def test_an_own_enjoy_that_accepts_nothing_is_told_what_it_returned(tmp_path):
+    with pytest.raises(BudgetError, match="enjoy returned True for 0 of 9 attempts, and 20 are wanted"):
+        Controller(lambda path, context, expert: None).start(
+            {**CORRIDOR, "max_attempts": 9, "out": str(tmp_path / "x")}
+        )

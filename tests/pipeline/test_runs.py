@@ -1,0 +1,91 @@
+"""Where attempts come from: chunks of the built-in `enjoy`, files of the user's own."""
+
+import pytest
+from corridor import CORRIDOR, Always, record, start
+from folders import files
+
+from builder import Controller, Experts, Policy, load
+from builder.errors import RolloutError
+from builder.rollout.chunk_store import ChunkStore
+from builder.storage.layout import chunk_folder
+
+
+def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
+    out = tmp_path / "x"
+    start(out, mode="play", episodes=8)
+    kept = next(chunk_folder(out).rglob("chunk-*"))
+    written = kept.stat().st_mtime_ns
+    start(out, **{"rollout.lanes": 2})
+    start(tmp_path / "fresh/x")
+    assert kept.stat().st_mtime_ns == written
+    assert files(out) == files(tmp_path / "fresh/x")
+
+
+def test_a_damaged_chunk_is_noticed_and_played_again(tmp_path, caplog):
+    out = tmp_path / "x"
+    start(out, mode="play")
+    chunk = next(chunk_folder(out).rglob("chunk-*"))
+    content = bytearray(chunk.read_bytes())
+    content[-9] ^= 1
+    chunk.write_bytes(content)
+    start(out)
+    assert "is damaged" in caplog.text
+    start(tmp_path / "fresh/x")
+    assert files(out) == files(tmp_path / "fresh/x")
+
+
+def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(tmp_path, caplog):
+    caplog.set_level("INFO")
+
+    def enjoy(path, context, expert):
+        return record(path, context, expert, refuse=lambda index: index % 2 == 0)
+
+    Controller(enjoy).start({**CORRIDOR, "episodes": 4, "out": str(tmp_path / "x"), "parallel.n_jobs": 2})
+    assert load(tmp_path / "x").episode_table["attempt_index"][:] == [1, 3, 5, 7]
+    assert "attempt 1: " in caplog.text
+
+
+def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_again(tmp_path, caplog):
+    def enjoy(path, context, expert):
+        played.append(context.index)
+        return record(path, context, expert)
+
+    played = []
+    Experts.register("right", Policy(name="Corridor-v0", policy=Always(), version="1"))
+    config = {"expert": "right", "episodes": 4, "rollout.lanes": 1}
+    Controller(enjoy).start({**config, "mode": "play", "out": str(tmp_path / "x")})
+    (journal,) = chunk_folder(tmp_path / "x").glob("*/attempts.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join([*lines[:3], lines[3][:20]]))
+    (damaged,) = journal.parent.glob("attempt-00000001*")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    played.clear()
+    with caplog.at_level("WARNING", "builder"):
+        Controller(enjoy).start({**config, "out": str(tmp_path / "x")})
+    assert sorted(played) == [1, 3]
+    assert "is damaged; its attempt is played again" in caplog.text
+    Controller(enjoy).start({**config, "out": str(tmp_path / "y")})
+    assert files(tmp_path / "x") == files(tmp_path / "y")
+
+
+def test_an_own_enjoy_that_raises_stops_the_build_with_its_cause(tmp_path):
+    def enjoy(path, context, expert):
+        raise KeyError("no such joint")
+
+    with pytest.raises(RolloutError, match="enjoy raised in attempt 0") as caught:
+        Controller(enjoy).start({**CORRIDOR, "out": str(tmp_path / "x")})
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_own_enjoy_that_records_nothing_is_an_error(tmp_path):
+    with pytest.raises(RolloutError, match="accepted attempt 0 without recording it"):
+        Controller(lambda path, context, expert: True).start({**CORRIDOR, "out": str(tmp_path / "x")})
+
+
+def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
+    start(tmp_path / "x", mode="play")
+    store = ChunkStore(chunk_folder(tmp_path / "x"), next(chunk_folder(tmp_path / "x").glob("*/")).name)
+    (store.folder / ".chunk-x.part").write_bytes(b"half")
+    assert start(tmp_path / "x").manifest is not None
+    assert not list(store.folder.glob(".*.part"))

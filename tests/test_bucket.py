@@ -1,0 +1,184 @@
+"""Builds into an S3 bucket: the files of a local build, whatever happens on the way, and read back whole."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from folders import files
+from s3_server import s3_client
+
+from builder import Controller, build, load
+from builder.cli.main import main
+from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
+from builder.storage.layout import chunk_folder
+from builder.storage.paths import place
+from builder.storage.remote_lock import remotely_locked
+from builder.storage.remote_path import RemotePath
+
+CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20, "rollout.lanes": 3}
+
+
+def objects(s3, bucket):
+    client = s3_client(s3)
+    keys = [found["Key"] for found in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def dataset(s3, bucket, name):
+    return {
+        key.removeprefix(f"{name}/"): content
+        for key, content in objects(s3, bucket).items()
+        if key.startswith(f"{name}/")
+    }
+
+
+def test_a_build_into_a_bucket_has_the_files_of_a_local_one_and_grows_like_one(s3, bucket, tmp_path):
+    out = f"s3://{bucket}/a/x"
+    for episodes in (20, 30):
+        result = Controller().start({**CONFIG, "episodes": episodes, "out": out})
+        Controller().start({**CONFIG, "episodes": episodes, "out": str(tmp_path / "x")})
+        assert str(result.out) == out
+        assert dataset(s3, bucket, "a/x") == files(tmp_path / "x")
+    assert not Controller().start({**CONFIG, "episodes": 30, "out": out}).fresh
+    beside = {key.split("/")[1] for key in objects(s3, bucket)} - {"x"}
+    assert beside == {".x.chunks", ".x.metrics.json"}
+    assert not [key for key in objects(s3, bucket) if key.endswith(("lock", ".part"))]
+
+
+def test_what_was_built_into_a_bucket_loads_verifies_and_is_cleaned(s3, bucket, capsys):
+    out = f"s3://{bucket}/x"
+    opened = build(**CONFIG, out=out)
+    assert len(opened) == len(load(out)) == 20
+    assert opened.episode(3).observations.shape[1:] == (2,)
+    s3_client(s3).delete_object(Bucket=bucket, Key="x/provenance.json")  # as DVC's cache leaves a folder
+    shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]))
+    assert len(load(out)) == 20
+    assert main(["verify", f"out={out}"]) == 0
+    assert main(["clean", f"out={out}"]) == 0
+    assert {key.split("/")[0] for key in objects(s3, bucket)} == {"x"}
+    assert f"verified: {out}" in capsys.readouterr().out
+
+
+def test_a_flipped_byte_in_a_bucket_is_noticed_by_load_and_by_verify(s3, bucket, capsys):
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "out": out})
+    key = "x/data/train-00000-of-00001.parquet"
+    content = bytearray(objects(s3, bucket)[key])
+    content[100] ^= 1
+    s3_client(s3).put_object(Bucket=bucket, Key=key, Body=bytes(content))
+    with pytest.raises(DatasetError, match=f"s3://{bucket}/{key} is not what the manifest says"):
+        load(out)
+    assert main(["verify", f"out={out}"]) == 1
+    assert "another content" in capsys.readouterr().err
+
+
+def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(s3, bucket, tmp_path, caplog):
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "mode": "play", "episodes": 10, "out": out})
+    Controller().start({**CONFIG, "mode": "play", "episodes": 12, "out": out})
+    chunks = sorted(key for key in objects(s3, bucket) if key.endswith(".safetensors"))
+    assert [key.split("/")[-1] for key in chunks] == ["chunk-00000000-00000012.safetensors"]
+    s3_client(s3).put_object(Bucket=bucket, Key=chunks[0], Body=objects(s3, bucket)[chunks[0]][:-1])
+    with caplog.at_level(logging.WARNING, "builder"):
+        Controller().start({**CONFIG, "out": out})
+    assert f"s3://{bucket}/{chunks[0]}" in caplog.text
+    Controller().start({**CONFIG, "out": str(tmp_path / "x")})
+    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
+
+
+def test_an_upload_that_fails_is_made_again_by_the_same_command(s3, bucket, tmp_path, monkeypatch):
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "episodes": 10, "out": out})
+
+    def fails(path, source, upload=RemotePath.upload):
+        if path.parent.name == "episodes":
+            raise StorageError("the network is gone")
+        upload(path, source)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RemotePath, "upload", fails)
+        with pytest.raises(StorageError, match="the network is gone"):
+            Controller().start({**CONFIG, "out": out})
+    Controller().start({**CONFIG, "out": out})
+    Controller().start({**CONFIG, "out": str(tmp_path / "x")})
+    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
+    assert not [key for key in objects(s3, bucket) if "unfinished" in key]
+
+
+def test_what_is_not_ours_behind_a_url_stays(s3, bucket):
+    s3_client(s3).put_object(Bucket=bucket, Key="x/mine", Body=b"")
+    with pytest.raises(ExistsError, match="not a dataset of ours"):
+        Controller().start({**CONFIG, "out": f"s3://{bucket}/x"})
+    assert set(objects(s3, bucket)) == {"x/mine"}
+
+
+def test_chunks_that_cannot_be_read_just_now_are_kept(s3, bucket, monkeypatch):
+    config = {**CONFIG, "mode": "play", "out": f"s3://{bucket}/x"}
+    Controller().start({**config, "episodes": 10})
+    before = objects(s3, bucket)
+
+    def fails(path, target):
+        raise StorageError(f"{path} cannot be reached")
+
+    monkeypatch.setattr(RemotePath, "download", fails)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        Controller().start(config)
+    kept = {key for key in objects(s3, bucket) if key.endswith(".safetensors")}
+    assert kept == {key for key in before if key.endswith(".safetensors")}
+
+
+def test_a_bucket_is_built_into_by_one_at_a_time(bucket):
+    out = place(f"s3://{bucket}/x")
+    with (
+        remotely_locked(chunk_folder(out) / "lock", out),
+        pytest.raises(LockedError, match=f"another build is writing to {out}"),
+    ):
+        Controller().start({**CONFIG, "out": str(out)})
+
+
+def test_a_bucket_that_is_not_there_and_what_needs_files_are_errors_before_play(bucket):
+    with pytest.raises(StorageError, match="cannot be written: The specified bucket does not exist"):
+        Controller().start({**CONFIG, "out": f"s3://{bucket}-not/x"})
+    with pytest.raises(ConfigError, match="enjoy needs files of this machine"):
+        Controller(enjoy=lambda path, context, expert: True).start({**CONFIG, "out": f"s3://{bucket}/x"})
+    with pytest.raises(ConfigError, match=r"hub\.push needs files of this machine"):
+        Controller().start({**CONFIG, "out": f"s3://{bucket}/x", "hub.push": True, "hub.repo_id": "user/x"})
+    with pytest.raises(DatasetError, match=f"there is no dataset at s3://{bucket}/x"):
+        load(f"s3://{bucket}/x")
+
+
+@pytest.mark.slow
+def test_a_build_into_a_bucket_that_is_killed_goes_on_where_it_was(s3, bucket, tmp_path):
+    command = ["expert=cartpole", "episodes=1500", "rollout.lanes=4"]
+    there = [sys.executable, "-m", "builder", *command, f"out=s3://{bucket}/x"]
+    process = subprocess.Popen(there, stderr=subprocess.DEVNULL, start_new_session=True)
+    while sum(key.endswith(".safetensors") for key in objects(s3, bucket)) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {key for key in objects(s3, bucket) if key.endswith(".safetensors")}
+    again = subprocess.run(there, capture_output=True, text=True, check=True)
+    assert f"process {process.pid}" in again.stderr  # the lock of the one that was killed
+    metrics = json.loads(objects(s3, bucket)[".x.metrics.json"])
+    assert metrics["attempts"] == 1500
+    assert kept <= set(objects(s3, bucket))
+    assert main([*command, f"out={tmp_path / 'x'}"]) == 0
+    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "dask", "ray"])
+def test_workers_write_their_chunks_into_a_bucket(s3, bucket, tmp_path, backend):
+    command = [sys.executable, "-m", "builder", "expert=cartpole", "episodes=60", "rollout.lanes=4"]
+    parallel = [f"parallel={backend}", "parallel.n_jobs=2"]
+    subprocess.run([*command, *parallel, f"out=s3://{bucket}/x"], check=True, capture_output=True)
+    assert main([*command[3:], f"out={tmp_path / 'x'}"]) == 0
+    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
