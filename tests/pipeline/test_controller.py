@@ -8,7 +8,7 @@ from folders import files
 from verification import check
 
 from builder import Controller
-from builder.errors import ConfigError, DatasetError, LockedError, VerificationError
+from builder.errors import ConfigError, DatasetError, EnvironmentError_, LockedError, VerificationError
 from builder.storage.layout import chunk_folder
 from builder.storage.lock import locked
 
