@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder import Controller, Episode
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 
 CORRIDOR = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20}
 
@@ -14,7 +14,7 @@ def start(out, **config):
 
 
 def chunks(out):
-    return sorted(path.name for path in chunk_folder(out).rglob("chunk-*"))
+    return sorted(path.name for path in Layout.of(out).chunks.rglob("chunk-*"))
 
 
 class Always:

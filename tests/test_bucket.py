@@ -17,7 +17,7 @@ from s3_server import s3_client
 from builder import Controller, build, load
 from builder.cli.main import main
 from builder.errors import ConfigError, DatasetError, ExistsError, LockedError, StorageError
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 from builder.storage.paths import place
 from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
@@ -137,7 +137,7 @@ def test_chunks_that_cannot_be_read_just_now_are_kept(s3, bucket, monkeypatch):
 def test_a_bucket_is_built_into_by_one_at_a_time(bucket):
     out = place(f"s3://{bucket}/x")
     with (
-        remotely_locked(chunk_folder(out) / "lock", out),
+        remotely_locked(Layout.of(out).lock, out),
         pytest.raises(LockedError, match=f"another build is writing to {out}"),
     ):
         Controller().start({**CONFIG, "out": str(out)})

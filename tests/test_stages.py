@@ -9,7 +9,7 @@ import yaml
 from places import PACKAGE, ROOT
 
 from builder import Controller
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 from builder.versions import PLAYING
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -75,8 +75,8 @@ def test_no_stage_is_frozen():
 
 def store(out):
     return {
-        path.relative_to(chunk_folder(out)).as_posix(): path.read_bytes()
-        for path in sorted(chunk_folder(out).rglob("*"))
+        path.relative_to(Layout.of(out).chunks).as_posix(): path.read_bytes()
+        for path in sorted(Layout.of(out).chunks.rglob("*"))
         if path.is_file()
     }
 
@@ -89,7 +89,7 @@ def test_the_store_of_play_is_the_same_whatever_filled_it(tmp_path):
     )
     Controller().start({**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 5})
     Controller().start({**config, "out": str(tmp_path / "c/x"), "episodes": 30})
-    stale = chunk_folder(tmp_path / "c/x") / ("0" * 16)
+    stale = Layout.of(tmp_path / "c/x").chunks / ("0" * 16)
     stale.mkdir()
     (stale / "chunk-00000000-00000001.safetensors").write_bytes(b"of another build")
     Controller().start({**config, "out": str(tmp_path / "c/x")})
@@ -119,7 +119,7 @@ def test_a_settled_store_has_a_file_for_every_fixed_number_of_attempts(tmp_path,
     monkeypatch.setattr("builder.rollout.planning.SETTLED_ATTEMPTS", 8)
     config = {"expert": "random", "env.id": "Corridor-v0", "out": str(tmp_path / "x")}
     Controller().start({**config, "mode": "play", "episodes": 20, "rollout.lanes": 3})
-    names = sorted(path.name for path in chunk_folder(tmp_path / "x").rglob("chunk-*"))
+    names = sorted(path.name for path in Layout.of(tmp_path / "x").chunks.rglob("chunk-*"))
     assert [name.split(".")[0] for name in names] == [
         "chunk-00000000-00000008",
         "chunk-00000008-00000016",

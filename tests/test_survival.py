@@ -17,7 +17,7 @@ from places import AGENTS
 from builder import Controller
 from builder.cli.main import main
 from builder.manifest.manifest import read_manifest
-from builder.storage.layout import BUILD, chunk_folder
+from builder.storage.layout import BUILD, Layout
 
 KILLS = 20
 OPTIONS = [
@@ -31,7 +31,7 @@ def killed_at(out, options, seconds):
     """Start a build and kill it so long after it has begun to play; its exit code."""
 
     def begun():
-        return {path: path.stat().st_mtime_ns for path in chunk_folder(out).rglob(BUILD)}
+        return {path: path.stat().st_mtime_ns for path in Layout.of(out).chunks.rglob(BUILD)}
 
     before = begun()
     process = subprocess.Popen(
@@ -52,7 +52,7 @@ def killed_at(out, options, seconds):
 
 def traces(out):
     """What a kill has left: chunk files, files half written, the folder half collated, the dataset."""
-    store = [path.name for path in chunk_folder(out).rglob("*")]
+    store = [path.name for path in Layout.of(out).chunks.rglob("*")]
     staging = out.with_name(f".{out.name}.staging")
     return (
         sum(name.startswith("chunk-") for name in store),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.card import CARD, read_notes
 from builder.config import HubConfig
-from builder.errors import ExistsError, HubDamagedError, storage_error
+from builder.errors import ExistsError, HubDamagedError
 from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
 from builder.hub.remote import Remote, check_name, read_remote
 from builder.hub_client.retries import connected
@@ -17,7 +17,7 @@ from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space
 from builder.storage.lock import locked
-from builder.storage.staging import put_in_place
+from builder.storage.staging import replaced
 
 log = logging.getLogger(__name__)
 
@@ -103,19 +103,12 @@ def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, ove
 
 def _copy(snapshot: Snapshot, out: Path) -> None:
     """Copy a snapshot beside `out`, compare every byte, and put it in its place."""
-    staging = out.parent / f".{out.name}.staging"
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
+    with replaced(out, MANIFEST) as folder:
         for path in snapshot.files:
-            target = staging / path
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(snapshot.folder / path, target)
             _check_copy(snapshot, path, target)
-        put_in_place(out, staging, MANIFEST)
-    except OSError as error:
-        raise storage_error(error, staging) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _check_copy(snapshot: Snapshot, path: str, target: Path) -> None:

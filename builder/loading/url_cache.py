@@ -15,7 +15,7 @@ from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
 from builder.storage.remote_path import RemotePath
-from builder.storage.staging import put_in_place, staging_folder
+from builder.storage.staging import replaced
 
 PAUSE = 0.2
 """Seconds between two looks at a cache's folder that another process fills."""
@@ -45,7 +45,7 @@ def cached(source: RemotePath) -> Path:
     with _explained(folder), _alone(folder):
         if (folder / MANIFEST).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
-        with staging_folder(folder) as staging:
+        with replaced(folder, MANIFEST) as staging:
             for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
                 _bring(source, name, staging)
             if (source / PROVENANCE).is_file():  # a folder from a cache of DVC has none
@@ -58,7 +58,6 @@ def cached(source: RemotePath) -> Path:
                         got=got,
                         remedy="if it is being built just now, wait; else build it again",
                     )
-            put_in_place(folder, staging, MANIFEST)
     return folder
 
 

@@ -20,7 +20,6 @@ from builder.errors import (
     DatasetError,
     NotRepeatedError,
     VerificationError,
-    storage_error,
 )
 from builder.experts.sources.portable import save_kept
 from builder.hub import Pushed, check_push, push
@@ -38,10 +37,10 @@ from builder.replay import choose, replay
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Played
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, local_path
-from builder.storage.staging import put_in_place, staging_folder
+from builder.storage.staging import replaced
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +184,7 @@ class Controller:
             try:
                 return self._build(build)
             except NotRepeatedError as error:
-                ChunkStore(chunk_folder(build.config.out), build.chunk_identity()).remove()
+                ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity()).remove()
                 following = slower(build) if build.config.mode == "all" else None
                 if following is None:
                     raise
@@ -194,7 +193,7 @@ class Controller:
 
     def _build(self, build: Build) -> BuildResult:
         own = self._own().get("enjoy")
-        store = ChunkStore(chunk_folder(build.config.out), build.chunk_identity())
+        store = ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity())
         store.describe(build.collation.to_json())
         mode = build.config.mode
         run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
@@ -223,14 +222,8 @@ class Controller:
 
     def _collate(self, build: Build, files: list[AnyPath]) -> Manifest:
         """Collate into a folder beside `out`, then put it in its place."""
-        out = build.config.out
-        with staging_folder(out) as staging:
-            try:
-                manifest = self._written(build, files, staging)
-                put_in_place(out, staging, MANIFEST)
-            except OSError as error:
-                raise storage_error(error, staging) from error
-        return manifest
+        with replaced(build.config.out, MANIFEST) as staging:
+            return self._written(build, files, staging)
 
     def _written(self, build: Build, files: list[AnyPath], staging: Path) -> Manifest:
         """Write the dataset into an empty folder, and check it."""

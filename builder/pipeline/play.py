@@ -26,7 +26,7 @@ from builder.rollout.planning import (
 )
 from builder.rollout.summary import ChunkSummary
 from builder.storage.disk import check_space
-from builder.storage.layout import chunk_folder, metrics_path
+from builder.storage.layout import Layout
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
         while played.accepted < config.episodes:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with closing(run), open_workers(config.parallel, shared=chunk_folder(config.out)) as workers:
+            with closing(run), open_workers(config.parallel, shared=Layout.of(config.out).chunks) as workers:
                 while played.accepted < config.episodes and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
@@ -129,7 +129,7 @@ def _write_metrics(build: Build, played: Played, reporter: Reporter) -> None:
         "steps": played.steps,
         "steps_per_second": round(reporter.steps_per_second, 1),
     }
-    path = metrics_path(build.config.out)
+    path = Layout.of(build.config.out).metrics
     try:
         path.write_text(json.dumps(metrics, indent=1) + "\n")
     except OSError as error:

@@ -27,7 +27,7 @@ from builder.manifest.identity import growth_identity, sha256_of
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.pipeline.prepare import Build
 from builder.storage.digest import file_sha256
-from builder.storage.layout import request_path
+from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath
 from builder.storage.staging import unfinished
 from builder.versions import all_code, identity_version
@@ -58,7 +58,7 @@ def note_request(config: BuildConfig, manifest: Manifest, *, code: str | None = 
         manifest: of the dataset.
         code: the digest of the code that made it; None: of this one.
     """
-    path = request_path(config.out)
+    path = Layout.of(config.out).request
     request = _request(config, code or all_code())
     try:
         if request and _registered_by(manifest) in PACKAGES:
@@ -71,7 +71,7 @@ def note_request(config: BuildConfig, manifest: Manifest, *, code: str | None = 
 
 def noted_dataset(config: BuildConfig) -> Manifest | None:
     """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
-    path = request_path(config.out)
+    path = Layout.of(config.out).request
     if not path.is_file():
         return None
     try:

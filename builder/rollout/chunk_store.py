@@ -19,7 +19,7 @@ from builder.episodes.recording import Recording, joined
 from builder.episodes.recording_file import SUFFIX, Header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 from builder.rollout.summary import ChunkSummary, summarise
-from builder.storage.layout import BUILD, chunk_folder, metrics_path, request_path
+from builder.storage.layout import BUILD, Layout
 from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.staging import remove_tree
@@ -167,14 +167,14 @@ def clean(out: AnyPath) -> int:
     Raises:
         LockedError: a build is using it.
     """
-    root = chunk_folder(out)
-    if not root.is_dir():
+    beside = Layout.of(out)
+    if not beside.chunks.is_dir():
         return 0
     with locked(out):
-        size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-        for path in sorted_paths(root.iterdir()):
+        size = sum(path.stat().st_size for path in beside.chunks.rglob("*") if path.is_file())
+        for path in sorted_paths(beside.chunks.iterdir()):
             if path.is_dir():
                 remove_tree(path)
-    metrics_path(out).unlink(missing_ok=True)
-    request_path(out).unlink(missing_ok=True)
+    beside.metrics.unlink(missing_ok=True)
+    beside.request.unlink(missing_ok=True)
     return size

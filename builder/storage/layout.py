@@ -1,8 +1,9 @@
-"""What lies beside a dataset folder."""
+"""What lies beside a dataset folder, and what it is called."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from builder.storage.paths import AnyPath
 
@@ -10,24 +11,35 @@ SomePath = TypeVar("SomePath", bound=AnyPath)
 
 
 BUILD = "build.json"
-"""Beside the chunks: what collation needs to know of the build."""
+"""Among the chunks: what collation needs to know of the build."""
 
 
-def chunk_folder(out: SomePath) -> SomePath:
-    """The chunk store that serves a dataset folder."""
-    return beside(out, "chunks")
+@dataclass(frozen=True)
+class Layout(Generic[SomePath]):
+    """A dataset folder, and all that a build may leave beside it: `.NAME.` and a word.
 
+    Attributes:
+        out: the dataset folder, of this machine or behind a URL.
+        chunks: the chunk store that serves it.
+        lock: in that store: held while its dataset is built.
+        metrics: timings and counts of the last build.
+        request: what the dataset was built for (`builder.pipeline.up_to_date`).
+        staging: where the next content is put together, on this machine.
+        retired: where the last content lies while the next one takes its place.
+        unfinished: behind a URL: there while the files go one by one.
+    """
 
-def metrics_path(out: SomePath) -> SomePath:
-    """Timings and counts of the last build, beside the dataset folder."""
-    return beside(out, "metrics.json")
+    out: SomePath
+    chunks: SomePath
+    lock: SomePath
+    metrics: SomePath
+    request: SomePath
+    staging: SomePath
+    retired: SomePath
+    unfinished: SomePath
 
-
-def request_path(out: SomePath) -> SomePath:
-    """What the dataset folder was built for (`builder.pipeline.up_to_date`), beside it."""
-    return beside(out, "request.json")
-
-
-def beside(out: SomePath, suffix: str) -> SomePath:
-    """What serves a dataset folder under this name: `.NAME.SUFFIX`."""
-    return out.parent / f".{out.name}.{suffix}"  # type: ignore[return-value]  # of the kind of `out`
+    @staticmethod
+    def of(out: SomePath) -> Layout[SomePath]:
+        """What lies beside a dataset folder."""
+        words = ("chunks", "chunks/lock", "metrics.json", "request.json", "staging", "retired", "unfinished")
+        return Layout(out, *(out.parent / f".{out.name}.{word}" for word in words))  # type: ignore[arg-type]

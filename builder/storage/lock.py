@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from builder.errors import BuilderError, LockedError, StorageError
-from builder.storage.layout import BUILD, chunk_folder
+from builder.storage.layout import BUILD, Layout
 from builder.storage.paths import AnyPath
 from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
@@ -29,16 +29,16 @@ def locked(out: AnyPath) -> Iterator[None]:
         StorageError: the folder's parent is not writable.
     """
     if isinstance(out, RemotePath):
-        root = chunk_folder(out)
-        with remotely_locked(root / "lock", out):
+        there = Layout.of(out)
+        with remotely_locked(there.lock, out):
             try:
                 yield
             finally:
                 with suppress(BuilderError, OSError):  # what the build ends with matters more
-                    if not _played(root):
-                        root.remove()
+                    if not _played(there.chunks):
+                        there.chunks.remove()
         return
-    lock = chunk_folder(out) / "lock"
+    lock = Layout.of(out).lock
     made = [folder for folder in lock.parents if not folder.exists()]
     with _held(lock, out):
         try:

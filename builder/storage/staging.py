@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.storage.layout import beside, chunk_folder
+from builder.errors import storage_error
+from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath
 from builder.storage.remote_lock import check_held
 from builder.storage.remote_path import RemotePath
@@ -27,16 +28,35 @@ def remove_tree(folder: AnyPath) -> None:
 
 
 @contextlib.contextmanager
-def staging_folder(out: AnyPath) -> Iterator[Path]:
-    """An empty folder where the files for `out` are put together; it is gone at the end of the block.
+def replaced(out: AnyPath, last: str) -> Iterator[Path]:
+    """An empty folder, whose files take the place of those at `out` where the block ends well.
 
     It lies beside `out`, or, where that is behind a URL, in this machine's folder for temporary files.
+
+    Args:
+        out: what was there stays until the new one stands.
+        last: the file that says that all others are there.
+
+    Raises:
+        LockedError: another build has taken over what is behind the URL.
+        StorageError: the disk is full or not writable.
     """
+    with _staging(out) as folder:
+        try:
+            yield folder
+            _put_in_place(out, folder, last)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+
+
+@contextlib.contextmanager
+def _staging(out: AnyPath) -> Iterator[Path]:
+    """An empty folder, gone at the end of the block."""
     if isinstance(out, RemotePath):
         with tempfile.TemporaryDirectory(prefix="il-builder-") as folder:
             yield Path(folder)
         return
-    staging = out.parent / f".{out.name}.staging"
+    staging = Layout.of(out).staging
     try:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
@@ -55,7 +75,7 @@ def publish(folder: Path, out: RemotePath, last: str) -> None:
         out: where to.
         last: the file that says that all others are there: it goes first and comes last.
     """
-    note = _note(out)
+    note = Layout.of(out).unfinished
     note.write_text("")
     (out / last).unlink(missing_ok=True)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -69,29 +89,16 @@ def publish(folder: Path, out: RemotePath, last: str) -> None:
 
 def unfinished(out: AnyPath) -> bool:
     """Whether what is behind a URL is what a build has left that was stopped while it uploaded."""
-    return isinstance(out, RemotePath) and _note(out).is_file()
+    return isinstance(out, RemotePath) and Layout.of(out).unfinished.is_file()
 
 
-def _note(out: RemotePath) -> RemotePath:
-    return out.parent / f".{out.name}.unfinished"
-
-
-def put_in_place(out: AnyPath, staging: Path, last: str) -> None:
-    """Put a finished folder in its place; what was there goes once the new one stands.
-
-    Args:
-        out: where to. Behind a URL nothing can be renamed: there the old files go one by one.
-        staging: the folder.
-        last: its file that says that all others are there.
-
-    Raises:
-        LockedError: another build has taken over what is behind the URL.
-    """
+def _put_in_place(out: AnyPath, staging: Path, last: str) -> None:
+    """What was there goes once the new one stands. Behind a URL it goes file by file."""
     if isinstance(out, RemotePath):
-        check_held(chunk_folder(out) / "lock", out)
+        check_held(Layout.of(out).lock, out)
         publish(staging, out, last)
         return
-    retired = beside(out, "retired")
+    retired = Layout.of(out).retired
     shutil.rmtree(retired, ignore_errors=True)
     if out.exists():
         out.replace(retired)
@@ -100,7 +107,7 @@ def put_in_place(out: AnyPath, staging: Path, last: str) -> None:
 
 
 def bring_back(out: Path) -> None:
-    """Undo what a process that was killed inside `put_in_place` has left: nothing at `out`."""
-    retired = beside(out, "retired")
+    """Undo what a process that was killed inside `replaced` has left: nothing at `out`."""
+    retired = Layout.of(out).retired
     if retired.is_dir() and not out.exists():
         retired.replace(out)

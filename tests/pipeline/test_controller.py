@@ -9,7 +9,7 @@ from verification import check
 
 from builder import Controller
 from builder.errors import ConfigError, DatasetError, EnvironmentError_, LockedError, VerificationError
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
 
 
@@ -47,7 +47,7 @@ def test_overwrite_replaces_another_dataset_and_its_chunks(tmp_path):
     start(tmp_path / "x", seed=1, overwrite=True)
     start(tmp_path / "fresh/x", seed=1)
     assert files(tmp_path / "x") == files(tmp_path / "fresh/x")
-    assert len(list(chunk_folder(tmp_path / "x").glob("*/"))) == 1
+    assert len(list(Layout.of(tmp_path / "x").chunks.glob("*/"))) == 1
 
 
 def test_a_second_build_into_one_folder_fails_at_once(tmp_path):
@@ -70,7 +70,7 @@ def test_collate_without_play_says_what_is_missing(tmp_path):
 
 def test_chunks_can_be_dropped_after_the_build(tmp_path):
     start(tmp_path / "x", keep_chunks=False)
-    assert not chunk_folder(tmp_path / "x").exists()
+    assert not Layout.of(tmp_path / "x").chunks.exists()
 
 
 def test_an_own_enjoy_gets_both_bounds_of_the_build(tmp_path):

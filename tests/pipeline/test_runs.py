@@ -7,13 +7,13 @@ from folders import files
 from builder import Controller, Experts, Policy, load
 from builder.errors import RolloutError
 from builder.rollout.chunk_store import ChunkStore
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 
 
 def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
     out = tmp_path / "x"
     start(out, mode="play", episodes=8)
-    kept = next(chunk_folder(out).rglob("chunk-*"))
+    kept = next(Layout.of(out).chunks.rglob("chunk-*"))
     written = kept.stat().st_mtime_ns
     start(out, **{"rollout.lanes": 2})
     start(tmp_path / "fresh/x")
@@ -24,7 +24,7 @@ def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
 def test_a_damaged_chunk_is_noticed_and_played_again(tmp_path, caplog):
     out = tmp_path / "x"
     start(out, mode="play")
-    chunk = next(chunk_folder(out).rglob("chunk-*"))
+    chunk = next(Layout.of(out).chunks.rglob("chunk-*"))
     content = bytearray(chunk.read_bytes())
     content[-9] ^= 1
     chunk.write_bytes(content)
@@ -54,7 +54,7 @@ def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_
     Experts.register("right", Policy(name="Corridor-v0", policy=Always(), version="1"))
     config = {"expert": "right", "episodes": 4, "rollout.lanes": 1}
     Controller(enjoy).start({**config, "mode": "play", "out": str(tmp_path / "x")})
-    (journal,) = chunk_folder(tmp_path / "x").glob("*/attempts.jsonl")
+    (journal,) = Layout.of(tmp_path / "x").chunks.glob("*/attempts.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join([*lines[:3], lines[3][:20]]))
     (damaged,) = journal.parent.glob("attempt-00000001*")
@@ -85,7 +85,9 @@ def test_an_own_enjoy_that_records_nothing_is_an_error(tmp_path):
 
 def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     start(tmp_path / "x", mode="play")
-    store = ChunkStore(chunk_folder(tmp_path / "x"), next(chunk_folder(tmp_path / "x").glob("*/")).name)
+    store = ChunkStore(
+        Layout.of(tmp_path / "x").chunks, next(Layout.of(tmp_path / "x").chunks.glob("*/")).name
+    )
     (store.folder / ".chunk-x.part").write_bytes(b"half")
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))

@@ -17,7 +17,7 @@ from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
 from builder.pipeline.up_to_date import note_request, noted_dataset
-from builder.storage.layout import request_path
+from builder.storage.layout import Layout
 
 REQUEST = {"expert": "cartpole", "episodes": 2}
 
@@ -96,7 +96,7 @@ def test_a_missing_file_is_noticed(built):
 
 @pytest.mark.parametrize("note", ["", "[]", '{"request": "other", "identity": "other"}'])
 def test_a_note_that_says_something_else_is_worth_nothing(built, note):
-    request_path(built).write_text(note)
+    Layout.of(built).request.write_text(note)
     assert not recalled(built)
 
 
@@ -124,11 +124,11 @@ def test_a_file_of_the_expert_that_changed_is_noticed(built, tmp_path):
 def test_an_environment_that_may_change_without_a_new_version_is_not_remembered(tmp_path):
     config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 2, "out": str(tmp_path / "x")}
     Controller().start(config)
-    assert not request_path(tmp_path / "x").exists()
+    assert not Layout.of(tmp_path / "x").request.exists()
 
 
 def test_a_note_holds_the_identity_of_the_dataset(built):
-    noted = json.loads(request_path(built).read_text())
+    noted = json.loads(Layout.of(built).request.read_text())
     assert noted["identity"] == json.loads((built / "manifest.json").read_text())["identity"]
 
 

@@ -9,13 +9,13 @@ from builder.episodes.recording_file import read_recording
 from builder.errors import LockedError, StorageError
 from builder.rollout.chunk_store import ChunkStore, clean
 from builder.rollout.chunk_store import _held_by as held_by
-from builder.storage.layout import chunk_folder, metrics_path
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
 
 
 @pytest.fixture
 def store(tmp_path):
-    return ChunkStore(chunk_folder(tmp_path / "x"), IDENTITY)
+    return ChunkStore(Layout.of(tmp_path / "x").chunks, IDENTITY)
 
 
 def test_a_chunk_is_named_by_its_range_in_the_folder_of_its_identity(store, tmp_path):
@@ -120,9 +120,9 @@ def test_removing_all_leaves_no_chunk(store):
 def test_cleaning_removes_the_store_and_says_what_that_freed(tmp_path):
     out = tmp_path / "x"
     out.mkdir()
-    store = ChunkStore(chunk_folder(out), IDENTITY)
+    store = ChunkStore(Layout.of(out).chunks, IDENTITY)
     size = write(store, 0, 4).stat().st_size + write(store, 4, 8).stat().st_size
-    metrics_path(out).write_text("{}")
+    Layout.of(out).metrics.write_text("{}")
     assert clean(out) == size
     assert list(tmp_path.iterdir()) == [out]
 
@@ -135,7 +135,7 @@ def test_cleaning_what_has_no_store_frees_and_makes_nothing(tmp_path):
 def test_a_store_in_use_is_not_cleaned(tmp_path):
     out = tmp_path / "x"
     with locked(out):
-        path = write(ChunkStore(chunk_folder(out), IDENTITY), 0, 4)
+        path = write(ChunkStore(Layout.of(out).chunks, IDENTITY), 0, 4)
         with pytest.raises(LockedError):
             clean(out)
         assert path.is_file()

@@ -11,13 +11,13 @@ from chunks import IDENTITY, write
 
 from builder.errors import LockedError, StorageError
 from builder.rollout.chunk_store import ChunkStore
-from builder.storage.layout import chunk_folder
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
 
 
 @pytest.fixture
 def store(tmp_path):
-    return ChunkStore(chunk_folder(tmp_path / "x"), IDENTITY)
+    return ChunkStore(Layout.of(tmp_path / "x").chunks, IDENTITY)
 
 
 def test_two_builds_into_one_folder_are_one_too_many(tmp_path):
@@ -58,7 +58,7 @@ def test_a_lock_that_its_last_holder_removed_meanwhile_is_no_lock(tmp_path, monk
 
     def late(handle, flags):
         if late.first:
-            shutil.rmtree(chunk_folder(out))
+            shutil.rmtree(Layout.of(out).chunks)
         late.first = False
         flock(handle, flags)
 
@@ -79,7 +79,7 @@ def test_a_parent_that_cannot_be_written_is_a_storage_error(tmp_path):
 
 def test_a_build_that_played_nothing_leaves_nothing(tmp_path):
     with locked(tmp_path / "deep" / "down" / "x"):
-        ChunkStore(chunk_folder(tmp_path / "deep" / "down" / "x"), IDENTITY).describe({})
+        ChunkStore(Layout.of(tmp_path / "deep" / "down" / "x").chunks, IDENTITY).describe({})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,7 +93,7 @@ def test_folders_that_were_there_before_stay(tmp_path):
 def test_a_build_that_played_keeps_its_chunks(tmp_path):
     out = tmp_path / "x"
     with locked(out):
-        path = write(ChunkStore(chunk_folder(out), IDENTITY), 0, 4)
+        path = write(ChunkStore(Layout.of(out).chunks, IDENTITY), 0, 4)
     assert path.is_file()
 
 
@@ -109,4 +109,4 @@ def test_a_lock_is_had_where_a_build_that_ends_removes_its_folder_at_that_moment
     monkeypatch.setattr(Path, "open", opened)
     with locked(out):
         assert removed
-        assert chunk_folder(out).is_dir()
+        assert Layout.of(out).chunks.is_dir()
