@@ -20,6 +20,7 @@ from builder.errors import ConfigError, suggest
 from builder.experts.policy import Experts, Policy, conf_folder
 from builder.storage.paths import AnyPath, place
 from builder.storage.remote_path import RemotePath
+from builder.values import Reference
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -28,6 +29,11 @@ Typed = TypeVar("Typed")
 
 OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
+UNRECORDED = (
+    *("out", "mode", "parallel", "hub", "overwrite", "keep_chunks", "verify_sample", "manifest", "debug"),
+    *("rollout.lanes", "env.instances", "expert.path"),
+)
+"""Keys, with all below them, of which no dataset holds anything."""
 DATA_ROOT = "IL_BUILDER_DATA"
 """Environment variable: where datasets go unless `out` says otherwise."""
 
@@ -266,6 +272,8 @@ def _typed(schema: type[Typed], config: DictConfig) -> Typed:
     try:
         merged = OmegaConf.merge(node, config)
         written: Any = OmegaConf.to_object(merged)
+        if schema is BuildConfig:
+            _keep_references(written, merged)
     except ConfigKeyError as error:
         raise _unknown_key(str(error.full_key or error.key), node) from error
     except MissingMandatoryValue as error:
@@ -275,6 +283,68 @@ def _typed(schema: type[Typed], config: DictConfig) -> Typed:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {_first_line(error)}") from error
     values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
     return schema(**values | {name: _place(schema, name, values) for name in _places(schema)})
+
+
+def _keep_references(written: Any, config: Any) -> None:
+    """Put references in place of what came through an environment variable and goes into an environment.
+
+    Raises:
+        ConfigError: something else that is recorded came through one, so that it would be published.
+    """
+    for path, text in _from_environment(config):
+        key = ".".join(map(str, path))
+        if len(path) > 2 and ".".join(map(str, path[:2])) in (*OPEN, "env.wrappers"):
+            holder = getattr(getattr(written, path[0]), path[1])
+            for step in path[2:-1]:
+                holder = holder[step]
+            holder[path[-1]] = Reference(text, holder[path[-1]])
+        elif key == "expert.path" and written.expert.name == written.expert.source:
+            raise ConfigError(
+                "the expert would be called after a file whose name came through an environment variable",
+                got=text,
+                remedy="add expert.name=",
+            )
+        elif not any(key == free or key.startswith(f"{free}.") for free in UNRECORDED):
+            raise ConfigError(
+                f"{key} came through an environment variable, and what it holds would be published",
+                got=text,
+                remedy=f'give its value itself: the shell writes it with {key}="$NAME"',
+            )
+
+
+def _from_environment(config: Any) -> list[tuple[tuple[Any, ...], str]]:
+    """The paths of all values that asked for an environment variable, and the texts that asked for it."""
+    from omegaconf.basecontainer import BaseContainer
+
+    resolvers, asked = BaseContainer._resolvers, []  # noqa: SLF001  (there is no public way to see what is asked)
+    read = resolvers["oc.env"]
+
+    def watched(*arguments: Any) -> Any:
+        asked.append(True)
+        return read(*arguments)
+
+    found = []
+    resolvers["oc.env"] = watched
+    try:
+        for path, node in _interpolations(config):
+            asked.clear()
+            node._dereference_node()  # noqa: SLF001  (as above)
+            if asked:
+                found.append((path, str(node._value())))  # noqa: SLF001
+    finally:
+        resolvers["oc.env"] = read
+    return found
+
+
+def _interpolations(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    from omegaconf import DictConfig, ListConfig
+
+    if node._is_interpolation():  # noqa: SLF001  (as above)
+        yield path, node
+    elif isinstance(node, (DictConfig, ListConfig)) and not node._is_none() and not node._is_missing():  # noqa: SLF001
+        keys: Any = range(len(node)) if isinstance(node, ListConfig) else list(node.keys())
+        for key in keys:
+            yield from _interpolations(node._get_node(key), (*path, key))  # noqa: SLF001
 
 
 def _places(schema: type[Any]) -> list[str]:
@@ -297,13 +367,13 @@ def _place(schema: type[Any], key: str, values: Mapping[str, Any]) -> AnyPath | 
     """What the text of a place means; of a build's `out`, where there is none, the place of its own."""
     text = values[key]
     if schema is BuildConfig and not text:
-        return _default_out(values["expert"], values["env"])
+        return default_out(values["expert"], values["env"])
     if text is None and NoneType not in get_args(get_type_hints(schema)[key]):
         raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command")
     return None if text is None else place(text)
 
 
-def _default_out(expert: ExpertConfig, env: EnvConfig) -> AnyPath:
+def default_out(expert: ExpertConfig, env: EnvConfig) -> AnyPath:
     """A folder of its own below the data root."""
     root = os.environ.get(DATA_ROOT) or "data"
     return place(f"{root.rstrip('/')}/{folder_name(expert, env)}")

@@ -187,6 +187,17 @@ class TrustConfig:
 
 
 @dataclass(frozen=True)
+class ArgumentsConfig:
+    """What `verify` may need of an environment.
+
+    Attributes:
+        kwargs: what it was made with, where the manifest holds no more than a reference to a variable.
+    """
+
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """One verification (`conf/verify.yaml`).
 
@@ -197,6 +208,7 @@ class VerifyConfig:
         sample: the share of the episodes that `replay` steps again.
         parallel: on what they are stepped or played.
         expert: what `rebuild` may need.
+        env: what `replay` and `rebuild` may need.
         report: a folder for the dataset's figures and returns as files; unset: none.
         debug: show tracebacks.
     """
@@ -207,6 +219,7 @@ class VerifyConfig:
     sample: float
     parallel: ParallelConfig
     expert: TrustConfig
+    env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
     report: str | None = None
     debug: bool = False
 

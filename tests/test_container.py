@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from places import ROOT
 
-from builder.manifest.overrides import docker_command
+from builder.manifest.command import docker_command
 from builder.manifest.provenance import described_machine
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

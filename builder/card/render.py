@@ -17,8 +17,8 @@ from builder.card.markdown import code
 from builder.card.plot import Panel, histogram_png
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
+from builder.manifest.command import command, docker_command, rebuild_overrides
 from builder.manifest.manifest import read_manifest, seal
-from builder.manifest.overrides import command, docker_command, rebuild_overrides
 from builder.storage.paths import AnyPath
 
 CARD = "README.md"

@@ -84,7 +84,7 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
 
 def _with_out(words: list[str]) -> list[str]:
     """The words with a bare one as `out`: `verify data/cartpole` is `verify out=data/cartpole`."""
-    from builder.manifest.overrides import hydra_value
+    from builder.manifest.command import hydra_value
 
     bare = [word for word in words if "=" not in word and not word.startswith(("-", "+", "~="))]
     if len(bare) > 1:

@@ -121,7 +121,7 @@ def record(spec: EnvironmentSpec, chooser: Chooser, context: Context, *, steps: 
             actions.append(kept)
             if terminated or truncated:
                 break
-    except Exception:  # noqa: BLE001  (the play itself will say it better; what came before can be compared)
+    except (Exception, SystemExit):  # noqa: BLE001  (the play itself will say it better; what came before can be compared)
         return Script(context.seed, tuple(actions), tuple(trace)) if actions else Script(context.seed, (), ())
     finally:
         environment.close()
@@ -157,7 +157,7 @@ def _follow(environment: gym.Env[Any, Any], script: Script) -> Iterator[bytes]:
             yield _seen(observation, reward, terminated, truncated)
             if terminated or truncated:
                 return
-    except Exception as error:  # noqa: BLE001  (it did not before, so this is a difference like any other)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (it did not before, so this is a difference like any other)
         yield type(error).__name__.encode()
 
 

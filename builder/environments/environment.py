@@ -20,6 +20,7 @@ from builder.environments.importing import import_module
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
+from builder.values import resolved
 
 REMEDIES = {
     "robotics": "play its newest version, or pip install gymnasium-robotics",
@@ -81,9 +82,9 @@ def resolve(
         MissingExtraError: the module that registers it, or one that it needs, is not installed.
         EnvironmentError_: nothing limits an episode, or the module cannot be imported.
     """
-    folder = str(Path.cwd())
-    registered = _carried(_registered(env_id, folder))
-    own = max_episode_steps or _own_limit(registered, kwargs, layers.preprocessing)
+    folder = _folder_of_modules(env_id, layers)
+    registered = _carried(registration(env_id, folder))
+    own = max_episode_steps or _own_limit(registered, resolved(kwargs), layers.preprocessing)
     limits = [n for n in (own, max_steps) if n is not None]
     if not limits:
         # One that cannot be made says so first, as the MuJoCo environments of old do.
@@ -104,6 +105,13 @@ def resolve(
         registered=registered,
         folder=folder,
     )
+
+
+def _folder_of_modules(env_id: str, layers: Layers) -> str:
+    """The working folder, where a module of it is named or may have registered the environment; else none."""
+    named = any(":" in name for name in (env_id, *(wrapper.path for wrapper in layers.wrappers)))
+    here = str(Path.cwd())
+    return here if named or here in sys.path or "" in sys.path else ""
 
 
 def _carried(registered: gym.envs.registration.EnvSpec) -> gym.envs.registration.EnvSpec:
@@ -136,7 +144,18 @@ def _own_limit(
     return math.ceil(limit / preprocessing.frame_skip)
 
 
-def _registered(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec:
+def registration(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec:
+    """What is registered under an id.
+
+    Args:
+        env_id: an id, or `module:Id`, which imports the module first.
+        folder: where such a module is looked for beside the installed packages.
+
+    Raises:
+        ConfigError: no such id.
+        MissingExtraError: the module that registers it, or one that it needs, is not installed.
+        EnvironmentError_: the module cannot be imported.
+    """
     import gymnasium.error as errors
 
     module, colon, name = env_id.rpartition(":")
@@ -155,7 +174,7 @@ def _registered(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec:
         if "/" in env_id and not colon:
             remedy = f"name the package that registers it, which must be installed: env.id=package:{env_id}"
         raise ConfigError(f"there is no environment {env_id!r}", remedy=remedy) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EnvironmentError_(
             f"{env_id} cannot be made: importing {module} raised {type(error).__name__}: {error}"
         ) from error
@@ -178,7 +197,7 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         MissingExtraError: a package that it needs is not installed.
         EnvironmentError_: its constructor fails.
     """
-    registered = spec.registered or _registered(spec.id, spec.folder)
+    registered = spec.registered or registration(spec.id, spec.folder)
     provide(spec.id.rpartition(":")[2])
     if spec.folder and spec.folder not in sys.path:
         sys.path.append(spec.folder)
@@ -190,15 +209,16 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
             # Old versions and MuJoCo's own deprecations: the user chose the version, and is told of it once.
             warnings.simplefilter("ignore")
             environment = gym.make(
-                registered, max_episode_steps=limit, disable_env_checker=True, **dict(spec.kwargs)
+                registered, max_episode_steps=limit, disable_env_checker=True, **resolved(spec.kwargs)
             )
     except ImportError as error:
         raise missing_extra(spec.id, str(registered.entry_point), error) from error
     except gym.error.DependencyNotInstalled as error:
         raise missing_extra(spec.id, str(registered.entry_point), ImportError(str(error))) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EnvironmentError_(
-            f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {error}", remedy="check env.kwargs"
+            f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {type(error).__name__}: {error}",
+            remedy="check env.kwargs",
         ) from error
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)

@@ -58,5 +58,5 @@ def imported(
         ) from error
     except BuilderError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failure(f"importing {what} {path!r} raised {type(error).__name__}: {error}") from error

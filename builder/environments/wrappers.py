@@ -11,6 +11,7 @@ import gymnasium as gym
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.importing import imported
 from builder.errors import ConfigError, EnvironmentError_, suggest
+from builder.values import recorded, resolved
 
 HARMLESS = frozenset(
     {
@@ -57,7 +58,7 @@ class WrapperSpec:
 
     def describe(self) -> dict[str, Any]:
         """As the manifest holds it."""
-        return {"path": self.path, "kwargs": dict(self.kwargs)}
+        return {"path": self.path, "kwargs": recorded(self.kwargs, "env.wrappers")}
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def wrapped(
     for spec in specs:
         wrapper = _wrapper_class(spec.path, folder)
         try:
-            environment = wrapper(environment, **dict(spec.kwargs))
-        except Exception as error:
+            environment = wrapper(environment, **resolved(spec.kwargs))
+        except (Exception, SystemExit) as error:
             raise EnvironmentError_(
                 f"the wrapper {spec.path} cannot be made with kwargs {dict(spec.kwargs)}:"
                 f" {type(error).__name__}: {error}",

@@ -98,7 +98,7 @@ def examine(
         asked = _Asked(fresh, action_space, deterministic=deterministic)
         try:
             remembers = asked.compare(observations)
-        except Exception as error:  # noqa: BLE001  (whatever it raises: nothing is known of it)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises: nothing is known of it)
             return Examined(raised=f"{type(error).__name__}: {error}")
         return Examined(
             remembers=remembers,

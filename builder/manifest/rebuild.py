@@ -1,43 +1,54 @@
-"""`build manifest=PATH`: what a manifest describes, as overrides; and what a stranger's may not do."""
+"""`build manifest=PATH`: the configuration of what a manifest describes, set value by value."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from builder.environments.wrappers import wrapper_specs
+from builder.composition import UNRECORDED, build_config, default_out
+from builder.config import BuildConfig, EnvConfig, ExpertConfig
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
-from builder.experts.sources.source import ARCHIVE, STATISTICS
+from builder.experts.sources.table import source_named
+from builder.manifest.environment import KWARGS, check_trust, code_of_environment, filled
 from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
-from builder.manifest.overrides import rebuild_overrides
+from builder.manifest.settings import Settings, rebuild_settings
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, place
+from builder.values import fits
 
 KEY = "manifest"
-FREE = (
-    "out",
-    "mode",
-    "parallel",
-    "rollout.lanes",
-    "env.instances",
-    "hub",
-    "overwrite",
-    "keep_chunks",
-    "verify_sample",
-    "debug",
-    "expert.path",
-    "expert.vec_normalize",
-    "expert.trust_remote_code",
-)
-"""Keys, with all below them, that say where and on what, or whom to trust; all others are the manifest's."""
 TRUST = "expert.trust_remote_code"
+FILES = {"path": "archive", "vec_normalize": "statistics file"}
+"""Keys of `expert` that name files of the user's, and what these are."""
+OPEN: dict[type[Any], dict[str, Any]] = {EnvConfig: {"kwargs": dict, "wrappers": list}}
+"""Keys that hold whatever a value can be; what goes into an environment is looked at by its trust."""
+FREE = (*(key for key in UNRECORDED if key != KEY), "expert.vec_normalize", TRUST)
+"""Keys, with all below them, that say where and on what, or whom to trust; all others are the manifest's."""
 
 
-def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] | None, Manifest | None]:
-    """The overrides that a configuration with `manifest=PATH` stands for, and that manifest.
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What the user says beside a manifest.
+
+    Attributes:
+        files: the places of files that no manifest can say, by the keys of `expert` that name them.
+        trusted: to import and run what only the manifest names.
+        kwargs: of the environment, where the manifest holds no more than a reference.
+    """
+
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    trusted: bool = False
+    kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def with_manifest(
+    config: Mapping[str, Any] | Sequence[str],
+) -> tuple[BuildConfig | None, Manifest | None]:
+    """The configuration that `manifest=PATH` stands for, and that manifest.
 
     Returns:
         (None, None) where the configuration names no manifest.
@@ -46,39 +57,156 @@ def with_manifest(config: Mapping[str, Any] | Sequence[str]) -> tuple[list[str] 
         ConfigError: it also gives what only the manifest can say.
         DatasetError: the manifest cannot be read, or no command makes what it describes.
     """
-    named = config.get(KEY) if isinstance(config, Mapping) else dict(map(_pair, config)).get(KEY)
-    if named is None or named == "null":
+    keys = list(_keys(config))
+    if KEY not in keys:
         return None, None
-    given = _flat(config) if isinstance(config, Mapping) else dict(map(_pair, config))
-    path = given.pop(KEY)
-    _refuse_what_it_says(given)
-    found = place(path.strip("'\""))
-    folder = found.parent if found.name == MANIFEST else found
-    manifest = read_manifest(folder)
-    _refuse_an_edited(manifest, folder)
-    # Trust in what a manifest names does not choose another loader for its expert: that is the manifest's.
-    trusted = given.pop(TRUST, "false").lower() == "true"
-    check_trust(manifest, ("environment", "expert"), trusted=trusted)
+    asked = build_config(config)
+    if asked.manifest is None:
+        return None, None
+    folder, manifest = _read(asked.manifest)
+    _refuse_what_it_says(keys)
+    given = Given(
+        files={key: str(getattr(asked.expert, key)) for key in FILES if f"expert.{key}" in keys},
+        trusted=asked.expert.trust_remote_code if TRUST in keys else False,
+        kwargs=asked.env.kwargs,
+    )
+    rebuilt = rebuilt_config(manifest, folder, asked, given)
+    return (rebuilt if "out" in keys else _with_own_out(rebuilt)), manifest
+
+
+def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, given: Given) -> BuildConfig:
+    """A configuration with everything that a manifest decides set to what it says.
+
+    Args:
+        manifest: whoever's.
+        folder: of its dataset, which may include the expert.
+        asked: where and on what to play.
+        given: what else the user says.
+
+    Raises:
+        ConfigError: a value is none that a configuration can hold, or what the user must give is missing.
+        DatasetError: no command makes what the manifest describes, or it takes trust.
+    """
     included = folder / "expert"
-    if isinstance(included, Path) and _is_included(included, manifest, given.get("expert.path")):
-        given.pop("expert.path", None)
-        overrides = rebuild_overrides(manifest, included=str(included))
-    else:
-        overrides = rebuild_overrides(manifest)
-    if overrides is None:
+    taken = isinstance(included, Path) and _is_included(included, manifest, given.files.get("path"))
+    settings = rebuild_settings(manifest, included=str(included) if taken else None)
+    if settings is None:
         raise DatasetError(
-            f"no command makes the dataset of {found}: its expert or its functions were a program's own",
+            f"no command makes the dataset of {folder}: its expert or its functions were a program's own,"
+            " or are none that this version knows",
             remedy="run that program again",
         )
-    overrides = _with_archive(overrides, manifest, given)
+    if settings.values["episodes"] != manifest.accepted:
+        raise DatasetError(
+            "the manifest contradicts itself on the number of episodes",
+            expected=f"{manifest.accepted} as accepted",
+            got=f"{settings.values['episodes']!r:.40} in its configuration",
+        )
+    files = {} if taken else given.files
     # What was built is compared byte by byte: a published return says nothing beside that.
-    checked = [*overrides, "expert.check=off"]
-    return [*checked, *(f"{key}={value}" for key, value in given.items())], manifest
+    expert = dataclasses.replace(_expert(settings, manifest, files), check="off")
+    values = {"env.kwargs": {}, "env.wrappers": [], **settings.values}
+    values[KWARGS] = filled(values[KWARGS], given.kwargs)
+    if asked.env.instances != "auto":
+        values["env.instances"] = asked.env.instances
+    config = dataclasses.replace(
+        asked,
+        expert=expert,
+        env=_changed(asked.env, "env", values),
+        rollout=_changed(asked.rollout, "rollout", values),
+        dataset=_changed(asked.dataset, "dataset", values),
+        manifest=None,
+        **_checked(BuildConfig, {key: value for key, value in values.items() if "." not in key}),
+    )
+    check_trust(code_that_runs(config), trusted=given.trusted)
+    return config
+
+
+def code_that_runs(config: BuildConfig) -> list[str]:
+    """What of others a build with this configuration would import, open or run; for an error."""
+    env_id = config.env.id or config.expert.env_id or ""
+    return [
+        *code_of_environment(env_id, config.env.kwargs, config.env.wrappers),
+        *source_named(config.expert.source).runs(config.expert),
+    ]
+
+
+def _read(named: str) -> tuple[AnyPath, Manifest]:
+    found = place(named)
+    folder = found.parent if found.name == MANIFEST else found
+    manifest = read_manifest(folder)
+    if manifest.sha256 and manifest.sha256 != (got := manifest_sha256(manifest)):
+        raise DatasetError(
+            f"the manifest of {folder} has been edited: its sha256 is not that of its content",
+            expected=manifest.sha256,
+            got=got,
+            remedy="take the one that was published; or give the build's own keys instead of manifest=",
+        )
+    return folder, manifest
+
+
+def _expert(settings: Settings, manifest: Manifest, files: Mapping[str, str]) -> ExpertConfig:
+    """The expert's file of `conf/expert/`, with the manifest's values and the user's files."""
+    base = build_config([f"expert={settings.expert.group}"]).expert
+    for key, what in FILES.items():
+        if key in settings.expert.missing and key not in files:
+            raise ConfigError(
+                f"the manifest does not say where the {what} of {settings.name!r} lies",
+                expected=f"sha256 {_sha256_of(key, manifest.inputs['expert'])}",
+                remedy=f"give expert.{key}=",
+            )
+        if key in files and key not in settings.expert.missing:
+            raise _said_already(f"expert.{key}")
+    values = {"name": settings.name, **settings.expert.values, **files}
+    return dataclasses.replace(base, **_checked(ExpertConfig, values, "expert."))
+
+
+def _sha256_of(key: str, identity: Mapping[str, Any]) -> Any:
+    """What a file of the user's must be, as far as the manifest says."""
+    if key == "path":
+        return identity.get("sha256")
+    beside = identity.get("beside")
+    return beside.get(identity.get(key)) if isinstance(beside, dict) else None
+
+
+def _changed(part: Any, group: str, values: Mapping[str, Any]) -> Any:
+    """A group of a configuration with the manifest's values."""
+    own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{group}.")}
+    return dataclasses.replace(part, **_checked(type(part), own, f"{group}."))
+
+
+def _checked(schema: type[Any], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values, each of the type that its key has.
+
+    Raises:
+        ConfigError: there is no such key, or it holds something else.
+    """
+    hints = typing.get_type_hints(schema) | OPEN.get(schema, {})
+    for key, value in values.items():
+        if key not in hints or not fits(value, hints[key]):
+            raise ConfigError(
+                f"the manifest's {prefix}{key} is none that a build can have", got=f"{value!r:.80}"
+            )
+    return dict(values)
+
+
+def _with_own_out(config: BuildConfig) -> BuildConfig:
+    """With the folder that the expert's name gives, where that is the name of a folder.
+
+    Raises:
+        ConfigError: it would lead elsewhere.
+    """
+    out = default_out(config.expert, config.env)
+    if {"/", "\\", "\0"} & set(config.expert.label) or config.expert.label.strip(".") == "":
+        raise ConfigError(
+            f"the expert's name {config.expert.label!r:.80} is no name for a folder", remedy="give out="
+        )
+    return dataclasses.replace(config, out=out)
 
 
 def _is_included(folder: Path, manifest: Manifest, path: str | None) -> bool:
     """Whether the expert is to come from the dataset itself, which holds it as the manifest says."""
-    asked_for = path is None or Path(path.strip("'\"")).expanduser().resolve() == folder.resolve()
+    asked_for = path is None or Path(path).expanduser().resolve() == folder.resolve()
     return asked_for and stands_in(folder, manifest)
 
 
@@ -93,97 +221,27 @@ def stands_in(folder: Path, manifest: Manifest) -> bool:
     return True
 
 
-def _refuse_an_edited(manifest: Manifest, folder: AnyPath) -> None:
-    if manifest.sha256 and manifest.sha256 != (got := manifest_sha256(manifest)):
-        raise DatasetError(
-            f"the manifest of {folder} has been edited: its sha256 is not that of its content",
-            expected=manifest.sha256,
-            got=got,
-            remedy="take the one that was published; or give the build's own keys instead of manifest=",
-        )
+def _refuse_what_it_says(keys: Sequence[str]) -> None:
+    for key in keys:
+        free = any(key == known or key.startswith(f"{known}.") for known in (*FREE, KEY))
+        if not free and not key.startswith(KWARGS):  # these are compared with the manifest's, one by one
+            raise _said_already(key)
 
 
-def _refuse_what_it_says(given: Mapping[str, str]) -> None:
-    for key in given:
-        if not any(key == free or key.startswith(f"{free}.") for free in FREE):
-            raise ConfigError(
-                f"{key} is what the manifest says already",
-                remedy=f"leave it out; beside {KEY}= these can be given: {', '.join(FREE)}",
-            )
+def _said_already(key: str) -> ConfigError:
+    return ConfigError(
+        f"{key} is what the manifest says already",
+        remedy=f"leave it out; beside {KEY}= these can be given: {', '.join(FREE)}",
+    )
 
 
-def _with_archive(overrides: Sequence[str], manifest: Manifest, given: Mapping[str, str]) -> list[str]:
-    """The overrides without the places of files, which no manifest knows and the user must give."""
-    expert = manifest.inputs["expert"]
-    files = {
-        "expert.path": (ARCHIVE, "archive", expert.get("sha256")),
-        "expert.vec_normalize": (STATISTICS, "statistics file", _statistics_sha256(expert)),
-    }
-    for key, (stands_for, what, sha256) in files.items():
-        if f"{key}={stands_for}" in overrides and key not in given:
-            raise ConfigError(
-                f"the manifest does not say where the {what} of {expert['name']!r} lies",
-                expected=f"sha256 {sha256}",
-                remedy=f"give {key}=",
-            )
-    stand_ins = {f"{key}={stands_for}" for key, (stands_for, _, _) in files.items()}
-    return [text for text in overrides if text not in stand_ins]
-
-
-def _statistics_sha256(expert: Mapping[str, Any]) -> Any:
-    """What the statistics of an archive must be, where their place was said."""
-    return expert.get("beside", {}).get(expert.get("vec_normalize"))
-
-
-def check_trust(manifest: Manifest, parts: Sequence[str], *, trusted: bool) -> None:
-    """Refuse to import or run what only the manifest names.
-
-    Args:
-        manifest: of whoever built the dataset.
-        parts: what is about to be made: environment, expert.
-        trusted: the user has said so.
-
-    Raises:
-        DatasetError: it would be imported or run.
-    """
-    if trusted:
+def _keys(config: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
+    """The dotted keys that a caller has given."""
+    if not isinstance(config, Mapping):
+        yield from (text.lstrip("+").partition("=")[0] for text in config)
         return
-    inputs = manifest.inputs
-    named: list[str] = []
-    environment = inputs.get("environment", {})
-    ids = [str(environment.get("id", "")), str(environment.get("mapping", {}).get("trained_on", ""))]
-    if "environment" in parts:
-        named.extend(f"the module of the environment {env_id}" for env_id in ids if ":" in env_id)
-        named.extend(
-            f"the wrapper {spec.path}"
-            for spec in wrapper_specs(environment.get("wrappers", ()))
-            if not spec.harmless
-        )
-    expert = inputs.get("expert", {})
-    if "expert" in parts and expert.get("target"):
-        named.append(f"the expert {expert['target']}")
-    if "expert" in parts and expert.get("trust_remote_code"):
-        named.append(f"what the archive of {expert.get('name')} carries")
-    if named:
-        raise DatasetError(
-            f"the manifest would have {' and '.join(named)} imported and run",
-            remedy="if you trust whoever wrote it, add expert.trust_remote_code=true",
-        )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.lstrip("+").partition("=")
-    return key, value
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Dotted keys and values as overrides have them."""
-    found: dict[str, str] = {}
-    for key, value in values.items():
+    for key, value in config.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, str | Path):
-            found[f"{prefix}{key}"] = str(value)
+            yield from (f"{key}.{inner}" for inner in _keys(value))
         else:
-            found[f"{prefix}{key}"] = json.dumps(value)
-    return found
+            yield key

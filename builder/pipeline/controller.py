@@ -19,6 +19,7 @@ from builder.errors import (
     ConfigError,
     DatasetError,
     NotRepeatedError,
+    RolloutError,
     VerificationError,
 )
 from builder.experts.sources.portable import save_kept
@@ -101,20 +102,32 @@ class Controller:
     def __init__(self, enjoy: EnjoyFunction = enjoy, collate: CollateFunction = collate) -> None:
         self.enjoy, self.collate = enjoy, collate
 
-    def start(self, config: BuildConfig | Mapping[str, Any] | Sequence[str]) -> BuildResult:
+    def start(
+        self, config: BuildConfig | Mapping[str, Any] | Sequence[str], wanted: Manifest | None = None
+    ) -> BuildResult:
         """Build a dataset.
 
         Args:
             config: a mapping, or overrides as on the command line.
+            wanted: the manifest that a typed configuration is to build again.
 
         Raises:
             BuilderError: what failed, and the remedy. Finished chunks are kept; an existing dataset stays
                 as it was.
         """
-        wanted = None
-        if not isinstance(config, BuildConfig):
-            overrides, wanted = with_manifest(config)
-            config = build_config(config if overrides is None else overrides)
+        try:
+            if not isinstance(config, BuildConfig):
+                rebuilt, wanted = with_manifest(config)
+                config = build_config(config) if rebuilt is None else rebuilt
+            return self._started(config, wanted)
+        except SystemExit as error:
+            raise RolloutError(
+                "the expert, the environment or a function of yours asked this program to exit",
+                got=f"exit code {error.code!r}",
+                remedy="it has to raise an error, or to return",
+            ) from error
+
+    def _started(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
         self._check_calls()
         self._check_place(config)
         if config.hub.push:

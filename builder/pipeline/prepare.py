@@ -16,6 +16,7 @@ from builder.config import BuildConfig
 from builder.dataset.collate import Collation
 from builder.dataset.schema import features
 from builder.environments.answers import spaces_of
+from builder.environments.arguments import risky
 from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
@@ -27,6 +28,7 @@ from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.python import PythonPlayer
 from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
+from builder.values import recorded
 from builder.versions import package_versions
 
 log = logging.getLogger(__name__)
@@ -210,7 +212,9 @@ def _described(matched: Match) -> dict[str, Any]:
     """The environment as the manifest holds it."""
     described: dict[str, Any] = {
         "id": matched.spec.id,
-        "kwargs": dict(matched.spec.kwargs),
+        "kwargs": {
+            name: recorded(value, f"env.kwargs.{name}") for name, value in matched.spec.kwargs.items()
+        },
         "max_episode_steps": matched.spec.max_episode_steps,
     }
     if matched.spec.preprocessing is not None:
@@ -243,8 +247,8 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
         raise ConfigError(
             f"the expert {expert.name!r} does not say what it plays", remedy="give env.id=, e.g. CartPole-v1"
         )
-    if not config.env.id and not config.expert.trust_remote_code:
-        _check_imports_nothing(expert)
+    if not config.expert.trust_remote_code:
+        _check_claims(expert, config)
     policy = dataclasses.replace(
         expert.policy,
         name=env_id,
@@ -255,15 +259,21 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
     return dataclasses.replace(expert, policy=policy)
 
 
-def _check_imports_nothing(expert: Expert) -> None:
-    """A file beside an archive may name an environment, but not have a module imported.
+def _check_claims(expert: Expert, config: BuildConfig) -> None:
+    """Files beside an archive may name an environment, but not have code imported or files opened.
 
     Raises:
-        UnsafeArchiveError: it would.
+        UnsafeArchiveError: they would.
     """
     env_id = expert.policy.name
-    if expert.claimed and ":" in env_id:
+    if not config.env.id and expert.claimed and ":" in env_id:
         raise UnsafeArchiveError(
             f"the expert {expert.name!r} names the environment {env_id[:80]!r}, which would import a module",
             remedy="nothing was imported; if you trust it, name the environment yourself with env.id=",
+        )
+    claimed = {name: value for name, value in expert.claimed_kwargs.items() if name not in config.env.kwargs}
+    if unsafe := risky(claimed):
+        raise UnsafeArchiveError(
+            f"the expert {expert.name!r} would have its environment made with {unsafe[0]}",
+            remedy="if you trust it, give that yourself with env.kwargs.NAME=",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import math
@@ -28,6 +29,7 @@ from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, local_path
+from builder.values import resolved
 
 log = logging.getLogger(__name__)
 
@@ -143,12 +145,14 @@ class AttemptRun:
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
         build = self._build
+        policy = build.expert.policy
+        expert = dataclasses.replace(policy, env_kwargs=resolved(policy.env_kwargs))
         tasks = [
             AttemptTask(
                 self._enjoy,
                 self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
-                build.expert.policy,
+                expert,
                 build.config.rollout.on_error == "reject",
             )
             for gap in gaps(self.summaries, horizon)

@@ -23,6 +23,7 @@ from builder.errors import (
     StorageError,
 )
 from builder.experts.sources.load import files_of
+from builder.manifest.environment import RENDER_MODE
 from builder.manifest.identity import growth_identity, sha256_of
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.pipeline.prepare import Build
@@ -30,6 +31,7 @@ from builder.storage.digest import file_sha256
 from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath
 from builder.storage.staging import unfinished
+from builder.values import recorded
 from builder.versions import all_code, identity_version
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,8 @@ def _request(config: BuildConfig, code: str) -> str | None:
     if files is None or ":" in (config.env.id or ""):
         return None
     asked: dict[str, Any] = dataclasses.asdict(config)
+    asked["env"] = recorded(vars(config.env), "env")  # with references in place of what they stand for
+    asked["expert"] = recorded(vars(config.expert), "expert")
     for key in NOT_ASKED:
         del asked[key]
     del asked["rollout"]["lanes"]
@@ -167,6 +171,8 @@ def check_inputs(build: Build, wanted: Manifest) -> None:
         DatasetError: something else differs, so it could only become another dataset.
     """
     for key, ours, theirs in _differences(build.inputs, wanted.inputs):
+        if key == f"environment.kwargs.{RENDER_MODE}":
+            continue  # not taken from a manifest
         if key.startswith("packages."):
             name = key.removeprefix("packages.")
             log.warning("%s is %s here, %s in the manifest", name, ours or "missing", theirs)

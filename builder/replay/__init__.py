@@ -2,6 +2,6 @@
 
 from builder.replay.difference import Difference
 from builder.replay.recorded import RecordedSplit
-from builder.replay.replay import Replayed, choose, replay
+from builder.replay.replay import Replayed, choose, recorded_environment, replay, settle
 
-__all__ = ["Difference", "RecordedSplit", "Replayed", "choose", "replay"]
+__all__ = ["Difference", "RecordedSplit", "Replayed", "choose", "recorded_environment", "replay", "settle"]

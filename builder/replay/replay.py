@@ -24,11 +24,14 @@ from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.spaces import Array, Leaf, describe, leaves
+from builder.errors import DatasetError
+from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay.difference import Difference, first_difference
 from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
+from builder.values import restored
 
 STEPS_PER_TASK = 20_000
 """What one task replays: long enough to be worth sending, short enough for workers to end together."""
@@ -81,23 +84,36 @@ def choose(manifest: Manifest, sample: float, *, most_steps: float = np.inf) -> 
     return chosen
 
 
-def recorded_environment(manifest: Manifest) -> EnvironmentSpec:
+def recorded_environment(
+    manifest: Manifest, *, trusted: bool = False, kwargs: Mapping[str, Any] | None = None
+) -> EnvironmentSpec:
     """The environment that a manifest names.
 
+    Args:
+        manifest: whoever's.
+        trusted: what it names may be imported, opened and run.
+        kwargs: what it was made with, where the manifest holds no more than a reference.
+
     Raises:
+        DatasetError: it takes trust, or the manifest does not describe an environment.
         ConfigError: there is no such environment here.
         MissingExtraError: it needs a package that is not installed.
     """
-    described = manifest.inputs["environment"]
-    limit = described["max_episode_steps"]
-    preprocessing = AtariPreprocessing.from_description(described.get("preprocessing"))
-    return resolve(
-        described["id"],
-        described["kwargs"],
-        max_episode_steps=limit,
-        max_steps=None,
-        layers=Layers(preprocessing, wrapper_specs(described.get("wrappers", ()))),
-    )
+    try:
+        described = manifest.inputs["environment"]
+        arguments = filled(arguments_of(described), kwargs or {})
+        wrappers = restored(described.get("wrappers", []))
+        check_trust(code_of_environment(described["id"], arguments, wrappers), trusted=trusted)
+        preprocessing = AtariPreprocessing.from_description(described.get("preprocessing"))
+        return resolve(
+            described["id"],
+            arguments,
+            max_episode_steps=described["max_episode_steps"],
+            max_steps=None,
+            layers=Layers(preprocessing, wrapper_specs(wrappers)),
+        )
+    except DAMAGED as error:
+        raise DatasetError(f"the manifest does not describe an environment: {error!r:.200}") from error
 
 
 def replay(
@@ -122,7 +138,7 @@ def replay(
         EnvironmentError_: the environment cannot be made.
     """
     manifest = read_manifest(folder)
-    environment = environment or _settled(folder, manifest, positions)
+    environment = environment or settle(recorded_environment(manifest), folder, manifest, positions)
     if found := _other_spaces(manifest, environment):
         return Replayed(0, 0, found)
     tasks = _tasks(folder, manifest, positions, environment)
@@ -136,12 +152,14 @@ def replay(
     return Replayed(sum(part.episodes for part in parts), sum(part.steps for part in parts), first)
 
 
-def _settled(folder: Path, manifest: Manifest, positions: Mapping[str, Sequence[int]]) -> EnvironmentSpec:
+def settle(
+    spec: EnvironmentSpec, folder: Path, manifest: Manifest, positions: Mapping[str, Sequence[int]]
+) -> EnvironmentSpec:
     """The environment with its instances used as the manifest says, reused where recorded episodes bear it.
 
     For a few episodes a fresh instance each costs less than finding out.
     """
-    spec = dataclasses.replace(recorded_environment(manifest), single=manifest.instances == "single")
+    spec = dataclasses.replace(spec, single=manifest.instances == "single")
     if manifest.instances == "fresh" or sum(map(len, positions.values())) < WORTH_REUSE:
         return spec
     if not spec.single and (found := known(spec)):
@@ -228,7 +246,7 @@ def compare(
     """
     try:
         first, expected = _play(environment, episode, limit)
-    except Exception as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
         return Difference(what=what, file=episode.file, episode=episode.index)
     space = environment.observation_space

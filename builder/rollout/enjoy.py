@@ -92,7 +92,7 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         left.unlink()
     try:
         accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"enjoy raised in attempt {index} (seed {task.context.seed}): {type(error).__name__}: {error}"
         if not task.reject:
             raise RolloutError(

@@ -62,7 +62,7 @@ class Setup:
         """
         try:
             packed: bytes = cloudpickle.dumps(player)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ExpertError(
                 f"the expert cannot be sent to the workers: {error}",
                 remedy="give a factory in its place, which each worker calls",

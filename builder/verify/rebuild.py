@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from builder.composition import build_config
+from builder.config import ParallelConfig
 from builder.episodes.spaces import Array
 from builder.errors import storage_error
 from builder.manifest.manifest import Manifest, covered
+from builder.manifest.rebuild import Given, rebuilt_config
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
@@ -19,13 +23,14 @@ from builder.replay.recorded import RecordedEpisode, names
 from builder.verify.checks import Check
 
 
-def check_rebuild(folder: Path, manifest: Manifest, overrides: Sequence[str]) -> Check:
+def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: ParallelConfig) -> Check:
     """Build the dataset again beside the folder and compare the hashes of its files.
 
     Args:
         folder: the dataset folder.
         manifest: of the folder.
-        overrides: where and on what it is played.
+        given: what no manifest says.
+        parallel: on what it is played.
 
     Raises:
         BuilderError: it cannot be built here.
@@ -37,9 +42,10 @@ def check_rebuild(folder: Path, manifest: Manifest, overrides: Sequence[str]) ->
         raise storage_error(error, beside.parent) from error
     try:
         out = parent / "rebuilt"
-        result = Controller().start(
-            [f"manifest='{folder}'", f"out='{out}'", "keep_chunks=false", "verify_sample=0", *overrides]
+        asked = dataclasses.replace(
+            build_config([]), out=out, parallel=parallel, keep_chunks=False, verify_sample=0
         )
+        result = Controller().start(rebuilt_config(manifest, folder, asked, given), wanted=manifest)
         rebuilt = result.manifest or manifest
         count = len(covered(manifest.files))
         compared = f"{manifest.accepted:,} episodes played again, {count} files by sha256"

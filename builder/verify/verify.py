@@ -11,9 +11,9 @@ from builder.errors import ConfigError, DatasetError
 from builder.hub import pull
 from builder.loading.url_cache import fetch_all
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
-from builder.manifest.overrides import rebuild_overrides
-from builder.manifest.rebuild import check_trust
-from builder.replay import choose, replay
+from builder.manifest.rebuild import Given
+from builder.manifest.settings import rebuild_settings
+from builder.replay import choose, recorded_environment, replay, settle
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 from builder.verify.portability import notes
@@ -98,23 +98,23 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
             "its episodes were not recorded by the built-in functions; level=files checks the rest",
             possible=False,
         )
-    check_trust(manifest, ("environment",), trusted=config.expert.trust_remote_code)
+    spec = recorded_environment(manifest, trusted=config.expert.trust_remote_code, kwargs=config.env.kwargs)
     chosen = choose(manifest, config.sample)
-    result = replay(folder, chosen, parallel=config.parallel)
+    environment = settle(spec, folder, manifest, chosen)
+    result = replay(folder, chosen, parallel=config.parallel, environment=environment)
     compared = f"{result.episodes:,} of {manifest.accepted:,} episodes, {result.steps:,} steps, bit for bit"
     return Check("replay", compared, result.difference)
 
 
 def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
-    if rebuild_overrides(manifest) is None:
-        return Check("rebuild", "no command makes it: it used functions of its own", possible=False)
+    if rebuild_settings(manifest) is None:
+        return Check(
+            "rebuild",
+            "no command makes it: its expert or its functions were a program's own, or are not known here",
+            possible=False,
+        )
     expert = config.expert
-    files = {"path": expert.path, "vec_normalize": expert.vec_normalize}
-    given = [
-        *(f"expert.{key}='{Path(path).expanduser()}'" for key, path in files.items() if path),
-        *(["expert.trust_remote_code=true"] if expert.trust_remote_code else []),
-        f"parallel={config.parallel.backend}",
-        f"parallel.n_jobs={config.parallel.n_jobs}",
-        *([f"parallel.address='{config.parallel.address}'"] if config.parallel.address else []),
-    ]
-    return check_rebuild(folder, manifest, given)
+    named = {"path": expert.path, "vec_normalize": expert.vec_normalize}
+    files = {key: str(Path(path).expanduser()) for key, path in named.items() if path}
+    given = Given(files, trusted=expert.trust_remote_code, kwargs=config.env.kwargs)
+    return check_rebuild(folder, manifest, given, config.parallel)

@@ -9,7 +9,7 @@ from typing import Any
 from builder.config import ExpertConfig, RolloutConfig
 from builder.experts.policy import BUNDLED, configured
 from builder.experts.sources.expert import Expert
-from builder.experts.sources.files import archive_files, archive_values, expert_in_files
+from builder.experts.sources.files import archive_code, archive_files, archive_values, expert_in_files
 from builder.experts.sources.source import Quote, Rebuilt, Source
 
 
@@ -24,6 +24,9 @@ class BundledSource(Source):
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         return archive_files(BUNDLED / config.path) if config.path else None
+
+    def runs(self, config: ExpertConfig) -> list[str]:
+        return archive_code(config)
 
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
         known = configured().get(identity["name"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,6 +76,7 @@ class Expert:
         trained: the trained policy otherwise, which plays where its spaces fit.
         published: its published return.
         claimed: that it plays `policy.name` is said by nobody but a file that came with it.
+        claimed_kwargs: what such a file says that its environment is made with.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Expert:
     trained: Trained | None = None
     published: Published | None = None
     claimed: bool = False
+    claimed_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def pinned(self) -> bool:

@@ -234,8 +234,9 @@ def expert_in_files(
     """
     archived = read_archived(config, path, surrounded=surrounded)
     identity = {"algo": archived.algo, **(known_as or {}), **archived.identity}
-    expert = expert_of(config, identity, trained=archived, claimed=not config.env_id)
     companions = archived.companions
+    claimed = {name: value for name, value in companions.env_kwargs.items() if name not in config.env_kwargs}
+    expert = expert_of(config, identity, trained=archived, claimed=not config.env_id, claimed_kwargs=claimed)
     policy = dataclasses.replace(
         expert.policy,
         path=str(archived.path),

@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Mapping
 from math import isfinite
-from types import NoneType, UnionType
 from typing import Any
 
 import gymnasium as gym
@@ -28,6 +26,7 @@ from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
 from builder.experts.sources.zoo_files import MAX_FRAMES, ZOO_FILES, Companions
+from builder.values import fits
 
 _OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
@@ -45,38 +44,12 @@ def check_fields(value: Any, where: str) -> None:
     hints = typing.get_type_hints(type(value))
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
-        if not _is(content, hints[field.name]):
+        if not fits(content, hints[field.name]):
             raise ArchiveError(
                 f"{where}: {type(value).__name__}.{field.name}",
                 expected=str(field.type),
                 got=type(content).__name__,
             )
-
-
-def _is(value: Any, hint: Any) -> bool:
-    origin, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if origin in {typing.Union, UnionType}:
-        return any(_is(value, part) for part in parts)
-    if origin is Any:
-        return is_plain(value)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_is(item, parts[0]) for item in value)
-    if origin in {dict, Mapping}:
-        return isinstance(value, dict) and all(
-            isinstance(key, str) and _is(item, parts[1]) for key, item in value.items()
-        )
-    if origin in {bool, int, float, str, None, NoneType}:
-        return type(value) in {float: (int, float), None: (NoneType,)}.get(origin, (origin,))
-    return isinstance(value, origin)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether a value is what JSON can hold."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return all(map(is_plain, value))
-    return value is None or type(value) in {bool, int, float, str}
 
 
 def check_agent(agent: Agent, where: str) -> None:

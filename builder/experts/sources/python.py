@@ -62,7 +62,7 @@ class PythonPlayer:
             return policy()
         except BuilderError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             name = self.policy if isinstance(self.policy, str) else getattr(policy, "__name__", policy)
             raise ExpertError(
                 f"the factory {name} of the expert raised {type(error).__name__}: {error}",
@@ -92,8 +92,9 @@ class PythonSource(Source):
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
         if not identity.get("target"):
             return None
-        values = {"target": identity["target"], **version(identity), **algorithm(identity)}
-        return Rebuilt(self.name, {**values, **({"batched": True} if identity.get("batched") else {})})
+        values = {"target": identity["target"], **version(identity)}
+        batched = {"batched": True} if identity.get("batched") else {}
+        return Rebuilt(self.name, {**values, **batched, **algorithm(identity)})
 
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
         return "a Python policy" + (f", {code(identity['target'])}" if identity.get("target") else "")

@@ -64,7 +64,7 @@ class TrustedPlayer:
             model = algorithm.load(self.archive, device="cpu")
         except ImportError as error:
             raise self._lacks(error) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ExpertError(
                 f"Stable-Baselines3 cannot load {self.archive.name} as {self.algo}: {error}",
                 remedy="name its algorithm with expert.algo=",

@@ -9,7 +9,7 @@ from card_folders import inputs_of
 
 from builder.card import render_card
 from builder.composition import build_config
-from builder.manifest.overrides import hydra_value
+from builder.manifest.command import hydra_value
 from builder.pipeline.prepare import prepare
 
 ONE = [[1.0, 1.0]]
