@@ -27,7 +27,6 @@ from benchmarks.report import Section
 from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.collate import SHARD_MB, write_dataset
-from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import read_recording
 from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare
@@ -51,7 +50,6 @@ CHUNK = LANES_PER_CHUNK * LANES * LENGTH
 """Steps of a full chunk of CartPole."""
 ACCEPTED = 0.95
 """The share of attempts that are accepted, so that there is more than one wave."""
-ACCEPTANCE = Acceptance(475.0)
 UNEVEN = 0.1
 """Workers differ in speed by so much (standard deviation), and so do a worker's chunks."""
 
@@ -166,7 +164,7 @@ def _dispatch_seconds(summary: ChunkSummary, count: int = 2000) -> float:
 
 
 def _count_seconds(summary: ChunkSummary, count: int = 2000) -> float:
-    with Reporter("", "", wanted=10**9, acceptance=ACCEPTANCE) as reporter:
+    with Reporter("", "", wanted=10**9) as reporter:
         return _seconds(lambda: deque(map(reporter.add, [summary] * count), maxlen=0)) / count
 
 
@@ -199,11 +197,11 @@ def simulate(found: Constants, workers: int, steps: int = STEPS) -> Simulated:
     wanted = steps // LENGTH
     while True:
         began = time.process_time()
-        played = played_so_far(summaries, ACCEPTANCE)
-        if played.accepted >= wanted:
+        played = played_so_far(summaries, wanted)
+        if played.enough:
             made.attempts, made.chunks = played.attempts, len(summaries)
             return made
-        missing = gaps(summaries, next_horizon(played, wanted=wanted, budget=10 * wanted))
+        missing = gaps(summaries, next_horizon(played, budget=10 * wanted))
         size = chunk_size(
             sum(map(len, missing)),
             lanes=LANES,
@@ -257,6 +255,8 @@ def _summaries(chunks: list[range], found: Constants, rng: np.random.Generator) 
             lengths=np.full(len(chunk), LENGTH),
             digests=np.zeros(len(chunk), np.uint32),
             row_bytes=found.chunk_bytes,
+            accepted=accepted,
+            failed=np.zeros(len(chunk), bool),
             seconds=len(chunk) * LENGTH / found.rate,
         )
 

@@ -38,6 +38,7 @@ RETURNS = np.random.default_rng(0).integers(-9, 10, 60).astype(np.float64)
 
 
 def chunk(start, stop, returns=RETURNS, accepted=None):
+    count = stop - start
     return ChunkSummary(
         start=start,
         stop=stop,
@@ -46,5 +47,6 @@ def chunk(start, stop, returns=RETURNS, accepted=None):
         lengths=np.arange(start, stop) + 1,
         digests=np.empty(0, np.uint32),
         row_bytes=1.0,
-        accepted=accepted,
+        accepted=np.ones(count, bool) if accepted is None else accepted,
+        failed=np.zeros(count, bool),
     )

@@ -30,7 +30,7 @@ from builder.manifest.provenance import write_provenance
 from builder.manifest.rebuild import stands_in, with_manifest
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.instances import settle, slower
-from builder.pipeline.play import play
+from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import Build, prepare
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.pipeline.up_to_date import check_inputs, note_request, noted_dataset, up_to_date
@@ -210,17 +210,7 @@ class Controller:
         store.describe(build.collation.to_json())
         mode = build.config.mode
         run = AttemptRun(build, store, own) if own else ChunkRun(build, store)
-        if mode == "collate":
-            played = run.played()
-            if played.accepted < build.config.episodes:
-                raise DatasetError(
-                    "mode=collate finds too few recorded episodes",
-                    expected=f"{build.config.episodes} accepted",
-                    got=played.accepted,
-                    remedy="run mode=play or mode=all with the same configuration first",
-                )
-        else:
-            played = play(build, run)
+        played = recorded(build, run) if mode == "collate" else play(build, run)
         if mode == "play":
             if isinstance(run, ChunkRun):
                 run.settle(played)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.errors import BudgetError, WorkersError, storage_error
+from builder.errors import BudgetError, DatasetError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.preflight import check_returns, first_attempts
@@ -23,6 +23,7 @@ from builder.rollout.planning import (
     Played,
     first_returns,
     next_horizon,
+    played_so_far,
 )
 from builder.rollout.summary import ChunkSummary
 from builder.storage.disk import check_space
@@ -39,32 +40,44 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
     """
     config = build.config
     first = min(first_attempts(build), config.episodes, config.budget)
-    reporter = Reporter(
-        build.expert.name,
-        build.environment.id,
-        wanted=config.episodes,
-        acceptance=config.acceptance,
-    )
+    reporter = Reporter(build.expert.name, build.environment.id, wanted=config.episodes)
     with reporter:
         for summary in run.summaries:
             reporter.add(summary)
-        played = run.played()
-        while played.accepted < config.episodes:
+        played = played_so_far(run.summaries, config.episodes)
+        while not played.enough:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
             with closing(run), open_workers(config.parallel, shared=Layout.of(config.out).chunks) as workers:
-                while played.accepted < config.episodes and played.attempts < config.budget:
+                while not played.enough and played.attempts < config.budget:
                     unchecked = played.attempts < first
-                    horizon = next_horizon(played, wanted=config.episodes, budget=config.budget)
+                    horizon = next_horizon(played, budget=config.budget)
                     for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary)
-                    played = run.played()
+                    played = played_so_far(run.summaries, config.episodes)
                     if unchecked:
                         check_returns(build, first_returns(run.summaries, first))
                 run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
+    return played
+
+
+def recorded(build: Build, run: ChunkRun | AttemptRun) -> Played:
+    """What has been played before.
+
+    Raises:
+        DatasetError: it is not enough.
+    """
+    played = played_so_far(run.summaries, build.config.episodes)
+    if not played.enough:
+        raise DatasetError(
+            "mode=collate finds too few recorded episodes",
+            expected=f"{played.wanted} accepted",
+            got=played.accepted,
+            remedy="run mode=play or mode=all with the same configuration first",
+        )
     return played
 
 
@@ -81,7 +94,7 @@ def _budget_error(build: Build, played: Played) -> BudgetError:
     if "enjoy" in build.own:
         return BudgetError(
             f"too few episodes were accepted: enjoy returned True for {played.accepted} of"
-            f" {played.attempts} attempts, and {build.config.episodes} are wanted",
+            f" {played.attempts} attempts, and {played.wanted} are wanted",
             remedy="return True for each episode that is to be kept, or raise max_attempts",
         )
     acceptance = build.config.acceptance
@@ -89,7 +102,7 @@ def _budget_error(build: Build, played: Played) -> BudgetError:
     bounds += f", max_return {acceptance.high:g}" if acceptance.high < math.inf else ""
     return BudgetError(
         f"too few episodes were accepted: {played.attempts} attempts, {played.accepted} accepted of"
-        f" {build.config.episodes}, best return {played.best:g}, mean return {played.mean:g}, {bounds}"
+        f" {played.wanted}, best return {played.best:g}, mean return {played.mean:g}, {bounds}"
         + (f", {played.failed} failed" if played.failed else ""),
         remedy="lower the threshold, or raise max_attempts",
     )

@@ -11,7 +11,6 @@ from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from builder.display import Display
-from builder.episodes.acceptance import Acceptance
 from builder.rollout.summary import ChunkSummary
 
 log = logging.getLogger("builder")
@@ -24,7 +23,6 @@ class Reporter(Display):
         expert: who plays.
         environment: what is played.
         wanted: accepted episodes.
-        acceptance: which returns are accepted.
         shown: `console` and `clock`, as `Display` takes them.
     """
 
@@ -34,7 +32,6 @@ class Reporter(Display):
         environment: str,
         *,
         wanted: int,
-        acceptance: Acceptance,
         **shown: Any,
     ) -> None:
         # On a narrow terminal the bar gives way, not the figures.
@@ -45,7 +42,7 @@ class Reporter(Display):
         )
         super().__init__(expert, wanted, *columns, figures="", **shown)
         self._environment = environment
-        self._wanted, self._acceptance = wanted, acceptance
+        self._wanted = wanted
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
         self._began = self._clock()
@@ -68,9 +65,9 @@ class Reporter(Display):
     def add(self, summary: ChunkSummary) -> None:
         """Count a chunk and show where the build stands."""
         self.attempts += len(summary.returns)
-        self.accepted += int(summary.verdicts(self._acceptance).sum())
+        self.accepted += int(summary.accepted.sum())
         self.steps += int(summary.lengths.sum())
-        if summary.seconds or summary.accepted is not None:
+        if summary.seconds:
             self._played_steps += int(summary.lengths.sum())
         known = summary.returns[~np.isnan(summary.returns)]
         self._returns, self._known = self._returns + float(known.sum()), self._known + len(known)

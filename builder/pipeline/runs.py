@@ -20,7 +20,6 @@ from builder.rollout.planning import (
     attempt_seconds,
     chunk_size,
     gaps,
-    played_so_far,
     settled_size,
     split,
 )
@@ -45,7 +44,7 @@ class ChunkRun:
                 path.unlink()
         config = build.config
         reject = config.rollout.on_error == "reject"
-        self.summaries = store.scan(failed=reject)
+        self.summaries = [chunk.judged(config.acceptance) for chunk in store.scan(failed=reject)]
         self._setup = Setup(
             identity=store.identity,
             environment=build.environment,
@@ -56,16 +55,12 @@ class ChunkRun:
             rules=Rules(clip=config.rollout.out_of_bounds == "clip", reject=reject),
         )
 
-    def played(self) -> Played:
-        """What has been played so far."""
-        return played_so_far(self.summaries, self._build.config.acceptance)
-
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
-        missing = gaps(self.summaries, horizon)
+        build, missing = self._build, gaps(self.summaries, horizon)
         size = chunk_size(
             sum(map(len, missing)),
-            lanes=self._build.config.rollout.lanes,
+            lanes=build.config.rollout.lanes,
             workers=workers.count,
             attempt_bytes=self._attempt_bytes(),
             attempt_seconds=attempt_seconds(self.summaries),
@@ -75,8 +70,8 @@ class ChunkRun:
             for chunk in split(missing, size)
         ]
         for summary in workers.run(play_chunk, tasks):
-            self.summaries.append(summary)
-            yield summary
+            self.summaries.append(summary.judged(build.config.acceptance))
+            yield self.summaries[-1]
 
     def release(self, workers: Workers) -> None:
         """Let go what the workers keep for the build."""
@@ -88,7 +83,7 @@ class ChunkRun:
 
     def settle(self, played: Played) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
-        last = int(played.chosen(self._build.config.episodes)[-1])
+        last = int(played.chosen[-1])
         self._store.settle(last + 1, settled_size(self._attempt_bytes()))
 
     def _attempt_bytes(self) -> float:
@@ -103,7 +98,7 @@ class ChunkRun:
 
     def files(self, played: Played) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""
-        last = int(played.chosen(self._build.config.episodes)[-1])
+        last = int(played.chosen[-1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
         return [summary.path for summary in ordered if summary.start <= last]
 
@@ -133,14 +128,10 @@ class AttemptRun:
                 continue
             path = self._folder / entry["file"]
             if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
-                found.append(attempt_summary(entry["attempt"], path, entry["accepted"]))
+                found.append(attempt_summary(entry["attempt"], path, accepted=entry["accepted"]))
             elif path.is_file():
                 log.warning("%s is damaged; its attempt is played again", path)
         return found
-
-    def played(self) -> Played:
-        """What has been played so far."""
-        return played_so_far(self.summaries, self._build.config.acceptance)
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
@@ -172,13 +163,13 @@ class AttemptRun:
 
     def files(self, played: Played) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""
-        wanted = set(played.chosen(self._build.config.episodes).tolist())
+        wanted = set(played.chosen.tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
         return [summary.path for summary in ordered if summary.start in wanted]
 
 
 def _journal_line(summary: ChunkSummary) -> str:
-    accepted = bool(summary.accepted is not None and summary.accepted[0])
+    accepted = bool(summary.accepted[0])
     entry = {"attempt": summary.start, "accepted": accepted, "file": summary.path.name}
     if accepted:
         entry["sha256"] = file_sha256(local_path(summary.path, "enjoy"))

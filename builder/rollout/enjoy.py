@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,7 +88,7 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     Raises:
         RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
     """
-    index, failure = task.context.index, ""
+    index, failure, began = task.context.index, "", time.perf_counter()
     for left in recorded(task.path):  # by a worker that died
         left.unlink()
     try:
@@ -109,8 +110,13 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     if not accepted:
         for file in files:
             file.unlink()
-    summary = attempt_summary(index, files[0] if accepted else task.path, accepted, tuple(task.context.logs))
-    return replace(summary, failures=(failure,)) if failure else summary
+    summary = attempt_summary(index, files[0] if accepted else task.path, accepted=accepted)
+    return replace(
+        summary,
+        seconds=time.perf_counter() - began,
+        logs=tuple(task.context.logs),
+        failures=(failure,) if failure else (),
+    )
 
 
 def recorded(path: Path) -> list[Path]:
@@ -118,7 +124,7 @@ def recorded(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}*"))
 
 
-def attempt_summary(index: int, path: Path, accepted: bool, logs: tuple[str, ...] = ()) -> ChunkSummary:
+def attempt_summary(index: int, path: Path, *, accepted: bool) -> ChunkSummary:
     """What is known of an attempt: returns and lengths only where the file is one of ours."""
     try:
         known = summarise(read_recording(path)[0], path) if accepted else None
@@ -132,6 +138,6 @@ def attempt_summary(index: int, path: Path, accepted: bool, logs: tuple[str, ...
         lengths=known.lengths if known else np.array([0]),
         digests=known.digests if known else np.empty(0, np.uint32),
         row_bytes=known.row_bytes if known else 0.0,
-        logs=logs,
         accepted=np.array([accepted]),
+        failed=np.array([False]),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from builder.episodes.acceptance import Acceptance, first_accepted
+from builder.episodes.acceptance import first_accepted
 from builder.episodes.spaces import Array
 from builder.rollout.summary import ChunkSummary
 
@@ -28,6 +28,7 @@ class Played:
 
     Attributes:
         verdicts: bool [attempts]: which are accepted.
+        wanted: how many accepted ones the dataset is to have.
         best: the greatest return.
         mean: the mean return.
         steps: of all of them.
@@ -35,6 +36,7 @@ class Played:
     """
 
     verdicts: Array
+    wanted: int
     best: float
     mean: float
     steps: int
@@ -50,13 +52,24 @@ class Played:
         """How many of them are accepted."""
         return int(self.verdicts.sum())
 
-    def chosen(self, episodes: int) -> Array:
-        """int64 [episodes]: the indices of those that a dataset of so many episodes keeps."""
-        return np.flatnonzero(first_accepted(self.verdicts, episodes))
+    @property
+    def enough(self) -> bool:
+        """Whether as many are accepted as are wanted."""
+        return self.accepted >= self.wanted
+
+    @property
+    def chosen(self) -> Array:
+        """int64 [wanted, or fewer]: the indices of those that the dataset keeps."""
+        return np.flatnonzero(first_accepted(self.verdicts, self.wanted))
 
 
-def played_so_far(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> Played:
-    """Evaluate chunks in attempt order, up to the first gap."""
+def played_so_far(summaries: Iterable[ChunkSummary], wanted: int) -> Played:
+    """Evaluate chunks in attempt order, up to the first gap.
+
+    Args:
+        summaries: of chunks whose attempts are judged.
+        wanted: how many accepted attempts the dataset is to have.
+    """
     verdicts: list[Array] = []
     returns: list[Array] = []
     attempts = steps = failed = 0
@@ -64,17 +77,17 @@ def played_so_far(summaries: Iterable[ChunkSummary], acceptance: Acceptance) -> 
         if summary.start > attempts:
             break
         known = attempts - summary.start  # ranges of two chunkings may overlap
-        verdicts.append(summary.verdicts(acceptance)[known:])
+        verdicts.append(summary.accepted[known:])
         returns.append(summary.returns[known:])
         steps += int(summary.lengths[known:].sum())
         failed += int(summary.failed[known:].sum())
         attempts += len(returns[-1])
     if not attempts:
-        return Played(np.empty(0, bool), math.nan, math.nan, 0)
+        return Played(np.empty(0, bool), wanted, math.nan, math.nan, 0)
     found = np.concatenate(returns)
     known_returns = found[~np.isnan(found)]
     mean = math.fsum(known_returns) / len(known_returns) if len(known_returns) else math.nan
-    return Played(np.concatenate(verdicts), float(np.fmax.reduce(found)), mean, steps, failed)
+    return Played(np.concatenate(verdicts), wanted, float(np.fmax.reduce(found)), mean, steps, failed)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
@@ -90,14 +103,14 @@ def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
     return found[~np.isnan(found)]
 
 
-def next_horizon(played: Played, *, wanted: int, budget: int) -> int:
+def next_horizon(played: Played, *, budget: int) -> int:
     """How many attempts should be played in all by the end of the next wave.
 
     As many as are missing at the acceptance rate seen so far, and never beyond the budget.
     """
-    missing = wanted - played.accepted
+    missing = played.wanted - played.accepted
     if not played.attempts:
-        return min(wanted, budget)
+        return min(played.wanted, budget)
     rate = (played.accepted + 1) / (played.attempts + 2)  # Laplace's rule: never 0
     if played.accepted == played.attempts:
         rate = 1.0

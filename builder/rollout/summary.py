@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,9 @@ class ChunkSummary:
         row_bytes: bytes per step in the file.
         seconds: what it took; 0 for a chunk that was there already.
         logs: lines that the attempts added to the build's log.
-        accepted: bool [stop - start], what a user's own `enjoy` said; None: the return decides.
+        accepted: bool [stop - start], which attempts are accepted: by a user's own `enjoy`, or once they are
+            `judged` by their returns; before that all that did not fail.
+        failed: bool [stop - start], which attempts failed, so that they count as rejected.
         failures: what went wrong in attempts of this chunk that failed, as far as it is known.
     """
 
@@ -39,19 +41,15 @@ class ChunkSummary:
     lengths: Array
     digests: Array
     row_bytes: float
+    accepted: Array
+    failed: Array
     seconds: float = 0.0
     logs: tuple[str, ...] = ()
-    accepted: Array | None = None
     failures: tuple[str, ...] = ()
 
-    @property
-    def failed(self) -> Array:
-        """Bool [stop - start]: which attempts failed, so that they count as rejected."""
-        return self.lengths == 0 if self.accepted is None else np.zeros(len(self.lengths), bool)
-
-    def verdicts(self, acceptance: Acceptance) -> Array:
-        """Bool [stop - start]: which attempts are accepted."""
-        return acceptance.accepts(self.returns) if self.accepted is None else self.accepted
+    def judged(self, acceptance: Acceptance) -> ChunkSummary:
+        """The same, with those attempts accepted whose returns are."""
+        return replace(self, accepted=acceptance.accepts(self.returns))
 
 
 def summarise(
@@ -80,6 +78,8 @@ def summarise(
         lengths=recording.lengths,
         digests=np.array(digests, np.uint32),
         row_bytes=size / max(1, len(recording.rewards)),
+        accepted=recording.lengths > 0,
+        failed=recording.lengths == 0,
         seconds=seconds,
         failures=failures,
     )

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from builder.episodes.acceptance import Acceptance
 from builder.pipeline.progress import Reporter
 from builder.rollout.summary import ChunkSummary
 
@@ -19,6 +18,8 @@ def chunk(first, count):
         lengths=np.full(count, 500),
         digests=(),
         row_bytes=25.0,
+        accepted=np.ones(count, bool),
+        failed=np.zeros(count, bool),
         seconds=1.0,
     )
 
@@ -28,7 +29,6 @@ def reporter(console, clock):
         "cartpole",
         "CartPole-v1",
         wanted=1000,
-        acceptance=Acceptance(475.0),
         console=console,
         clock=clock,
     )

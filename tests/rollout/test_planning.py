@@ -9,7 +9,7 @@ from chunks import RETURNS, chunk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.episodes.acceptance import EVERY_RETURN, Acceptance
+from builder.episodes.acceptance import Acceptance
 from builder.rollout.planning import (
     CHUNK_BYTES,
     CHUNK_SECONDS,
@@ -49,7 +49,7 @@ def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold,
     held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
     first_gap = min(set(range(61)) - held)
     random.shuffle(chunks)
-    found = played_so_far(chunks, Acceptance(threshold))
+    found = played_so_far([piece.judged(Acceptance(threshold)) for piece in chunks], 3)
     returns = RETURNS[:first_gap]
     assert found.attempts == first_gap
     assert np.flatnonzero(found.verdicts).tolist() == np.flatnonzero(returns >= threshold).tolist()
@@ -59,30 +59,34 @@ def test_progress_is_that_of_the_attempts_up_to_the_first_gap(chunks, threshold,
 
 
 def test_attempts_that_two_chunks_hold_count_once():
-    found = played_so_far([chunk(0, 4), chunk(2, 6), chunk(3, 5)], EVERY_RETURN)
+    found = played_so_far([chunk(0, 4), chunk(2, 6), chunk(3, 5)], 6)
     assert (found.attempts, found.accepted, found.steps) == (6, 6, 1 + 2 + 3 + 4 + 5 + 6)
 
 
 def test_nothing_is_known_before_anything_is_played():
-    found = played_so_far([chunk(1, 5)], EVERY_RETURN)
+    found = played_so_far([chunk(1, 5)], 6)
     assert (found.attempts, found.accepted, found.steps) == (0, 0, 0)
     assert math.isnan(found.best)
     assert math.isnan(found.mean)
 
 
 def test_the_first_of_the_accepted_attempts_are_chosen():
-    returns = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
-    found = played_so_far([chunk(0, 3, returns), chunk(3, 5, returns)], Acceptance(1.0))
-    assert (found.accepted, found.chosen(2).tolist(), found.chosen(3).tolist()) == (3, [1, 2], [1, 2, 4])
+    accepted = np.array([False, True, True, False, True])
+    chunks = [chunk(0, 3, accepted=accepted[:3]), chunk(3, 5, accepted=accepted[3:])]
+    assert [played_so_far(chunks, wanted).chosen.tolist() for wanted in (2, 3, 9)] == [
+        [1, 2],
+        *[[1, 2, 4]] * 2,
+    ]
+    assert [played_so_far(chunks, wanted).enough for wanted in (3, 4)] == [True, False]
 
 
 def test_the_mean_return_is_summed_exactly():
     returns = np.array([1e16, 1.0, -1e16, 1.0])
-    assert played_so_far([chunk(0, 4, returns)], EVERY_RETURN).mean == 0.5
+    assert played_so_far([chunk(0, 4, returns)], 6).mean == 0.5
 
 
-def played(attempts, accepted):
-    return Played(np.arange(attempts) < accepted, 1.0, 1.0, attempts)
+def played(attempts, accepted, wanted):
+    return Played(np.arange(attempts) < accepted, wanted, 1.0, 1.0, attempts)
 
 
 @pytest.mark.parametrize(
@@ -100,13 +104,13 @@ def played(attempts, accepted):
 def test_as_many_are_played_next_as_are_missing_at_the_rate_so_far(
     attempts, accepted, wanted, budget, horizon
 ):
-    assert next_horizon(played(attempts, accepted), wanted=wanted, budget=budget) == horizon
+    assert next_horizon(played(attempts, accepted, wanted), budget=budget) == horizon
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 500), st.integers(1, 500))
 def test_the_next_wave_plays_at_least_one_attempt_and_keeps_to_the_budget(attempts, accepted, missing, left):
     accepted = min(accepted, attempts)
-    horizon = next_horizon(played(attempts, accepted), wanted=accepted + missing, budget=attempts + left)
+    horizon = next_horizon(played(attempts, accepted, accepted + missing), budget=attempts + left)
     assert attempts < horizon <= attempts + left
 
 
@@ -121,16 +125,16 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
     pattern, wanted, lanes, workers, random
 ):
     """The budget is as long as the pattern; chunks come back in any order."""
-    returns, chunks = np.array(pattern, np.float64), []
-    found, budget = played_so_far(chunks, Acceptance(1.0, 1.0)), len(pattern)
-    while found.accepted < wanted and found.attempts < budget:
-        missing = gaps(chunks, next_horizon(found, wanted=wanted, budget=budget))
+    returns, chunks, one = np.array(pattern, np.float64), [], Acceptance(1.0, 1.0)
+    found, budget = played_so_far(chunks, wanted), len(pattern)
+    while not found.enough and found.attempts < budget:
+        missing = gaps(chunks, next_horizon(found, budget=budget))
         size = chunk_size(sum(map(len, missing)), lanes=lanes, workers=workers, attempt_bytes=8.0)
-        wave = [chunk(piece.start, piece.stop, returns) for piece in split(missing, size)]
+        wave = [chunk(piece.start, piece.stop, returns).judged(one) for piece in split(missing, size)]
         random.shuffle(wave)
         chunks += wave
-        found = played_so_far(chunks, Acceptance(1.0, 1.0))
-    assert found.chosen(wanted).tolist() == np.flatnonzero(returns)[:wanted].tolist()
+        found = played_so_far(chunks, wanted)
+    assert found.chosen.tolist() == np.flatnonzero(returns)[:wanted].tolist()
     assert found.attempts <= budget
 
 
@@ -176,5 +180,4 @@ def test_the_pace_is_that_of_what_was_played_now():
 
 def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
     said = np.array([True, False, True])
-    found = played_so_far([chunk(0, 3, np.full(3, np.nan), said)], Acceptance(1.0, 2.0))
-    assert found.chosen(9).tolist() == [0, 2]
+    assert played_so_far([chunk(0, 3, np.full(3, np.nan), said)], 9).chosen.tolist() == [0, 2]

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
+from builder.episodes.acceptance import EVERY_RETURN, Acceptance
 from builder.episodes.recording import Recording
 from builder.rollout.summary import summarise
 
 
-def test_the_bytes_of_a_step_count_what_else_was_recorded_of_it():
-    recording = Recording(
+def two_attempts():
+    """Of two steps and of one, with returns 1 and 2."""
+    return Recording(
         attempts=np.arange(2),
         seeds=np.arange(2),
         lengths=np.array([2, 1]),
-        returns=np.zeros(2),
+        returns=np.array([1.0, 2.0]),
         terminated=np.ones(2, bool),
         truncated=np.zeros(2, bool),
         observations=(np.zeros((3, 4), np.float32),),
@@ -22,6 +24,25 @@ def test_the_bytes_of_a_step_count_what_else_was_recorded_of_it():
         rewards=np.zeros(3),
         finals=(np.zeros((2, 4), np.float32),),
     )
+
+
+def test_the_bytes_of_a_step_count_what_else_was_recorded_of_it():
+    recording = two_attempts()
     masked = dataclasses.replace(recording, extras={"action_mask": np.ones((3, 5), bool)})
     assert summarise(recording, Path("x")).row_bytes == 16 + 8 + 8
     assert summarise(masked, Path("x")).row_bytes == 16 + 8 + 8 + 5
+
+
+def test_attempts_are_accepted_by_their_returns_once_they_are_judged():
+    summary = summarise(two_attempts(), Path("x"))
+    assert summary.accepted.tolist() == [True, True]
+    assert summary.judged(Acceptance(1.5)).accepted.tolist() == [False, True]
+    assert summary.failed.tolist() == [False, False]
+
+
+def test_an_attempt_that_failed_is_not_accepted_whatever_is_accepted():
+    failed = dataclasses.replace(two_attempts(), lengths=np.array([3, 0]), returns=np.array([1.0, np.nan]))
+    summary = summarise(failed, Path("x"))
+    assert summary.failed.tolist() == [False, True]
+    assert summary.accepted.tolist() == [True, False]
+    assert summary.judged(EVERY_RETURN).accepted.tolist() == [True, False]

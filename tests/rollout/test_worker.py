@@ -148,7 +148,7 @@ def test_a_summary_says_what_the_file_holds(tmp_path):
     np.testing.assert_array_equal(summary.returns, recording.returns)
     np.testing.assert_array_equal(summary.lengths, recording.lengths)
     assert summary.row_bytes == 16 + 8 + 8
-    assert summary.verdicts(Acceptance(10.0)).tolist() == (recording.returns >= 10).tolist()
+    assert summary.judged(Acceptance(10.0)).accepted.tolist() == (recording.returns >= 10).tolist()
 
 
 def test_a_policy_that_cannot_be_sent_is_an_error_with_its_remedy():
