@@ -84,12 +84,13 @@ def write(
     for index, path in enumerate(files):
         episode(spaces, index, rewards[index]).save(path)
     dataset = (inputs or {}).get("config", {}).get("dataset", {})
+    wanted = dataset.get("next_observation", next_observation_default(spaces[0]))
     plan = Collation(
         inputs=inputs or {},
         policy="mine",
         observation_space=spaces[0],
         action_space=spaces[1],
-        next_observation=dataset.get("next_observation", next_observation_default(spaces[0])),
+        optional=("next_observation",) if wanted else (),
         acceptance=Acceptance(*accepted),
         every=every,
     )

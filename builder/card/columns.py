@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,68 +12,31 @@ import numpy as np
 import yaml
 
 from builder.card.markdown import code, number, table
-from builder.episodes.spaces import Leaf, is_image, leaves
+from builder.dataset.columns import Column
+from builder.episodes.spaces import Leaf, Spaces, is_image, leaves
 
 ENVIRONMENTS = Path(__file__).with_name("environments.yaml")
 MAX_VALUES = 8
 """Sizes of at most so many discrete components are listed one by one."""
 
-TRANSITIONS = {
-    "episode_index": ("int64", "the episode: 0, 1, ... over all splits"),
-    "step_index": ("int64", "the step within the episode, from 0"),
-    "observation": (None, "what the action was chosen on"),
-    "action": (None, "what was done"),
-    "reward": ("float64", "what the environment gave for it"),
-    "next_observation": (None, "what the action led to, also on an episode's last step"),
-    "terminated": ("bool", "the environment ended the episode with this step"),
-    "truncated": ("bool", "a limit cut the episode off after this step"),
-}
-EPISODES = {
-    "episode_index": ("int64", "the episode: 0, 1, ... over all splits"),
-    "attempt_index": ("int64", "which attempt it was, rejected ones counted"),
-    "seed": ("int64", "what `env.reset(seed=...)` was given"),
-    "policy": ("string", "who played"),
-    "length": ("int64", "steps"),
-    "episode_return": ("float64", "the rewards, summed in order"),
-    "terminated": ("bool", "the environment ended it"),
-    "truncated": ("bool", "a limit cut it off"),
-    "final_observation": (None, "what the last action led to"),
-    "row_start": ("int64", "its first row in the split's transitions"),
-    "row_end": ("int64", "one past its last row there"),
-}
 
-
-def transitions_table(
-    observation_space: gym.Space[Any], action_space: gym.Space[Any], *, next_observation: bool
-) -> str:
-    """The columns of the config "transitions"."""
-    spaces = {"observation": observation_space, "action": action_space, "next_observation": observation_space}
-    names = [name for name in TRANSITIONS if next_observation or name != "next_observation"]
-    return _table([(name, *TRANSITIONS[name], spaces.get(name)) for name in names])
-
-
-def episodes_table(observation_space: gym.Space[Any]) -> str:
-    """The columns of the config "episodes"."""
-    spaces = {"final_observation": observation_space}
-    return _table([(name, *EPISODES[name], spaces.get(name)) for name in EPISODES])
-
-
-def _table(columns: Sequence[tuple[str, str | None, str, gym.Space[Any] | None]]) -> str:
+def columns_table(columns: Iterable[Column], spaces: Spaces) -> str:
+    """The columns of a table, or the leaves of those of Dict and Tuple spaces."""
     rows: list[tuple[str, ...]] = []
-    for name, dtype, meaning, space in columns:
+    for column in columns:
+        space = column.space(spaces)
         if space is None:
-            rows.append((code(name), str(dtype), "", "", meaning))
+            rows.append((code(column.name), str(column.kind), "", "", column.meaning))
         else:
-            rows.extend(_leaf_rows(name, meaning, space))
+            rows.extend(_leaf_rows(column, spaces, leaves(space)))
     return table(("column", "dtype", "shape", "values", "meaning"), rows)
 
 
-def _leaf_rows(name: str, meaning: str, space: gym.Space[Any]) -> Iterator[tuple[str, ...]]:
-    for leaf in leaves(space):
-        column = f"{name}.{leaf.name}" if leaf.path else name
+def _leaf_rows(column: Column, spaces: Spaces, found: Sequence[Leaf]) -> Iterator[tuple[str, ...]]:
+    for name, leaf in zip(column.names(spaces), found, strict=True):
         shape = " × ".join(map(str, leaf.shape))
         dtype = f"{leaf.dtype}, PNG" if is_image(leaf) else str(leaf.dtype)
-        yield code(column), dtype, shape, bounds(leaf), meaning
+        yield code(name), dtype, shape, bounds(leaf), column.meaning
 
 
 def bounds(leaf: Leaf) -> str:
@@ -123,11 +86,11 @@ def _bound(value: Any) -> str:
     return f"{bound:.4g}" if np.isfinite(bound) and bound != int(bound) else number(bound)
 
 
-def components(env_id: str, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> list[str]:
+def components(env_id: str, spaces: Spaces) -> list[str]:
     """Tables of the components of the observations and actions of a known environment."""
     known = _environments().get(env_id, {})
     tables = []
-    for name, space in (("observation", observation_space), ("action", action_space)):
+    for name, space in spaces._asdict().items():
         entries = known.get(name, [])
         if isinstance(space, gym.spaces.Box) and space.shape == (len(entries),):
             tables.append(_component_table(name, space, entries))

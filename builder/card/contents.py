@@ -14,12 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from builder.dataset.columns import FOLDERS, TABLES, Column, present
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest, read_manifest
 
-CONFIGS = {"transitions": "data", "episodes": "episodes"}
-"""The configs of a dataset and the folders that hold their files."""
 SPLIT_NAME = re.compile(r"\w+")
 
 
@@ -63,14 +62,14 @@ class Contents:
         manifest: of the folder.
         sizes: per config and split.
         endings: per split.
-        next_observation: whether the transitions have that column.
+        columns: per config.
         plot: whether `assets/returns.png` is there.
     """
 
     manifest: Manifest
     sizes: Mapping[str, Mapping[str, TableSize]]
     endings: Mapping[str, Endings]
-    next_observation: bool
+    columns: Mapping[str, tuple[Column, ...]]
     plot: bool
 
 
@@ -90,10 +89,13 @@ def read_contents(folder: Path) -> Contents:
     try:
         sizes = {
             config: {split: _size(_files(folder / place, split)) for split in splits}
-            for config, place in CONFIGS.items()
+            for config, place in FOLDERS.items()
         }
         endings = {split: _endings(_files(folder / "episodes", split)) for split in splits}
-        schema = pq.read_schema(_files(folder / "data", splits[0])[0])
+        columns = {
+            config: present(TABLES[config], pq.read_schema(_files(folder / place, splits[0])[0]).names)
+            for config, place in FOLDERS.items()
+        }
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetError(f"the Parquet files of {folder} cannot be read: {error}") from error
     for split, stated in manifest.splits.items():
@@ -104,9 +106,7 @@ def read_contents(folder: Path) -> Contents:
                 expected=f"{stated.episodes} episodes and {stated.rows} steps in {split!r}",
                 got=f"{found[0]} and {found[1]}",
             )
-    return Contents(
-        manifest, sizes, endings, "next_observation" in schema.names, plot=(folder / PLOT).is_file()
-    )
+    return Contents(manifest, sizes, endings, columns, plot=(folder / PLOT).is_file())
 
 
 def _files(folder: Path, split: str) -> list[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from builder.card.contents import CONFIGS, Contents, TableSize
-from builder.dataset.schema import episode_features, features, yaml_features
+from builder.card.contents import Contents, TableSize
+from builder.dataset.columns import FOLDERS
+from builder.dataset.schema import features, yaml_features
 from builder.experts.sources.table import described_source
 
 if TYPE_CHECKING:
@@ -28,12 +29,8 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
     """The header of a dataset's card."""
     from huggingface_hub import DatasetCardData
 
-    inputs = contents.manifest.inputs
-    observation_space, action_space = contents.manifest.spaces
-    columns = {
-        "transitions": features(observation_space, action_space, next_observation=contents.next_observation),
-        "episodes": episode_features(observation_space),
-    }
+    inputs, spaces = contents.manifest.inputs, contents.manifest.spaces
+    declared = {name: yaml_features(features(columns, spaces)) for name, columns in contents.columns.items()}
     rows = sum(size.rows for size in contents.sizes[DEFAULT_CONFIG].values())
     return DatasetCardData(
         pretty_name=pretty_name,
@@ -41,10 +38,10 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
         task_categories=["reinforcement-learning"],
         tags=tags(inputs),
         size_categories=[size_category(rows)],
-        configs=[_config(name, contents.sizes[name]) for name in CONFIGS],
+        configs=[_config(name, contents.sizes[name]) for name in FOLDERS],
         dataset_info=[
-            {"config_name": name, "features": yaml_features(columns[name]), **_sizes(contents.sizes[name])}
-            for name in CONFIGS
+            {"config_name": name, "features": declared[name], **_sizes(contents.sizes[name])}
+            for name in FOLDERS
         ],
     )
 
@@ -68,7 +65,7 @@ def size_category(rows: int) -> str:
 
 
 def _config(name: str, splits: Mapping[str, TableSize]) -> dict[str, Any]:
-    data_files = [{"split": split, "path": f"{CONFIGS[name]}/{split}-*.parquet"} for split in splits]
+    data_files = [{"split": split, "path": f"{FOLDERS[name]}/{split}-*.parquet"} for split in splits]
     default = {"default": True} if name == DEFAULT_CONFIG else {}
     return {"config_name": name, **default, "data_files": data_files}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from builder.card import text
-from builder.card.columns import components, episodes_table, transitions_table
+from builder.card.columns import columns_table, components
 from builder.card.contents import PLOT, Contents, read_contents
 from builder.card.header import header
 from builder.card.markdown import code
@@ -125,7 +125,7 @@ def draw_returns(contents: Contents) -> bytes:
 
 def _sections(contents: Contents) -> dict[str, Any]:
     manifest = contents.manifest
-    inputs, (observation_space, action_space) = manifest.inputs, manifest.spaces
+    inputs, spaces = manifest.inputs, manifest.spaces
     overrides = rebuild_overrides(manifest)
     in_container = overrides is not None and described_source(inputs["expert"]).contained
     return {
@@ -134,13 +134,8 @@ def _sections(contents: Contents) -> dict[str, Any]:
         "figures": text.figures_table(contents),
         "collection": text.collection_table(inputs),
         "acceptance": text.acceptance(contents),
-        "transitions": transitions_table(
-            observation_space, action_space, next_observation=contents.next_observation
-        ),
-        "episodes": episodes_table(observation_space),
-        "component_tables": components(
-            inputs.get("environment", {}).get("id", ""), observation_space, action_space
-        ),
+        **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
+        "component_tables": components(inputs.get("environment", {}).get("id", ""), spaces),
         "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
         "rebuild": command(overrides) if overrides else None,
         "docker": docker_command(overrides) if overrides and in_container else None,

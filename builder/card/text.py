@@ -276,7 +276,7 @@ def limits(contents: Contents) -> str:
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )
-    if not contents.next_observation:
+    if "next_observation" not in [column.name for column in contents.columns["transitions"]]:
         found.append(
             "Next observations are not repeated: take the next row's, or `final_observation` at the end."
         )

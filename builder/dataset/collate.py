@@ -11,32 +11,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.schema import arrow_schema, episode_features, features, to_arrow
+from builder.dataset.columns import FOLDERS, TABLES, Rows, present, recorded
+from builder.dataset.schema import arrow_schema, features
+from builder.dataset.tables import to_table
 from builder.dataset.writer import ShardWriter
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance, first_accepted
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import Header, read_recording
-from builder.episodes.spaces import Array, describe, from_description, leaves, next_observation_default
+from builder.episodes.spaces import (
+    Array,
+    Spaces,
+    describe,
+    from_description,
+    leaves,
+    next_observation_default,
+)
 from builder.errors import DatasetError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import Manifest, Split, seal
 from builder.storage.layout import BUILD
 from builder.storage.paths import AnyPath
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 SHARD_MB = 512
 PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
-PLAIN_FIELDS = ("policy", "next_observation", "episodes", "every", "instances")
+PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "instances")
 """What `build.json` holds as it is."""
 
 
@@ -49,7 +55,7 @@ class Collation:
         policy: the expert's name, for the `policy` column.
         observation_space: what was observed.
         action_space: what was done.
-        next_observation: whether to write the column.
+        optional: the names of the optional columns to write.
         acceptance: which returns are accepted.
         episodes: how many accepted ones to keep; None: all.
         every: every k-th episode becomes test; 0: none.
@@ -61,12 +67,17 @@ class Collation:
     policy: str
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
-    next_observation: bool
+    optional: tuple[str, ...] = ()
     acceptance: Acceptance = EVERY_RETURN
     episodes: int | None = None
     every: int = 0
     shard_size: int = SHARD_MB * 10**6
     instances: str | None = None
+
+    @property
+    def spaces(self) -> Spaces:
+        """What was observed, and what was done."""
+        return Spaces(self.observation_space, self.action_space)
 
     def to_json(self) -> dict[str, Any]:
         """As `build.json` holds it."""
@@ -85,7 +96,8 @@ class Collation:
         known = dict(content)
         acceptance = Acceptance.from_json(known.pop("accepted_returns"))
         spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
-        return Collation(**{**known, **spaces, "acceptance": acceptance})
+        optional = tuple(content["optional"])
+        return Collation(**{**known, **spaces, "optional": optional, "acceptance": acceptance})
 
 
 def describe_files(files: Sequence[AnyPath]) -> Collation:
@@ -107,7 +119,10 @@ def describe_files(files: Sequence[AnyPath]) -> Collation:
         policy=header.policy,
         observation_space=observation_space,
         action_space=action_space,
-        next_observation=next_observation_default(observation_space),
+        optional=(
+            *(("next_observation",) if next_observation_default(observation_space) else ()),
+            *recorded(recording),
+        ),
     )
 
 
@@ -206,10 +221,9 @@ def _order(names: Sequence[str], arrays: Sequence[Array], space: gym.Space[Any],
 
 @dataclass
 class _SplitWriter:
-    """The two tables of one split, and what has gone into them."""
+    """The tables of one split, and what has gone into them."""
 
-    transitions: ShardWriter
-    episodes: ShardWriter
+    tables: dict[str, ShardWriter]
     split: Split = field(default_factory=lambda: Split(0, 0))
 
 
@@ -218,10 +232,10 @@ class _Writers:
 
     def __init__(self, folder: Path, plan: Collation, stack: ExitStack) -> None:
         self._folder, self._plan, self._stack = folder, plan, stack
-        self._step_schema = arrow_schema(
-            features(plan.observation_space, plan.action_space, next_observation=plan.next_observation)
-        )
-        self._episode_schema = arrow_schema(episode_features(plan.observation_space))
+        self._columns = {name: present(table, plan.optional) for name, table in TABLES.items()}
+        self._schemas = {
+            name: arrow_schema(features(columns, plan.spaces)) for name, columns in self._columns.items()
+        }
         self.splits: dict[str, _SplitWriter] = {}
         self.attempts = 0
 
@@ -239,64 +253,18 @@ class _Writers:
     def _write_split(self, name: str, recording: Recording, ordinals: Array) -> None:
         writer = self.splits.get(name) or self._open(name)
         written = writer.split
-        writer.transitions.write(self._steps(recording, ordinals))
-        writer.episodes.write(self._episodes(recording, ordinals, written.rows))
+        policies = np.full(len(ordinals), self._plan.policy, object)
+        rows = Rows(recording, ordinals, policies, written.rows)
+        for table, shards in writer.tables.items():
+            shards.write(to_table(self._columns[table], rows, self._plan.spaces, self._schemas[table]))
         writer.split = Split(written.episodes + len(ordinals), written.rows + len(recording.rewards))
 
     def _open(self, name: str) -> _SplitWriter:
-        def writer(folder: str, schema: pa.Schema) -> ShardWriter:
+        tables = {}
+        for table, folder in FOLDERS.items():
             target = self._folder / folder
             target.mkdir(parents=True, exist_ok=True)
-            shards = ShardWriter(target, name, schema=schema, shard_size=self._plan.shard_size)
-            return self._stack.enter_context(shards)
-
-        self.splits[name] = _SplitWriter(
-            writer("data", self._step_schema), writer("episodes", self._episode_schema)
-        )
+            shards = ShardWriter(target, name, schema=self._schemas[table], shard_size=self._plan.shard_size)
+            tables[table] = self._stack.enter_context(shards)
+        self.splits[name] = _SplitWriter(tables)
         return self.splits[name]
-
-    def _steps(self, recording: Recording, ordinals: Array) -> pa.Table:
-        import pyarrow as pa
-
-        plan, lengths = self._plan, recording.lengths
-        last = np.cumsum(lengths) - 1
-        terminated, truncated = np.zeros(len(recording.rewards), bool), np.zeros(len(recording.rewards), bool)
-        terminated[last], truncated[last] = recording.terminated, recording.truncated
-        columns = {
-            "episode_index": np.repeat(ordinals, lengths),
-            "step_index": np.arange(len(recording.rewards)) - np.repeat(recording.starts, lengths),
-            "observation": to_arrow(plan.observation_space, recording.observations),
-            "action": to_arrow(plan.action_space, recording.actions),
-            "reward": recording.rewards,
-            "terminated": terminated,
-            "truncated": truncated,
-        }
-        if plan.next_observation:
-            following = []
-            for observations, finals in zip(recording.observations, recording.finals, strict=True):
-                shifted = np.concatenate([observations[1:], finals[-1:]])
-                shifted[last] = finals
-                following.append(shifted)
-            columns["next_observation"] = to_arrow(plan.observation_space, following)
-        schema = self._step_schema
-        return pa.table([columns[name] for name in schema.names], schema=schema)
-
-    def _episodes(self, recording: Recording, ordinals: Array, row: int) -> pa.Table:
-        import pyarrow as pa
-
-        starts = row + recording.starts
-        columns = {
-            "episode_index": ordinals,
-            "attempt_index": recording.attempts,
-            "seed": recording.seeds,
-            "policy": [self._plan.policy] * len(ordinals),
-            "length": recording.lengths,
-            "episode_return": recording.returns,
-            "terminated": recording.terminated,
-            "truncated": recording.truncated,
-            "final_observation": to_arrow(self._plan.observation_space, recording.finals),
-            "row_start": starts,
-            "row_end": starts + recording.lengths,
-        }
-        schema = self._episode_schema
-        return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -13,7 +13,7 @@ Dict spaces become structs, Tuple spaces structs with the fields "0", "1", ...
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from builder.dataset import images
-from builder.episodes.spaces import Array, Leaf, assemble, is_image, leaves
+from builder.dataset.columns import Column
+from builder.episodes.spaces import Array, Leaf, Spaces, assemble, is_image, leaves
 from builder.errors import DatasetError, SpaceError
 
 if TYPE_CHECKING:
@@ -30,57 +31,23 @@ if TYPE_CHECKING:
 MAX_RANK = 5  # `datasets` has Array2D to Array5D
 
 
-def features(
-    observation_space: gym.Space[Any], action_space: gym.Space[Any], *, next_observation: bool
-) -> Features:
-    """The columns of the "transitions" config, one row per step.
-
-    Args:
-        observation_space: the environment's own.
-        action_space: the environment's own.
-        next_observation: whether each row carries the observation that its action led to.
+def features(columns: Iterable[Column], spaces: Spaces) -> Features:
+    """The features of the columns of a table.
 
     Raises:
         SpaceError: a space that cannot be stored.
     """
-    from datasets import Features, Value
+    from datasets import Features
 
-    observation = _feature(observation_space, "observation space")
-    columns = {
-        "episode_index": Value("int64"),
-        "step_index": Value("int64"),
-        "observation": observation,
-        "action": _feature(action_space, "action space"),
-        "reward": Value("float64"),
-    }
-    if next_observation:
-        columns["next_observation"] = observation
-    return Features(columns | {"terminated": Value("bool"), "truncated": Value("bool")})
+    return Features({column.name: _column_feature(column, spaces) for column in columns})
 
 
-def episode_features(observation_space: gym.Space[Any]) -> Features:
-    """The columns of the "episodes" config, one row per episode.
+def _column_feature(column: Column, spaces: Spaces) -> Any:
+    from datasets import Value
 
-    Raises:
-        SpaceError: a space that cannot be stored.
-    """
-    from datasets import Features, Value
-
-    return Features(
-        {
-            "episode_index": Value("int64"),
-            "attempt_index": Value("int64"),
-            "seed": Value("int64"),
-            "policy": Value("string"),
-            "length": Value("int64"),
-            "episode_return": Value("float64"),
-            "terminated": Value("bool"),
-            "truncated": Value("bool"),
-            "final_observation": _feature(observation_space, "observation space"),
-            "row_start": Value("int64"),
-            "row_end": Value("int64"),
-        }
-    )
+    if isinstance(column.kind, str):
+        return Value(column.kind)
+    return _feature(column.kind(spaces), f"{column.name} space")
 
 
 def arrow_schema(columns: Features) -> pa.Schema:
@@ -138,8 +105,23 @@ def from_arrow(space: gym.Space[Any], column: pa.Array | pa.ChunkedArray) -> tup
     Raises:
         DatasetError: the column does not hold values of the space.
     """
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    return tuple(_leaf_from_chunks(leaf, chunks) for leaf in leaves(space))
+    return tuple(_leaf_from_arrow(leaf, column) for leaf in leaves(space))
+
+
+def column_from_arrow(
+    column: Column, values: pa.Array | pa.ChunkedArray, spaces: Spaces
+) -> tuple[Array, ...]:
+    """Get the values of a column of a dataset back, as `from_arrow` does those of a space; texts as objects.
+
+    Raises:
+        DatasetError: they are not what the column holds.
+    """
+    if not isinstance(column.kind, str):
+        return from_arrow(column.kind(spaces), values)
+    if column.kind == "string":
+        return (np.array(values.to_pylist(), object),)
+    dtype = np.dtype(column.kind)
+    return (_leaf_from_arrow(Leaf((), gym.Space((), dtype), (), dtype), values),)
 
 
 def _feature(space: gym.Space[Any], what: str) -> Any:
@@ -240,8 +222,9 @@ def _nested(array: pa.Array, shape: tuple[int, ...]) -> pa.Array:
     return array
 
 
-def _leaf_from_chunks(leaf: Leaf, chunks: Sequence[pa.Array]) -> Array:
-    parts = [_leaf_from_arrow(leaf, _descend(leaf, chunk)) for chunk in chunks]
+def _leaf_from_arrow(leaf: Leaf, column: pa.Array | pa.ChunkedArray) -> Array:
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [_leaf_from_chunk(leaf, _descend(leaf, chunk)) for chunk in chunks]
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.empty((0, *leaf.shape), leaf.dtype)
@@ -261,7 +244,7 @@ def _has_field(column: pa.Array, name: str) -> bool:
     )
 
 
-def _leaf_from_arrow(leaf: Leaf, column: pa.Array) -> Array:
+def _leaf_from_chunk(leaf: Leaf, column: pa.Array) -> Array:
     if is_image(leaf):
         if not _has_field(column, "bytes"):
             raise _mismatch(leaf, column)

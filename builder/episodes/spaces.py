@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -27,6 +27,13 @@ LEAF_TYPES = (
     gym.spaces.MultiDiscrete,
     gym.spaces.MultiBinary,
 )
+
+
+class Spaces(NamedTuple):
+    """What is observed, and what is done."""
+
+    observation: gym.Space[Any]
+    action: gym.Space[Any]
 
 
 @dataclass(frozen=True)
@@ -223,6 +230,25 @@ def next_observation_default(observation_space: gym.Space[Any]) -> bool:
     Pixels are images and, stored as arrays, their stacks and channel-first forms: uint8 of rank 2 or more.
     """
     return not any(leaf.dtype == np.uint8 and len(leaf.shape) >= 2 for leaf in leaves(observation_space))
+
+
+def mask_space(action_space: gym.Space[Any]) -> gym.Space[Any]:
+    """The space of masks over actions, as MaskablePPO of sb3-contrib takes them: one bool for each choice.
+
+    Raises:
+        SpaceError: the actions are not choices.
+    """
+    if isinstance(action_space, gym.spaces.Discrete):
+        choices = int(action_space.n)
+    elif isinstance(action_space, gym.spaces.MultiDiscrete) and action_space.nvec.ndim == 1:
+        choices = int(action_space.nvec.sum())
+    elif isinstance(action_space, gym.spaces.MultiBinary) and isinstance(action_space.n, int):
+        choices = 2 * action_space.n
+    else:
+        raise SpaceError(
+            f"actions of {action_space} cannot be masked", expected="Discrete, MultiDiscrete or MultiBinary"
+        )
+    return gym.spaces.Box(0, 1, (choices,), np.bool_)
 
 
 def is_image(leaf: Leaf) -> bool:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import gymnasium as gym
 import numpy as np
 
-from builder.dataset.schema import from_arrow
-from builder.episodes.spaces import Array, leaves
+from builder.dataset.columns import TRANSITIONS
+from builder.dataset.schema import column_from_arrow
+from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import ConfigError, DatasetError, suggest
 
 if TYPE_CHECKING:
@@ -29,22 +29,17 @@ MEMORY = 2 * 2**30
 """Bytes that the steps in memory may take, unless the user says otherwise."""
 GATHERED = 2**20
 """About how many bytes are gathered at a time, then cut into batches: what stays in a processor's cache."""
-SPACE_OF = {"observation": 0, "next_observation": 0, "final_observation": 0, "action": 1}
-"""Columns that hold values of a space: 0 the observation space, 1 the action space."""
+KNOWN = {column.name: column for column in TRANSITIONS}
 
 Columns = dict[str, Array]
 
 
-def leaf_columns(name: str, column: pa.ChunkedArray, spaces: Sequence[gym.Space[Any]]) -> Columns:
+def leaf_columns(name: str, values: pa.ChunkedArray, spaces: Spaces) -> Columns:
     """A column as arrays [rows, ...]: one, or one per leaf of a Dict or Tuple space."""
-    if name not in SPACE_OF:
-        return {name: column.to_numpy()}
-    space = spaces[SPACE_OF[name]]
-    values = from_arrow(space, column)
-    return {
-        ".".join([name, *map(str, leaf.path)]): array
-        for leaf, array in zip(leaves(space), values, strict=True)
-    }
+    if name not in KNOWN:
+        return {name: values.to_numpy()}
+    column = KNOWN[name]
+    return dict(zip(column.names(spaces), column_from_arrow(column, values, spaces), strict=True))
 
 
 class Window(Protocol):
@@ -116,9 +111,7 @@ class ParquetReader:
         DatasetError: the files are missing or damaged.
     """
 
-    def __init__(
-        self, folder: Path, split: str, spaces: Sequence[gym.Space[Any]], columns: Sequence[str] | None
-    ) -> None:
+    def __init__(self, folder: Path, split: str, spaces: Spaces, columns: Sequence[str] | None) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -145,9 +138,8 @@ class ParquetReader:
         """What a step takes in memory."""
         total = 0
         for name in self.columns:
-            if name in SPACE_OF:
-                found = leaves(self._spaces[SPACE_OF[name]])
-                total += sum(leaf.dtype.itemsize * int(np.prod(leaf.shape)) for leaf in found)
+            if space := KNOWN[name].space(self._spaces) if name in KNOWN else None:
+                total += sum(leaf.dtype.itemsize * int(np.prod(leaf.shape)) for leaf in leaves(space))
             else:
                 total += -(-self._schema.field(name).type.bit_width // 8)
         return total

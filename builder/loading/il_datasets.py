@@ -16,7 +16,7 @@ import numpy as np
 
 from builder.dataset.schema import from_arrow
 from builder.episodes.episode import Episode
-from builder.episodes.spaces import Array, describe
+from builder.episodes.spaces import Array, Spaces, describe
 from builder.errors import DatasetError
 from builder.loading.batches import ArrayReader, Reader
 from builder.loading.trajectories import Trajectories, choose_split
@@ -53,7 +53,7 @@ class SeedTrajectories(Trajectories):
         self.split = choose_split(split, tables, folder)
         self._table_read = tables[self.split]
         table = self._table_read.data.table
-        self._spaces = _space(table["obs"], "obs"), _space(table["actions"], "actions")
+        self._spaces = Spaces(_space(table["obs"], "obs"), _space(table["actions"], "actions"))
         self._bounds = _bounds(table[STARTS])
         episodes, rows = len(self._bounds) - 1, table.num_rows
         self.manifest = Manifest(

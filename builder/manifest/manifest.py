@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
-from builder.episodes.spaces import from_description
+from builder.episodes.spaces import Spaces, from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.storage.digest import file_sha256
@@ -75,9 +73,9 @@ class Manifest:
     instances: str | None = None
 
     @property
-    def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
+    def spaces(self) -> Spaces:
         """The observation and the action space."""
-        return from_description(self.observation_space), from_description(self.action_space)
+        return Spaces(from_description(self.observation_space), from_description(self.action_space))
 
     def whole(self, folder: AnyPath) -> bool:
         """Whether all files are there, in the sizes that they were written with."""

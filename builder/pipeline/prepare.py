@@ -14,6 +14,7 @@ import gymnasium as gym
 from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.collate import Collation
+from builder.dataset.columns import TABLES, asked_for, present
 from builder.dataset.schema import features
 from builder.environments.answers import spaces_of
 from builder.environments.arguments import risky
@@ -21,7 +22,7 @@ from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.legacy import Match, match
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.acceptance import EVERY_RETURN
-from builder.episodes.spaces import is_image, leaves, next_observation_default
+from builder.episodes.spaces import Spaces, is_image, leaves, next_observation_default
 from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
@@ -89,7 +90,7 @@ class Build:
             policy=self.expert.name,
             observation_space=self.observation_space,
             action_space=self.action_space,
-            next_observation=dataset["next_observation"],
+            optional=asked_for(self.inputs),
             acceptance=EVERY_RETURN if "enjoy" in self.own else self.config.acceptance,
             episodes=self.config.episodes,
             every=round(1 / fraction) if fraction else 0,
@@ -139,7 +140,8 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     sample.close()
     config = _resolved(config, observation_space)
     # Spaces that have no columns, or that are not the expert's, are refused before play.
-    features(observation_space, action_space, next_observation=bool(config.dataset.next_observation))
+    for table in TABLES.values():
+        features(present(table), Spaces(observation_space, action_space))
     player.actor(observation_space, action_space)
     inputs = build_inputs(
         config,

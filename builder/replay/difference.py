@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,8 @@ def first_difference(
 
 
 def _first_row(one: Array, other: Array) -> int | None:
+    if one.dtype == other.dtype == object:  # texts
+        return next((row for row, pair in enumerate(zip_longest(one, other)) if pair[0] != pair[1]), None)
     if one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes():
         return None
     common = min(len(one), len(other))
@@ -91,5 +94,5 @@ def shown(column: Array, row: int) -> str:
     """A row of a column for a message: every digit that tells it from its neighbours, but no long arrays."""
     if row >= len(column):
         return "no such step"
-    text = " ".join(str(column[row].tolist()).split())
+    text = " ".join(str(np.asarray(column[row]).tolist()).split())
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-import gymnasium as gym
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.schema import from_arrow
-from builder.episodes.spaces import Array, leaves
+from builder.dataset.columns import FOLDERS, Rows
+from builder.dataset.tables import to_rows
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 
@@ -25,23 +24,13 @@ class RecordedEpisode:
 
     Attributes:
         index: `episode_index`.
-        seed: of `reset`.
         file: where its first step stands, within the dataset folder.
-        observations: per leaf [T + 1, ...], the final one last.
-        actions: per leaf [T, ...].
-        rewards: float64 [T].
-        terminated: bool [T].
-        truncated: bool [T].
+        rows: what is recorded of it.
     """
 
     index: int
-    seed: int
     file: str
-    observations: tuple[Array, ...]
-    actions: tuple[Array, ...]
-    rewards: Array
-    terminated: Array
-    truncated: Array
+    rows: Rows
 
 
 class RecordedSplit:
@@ -58,16 +47,32 @@ class RecordedSplit:
 
     def __init__(self, folder: Path, manifest: Manifest, split: str) -> None:
         self.folder, self.split = folder, split
-        self.observation_space, self.action_space = manifest.spaces
-        self.files = sorted((folder / "data").glob(f"{split}-*.parquet"))
+        self.spaces = manifest.spaces
+        self.files = self.files_of("transitions")
         self._group: tuple[int, pa.Table] | None = None
+
+    def files_of(self, table: str) -> list[Path]:
+        """The files of this split that hold a table, in order."""
+        return sorted((self.folder / FOLDERS[table]).glob(f"{self.split}-*.parquet"))
+
+    def schemas(self, table: str) -> Iterator[tuple[str, pa.Schema]]:
+        """The files of a table, each by its name within the dataset folder, and their columns."""
+        for path in self.files_of(table):
+            try:
+                yield path.relative_to(self.folder).as_posix(), pq.read_schema(path)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(error) from error
+
+    @cached_property
+    def episode_file(self) -> str:
+        """The first file of the table "episodes"; it is small, and mostly the only one."""
+        return self.files_of("episodes")[0].relative_to(self.folder).as_posix()
 
     @cached_property
     def episodes(self) -> pa.Table:
         """The whole table "episodes" of this split."""
-        files = sorted((self.folder / "episodes").glob(f"{self.split}-*.parquet"))
         try:
-            return pa.concat_tables([pq.ParquetFile(path).read() for path in files])
+            return pa.concat_tables([pq.ParquetFile(path).read() for path in self.files_of("episodes")])
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
 
@@ -138,33 +143,15 @@ class RecordedSplit:
         """The episode at a position of this split's table.
 
         Raises:
-            DatasetError: a file is damaged.
+            DatasetError: a file is damaged, or does not hold what it should.
         """
-        row = {
-            name: self.episodes[name][position].as_py()
-            for name in ("episode_index", "seed", "row_start", "row_end")
-        }
-        steps = self.steps(row["row_start"], row["row_end"])
-        observed = from_arrow(self.observation_space, steps["observation"])
-        finals = from_arrow(self.observation_space, self.episodes["final_observation"].slice(position, 1))
-        return RecordedEpisode(
-            index=row["episode_index"],
-            seed=row["seed"],
-            file=self.file_of(row["row_start"]),
-            observations=tuple(np.concatenate(pair) for pair in zip(observed, finals, strict=True)),
-            actions=from_arrow(self.action_space, steps["action"]),
-            rewards=steps["reward"].to_numpy(),
-            terminated=steps["terminated"].to_numpy(),
-            truncated=steps["truncated"].to_numpy(),
-        )
+        line = self.episodes.slice(position, 1)
+        steps = self.steps(line["row_start"][0].as_py(), line["row_end"][0].as_py())
+        rows = to_rows(steps, line, self.spaces)
+        return RecordedEpisode(int(rows.episode_index[0]), self.file_of(rows.first_row), rows)
 
     def _damaged(self, error: Exception) -> DatasetError:
         return DatasetError(
             f"the split {self.split!r} of {self.folder} cannot be read: {error}",
             remedy="build or pull it again",
         )
-
-
-def names(space: gym.Space[object], column: str) -> list[str]:
-    """A column's leaves as `Trajectories.arrays` names them."""
-    return [".".join([column, *map(str, leaf.path)]) for leaf in leaves(space)]

@@ -16,6 +16,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
+from builder.dataset.columns import TRANSITIONS, arrays_by_name
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
@@ -23,14 +24,15 @@ from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.spaces import Array, Leaf, describe, leaves
+from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.spaces import Array, Leaf, Spaces, describe, leaves
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay.difference import Difference, first_difference
-from builder.replay.recorded import RecordedEpisode, RecordedSplit, names
+from builder.replay.recorded import RecordedEpisode, RecordedSplit
 from builder.values import restored
 
 STEPS_PER_TASK = 20_000
@@ -168,8 +170,8 @@ def settle(
     wanted, split = positions[name], RecordedSplit(folder, manifest, name)
     episodes = [split.episode(wanted[i * (len(wanted) - 1) // (PROBED - 1)]) for i in range(PROBED)]
     played = [
-        rehearse(spec, episode.seed, action_values(split.action_space, episode.actions))
-        for episode in episodes
+        rehearse(spec, int(recording.seeds[0]), action_values(split.spaces.action, recording.actions))
+        for recording in (episode.rows.recording for episode in episodes)
     ]
     reusable = settled(spec, played, single=True)[0].reusable  # one at a time, as each worker replays them
     return dataclasses.replace(spec, reusable=reusable)
@@ -212,7 +214,7 @@ def _replay_task(task: _Task) -> tuple[int, Replayed]:
                 break
             episode = split.episode(position)
             difference = _compared(pool, episode)
-            steps += len(episode.rewards)
+            steps += len(episode.rows.recording.rewards)
             if difference:
                 return task.order, Replayed(done + 1, steps, difference)
     return task.order, Replayed(len(task.positions), steps)
@@ -242,60 +244,51 @@ def compare(
         limit: the engine truncates at this many steps.
 
     Returns:
-        The first difference; the observation after a step counts as `next_observation` of that step.
+        The first difference in a column that is `replayed`; the observation after a step counts as
+        `next_observation` of that step, whether or not the dataset has such a column.
     """
     try:
-        first, expected = _play(environment, episode, limit)
+        played = _play(environment, episode.rows.recording, limit)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
         return Difference(what=what, file=episode.file, episode=episode.index)
-    space = environment.observation_space
-    columns, following = names(space, "observation"), names(space, "next_observation")
-    start = {name: values[:1] for name, values in zip(columns, episode.observations, strict=True)}
-    if found := first_difference(
-        dict(zip(columns, first, strict=True)), start, file=episode.file, episode=episode.index
-    ):
-        return found
-    got = {
-        "reward": episode.rewards,
-        **{name: values[1:] for name, values in zip(following, episode.observations, strict=True)},
-        "terminated": episode.terminated,
-        "truncated": episode.truncated,
-    }
-    order = {name: expected[name] for name in got}
-    return first_difference(order, got, file=episode.file, episode=episode.index)
+    spaces = Spaces(environment.observation_space, environment.action_space)
+    columns = [column for column in TRANSITIONS if column.replayed]
+    expected, got = (
+        arrays_by_name(columns, rows, spaces)
+        for rows in (dataclasses.replace(episode.rows, recording=played), episode.rows)
+    )
+    return first_difference(expected, got, file=episode.file, episode=episode.index)
 
 
-def _play(
-    environment: gym.Env[Any, Any], episode: RecordedEpisode, limit: int | None
-) -> tuple[list[Array], dict[str, Array]]:
-    """What the environment gives: per leaf the first observation [1, ...], and columns of all after it."""
-    found = leaves(environment.observation_space)
-    following = names(environment.observation_space, "next_observation")
-    first = _columns(found, 1)
-    _keep(found, first, 0, answers.begin(environment, episode.seed))
-    observations, rewards, flags = _columns(found, len(episode.rewards)), [], []
+def _play(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:
+    """What the environment gives for a recorded attempt's seed and actions, up to its end."""
+    found, rows = leaves(environment.observation_space), len(recorded.rewards)
+    observations = [np.empty((rows + 1, *leaf.shape), leaf.dtype) for leaf in found]
+    _keep(found, observations, 0, answers.begin(environment, int(recorded.seeds[0])))
+    rewards: list[float] = []
+    ends = False, False
     step = environment.step
-    for row, action in enumerate(action_values(environment.action_space, episode.actions)):
+    for action in action_values(environment.action_space, recorded.actions):
         observation, reward, terminated, truncated, _ = step(action)
-        _keep(found, observations, row, observation)
         rewards.append(answers.reward_value(reward))
-        flags.append(answers.ended(terminated, truncated))
-        if any(flags[-1]):
+        _keep(found, observations, len(rewards), observation)
+        ends = answers.ended(terminated, truncated)
+        if any(ends):
             break
-    ends = np.array(flags, bool).reshape(-1, 2)
-    if limit is not None and len(ends) == limit:
-        ends[-1, 1] = True
-    return first, {
-        **{name: column[: len(ends)] for name, column in zip(following, observations, strict=True)},
-        "reward": np.array(rewards, np.float64),
-        "terminated": ends[:, 0],
-        "truncated": ends[:, 1],
-    }
-
-
-def _columns(found: Sequence[Leaf], rows: int) -> list[Array]:
-    return [np.empty((rows, *leaf.shape), leaf.dtype) for leaf in found]
+    steps = len(rewards)
+    return Recording(
+        attempts=recorded.attempts,
+        seeds=recorded.seeds,
+        lengths=np.array([steps]),
+        returns=episode_returns(np.array(rewards), np.array([steps])),
+        terminated=np.array([ends[0]], bool),
+        truncated=np.array([ends[1] or steps == limit], bool),
+        observations=tuple(column[:steps] for column in observations),
+        actions=tuple(column[:steps] for column in recorded.actions),
+        rewards=np.array(rewards, np.float64),
+        finals=tuple(column[steps : steps + 1] for column in observations),
+    )
 
 
 def _keep(found: Sequence[Leaf], columns: Sequence[Array], row: int, observation: Any) -> None:

@@ -12,14 +12,13 @@ import pyarrow as pa
 
 from builder.composition import build_config
 from builder.config import ParallelConfig
-from builder.episodes.spaces import Array
+from builder.dataset.columns import TRANSITIONS, arrays_by_name, present, recorded
 from builder.errors import storage_error
 from builder.manifest.manifest import Manifest, covered
 from builder.manifest.rebuild import Given, rebuilt_config
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
-from builder.replay.recorded import RecordedEpisode, names
 from builder.verify.checks import Check
 
 
@@ -77,25 +76,14 @@ def _within(given: Dataset, rebuilt: Dataset, path: str) -> Difference | None:
     if path.startswith("episodes/"):
         return _first_unequal([side.episodes for side in sides], path)
     for position in range(min(side.episodes.num_rows for side in sides)):
-        expected, got = (side.episode(position) for side in sides)
-        pair = [_columns(side, episode) for side, episode in zip(sides, (expected, got), strict=True)]
-        if found := first_difference(*pair, file=got.file, episode=got.index):
+        episodes = [side.episode(position) for side in sides]
+        optional = set.intersection(*(set(recorded(episode.rows.recording)) for episode in episodes))
+        # What a recording holds decides all other columns.
+        columns = [column for column in present(TRANSITIONS, optional) if column.holds]
+        expected, got = (arrays_by_name(columns, episode.rows, sides[0].spaces) for episode in episodes)
+        if found := first_difference(expected, got, file=episodes[1].file, episode=episodes[1].index):
             return found
     return None
-
-
-def _columns(split: RecordedSplit, episode: RecordedEpisode) -> dict[str, Array]:
-    """The columns that decide all others."""
-    named = (
-        ("observation", split.observation_space, episode.observations),
-        ("action", split.action_space, episode.actions),
-    )
-    columns = {
-        name: values
-        for column, space, arrays in named
-        for name, values in zip(names(space, column), arrays, strict=True)
-    }
-    return {**columns, "reward": episode.rewards}
 
 
 def _first_unequal(sides: Sequence[pa.Table], path: str) -> Difference | None:

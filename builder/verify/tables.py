@@ -1,34 +1,43 @@
-"""The tables of a dataset against each other and against what the manifest says of them."""
+"""The tables of a dataset against each other and against what the manifest says of them.
+
+Each column is held against the table of columns: its type, and, where it follows from others, its values,
+which are computed again by the function that wrote them.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from builder.dataset.schema import from_arrow
+from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, Rows, arrays_by_name, asked_for, present
+from builder.dataset.schema import arrow_schema, features
+from builder.dataset.tables import table_arrays, to_rows
 from builder.episodes.acceptance import Acceptance
-from builder.episodes.recording import episode_returns
 from builder.episodes.seeding import attempt_seed
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
-from builder.replay.recorded import names
 from builder.verify.checks import Check
 
-Columns = dict[str, Array]
 EPISODES_AT_A_TIME = 64
+COMPUTED = tuple(column for column in TRANSITIONS if column.holds is None)
+"""What of a step follows from other columns."""
 
 
 def check_tables(folder: Path, manifest: Manifest) -> Check:
-    """Rows, order, seeds, returns, flags and the observations that rows share."""
+    """Columns and their types, order, and all that follows from other columns or from the manifest."""
     rows = sum(split.rows for split in manifest.splits.values())
     episodes = sum(split.episodes for split in manifest.splits.values())
-    compared = f"{episodes:,} episodes, {rows:,} steps: order, seeds, returns, flags, next observations"
+    compared = (
+        f"{episodes:,} episodes, {rows:,} steps: types, order, seeds, returns, flags, next observations"
+    )
     found = (difference for name in sorted(manifest.splits) for difference in _split(folder, manifest, name))
     try:
         return Check("tables", compared, next(found, None))
@@ -38,6 +47,7 @@ def check_tables(folder: Path, manifest: Manifest) -> Check:
 
 def _split(folder: Path, manifest: Manifest, name: str) -> Iterator[Difference]:
     split = RecordedSplit(folder, manifest, name)
+    yield from _types(split, manifest)
     stated = manifest.splits[name]
     for what, expected, got in (
         ("episodes", stated.episodes, split.episodes.num_rows),
@@ -46,41 +56,102 @@ def _split(folder: Path, manifest: Manifest, name: str) -> Iterator[Difference]:
         if expected != got:
             yield Difference(what=f"the number of {what} in the split {name!r}", expected=expected, got=got)
             return
-    yield from _episode_columns(split, manifest)
-    lengths = split.episodes["length"].to_numpy()
-    for first in range(0, len(lengths), EPISODES_AT_A_TIME):
-        yield from _steps(split, first, min(first + EPISODES_AT_A_TIME, len(lengths)))
+    yield from _bounds(split)
+    yield from _order(split)
+    if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
+        yield from _returns_within(split, config)
+    for first in range(0, stated.episodes, EPISODES_AT_A_TIME):
+        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME))
 
 
-def _episode_columns(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
-    """What of the table "episodes" follows from the manifest and from its own other columns."""
-    table = split.episodes
-    got = {name: table[name].to_numpy() for name in ("episode_index", "attempt_index", "seed", "length")}
-    got |= {name: table[name].to_numpy() for name in ("row_start", "row_end")}
+def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
+    """The columns of every file; which optional ones there should be is known where the inputs are."""
+    import datasets  # noqa: F401  (makes the Arrow types of its arrays known, before a file is read)
+
+    for table, columns in TABLES.items():
+        for path, got in split.schemas(table):
+            optional = asked_for(manifest.inputs) if manifest.inputs else got.names
+            expected = arrow_schema(features(present(columns, optional), split.spaces))
+            for one, other in zip_longest(expected, got):
+                if one is None or other is None or not one.equals(other):
+                    wanted, there = (f"{side.name}: {side.type}" if side else "none" for side in (one, other))
+                    yield Difference(what="its columns", file=path, expected=wanted, got=there)
+
+
+def _bounds(split: RecordedSplit) -> Iterator[Difference]:
+    """The episodes one after the other, without a gap, up to the last step."""
+    columns = [column for column in EPISODES if column.name in ("length", "row_start", "row_end")]
+    got = table_arrays(columns, split.episodes, split.spaces)
     ends = np.cumsum(got["length"])
     expected = {
-        "episode_index": _indices(manifest, split.split),
-        "length": got["row_end"] - got["row_start"],
+        "length": np.maximum(got["row_end"] - got["row_start"], 1),
         "row_start": ends - got["length"],
         "row_end": ends,
     }
-    if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
-        root = config["seed"]
-        seeds = [attempt_seed(root, attempt) for attempt in got["attempt_index"].tolist()]
-        expected["seed"] = np.array(seeds, np.int64)
-        yield from _returns_within(split, config)
-    for name, column in expected.items():
-        yield from _in_table(split, name, column, got[name])
-    backwards = np.flatnonzero(np.diff(got["attempt_index"]) <= 0)
+    yield from _in_episodes(split, 0, expected, got)
+    if ends[-1] != split.rows:
+        yield Difference(
+            what=f"the steps of all episodes of {split.split!r}", expected=split.rows, got=ends[-1]
+        )
+
+
+def _order(split: RecordedSplit) -> Iterator[Difference]:
+    attempts = split.episodes["attempt_index"].to_numpy()
+    backwards = np.flatnonzero(np.diff(attempts) <= 0)
     if len(backwards):
         row = int(backwards[0]) + 1
         yield Difference(
-            file=_episodes_file(split),
-            episode=int(got["episode_index"][row]),
+            file=split.episode_file,
+            episode=split.episodes["episode_index"][row].as_py(),
             column="attempt_index",
-            expected=f"more than {got['attempt_index'][row - 1]}",
-            got=int(got["attempt_index"][row]),
+            expected=f"more than {attempts[row - 1]}",
+            got=int(attempts[row]),
         )
+
+
+def _returns_within(split: RecordedSplit, config: dict[str, Any]) -> Iterator[Difference]:
+    acceptance = Acceptance.of(config)
+    returns = split.episodes["episode_return"].to_numpy()
+    outside = np.flatnonzero(~acceptance.accepts(returns))
+    if len(outside):
+        row = int(outside[0])
+        yield Difference(
+            file=split.episode_file,
+            episode=split.episodes["episode_index"][row].as_py(),
+            column="episode_return",
+            expected=f"{acceptance.low:g} to {acceptance.high:g}",
+            got=float(returns[row]),
+        )
+
+
+def _values(split: RecordedSplit, manifest: Manifest, positions: slice) -> Iterator[Difference]:
+    """The values of a few episodes and of their steps, computed from the columns that hold them."""
+    episodes = split.episodes[positions]
+    steps = split.steps(episodes["row_start"][0].as_py(), episodes["row_end"][-1].as_py())
+    rows = _stated(
+        to_rows(steps, episodes, split.spaces), manifest, _indices(manifest, split.split)[positions]
+    )
+    columns = [column for column in COMPUTED if column.name in steps.column_names]
+    expected, got = arrays_by_name(columns, rows, split.spaces), table_arrays(columns, steps, split.spaces)
+    if found := first_difference(expected, got, file=None, episode=0):
+        yield _at_step(split, found, rows)
+    expected = arrays_by_name(EPISODES, rows, split.spaces)
+    yield from _in_episodes(split, positions.start, expected, table_arrays(EPISODES, episodes, split.spaces))
+
+
+def _stated(rows: Rows, manifest: Manifest, indices: Array) -> Rows:
+    """The rows with what the manifest says of them."""
+    rows = dataclasses.replace(rows, episode_index=indices)
+    inputs = manifest.inputs
+    if "config" not in inputs or "own" in inputs:
+        return rows
+    attempts, root = rows.recording.attempts.tolist(), inputs["config"]["seed"]
+    seeds = np.array([attempt_seed(root, attempt) for attempt in attempts], np.int64)
+    return dataclasses.replace(
+        rows,
+        recording=dataclasses.replace(rows.recording, seeds=seeds),
+        policies=np.full(len(seeds), inputs["expert"]["name"], object),
+    )
 
 
 def _indices(manifest: Manifest, name: str) -> Array:
@@ -94,100 +165,23 @@ def _indices(manifest: Manifest, name: str) -> Array:
     return indices
 
 
-def _returns_within(split: RecordedSplit, config: dict[str, Any]) -> Iterator[Difference]:
-    acceptance = Acceptance.of(config)
-    returns = split.episodes["episode_return"].to_numpy()
-    outside = np.flatnonzero(~acceptance.accepts(returns))
-    if len(outside):
-        row = int(outside[0])
-        yield Difference(
-            file=_episodes_file(split),
-            episode=split.episodes["episode_index"][row].as_py(),
-            column="episode_return",
-            expected=f"{acceptance.low:g} to {acceptance.high:g}",
-            got=float(returns[row]),
-        )
+def _at_step(split: RecordedSplit, found: Difference, rows: Rows) -> Difference:
+    """A difference in a row of the steps of some episodes, by its file, episode and step."""
+    row = found.step or 0
+    position = int(np.searchsorted(np.cumsum(rows.recording.lengths), row, side="right"))
+    return dataclasses.replace(
+        found,
+        file=split.file_of(rows.first_row + row),
+        episode=int(rows.episode_index[position]),
+        step=row - int(rows.recording.starts[position]),
+    )
 
 
-def _in_table(split: RecordedSplit, name: str, expected: Array, got: Array) -> Iterator[Difference]:
-    unequal = np.flatnonzero(expected != got) if len(expected) == len(got) else np.array([0])
-    if len(unequal):
-        row = int(unequal[0])
-        yield Difference(
-            file=_episodes_file(split),
-            episode=split.episodes["episode_index"][row].as_py(),
-            column=name,
-            expected=expected[row].item() if row < len(expected) else "no such episode",
-            got=got[row].item(),
-        )
-
-
-def _episodes_file(split: RecordedSplit) -> str:
-    """The first file of the table; it is small, and mostly the only one."""
-    files = sorted((split.folder / "episodes").glob(f"{split.split}-*.parquet"))
-    return files[0].relative_to(split.folder).as_posix()
-
-
-def _steps(split: RecordedSplit, first: int, stop: int) -> Iterator[Difference]:
-    """The rows of a few episodes against their lines in the table "episodes"."""
-    episodes = split.episodes.slice(first, stop - first)
-    column = {
-        name: episodes[name].to_numpy()
-        for name in ("episode_index", "row_start", "row_end", "length", "episode_return")
-    }
-    start, lengths = int(column["row_start"][0]), column["length"]
-    rows = split.steps(start, int(column["row_end"][-1]))
-    starts = column["row_start"] - start
-    last = column["row_end"] - start - 1
-    rewards = rows["reward"].to_numpy()
-    expected: dict[str, Array] = {
-        "episode_index": np.repeat(column["episode_index"], lengths),
-        "step_index": np.arange(len(rewards)) - np.repeat(starts, lengths),
-    }
-    for name in ("terminated", "truncated"):
-        expected[name] = np.zeros(len(rewards), bool)
-        expected[name][last] = episodes[name].to_numpy()
-    got: dict[str, Array] = {name: rows[name].to_numpy() for name in expected}
-    if "next_observation" in rows.column_names:
-        observations = from_arrow(split.observation_space, rows["observation"])
-        finals = from_arrow(split.observation_space, episodes["final_observation"])
-        following = from_arrow(split.observation_space, rows["next_observation"])
-        for name, now, final, after in zip(
-            names(split.observation_space, "next_observation"), observations, finals, following, strict=True
-        ):
-            expected[name] = np.concatenate([now[1:], final[-1:]])
-            expected[name][last] = final
-            got[name] = after
-    yield from _located(split, expected, got, start, column)
-    returns = episode_returns(rewards, lengths)
-    yield from _returns(split, column, returns)
-
-
-def _located(
-    split: RecordedSplit, expected: Columns, got: Columns, start: int, column: Columns
+def _in_episodes(
+    split: RecordedSplit, first: int, expected: dict[str, Array], got: dict[str, Array]
 ) -> Iterator[Difference]:
-    found = first_difference(expected, got, file=None, episode=0)
-    if found is not None and found.step is not None:
-        row = start + found.step
-        position = int(np.searchsorted(column["row_end"], row, side="right"))
-        yield Difference(
-            file=split.file_of(row),
-            episode=int(column["episode_index"][position]),
-            step=row - int(column["row_start"][position]),
-            column=found.column,
-            expected=found.expected,
-            got=found.got,
-        )
-
-
-def _returns(split: RecordedSplit, column: dict[str, Array], returns: Array) -> Iterator[Difference]:
-    unequal = np.flatnonzero(returns != column["episode_return"])
-    if len(unequal):
-        row = int(unequal[0])
-        yield Difference(
-            file=_episodes_file(split),
-            episode=int(column["episode_index"][row]),
-            column="episode_return",
-            expected=f"{returns[row]!r}, the sum of the rewards",
-            got=column["episode_return"][row].item(),
-        )
+    """The first difference in lines of the table "episodes", those from `first` on."""
+    if found := first_difference(expected, got, file=split.episode_file, episode=0):
+        row = first + (found.step or 0)
+        index = split.episodes["episode_index"][row].as_py()
+        yield dataclasses.replace(found, episode=index, step=None)

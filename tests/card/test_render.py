@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from card_folders import CARTPOLE, inputs_of
 from huggingface_hub import DatasetCard
+from table_features import episode_features, transition_features
 
 from builder.card import read_notes, render_card, write_card
-from builder.dataset.schema import episode_features, features
+from builder.episodes.spaces import Spaces
 from builder.errors import DatasetError
 from builder.manifest.manifest import MANIFEST, fingerprint, read_manifest
 
@@ -45,8 +46,8 @@ def test_load_dataset_gives_the_features_of_the_schema_to_both_configs_and_to_st
     write_card(folder)
     splits = {"train", "test"} if every else {"train"}
     for config, expected in (
-        (None, features(CARTPOLE, gym.spaces.Discrete(2), next_observation=True)),
-        ("transitions", features(CARTPOLE, gym.spaces.Discrete(2), next_observation=True)),
+        (None, transition_features(CARTPOLE, gym.spaces.Discrete(2), next_observation=True)),
+        ("transitions", transition_features(CARTPOLE, gym.spaces.Discrete(2), next_observation=True)),
         ("episodes", episode_features(CARTPOLE)),
     ):
         loaded = datasets.load_dataset(str(folder), config)
@@ -63,7 +64,7 @@ def test_nested_spaces_and_images_keep_their_features(dataset):
     folder = dataset(REWARDS, spaces=spaces)
     write_card(folder)
     loaded = datasets.load_dataset(str(folder), split="train")
-    assert loaded.features == features(*spaces, next_observation=False)
+    assert loaded.features == transition_features(*spaces, next_observation=False)
     assert loaded[0]["observation"]["image"].size == (3, 4)
     rows = [line[:4] for line in table((folder / "README.md").read_text(), "Columns") if "n." in line[0]]
     assert rows == [
@@ -160,7 +161,7 @@ def test_every_component_of_the_known_environments_is_named(env_id):
     from builder.card.columns import components
 
     env = gym.make(env_id)
-    observation, action = components(env_id, env.observation_space, env.action_space)
+    observation, action = components(env_id, Spaces(env.observation_space, env.action_space))
     assert len(observation.splitlines()) == 2 + env.observation_space.shape[0]
     assert len(action.splitlines()) == 2 + getattr(env.action_space, "n", 1)
 

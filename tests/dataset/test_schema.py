@@ -13,6 +13,7 @@ import yaml
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from table_features import episode_features, transition_features
 
 from builder.dataset import schema, writer
 from builder.episodes.spaces import leaves, next_observation_default
@@ -186,7 +187,7 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
     (space, values), (action_space, actions) = case, acting
     rows = len(values[0])
     actions = tuple(part[:rows] for part in actions)
-    columns = schema.features(space, action_space, next_observation=True)
+    columns = transition_features(space, action_space, next_observation=True)
     with TemporaryDirectory() as folder:
         files = write(Path(folder), columns, transitions(space, values, action_space, actions))
         read = pq.read_table(files[0])
@@ -210,7 +211,7 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
 @given(any_space, plain)
 @settings(max_examples=40)
 def test_the_card_declares_the_same_features(space, action_space):
-    columns = schema.features(space, action_space, next_observation=False)
+    columns = transition_features(space, action_space, next_observation=False)
     text = yaml.safe_dump(schema.yaml_features(columns), sort_keys=False)
     assert datasets.Features._from_yaml_list(yaml.safe_load(text)) == columns
     metadata = json.loads(schema.arrow_schema(columns).metadata[b"huggingface"])
@@ -222,7 +223,7 @@ CARTPOLE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 
 
 def test_transitions_have_the_columns_of_the_contract_in_order():
-    columns = schema.features(CARTPOLE, spaces.Discrete(2), next_observation=True)
+    columns = transition_features(CARTPOLE, spaces.Discrete(2), next_observation=True)
     assert schema.yaml_features(columns) == [
         {"name": "episode_index", "dtype": "int64"},
         {"name": "step_index", "dtype": "int64"},
@@ -233,11 +234,11 @@ def test_transitions_have_the_columns_of_the_contract_in_order():
         {"name": "terminated", "dtype": "bool"},
         {"name": "truncated", "dtype": "bool"},
     ]
-    assert "next_observation" not in schema.features(CARTPOLE, spaces.Discrete(2), next_observation=False)
+    assert "next_observation" not in transition_features(CARTPOLE, spaces.Discrete(2), next_observation=False)
 
 
 def test_episodes_have_the_columns_of_the_contract_in_order():
-    assert schema.yaml_features(schema.episode_features(CARTPOLE)) == [
+    assert schema.yaml_features(episode_features(CARTPOLE)) == [
         {"name": "episode_index", "dtype": "int64"},
         {"name": "attempt_index", "dtype": "int64"},
         {"name": "seed", "dtype": "int64"},
@@ -255,7 +256,7 @@ def test_episodes_have_the_columns_of_the_contract_in_order():
 def test_metadata_speaks_the_words_that_older_versions_of_datasets_know():
     space = spaces.Dict({"list": CARTPOLE, "grid": box("float64", (2, 3)), "view": box("uint8", (4, 5))})
     columns = datasets.Features(
-        {"observation": schema.features(space, space, next_observation=False)["action"]}
+        {"observation": transition_features(space, space, next_observation=False)["action"]}
     )
     assert json.loads(schema.arrow_schema(columns).metadata[b"huggingface"]) == {
         "info": {
@@ -305,14 +306,16 @@ def test_each_dtype_of_each_rank_comes_back_from_parquet(dtype, shape, tmp_path)
     space = box(dtype, shape)
     bits = np.random.default_rng(0).bytes(4 * int(np.prod(shape)) * np.dtype(dtype).itemsize)
     values = np.frombuffer(bits, dtype).reshape(4, *shape)
-    columns = datasets.Features({"action": schema.features(space, space, next_observation=False)["action"]})
+    columns = datasets.Features(
+        {"action": transition_features(space, space, next_observation=False)["action"]}
+    )
     (file,) = write(tmp_path, columns, [schema.to_arrow(space, [values])])
     assert_same(schema.from_arrow(space, pq.read_table(file).column("action")), [values])
 
 
 def test_a_discrete_space_keeps_its_dtype():
     space, values = spaces.Discrete(3, start=-1, dtype=np.int8), np.array([-1, 1], np.int8)
-    columns = schema.features(space, space, next_observation=False)
+    columns = transition_features(space, space, next_observation=False)
     assert columns["action"] == datasets.Value("int8")
     assert_same(schema.from_arrow(space, schema.to_arrow(space, [values])), [values])
 
@@ -321,7 +324,9 @@ def test_a_discrete_space_keeps_its_dtype():
 def test_bools_come_back_from_parquet(shape, tmp_path):
     space = spaces.Box(0, 1, shape, np.bool_)
     values = np.random.default_rng(0).integers(0, 2, (9, *shape)).astype(np.bool_)
-    columns = datasets.Features({"action": schema.features(space, space, next_observation=False)["action"]})
+    columns = datasets.Features(
+        {"action": transition_features(space, space, next_observation=False)["action"]}
+    )
     (file,) = write(tmp_path, columns, [schema.to_arrow(space, [values])])
     assert_same(schema.from_arrow(space, pq.read_table(file).column("action")), [values])
 
@@ -340,8 +345,8 @@ def test_numbers_are_shared_with_arrow_and_not_copied():
 
 def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
     space = spaces.Dict({"view": box("uint8", (4, 5, 3)), "speed": box("float64", (2, 2))})
-    columns = schema.features(space, CARTPOLE, next_observation=True)
-    ends = schema.episode_features(space)
+    columns = transition_features(space, CARTPOLE, next_observation=True)
+    ends = episode_features(space)
     rng = np.random.default_rng(0)
     speed, view = rng.random((6, 2, 2)), rng.integers(0, 256, (6, 4, 5, 3)).astype(np.uint8)
     actions = rng.random((6, 4)).astype(np.float32)
@@ -399,7 +404,7 @@ def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
     ],
 )
 def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds(space, stored):
-    column = schema.features(space, space, next_observation=False)["observation"]
+    column = transition_features(space, space, next_observation=False)["observation"]
     assert isinstance(column, datasets.Image) == stored
 
 
@@ -434,12 +439,12 @@ def test_next_observations_are_stored_by_default_unless_they_are_pixels(space, d
 )
 def test_a_space_that_cannot_be_stored_is_refused_before_play(space, message):
     with pytest.raises(SpaceError, match=message) as caught:
-        schema.features(space, spaces.Discrete(2), next_observation=True)
+        transition_features(space, spaces.Discrete(2), next_observation=True)
     assert "observation space" in str(caught.value)
     with pytest.raises(SpaceError, match="action space"):
-        schema.features(CARTPOLE, space, next_observation=True)
+        transition_features(CARTPOLE, space, next_observation=True)
     with pytest.raises(SpaceError):
-        schema.episode_features(space)
+        episode_features(space)
 
 
 @pytest.mark.parametrize(
@@ -487,7 +492,7 @@ def test_a_column_of_something_else_is_refused(space, column):
 def test_real_environments_have_columns(name):
     with gym.make(name) as env:
         observation, _ = env.reset(seed=0)
-        columns = schema.features(env.observation_space, env.action_space, next_observation=True)
+        columns = transition_features(env.observation_space, env.action_space, next_observation=True)
         values = [
             np.asarray(leaf.pick(observation), leaf.dtype)[None] for leaf in leaves(env.observation_space)
         ]

@@ -10,6 +10,7 @@ from datasets import Array2D, Features, Image, Sequence, Value
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from table_features import transition_features
 
 from builder.dataset import images, schema, writer
 from builder.dataset.writer import Shard, ShardWriter
@@ -257,7 +258,7 @@ def test_encodings_and_compression_are_as_chosen(tmp_path):
 )
 def test_a_row_group_is_a_power_of_two_of_rows_near_16_mib(observation_space, rows, monkeypatch):
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 65_536)
-    columns = schema.features(observation_space, spaces.Discrete(2), next_observation=True)
+    columns = transition_features(observation_space, spaces.Discrete(2), next_observation=True)
     assert writer.row_group_rows(schema.arrow_schema(columns)) == rows
 
 

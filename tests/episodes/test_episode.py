@@ -155,7 +155,7 @@ PLACES = gym.spaces.Dict([("near", gym.spaces.Box(-9, 9, (1,))), ("far", gym.spa
 
 def beside(folder, observation_space):
     """What a build leaves for the built-in collate."""
-    collation = Collation({}, "mine", observation_space, gym.spaces.Discrete(2), next_observation=False)
+    collation = Collation({}, "mine", observation_space, gym.spaces.Discrete(2))
     (folder / "build.json").write_text(json.dumps(collation.to_json(), sort_keys=True))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from space_strategies import plain_spaces, sampled_spaces
 from space_strategies import spaces as any_space
 
-from builder.episodes.spaces import assemble, describe, from_description, leaves
+from builder.episodes.spaces import assemble, describe, from_description, leaves, mask_space
 from builder.errors import SpaceError
 
 NESTED = spaces.Dict(
@@ -206,3 +206,25 @@ def test_two_parts_of_one_name_are_refused():
     inner = spaces.Dict({"b": spaces.Discrete(2)})
     with pytest.raises(SpaceError, match=r"two parts of the space are both called 'a\.b'"):
         leaves(spaces.Dict({"a.b": spaces.Discrete(2), "a": inner}))
+
+
+@pytest.mark.parametrize(
+    ("actions", "choices"),
+    [
+        (gym.spaces.Discrete(4, start=-1), 4),
+        (gym.spaces.MultiDiscrete([2, 3]), 5),
+        (gym.spaces.MultiBinary(3), 6),
+    ],
+)
+def test_a_mask_has_a_bool_for_each_choice_of_an_action(actions, choices):
+    assert mask_space(actions) == gym.spaces.Box(0, 1, (choices,), np.bool_)
+    assert from_description(describe(mask_space(actions))) == mask_space(actions)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [gym.spaces.Box(-1, 1, (2,)), gym.spaces.MultiBinary([2, 2]), gym.spaces.Tuple([gym.spaces.Discrete(2)])],
+)
+def test_actions_that_are_no_choices_have_no_masks(actions):
+    with pytest.raises(SpaceError, match="cannot be masked; expected Discrete, MultiDiscrete or MultiBinary"):
+        mask_space(actions)

@@ -1,0 +1,86 @@
+"""Recorded episodes as the rows of the two tables, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from builder.dataset.columns import EPISODES, TRANSITIONS, Column, Rows
+from builder.dataset.schema import column_from_arrow, to_arrow
+from builder.episodes.recording import EXTRAS, Recording, episode_returns
+from builder.episodes.spaces import Array, Spaces
+from builder.errors import DatasetError
+
+
+def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.Schema) -> pa.Table:
+    """The rows of a table.
+
+    Args:
+        columns: of the table.
+        rows: the episodes.
+        spaces: what was observed, and what was done.
+        schema: the Arrow schema of the columns.
+
+    Raises:
+        DatasetError: what a column is to hold was not recorded.
+        SpaceError: the arrays are not of their spaces.
+    """
+    found: list[Any] = []
+    for column in columns:
+        arrays, space = column.arrays(rows, spaces), column.space(spaces)
+        found.append(arrays[0] if space is None else to_arrow(space, arrays))
+    return pa.table(found, schema=schema)
+
+
+def table_arrays(columns: Iterable[Column], table: pa.Table, spaces: Spaces) -> dict[str, Array]:
+    """The values of columns as a table has them, by the names of their leaves.
+
+    Raises:
+        DatasetError: a column is missing, or does not hold its values.
+    """
+    return {
+        name: array
+        for column in columns
+        for name, array in zip(
+            column.names(spaces), column_from_arrow(column, _found(table, column.name), spaces), strict=True
+        )
+    }
+
+
+def to_rows(steps: pa.Table, episodes: pa.Table, spaces: Spaces) -> Rows:
+    """Episodes back from the columns that hold them.
+
+    Args:
+        steps: their rows of the table "transitions".
+        episodes: their rows of the table "episodes".
+        spaces: what was observed, and what was done.
+
+    Raises:
+        DatasetError: a column is missing or does not hold its values, or these are not the episodes' steps.
+    """
+    held: dict[str, Any] = {name: {} for name in EXTRAS}
+    for table, columns in ((steps, TRANSITIONS), (episodes, EPISODES)):
+        for column in columns:
+            if column.holds is None or (column.key and column.name not in table.column_names):
+                continue
+            arrays = column_from_arrow(column, _found(table, column.name), spaces)
+            if column.holds in EXTRAS:
+                held[column.holds] |= dict(zip(column.names(spaces), arrays, strict=True))
+            else:
+                held[column.holds] = arrays[0] if column.space(spaces) is None else arrays
+    recording = Recording(**held, returns=np.zeros(episodes.num_rows))
+    returns = episode_returns(recording.rewards, recording.lengths)
+    index, policies, starts = (
+        _found(episodes, name).to_numpy() for name in ("episode_index", "policy", "row_start")
+    )
+    return Rows(dataclasses.replace(recording, returns=returns), index, policies, int(starts[0]))
+
+
+def _found(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise DatasetError(f"the dataset has no column {name!r}")
+    return table[name]

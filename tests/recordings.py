@@ -1,0 +1,36 @@
+"""Recorded episodes, made by hand."""
+
+import gymnasium as gym
+import numpy as np
+
+from builder.dataset.columns import Rows
+from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.spaces import Spaces
+
+SPACES = Spaces(gym.spaces.Box(-np.inf, np.inf, (1,), np.float64), gym.spaces.Discrete(2))
+
+
+def recording_of(lengths, *, masks=False):
+    """Attempts from 3 on; observations count the steps, final ones from 100; every other is terminated."""
+    lengths = np.array(lengths, np.int64)
+    rows, attempts = int(lengths.sum()), np.arange(len(lengths))
+    rewards = np.arange(rows, dtype=np.float64)
+    return Recording(
+        attempts=attempts + 3,
+        seeds=attempts + 1000,
+        lengths=lengths,
+        returns=episode_returns(rewards, lengths),
+        terminated=attempts % 2 == 0,
+        truncated=attempts % 2 == 1,
+        observations=(rewards[:, None],),
+        actions=(np.arange(rows) % 2,),
+        rewards=rewards,
+        finals=((attempts + 100.0)[:, None],),
+        extras={"action_mask": np.arange(2 * rows).reshape(rows, 2) % 3 > 0} if masks else {},
+    )
+
+
+def rows_of(lengths, *, masks=False):
+    """The same as episodes 7, 9, 11, ... of a split, in its rows from 50 on."""
+    index = 7 + 2 * np.arange(len(lengths))
+    return Rows(recording_of(lengths, masks=masks), index, np.full(len(lengths), "mine", object), 50)

@@ -1,0 +1,16 @@
+"""The features of both tables, as tests ask for them."""
+
+from builder.dataset.columns import EPISODES, TRANSITIONS, present
+from builder.dataset.schema import features
+from builder.episodes.spaces import Spaces
+
+
+def transition_features(observation_space, action_space, *, next_observation):
+    """Of the columns of "transitions"."""
+    optional = ["next_observation"] if next_observation else []
+    return features(present(TRANSITIONS, optional), Spaces(observation_space, action_space))
+
+
+def episode_features(observation_space):
+    """Of the columns of "episodes"."""
+    return features(EPISODES, Spaces(observation_space, observation_space))
