@@ -9,15 +9,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from builder.config import BuildConfig
+from builder.config import BuildConfig, DatasetConfig, RolloutConfig
 from builder.versions import playing_code
 
 GROWS = ("episodes", "max_attempts")
 """Keys of the configuration that may differ between a dataset and the same one grown."""
-SINCE = {"out_of_bounds": "error", "on_error": "fail"}
-"""Keys of `rollout` that 0.1.0 did not know, at their default: there they stay out of the inputs."""
+PACE = ("lanes",)
+"""Keys of `rollout` that change no byte."""
+FIRST = (
+    *("deterministic", "precision", "max_steps"),
+    *("next_observation", "test_fraction", "shard_mb", "include_expert", "license"),
+)
+"""Keys of `rollout` and `dataset` that every manifest has; a later one stays out while at its default."""
 
 
 def canonical(value: Any) -> str:
@@ -65,19 +71,8 @@ def build_inputs(
             "threshold": acceptance.low,
             "max_return": acceptance.high,
             "max_attempts": config.budget,
-            "rollout": {
-                "deterministic": config.rollout.deterministic,
-                "precision": config.rollout.precision,
-                "max_steps": config.rollout.max_steps,
-                **_changed(config.rollout, SINCE),
-            },
-            "dataset": {
-                "next_observation": config.dataset.next_observation,
-                "test_fraction": config.dataset.test_fraction,
-                "shard_mb": config.dataset.shard_mb,
-                "include_expert": config.dataset.include_expert,
-                "license": config.dataset.license,
-            },
+            "rollout": _written(config.rollout),
+            "dataset": _written(config.dataset),
         },
         "environment": dict(environment),
         "expert": dict(expert),
@@ -88,9 +83,14 @@ def build_inputs(
     return plain
 
 
-def _changed(group: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a group that are not at their default."""
-    return {key: value for key, default in defaults.items() if (value := getattr(group, key)) != default}
+def _written(group: RolloutConfig | DatasetConfig) -> dict[str, Any]:
+    """The keys of a group that decide bytes; those that 0.1.0 did not know only where they say something."""
+    values = {entry.name: (getattr(group, entry.name), entry.default) for entry in fields(group)}
+    return {
+        name: value
+        for name, (value, default) in values.items()
+        if name not in PACE and (name in FIRST or value != default)
+    }
 
 
 def identity(inputs: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.composition import build_config
+from builder.config import DatasetConfig
 from builder.manifest import identity as identity_module
 from builder.manifest.identity import (
     build_inputs,
@@ -166,6 +167,22 @@ def test_the_default_budget_names_a_build_as_the_same_number_does():
 def test_the_experts_threshold_names_a_build_as_the_same_number_does():
     of_expert = dataclasses.replace(CONFIG, expert=dataclasses.replace(CONFIG.expert, threshold=5.0))
     assert inputs(of_expert) == inputs(dataclasses.replace(CONFIG, threshold=5.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Later(DatasetConfig):
+    """What a later version writes."""
+
+    pixels: bool = False
+
+
+def test_a_later_key_of_the_dataset_is_written_where_it_is_not_at_its_default():
+    def with_pixels(value):
+        later = _Later(**dataclasses.asdict(CONFIG.dataset), pixels=value)
+        return inputs(dataclasses.replace(CONFIG, dataset=later))
+
+    assert with_pixels(value=False) == inputs()
+    assert with_pixels(value=True)["config"]["dataset"] == {**inputs()["config"]["dataset"], "pixels": True}
 
 
 def test_inputs_are_plain_json():
