@@ -12,7 +12,7 @@ from verification import EPISODES as LINES
 from verification import STEPS, failure, rewrite
 
 from builder import Controller
-from builder.dataset.columns import EPISODES
+from builder.dataset.columns import EPISODES, TABLES
 from builder.manifest.manifest import read_manifest
 from builder.verify.tables import COMPUTED, check_tables
 
@@ -20,7 +20,7 @@ COMPUTED_LINES = [column for column in EPISODES if column.holds in (None, "seeds
 
 
 class Shapes(gym.Env):
-    """Observes a matrix, a picture and a number."""
+    """Observes a matrix and a picture."""
 
     observation_space = gym.spaces.Dict(
         matrix=gym.spaces.Box(-1, 1, (2, 3)), view=gym.spaces.Box(0, 255, (4, 5), np.uint8)
@@ -46,8 +46,12 @@ gym.register("Shapes-v0", entry_point=Shapes, max_episode_steps=4)
 
 @pytest.fixture(scope="session")
 def _corridor(tmp_path_factory):
+    """A dataset with every column that a key of the configuration switches on."""
     out = tmp_path_factory.mktemp("tables") / "x"
-    Controller().start({"expert": "random", "env.id": "Corridor-v0", "episodes": 70, "out": str(out)})
+    keys = [column.key for table in TABLES.values() for column in table]
+    optional = {key.removeprefix("config."): True for key in keys if key.startswith("config.")}
+    config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 70, **optional}
+    Controller().start({**config, "out": str(out)})
     return out
 
 
