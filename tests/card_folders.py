@@ -1,6 +1,7 @@
 """Tiny dataset folders, made by hand: recorded episodes, `build.json`, collation."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,20 @@ def dataset(tmp_path: Path) -> Callable[..., Path]:
         return write(tmp_path / name, rewards, **options)
 
     return make
+
+
+REWARDS = [[1.0] * 3, [1.0, 0.5], [-2.25], [1.0] * 7, [0.1] * 3]
+
+
+def table(card: str, heading: str, number: int = 0) -> list[list[str]]:
+    """The cells of a table below a heading."""
+    section = card.split(f"\n## {heading}\n")[1].partition("\n## ")[0]
+    tables = re.findall(r"(?:^\|.*\n)+", section + "\n", re.MULTILINE)
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in tables[number].splitlines()
+    ]
+
+
+def figures(card: str) -> dict[str, list[str]]:
+    """The table of figures, by label; the columns under ""."""
+    return {line[0]: line[1:] for line in table(card, "Figures")}

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import io
 import json
 import warnings
 import zipfile
@@ -16,6 +17,9 @@ from places import AGENTS
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import leaves
+from builder.experts.archive.agent import read_agent
+from builder.experts.network.network import ContinuousHead
+from builder.experts.network_player import NetworkPlayer
 
 PUBLISHED = sorted(AGENTS.glob("*/*.zip"))
 
@@ -115,3 +119,82 @@ def tamper(path, field, content):
     with zipfile.ZipFile(path, "w") as target:
         for name, member in members.items():
             target.writestr(name, member)
+
+
+ROWS = 1000
+SMALL = {"policy_kwargs": {"net_arch": [16, 16]}}
+UNEVEN = gym.spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([1.0, 3.0], np.float32))
+
+
+def acted(agent, space, action_space, batch, **settings):
+    actor = start(NetworkPlayer(agent.network, **settings), space, action_space, lanes=len(batch[0]))
+    return actor.act(batch, range(len(batch[0])))[0]
+
+
+def compare(agent, policy, batch, observation_space, action_space):
+    """Our deterministic actions against SB3's: identical if discrete, else within 1e-6 of its exact ones."""
+    ours = acted(agent, observation_space, action_space, batch)
+    observation = as_observation(observation_space, batch)
+    expected, _ = policy.predict(observation, deterministic=True)
+    assert ours.dtype == action_space.dtype
+    assert len(np.unique(ours, axis=0)) > 1, "a policy that always acts the same shows nothing"
+    if not isinstance(agent.network.head, ContinuousHead):
+        np.testing.assert_array_equal(ours, expected)
+        return
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)  # SB3's own error in float32
+    with float64(policy):
+        exact, _ = policy.predict(observation, deterministic=True)
+    np.testing.assert_allclose(ours, exact, rtol=0, atol=1e-6)
+
+
+def check_same_actions(saved, observation_space, action_space, rows=ROWS):
+    agent = read_agent(saved.path)
+    compare(agent, saved.model.policy, draw(observation_space, rows), observation_space, action_space)
+    return agent
+
+
+def replace_member(path, name, change):
+    """Rewrite one member of a zip file; `change` gets its content, and returns the new one or None."""
+    members = {}
+    with zipfile.ZipFile(path) as source:
+        members = {info.filename: source.read(info) for info in source.infolist()}
+    members[name] = change(members.get(name))
+    with zipfile.ZipFile(path, "w") as target:
+        for member, content in members.items():
+            if content is not None:
+                target.writestr(member, content)
+
+
+def change_weights(path, change):
+    import torch
+
+    def rewrite(content):
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        change(state)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        return buffer.getvalue()
+
+    replace_member(path, "policy.pth", rewrite)
+
+
+def statistics(space=None, **settings):
+    """A `VecNormalize` as SB3 saves it, after it has seen a few observations."""
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+    space = box(3) if space is None else space
+
+    class Env(gym.Env):
+        observation_space, action_space = space, gym.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            return self.observation_space.sample(), {}
+
+        def step(self, action):
+            return self.observation_space.sample(), 1.0, False, False, {}
+
+    vector = VecNormalize(DummyVecEnv([Env]), **settings)
+    vector.reset()
+    for _ in range(20):
+        vector.step([0])
+    return vector

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from builder.card.header import size_category
 from builder.card.markdown import code, number, numbers, share, table
 
 
@@ -48,11 +47,3 @@ def test_code_keeps_any_text_in_one_line_of_code():
 
 def test_cells_do_not_end_at_a_bar():
     assert table(("a", "b:"), [("x|y", "1")]) == "| a | b |\n| --- | ---: |\n| x\\|y | 1 |"
-
-
-@pytest.mark.parametrize(
-    ("rows", "category"),
-    [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (500_000, "100K<n<1M"), (10**13, "n>1T")],
-)
-def test_size_category(rows, category):
-    assert size_category(rows) == category

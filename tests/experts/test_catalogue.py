@@ -1,15 +1,10 @@
 """The registry: generated from one table, the seed project's ten among them."""
 
-import io
-
 import pytest
 import yaml
-from rich.console import Console
 
-from builder.cli.experts import _print_table
 from builder.experts.catalogue import read_table, write
 from builder.experts.policy import Experts, conf_folder, configured
-from builder.experts.table import rows
 
 SEEDS = {
     "cartpole": ("CartPole-v1", 500),
@@ -48,10 +43,6 @@ def test_every_expert_states_environment_algorithm_source_and_published_return()
         assert {"env_id", "algo", "source", "mean_return", "std_return", "threshold"} <= set(content), name
 
 
-def test_the_table_shows_name_environment_algorithm_source_threshold_and_return():
-    assert ("ant", "Ant-v3", "TD3", "sb3/td3-Ant-v3", "5822", "5813.3 ± 589.8") in rows()
-
-
 def test_the_repository_follows_the_convention_of_huggingface_sb3():
     from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 
@@ -59,13 +50,3 @@ def test_the_repository_follows_the_convention_of_huggingface_sb3():
         content = yaml.safe_load(row.text)
         model = ModelName(row.algo, EnvironmentName(row.env_id))
         assert content["repo_id"] == str(ModelRepoId("sb3", model))
-
-
-@pytest.mark.parametrize("width", [80, 160])
-def test_no_name_is_cut_however_narrow_the_terminal(width):
-    console = Console(width=width, file=io.StringIO())
-    _print_table(console)
-    lines = console.file.getvalue().splitlines()
-    assert all(len(line) <= width for line in lines)
-    assert {name for name in configured() if f"\n{name} " in console.file.getvalue()} == set(configured())
-    assert ("sb3/ppo_lstm-CartPoleNoVel-v1" in console.file.getvalue()) == (width == 160)

@@ -1,14 +1,20 @@
 """An archive plays behind what surrounded it in training: stacks and statistics, in either order."""
 
+import hashlib
+import shutil
+
 import gymnasium as gym
 import numpy as np
 import pytest
+from agents import agent, start
+from configured import CARTPOLE, SHA256, loaded
 from sb3_models import SpacesEnv, box, make_model
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize
 
+from builder import load
 from builder.composition import build_config
 from builder.episodes.context import Context
-from builder.errors import SpaceError
+from builder.errors import ExpertError, SpaceError, UnsafeArchiveError
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.registered import DEFAULT_ROLLOUT
 
@@ -105,3 +111,79 @@ def test_other_spaces_are_not_taken_for_a_part_of_a_stack(save, given):
     with pytest.raises(SpaceError) as caught:
         player(archive).actor(given, gym.spaces.Discrete(2))
     assert "VecFrameStack" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["file", "folder", "home"])
+def test_a_local_expert_is_an_archive_or_the_folder_that_holds_one(copy, monkeypatch, where):
+    monkeypatch.setenv("HOME", str(copy.parent))
+    path = {"file": copy, "folder": copy.parent, "home": "~/agent.zip"}[where]
+    expert = loaded("local", path=str(path), sha256=SHA256)
+    assert (expert.identity["sha256"], expert.identity["algo"]) == (SHA256, "PPO")
+    assert expert.policy.path == str(copy)
+
+
+def test_where_an_expert_lies_does_not_name_it(copy, tmp_path):
+    moved = shutil.copy(copy, tmp_path / "agent.zip")
+    assert loaded("local", path=str(copy)).identity == loaded("local", path=str(moved)).identity
+
+
+def test_what_lies_in_the_folder_of_a_log_is_part_of_the_identity(copy):
+    beside = copy.with_suffix("") / "config.yml"  # the zoo's logs keep it in a folder of the archive's name
+    beside.parent.mkdir()
+    beside.write_text("frame_stack: 1")
+    digest = hashlib.sha256(b"frame_stack: 1").hexdigest()
+    assert loaded("local", path=str(copy)).identity["beside"] == {"config.yml": digest}
+
+
+def test_an_archive_of_another_sha256_is_refused(copy):
+    with pytest.raises(ExpertError) as caught:
+        loaded("local", path=str(copy), sha256="abc")
+    assert str(caught.value) == (
+        f"agent.zip is not the expert that was asked for; expected sha256 abc; got {SHA256};"
+        " fetch it again, or state its new sha256 in expert.sha256"
+    )
+
+
+def test_a_file_that_is_not_there_is_an_error():
+    with pytest.raises(ExpertError) as caught:
+        loaded("local", path="nothing.zip", name="mine")
+    assert str(caught.value) == "there is no file nothing.zip for the expert 'mine'; check expert.path"
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_folder_with_no_archive_or_several_is_refused(tmp_path, count):
+    for number in range(count):
+        shutil.copy(CARTPOLE, tmp_path / f"{number}.zip")
+    with pytest.raises(ExpertError) as caught:
+        loaded("local", path=str(tmp_path), name="mine")
+    assert str(caught.value) == (
+        f"the folder {tmp_path} of the expert 'mine'; expected one .zip;"
+        f" got {'0.zip, 1.zip' if count else 'none'}; name the archive itself in expert.path"
+    )
+
+
+def test_the_folder_of_a_repository_holds_one_agent_beside_its_metrics(copy):
+    shutil.copy(CARTPOLE, copy.with_name("train_eval_metrics.zip"))
+    assert loaded("local", path=str(copy.parent)).policy.path == str(copy)
+
+
+def test_a_module_that_only_a_file_beside_the_archive_names_is_not_imported(tmp_path, monkeypatch):
+    folder = agent(tmp_path / "a")
+    (tmp_path / "an_attack.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'marker')!r})")
+    monkeypatch.syspath_prepend(tmp_path)
+    (folder / "args.yml").write_text("env: an_attack:CartPole-v1")
+    with pytest.raises(UnsafeArchiveError, match="'an_attack:CartPole-v1', which would import a module"):
+        start(tmp_path, folder, **{"env.id": None})
+    assert not (tmp_path / "marker").exists()
+    start(tmp_path, folder, **{"env.id": "an_attack:CartPole-v1"})  # the user's own word
+    assert (tmp_path / "marker").exists()
+
+
+def test_a_local_expert_is_called_as_its_file(tmp_path):
+    start(tmp_path, agent(tmp_path / "a"))
+    assert set(load(tmp_path / "x").episode_table["policy"]) == {"a"}
+
+
+def test_a_sha256_that_is_given_is_enforced(tmp_path):
+    with pytest.raises(ExpertError, match="is not the expert that was asked for; expected sha256 abab"):
+        start(tmp_path, agent(tmp_path / "a"), **{"expert.sha256": "ab" * 32})

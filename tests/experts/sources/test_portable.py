@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from agents import agent, start
 from places import AGENTS
 
+from builder import Controller, load
 from builder.composition import build_config
 from builder.episodes.context import Context
-from builder.errors import ArchiveError, ConfigError
+from builder.errors import ArchiveError, ConfigError, ExpertError
 from builder.experts.policy import BUNDLED
 from builder.experts.sources.files import read_archived
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
@@ -84,3 +87,38 @@ def test_only_known_classes_are_made(kept):
     (kept / DESCRIPTION).write_text(json.dumps(content))
     with pytest.raises(ArchiveError, match="is damaged"):
         read_kept(kept)
+
+
+def test_the_weights_can_go_with_the_dataset_and_play_alike(tmp_path):
+    start(tmp_path, agent(tmp_path / "a"), **{"dataset.include_expert": True})
+    assert "expert/expert.json" in load(tmp_path / "x").manifest.files
+    again = Controller().start(
+        {
+            "expert": "local",
+            "expert.path": str(tmp_path / "x/expert"),
+            "env.id": "CartPole-v1",
+            "episodes": 15,
+            "out": str(tmp_path / "y"),
+        }
+    )
+    ours, theirs = load(tmp_path / "x").arrays(), load(again.out).arrays()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_dataset_is_built_again_from_the_expert_inside_it(tmp_path):
+    folder = agent(tmp_path / "a")
+    first = start(tmp_path, folder, **{"dataset.include_expert": True}).manifest
+    shutil.rmtree(folder)
+    again = Controller().start({"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")})
+    assert again.manifest == first  # with the archive that it came from, and the expert in it once more
+
+
+def test_an_expert_that_was_changed_inside_its_dataset_does_not_stand_for_the_archive(tmp_path):
+    start(tmp_path, agent(tmp_path / "a"), **{"dataset.include_expert": True})
+    description = tmp_path / "x/expert/expert.json"
+    description.write_text(description.read_text().replace('"sha256"', '"SHA256"'))
+    with pytest.raises(ConfigError, match="does not say where the archive"):
+        Controller().start({"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")})
+    config = {"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")}
+    with pytest.raises(ExpertError, match="is not the expert that was asked for"):
+        Controller().start({**config, "expert.path": str(tmp_path / "x/expert")})

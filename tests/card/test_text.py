@@ -1,0 +1,61 @@
+"""What the card says in words."""
+
+import numpy as np
+from card_folders import REWARDS, inputs_of, table
+from huggingface_hub import DatasetCard
+
+from builder.card import render_card
+
+
+def test_text_says_how_it_was_collected(dataset):
+    folder = dataset(REWARDS, inputs=inputs_of("episodes=4", "threshold=-1", "seed=7"), accepted=(-1, np.inf))
+    card = render_card(folder)
+    collected = dict(table(card, "How it was collected"))
+    assert collected["environment"] == "`CartPole-v1`"
+    assert collected["root seed"] == "7"
+    assert collected["accepted"] == "return at least -1"
+    assert collected["its archive's sha256"] == f"`{inputs_of()['expert']['sha256']}`"
+    assert "4 of 5 attempts" in card
+    assert "1 attempt of 5 were rejected by return" not in card
+    assert "1 attempt of 5 was rejected by return" in card
+
+
+def test_recorded_files_without_a_configuration_have_a_card_that_says_so(dataset):
+    card = render_card(dataset(REWARDS))
+    assert "5 episodes (16 steps), put together from recorded files." in card
+    assert "no command can play them again" in card
+    assert "il-builder expert=" not in card
+
+
+def test_limits_name_what_was_given_up(dataset):
+    unpinned = {"name": "mine", "source": "python", "algo": None, "version": "not pinned", "target": "a:b"}
+    inputs = inputs_of("episodes=5", "dataset.next_observation=false", expert=unpinned)
+    card = render_card(dataset(REWARDS, inputs=inputs))
+    assert "The expert is not pinned, so nobody can tell" in card
+    assert "Next observations are not repeated" in card
+    single = render_card(
+        dataset(REWARDS, name="single", inputs=inputs_of("episodes=5", "rollout.precision=float32"))
+    )
+    assert "Inference was in float32" in single
+    assert "byte for byte" not in single
+
+
+def test_the_lines_that_load_name_the_repository_or_a_placeholder(dataset):
+    folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
+    assert 'load_dataset("path/to/this/folder", "episodes", split="train")' in render_card(folder)
+    assert 'load_dataset("me/mine", "episodes", split="train")' in render_card(folder, repo_id="me/mine")
+
+
+def test_a_name_cannot_break_out_of_the_markdown(dataset):
+    hostile = {
+        "name": "a|b`\n## Notes\n",
+        "source": "python",
+        "algo": "<b>",
+        "version": "`1`",
+        "target": "a:b",
+    }
+    card = render_card(dataset(REWARDS, inputs=inputs_of("episodes=5", expert=hostile)))
+    assert DatasetCard(card).data.pretty_name == "CartPole-v1: expert trajectories of a|b ## Notes"
+    body = card.split("\n---\n", 1)[1]
+    assert "\n## Notes" not in body
+    assert dict(table(card, "How it was collected"))["its algorithm"] == "`<b>`"

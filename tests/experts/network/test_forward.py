@@ -1,0 +1,78 @@
+"""Layers compute what torch computes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from networks import linear_network
+from sb3_models import UNEVEN, box, check_same_actions, draw, start
+
+from builder.experts.archive.agent import read_agent
+from builder.experts.network.action_selection import STATE_UNIT, round_state
+from builder.experts.network.forward import ACTIVATIONS, Outputs
+from builder.experts.network.network import Linear, LstmLayer
+from builder.experts.network_player import NetworkPlayer
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activation_computes_what_torch_computes(save, name):
+    import torch
+
+    kwargs = {"activation_fn": getattr(torch.nn, name), "net_arch": [16, 16]}
+    saved = save("TD3", "MlpPolicy", box(4, low=-9, high=9), UNEVEN, policy_kwargs=kwargs)
+    agent = check_same_actions(saved, box(4, low=-9, high=9), UNEVEN)
+    assert agent.network.activation == name
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activation_is_exact_in_extended_precision(name):
+    x = np.linspace(-9, 9, 1001)
+    exact = ACTIVATIONS[name](x.astype(np.longdouble))
+    assert exact.dtype == np.longdouble
+    np.testing.assert_allclose(ACTIVATIONS[name](x.copy()), exact.astype(np.float64), rtol=1e-13, atol=2e-15)
+
+
+def test_gelus_error_function_is_right_to_the_last_digits():
+    """Against the values of Abramowitz and Stegun, Handbook of Mathematical Functions, table 7.1."""
+    x = np.array([0.5, -1, 2], np.longdouble) * np.sqrt(np.longdouble(2))
+    table = ("0.52049987781304653768", "-0.84270079294971486934", "0.99532226501895273416")
+    expected = x / 2 * (1 + np.array([np.longdouble(text) for text in table]))
+    np.testing.assert_allclose(ACTIVATIONS["GELU"](x.copy()), expected, rtol=1e-18)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    "settings", [{}, {"shared_lstm": True, "enable_critic_lstm": False}, {"enable_critic_lstm": False}]
+)
+def test_recurrent_policy_acts_as_in_sb3_over_whole_episodes(save, layers, settings):
+    kwargs = {"lstm_hidden_size": 8, "n_lstm_layers": layers, "net_arch": [8], **settings}
+    saved = save("RecurrentPPO", "MlpLstmPolicy", box(4), UNEVEN, policy_kwargs=kwargs)
+    actor = start(NetworkPlayer(read_agent(saved.path).network), box(4), UNEVEN, lanes=3)
+    state = None
+    for step in range(50):
+        batch = draw(box(4), 3, seed=step)
+        expected, state = saved.model.predict(batch[0], state=state, deterministic=True)
+        np.testing.assert_allclose(actor.act(batch, range(3))[0], expected, rtol=0, atol=2e-6)
+
+
+def test_states_are_rounded_to_their_unit_unless_they_lie_between_two():
+    state = np.array([[[3.2, -7.4], [0.0, 1e-9]], [[3.5, -7.4], [0.0, 1e-9]]])
+    rounded, unsure = round_state(state * STATE_UNIT)
+    np.testing.assert_array_equal(rounded[0], np.array([[3.0, -7.0], [0.0, 0.0]]) * STATE_UNIT)
+    assert unsure.tolist() == [False, True]
+    noisy, _ = round_state(state * STATE_UNIT + 1e-15)
+    np.testing.assert_array_equal(noisy[0], rounded[0])
+
+
+def test_state_of_an_unsure_row_comes_from_extended_precision():
+    nothing = np.zeros((4, 1), np.float32)
+    network = dataclasses.replace(
+        linear_network([[1.0]]), lstm=(LstmLayer(Linear(nothing), Linear(nothing)),)
+    )  # every gate is half open: the cell halves in each step
+    actor = start(NetworkPlayer(network), network.observation_space, network.action_space)
+    actor._lanes[0].state = np.array([[0.0], [1.0]]) * STATE_UNIT
+    exact = np.array([[[0.0], [7.0]]]) * STATE_UNIT
+    actor._exact = lambda inputs, state: Outputs(np.zeros((1, 1)), np.zeros((1, 1)), exact)
+    actor._exact.dtype = np.dtype(np.longdouble)
+    actor.act([np.zeros((1, 1), np.float32)], [0])
+    np.testing.assert_array_equal(actor._lanes[0].state, exact[0])

@@ -1,0 +1,24 @@
+"""The experts as a table."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from builder.cli.experts import _print_table
+from builder.experts.policy import configured
+from builder.experts.table import rows
+
+
+def test_the_table_shows_name_environment_algorithm_source_threshold_and_return():
+    assert ("ant", "Ant-v3", "TD3", "sb3/td3-Ant-v3", "5822", "5813.3 ± 589.8") in rows()
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_no_name_is_cut_however_narrow_the_terminal(width):
+    console = Console(width=width, file=io.StringIO())
+    _print_table(console)
+    lines = console.file.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert {name for name in configured() if f"\n{name} " in console.file.getvalue()} == set(configured())
+    assert ("sb3/ppo_lstm-CartPoleNoVel-v1" in console.file.getvalue()) == (width == 160)
