@@ -7,10 +7,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import unruly
-from builder.manifest.overrides import rebuild_overrides
 
 from builder import Controller, Policy, build, load
 from builder.errors import EnvironmentError_, NotRepeatedError
+from builder.manifest.command import rebuild_overrides
 from builder.manifest.manifest import read_manifest
 from builder.verify import verify
 
