@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -119,3 +119,14 @@ def chunk_identity(inputs: Mapping[str, Any], instances: str | None = None) -> s
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
     played = {"instances": instances} if instances else {}
     return sha256_of({**inputs, "config": config, "own": own, "code": playing_code(), **played})
+
+
+def differences(ours: Any, theirs: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(key, ours, theirs) of every leaf that differs, but for those that may grow."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for name in sorted({*ours, *theirs}):
+            if not (key == "config" and name in GROWS):
+                path = f"{key}.{name}" if key else name
+                yield from differences(ours.get(name), theirs.get(name), path)
+    elif ours != theirs:
+        yield key, ours, theirs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +27,8 @@ from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.python import PythonPlayer
-from builder.manifest.identity import build_inputs, chunk_identity, identity, sha256_of
+from builder.manifest.identity import build_inputs, chunk_identity, identity
+from builder.pipeline.own_functions import code_digests
 from builder.values import recorded
 from builder.versions import package_versions
 
@@ -99,15 +99,6 @@ class Build:
         )
 
 
-def code_digest(function: Callable[..., Any]) -> str:
-    """A name for a function of the user's own that changes with its source code."""
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    try:
-        return f"{name} sha256:{sha256_of(inspect.getsource(function))}"
-    except (OSError, TypeError):
-        return f"{name} {NOT_PINNED}"
-
-
 def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = None) -> Build:
     """Find and check the expert, the environment and their spaces.
 
@@ -147,7 +138,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         config,
         environment=_described(matched),
         expert=expert.identity,
-        own={name: code_digest(function) for name, function in (own or {}).items()},
+        own=code_digests(own or {}),
         packages=package_versions(module, images=any(map(is_image, leaves(observation_space)))),
     )
     return Build(

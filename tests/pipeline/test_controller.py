@@ -8,7 +8,7 @@ from folders import files
 from verification import check
 
 from builder import Controller
-from builder.errors import ConfigError, DatasetError, EnvironmentError_, LockedError, VerificationError
+from builder.errors import DatasetError, EnvironmentError_, LockedError, VerificationError
 from builder.storage.layout import Layout
 from builder.storage.lock import locked
 
@@ -85,20 +85,6 @@ def test_an_own_enjoy_gets_both_bounds_of_the_build(tmp_path):
     assert given == [(5.0, 9.0)]
 
 
-@pytest.mark.parametrize(
-    ("functions", "expected"),
-    [
-        ({"enjoy": lambda path, context: True}, r"enjoy\(path, context, expert\), called by keyword"),
-        ({"enjoy": lambda where, context, expert: True}, r"got enjoy\(where, context, expert\)"),
-        ({"collate": lambda episodes: True}, r"collate\(path, episodes\), called by position"),
-    ],
-)
-def test_functions_that_cannot_be_called_are_refused_before_play(tmp_path, functions, expected):
-    with pytest.raises(ConfigError, match=expected):
-        Controller(**functions).start({**CORRIDOR, "out": str(tmp_path / "x")})
-    assert not list(tmp_path.iterdir())
-
-
 class Forgetful(gym.Env):
     """Gives what nobody can repeat: numbers that go on counting from one object to the next."""
 
@@ -125,9 +111,3 @@ def test_a_build_on_an_environment_that_does_not_repeat_itself_stops_before_it_p
     Controller().start({**config, "verify_sample": 0})
     with pytest.raises(VerificationError, match="fails replay"):
         check(tmp_path / "x").raise_for_difference()
-
-
-def test_a_build_of_one_episode_steps_one_again(tmp_path, caplog):
-    caplog.set_level("INFO")
-    Controller().start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
-    assert "verified: 1 of 1 episodes stepped again" in caplog.text

@@ -5,7 +5,7 @@ from corridor import start
 
 from builder import build
 from builder.cli.main import main
-from builder.errors import EnvironmentError_, ExistsError, MissingExtraError, SpaceError
+from builder.errors import EnvironmentError_, MissingExtraError, SpaceError
 
 
 def test_an_expert_in_another_environment_is_told_what_it_was_trained_on(tmp_path):
@@ -13,16 +13,6 @@ def test_an_expert_in_another_environment_is_told_what_it_was_trained_on(tmp_pat
         SpaceError, match="cartpole was trained on CartPole-v1, and Acrobot-v1 has other spaces"
     ):
         build("cartpole", env={"id": "Acrobot-v1"}, out=tmp_path / "x")
-
-
-@pytest.mark.parametrize(
-    ("env_id", "key"),
-    [("MountainCar-v0", "environment.id is 'CartPole-v1'"), ("CartPole-v1", "expert.name is")],
-)
-def test_a_folder_with_another_dataset_is_named_by_what_tells_most(tmp_path, env_id, key):
-    build("cartpole", episodes=1, out=tmp_path / "x")
-    with pytest.raises(ExistsError, match=key):
-        build("random", env={"id": env_id}, episodes=1, out=tmp_path / "x")
 
 
 @pytest.mark.usefixtures("old_mujoco")

@@ -1,0 +1,117 @@
+"""Recorded files become a dataset folder, which is checked and takes its place at `out`."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder.card import read_notes, write_card
+from builder.config import ParallelConfig
+from builder.episodes.spaces import describe
+from builder.errors import DatasetError, NotRepeatedError
+from builder.experts.sources.portable import save_kept
+from builder.manifest.identity import identity
+from builder.manifest.manifest import MANIFEST, Manifest, read_manifest, seal
+from builder.manifest.provenance import write_provenance
+from builder.pipeline.collate import CollateFunction
+from builder.pipeline.prepare import Build
+from builder.replay import choose, replay
+from builder.storage.paths import AnyPath
+from builder.storage.staging import replaced
+
+log = logging.getLogger(__name__)
+
+REPLAYED_STEPS = 20_000
+"""What the check at the end of a build steps again at the most."""
+
+
+def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> Manifest:
+    """Collate beside `out`, then put the folder in its place.
+
+    Args:
+        build: what was played.
+        files: of the accepted attempts, in their order.
+        collate: the built-in one, or the user's own.
+
+    Raises:
+        DatasetError: `collate` failed.
+        NotRepeatedError: the environment, stepped again, gives something else.
+    """
+    with replaced(build.config.out, MANIFEST) as folder:
+        if not collate(str(folder), [str(file) for file in files]):
+            raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
+        manifest = _completed(build, folder, len(files))
+        if not build.own:
+            _replay_some(build, folder, manifest)
+        return manifest
+
+
+def _completed(build: Build, folder: Path, episodes: int) -> Manifest:
+    """Add what `collate` knows nothing of: the user's notes, the expert, where it was built."""
+    if "collate" not in build.own and (notes := read_notes(build.config.out)):
+        write_card(folder, notes=notes)
+    if build.config.dataset.include_expert and build.expert.trained is not None:
+        save_kept(build.expert.trained.kept(), folder / "expert")
+        if (folder / MANIFEST).is_file():
+            seal(read_manifest(folder), folder)
+    if not (folder / MANIFEST).is_file():
+        seal(_plain_manifest(build, episodes), folder)
+    write_provenance(folder)
+    return read_manifest(folder)
+
+
+def _replay_some(build: Build, folder: Path, manifest: Manifest) -> None:
+    """Step a few episodes of a finished folder again, each alone, before it takes its place.
+
+    Raises:
+        NotRepeatedError: the environment gives something else.
+    """
+    if not build.config.verify_sample:
+        return
+    sample = min(1.0, build.config.verify_sample / manifest.accepted)
+    chosen = _with_last(choose(manifest, sample, most_steps=REPLAYED_STEPS), manifest)
+    one = ParallelConfig(backend="threading", n_jobs=1)
+    alone = dataclasses.replace(build.environment, reusable=False)
+    result = replay(folder, chosen, parallel=one, environment=alone)
+    if result.difference:
+        raise NotRepeatedError(
+            f"{build.environment.id}, stepped again with the recorded seed and actions, gives something else:"
+            f" {result.difference}",
+            expected=result.difference.expected,
+            got=result.difference.got,
+            remedy=_slower_remedy(build),
+        )
+    log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
+
+
+def _with_last(chosen: dict[str, list[int]], manifest: Manifest) -> dict[str, list[int]]:
+    """The positions with the last episode in place of the last one: before it, its instance played most."""
+    return {
+        name: [*positions[:-1], manifest.splits[name].episodes - 1] if len(positions) > 1 else positions
+        for name, positions in chosen.items()
+    }
+
+
+def _slower_remedy(build: Build) -> str:
+    if build.instances == "reused":
+        return "leave env.instances=reused away"
+    if not build.environment.single:
+        return "give env.instances=single, which plays one episode at a time in a process"
+    return "the environment does not repeat itself; il-builder check says more"
+
+
+def _plain_manifest(build: Build, episodes: int) -> Manifest:
+    """The manifest of a folder whose content a user's own `collate` has chosen."""
+    return Manifest(
+        inputs=dict(build.inputs),
+        identity=identity(build.inputs),
+        observation_space=describe(build.observation_space),
+        action_space=describe(build.action_space),
+        attempts=episodes,
+        accepted=build.config.episodes,
+        splits={},
+        files={},
+        fingerprint="",
+    )
