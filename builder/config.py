@@ -143,6 +143,7 @@ class DatasetConfig:
         shard_mb: a Parquet file is closed once it holds this many megabytes (10**6 bytes) uncompressed.
         include_expert: put the expert's weights, as data, into the folder `expert/`.
         license: the licence of the dataset, for its card; unset means unstated.
+        unique: keep only the first of episodes whose observations and actions are equal.
     """
 
     next_observation: bool | None
@@ -150,6 +151,7 @@ class DatasetConfig:
     shard_mb: int
     include_expert: bool
     license: str | None
+    unique: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from builder.card.contents import Contents
@@ -78,6 +78,8 @@ def figures_table(contents: Contents) -> str:
         ("attempts played", number(manifest.attempts), *blank),
         ("acceptance rate", share(manifest.accepted, manifest.attempts), *blank),
     ]
+    if manifest.distinct is not None:
+        played.insert(0, ("distinct episodes", share_of(manifest.distinct.episodes, total.episodes), *blank))
     labelled = [(label, *row) for label, row in zip(FIGURES, rows, strict=True)]
     return table(("", *(f"{name}:" for name in columns)), [*labelled[:2], *played, *labelled[2:]])
 
@@ -105,7 +107,12 @@ def _range(spread: Spread) -> str:
 
 
 def _share(count: int, found: Figures) -> str:
-    return f"{number(count)} ({share(count, found.episodes)})"
+    return share_of(count, found.episodes)
+
+
+def share_of(count: int, total: int) -> str:
+    """A count, and what share of all it is."""
+    return f"{number(count)} ({share(count, total)})"
 
 
 def collection_table(inputs: Mapping[str, Any]) -> str:
@@ -251,6 +258,30 @@ def packages_table(inputs: Mapping[str, Any]) -> str:
     return table(("package", "version"), [(code(name), code(packages[name])) for name in sorted(packages)])
 
 
+def _copies(contents: Contents) -> Iterator[str]:
+    """What repeats itself, and what was done about it."""
+    manifest, distinct = contents.manifest, contents.manifest.distinct
+    if manifest.inputs.get("config", {}).get("dataset", {}).get("unique"):
+        yield (
+            "Of equal episodes only the first was kept (`dataset.unique=true`): their frequencies are not the"
+            " policy's own."
+        )
+    if distinct is None:
+        return
+    if distinct.episodes < manifest.accepted:
+        aside = " Copies are all on one side of the split." if len(manifest.splits) > 1 else ""
+        copies = _count(manifest.accepted - distinct.episodes, "episode")
+        yield (
+            f"{copies} of {number(manifest.accepted)} repeat an earlier one, observation by"
+            f" observation and action by action.{aside}"
+        )
+    if distinct.shared_steps:
+        yield (
+            f"Of the different (observation, action) pairs of `test`,"
+            f" {share_of(distinct.shared_steps, distinct.test_steps or 0)} stand in `train` too."
+        )
+
+
 def licence(inputs: Mapping[str, Any]) -> str:
     """The licence, or that there is none."""
     stated = inputs.get("config", {}).get("dataset", {}).get("license")
@@ -268,6 +299,7 @@ def limits(contents: Contents) -> str:
             f"{'was' if rejected == 1 else 'were'} rejected by {'`enjoy`' if own else 'return'}, so the "
             "distribution of returns is a truncated one: its mean is not the policy's own."
         )
+    found.extend(_copies(contents))
     if expert.get("version") == NOT_PINNED:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":

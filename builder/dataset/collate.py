@@ -17,10 +17,12 @@ import gymnasium as gym
 import numpy as np
 
 from builder.dataset.columns import FOLDERS, TABLES, Rows, present, recorded
+from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table
 from builder.dataset.writer import ShardWriter
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance, first_accepted
+from builder.episodes.distinct import first_of_each, trajectory_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import Header, read_recording
 from builder.episodes.spaces import (
@@ -42,7 +44,7 @@ PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
-PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "instances")
+PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "unique", "instances")
 """What `build.json` holds as it is."""
 
 
@@ -59,6 +61,7 @@ class Collation:
         acceptance: which returns are accepted.
         episodes: how many accepted ones to keep; None: all.
         every: every k-th episode becomes test; 0: none.
+        unique: whether only the first of equal episodes is kept.
         shard_size: uncompressed bytes after which a Parquet file is closed.
         instances: see `Manifest.instances`.
     """
@@ -71,6 +74,7 @@ class Collation:
     acceptance: Acceptance = EVERY_RETURN
     episodes: int | None = None
     every: int = 0
+    unique: bool = False
     shard_size: int = SHARD_MB * 10**6
     instances: str | None = None
 
@@ -171,16 +175,19 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         files={},
         fingerprint="",
         instances=plan.instances,
+        distinct=writers.copies.count() if kept else None,
     )
     return seal(manifest, folder)
 
 
 def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
     """The accepted attempts of each file, in attempt order, as many as wanted."""
-    following, missing = 0, plan.episodes
+    following, missing, known = 0, plan.episodes, set[int]()
     for path in files:
         recording = _arranged(*read_recording(path), plan, path)
         accepted = plan.acceptance.accepts(recording.returns) & (recording.attempts >= following)
+        if plan.unique:
+            accepted = _new(accepted, trajectory_digests(recording), known)
         keep = first_accepted(accepted, missing)
         if missing is not None:
             missing -= int(keep.sum())
@@ -189,6 +196,15 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
             yield from pieces(recording.select(keep), PIECE_ROWS)
         if missing == 0:
             return
+
+
+def _new(accepted: Array, digests: Array, known: set[int]) -> Array:
+    """Bool [n]: which of the accepted ones are the first of their kind; `known` holds the kinds so far."""
+    first = first_of_each(digests, accepted)
+    fresh = np.array([digest not in known for digest in digests.tolist()], bool)
+    known.update(digests[accepted].tolist())
+    found: Array = first & fresh
+    return found
 
 
 def _arranged(recording: Recording, header: Header, plan: Collation, path: AnyPath) -> Recording:
@@ -237,13 +253,13 @@ class _Writers:
             name: arrow_schema(features(columns, plan.spaces)) for name, columns in self._columns.items()
         }
         self.splits: dict[str, _SplitWriter] = {}
+        self.copies = Copies(plan.every)
         self.attempts = 0
 
     def write(self, recording: Recording, first: int) -> int:
         """Write episodes after the `first` ones; return how many there are now."""
         ordinals = np.arange(first, first + len(recording.attempts))
-        every = self._plan.every
-        test = ordinals % every == every - 1 if every else np.zeros(len(ordinals), bool)
+        test = self.copies.sides(recording, ordinals)
         for name, keep in (("train", ~test), ("test", test)):
             if keep.any():
                 self._write_split(name, recording.select(keep), ordinals[keep])

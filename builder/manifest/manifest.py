@@ -40,6 +40,21 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
+class Distinct:
+    """How many different things a dataset holds.
+
+    Attributes:
+        episodes: that differ in observations or actions.
+        test_steps: different (observation, action) pairs of the split `test`; None: not counted.
+        shared_steps: how many of those stand in `train` too.
+    """
+
+    episodes: int
+    test_steps: int | None = None
+    shared_steps: int | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The record of a build.
 
@@ -53,6 +68,7 @@ class Manifest:
         splits: by name; a split without episodes is not there.
         files: by path within the folder.
         fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
+        distinct: how many different things it holds; None: nobody has counted.
         manifest_version: of this format.
         sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
         instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
@@ -68,6 +84,7 @@ class Manifest:
     splits: dict[str, Split]
     files: dict[str, FileEntry]
     fingerprint: str
+    distinct: Distinct | None = None
     manifest_version: int = VERSION
     sha256: str = ""
     instances: str | None = None
@@ -110,8 +127,18 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:
+    """What the file holds; of what nobody has found out or counted, nothing is there."""
     content = dataclasses.asdict(manifest)
-    return content if manifest.instances else {k: v for k, v in content.items() if k != "instances"}
+    known = dataclasses.asdict(manifest.distinct) if manifest.distinct else {}
+    optional = {
+        "instances": manifest.instances,
+        "distinct": {name: count for name, count in known.items() if count is not None} or None,
+    }
+    for name, value in optional.items():
+        del content[name]
+        if value is not None:
+            content[name] = value
+    return content
 
 
 def manifest_sha256(manifest: Manifest) -> str:
@@ -146,7 +173,9 @@ def read_manifest(folder: AnyPath) -> Manifest:
             )
         splits = {name: Split(**split) for name, split in content.pop("splits").items()}
         files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
-        return Manifest(**content, splits=splits, files=files)
+        counted = content.pop("distinct", None)
+        distinct = None if counted is None else Distinct(**counted)
+        return Manifest(**content, splits=splits, files=files, distinct=distinct)
     except FileNotFoundError as error:
         raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -21,7 +21,7 @@ from builder.manifest.rebuild import with_manifest
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
 from builder.pipeline.instances import settle, slower
-from builder.pipeline.own_functions import OwnFunctions, own_functions
+from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import Build, prepare
 from builder.pipeline.request_note import note_request, noted_dataset
@@ -118,6 +118,7 @@ class Controller:
 
     def _started(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
         own = own_functions(self.enjoy, self.collate)
+        check_unique(config, own)
         for what in (*own, *(["hub.push"] if config.hub.push else [])):
             local_path(config.out, what)
         if config.hub.push:

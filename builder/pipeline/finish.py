@@ -9,6 +9,7 @@ from pathlib import Path
 
 from builder.card import read_notes, write_card
 from builder.config import ParallelConfig
+from builder.dataset.distinct import warn_of_copies
 from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_kept
@@ -43,6 +44,7 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
         if not collate(str(folder), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
         manifest = _completed(build, folder, len(files))
+        warn_of_copies(manifest)
         if not build.own:
             _replay_some(build, folder, manifest)
         return manifest

@@ -8,6 +8,7 @@ from contextlib import suppress
 from inspect import signature
 from typing import Any
 
+from builder.config import BuildConfig
 from builder.errors import ConfigError
 from builder.experts.sources.expert import NOT_PINNED
 from builder.manifest.identity import sha256_of
@@ -37,6 +38,19 @@ def own_functions(given_enjoy: EnjoyFunction, given_collate: CollateFunction) ->
     for name, function in own.items():
         _check_call(name, function)
     return own
+
+
+def check_unique(config: BuildConfig, own: OwnFunctions) -> None:
+    """Refuse to choose among episodes of which nothing is known before they are collated.
+
+    Raises:
+        ConfigError: only different ones are wanted of an `enjoy` of the user's own.
+    """
+    if config.dataset.unique and "enjoy" in own:
+        raise ConfigError(
+            "dataset.unique=true is not for an `enjoy` of your own",
+            remedy="return False for an episode that is a copy",
+        )
 
 
 def _check_call(name: str, function: Callable[..., bool]) -> None:

@@ -44,7 +44,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
     with reporter:
         for summary in run.summaries:
             reporter.add(summary)
-        played = played_so_far(run.summaries, config.episodes)
+        played = _played(build, run)
         while not played.enough:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
@@ -55,7 +55,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
                     for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary)
-                    played = played_so_far(run.summaries, config.episodes)
+                    played = _played(build, run)
                     if unchecked:
                         check_returns(build, first_returns(run.summaries, first))
                 run.release(workers)
@@ -70,7 +70,7 @@ def recorded(build: Build, run: ChunkRun | AttemptRun) -> Played:
     Raises:
         DatasetError: it is not enough.
     """
-    played = played_so_far(run.summaries, build.config.episodes)
+    played = _played(build, run)
     if not played.enough:
         raise DatasetError(
             "mode=collate finds too few recorded episodes",
@@ -79,6 +79,11 @@ def recorded(build: Build, run: ChunkRun | AttemptRun) -> Played:
             remedy="run mode=play or mode=all with the same configuration first",
         )
     return played
+
+
+def _played(build: Build, run: ChunkRun | AttemptRun) -> Played:
+    config = build.config
+    return played_so_far(run.summaries, config.episodes, unique=config.dataset.unique)
 
 
 def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:

@@ -94,6 +94,7 @@ class Build:
             acceptance=EVERY_RETURN if "enjoy" in self.own else self.config.acceptance,
             episodes=self.config.episodes,
             every=round(1 / fraction) if fraction else 0,
+            unique=self.config.dataset.unique,
             shard_size=dataset["shard_mb"] * 10**6,
             instances=self.instances if self.instances in ("fresh", "single") else None,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from builder.episodes.acceptance import first_accepted
+from builder.episodes.distinct import first_of_each
 from builder.episodes.spaces import Array
 from builder.rollout.summary import ChunkSummary
 
@@ -63,14 +64,16 @@ class Played:
         return np.flatnonzero(first_accepted(self.verdicts, self.wanted))
 
 
-def played_so_far(summaries: Iterable[ChunkSummary], wanted: int) -> Played:
+def played_so_far(summaries: Iterable[ChunkSummary], wanted: int, *, unique: bool = False) -> Played:
     """Evaluate chunks in attempt order, up to the first gap.
 
     Args:
         summaries: of chunks whose attempts are judged.
         wanted: how many accepted attempts the dataset is to have.
+        unique: whether only the first of equal attempts is accepted.
     """
     verdicts: list[Array] = []
+    digests: list[Array] = []
     returns: list[Array] = []
     attempts = steps = failed = 0
     for summary in sorted(summaries, key=lambda chunk: chunk.start):
@@ -78,6 +81,7 @@ def played_so_far(summaries: Iterable[ChunkSummary], wanted: int) -> Played:
             break
         known = attempts - summary.start  # ranges of two chunkings may overlap
         verdicts.append(summary.accepted[known:])
+        digests.append(summary.digests[known:])
         returns.append(summary.returns[known:])
         steps += int(summary.lengths[known:].sum())
         failed += int(summary.failed[known:].sum())
@@ -87,7 +91,10 @@ def played_so_far(summaries: Iterable[ChunkSummary], wanted: int) -> Played:
     found = np.concatenate(returns)
     known_returns = found[~np.isnan(found)]
     mean = math.fsum(known_returns) / len(known_returns) if len(known_returns) else math.nan
-    return Played(np.concatenate(verdicts), wanted, float(np.fmax.reduce(found)), mean, steps, failed)
+    accepted = np.concatenate(verdicts)
+    if unique:
+        accepted = first_of_each(np.concatenate(digests), accepted)
+    return Played(accepted, wanted, float(np.fmax.reduce(found)), mean, steps, failed)
 
 
 def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from builder.episodes.acceptance import Acceptance
+from builder.episodes.distinct import trajectory_digests
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array
 from builder.storage.paths import AnyPath
@@ -23,8 +21,7 @@ class ChunkSummary:
         path: the file.
         returns: float64 [stop - start].
         lengths: int64 [stop - start].
-        digests: uint32 [stop - start], a checksum of each attempt's observations, to notice attempts that
-            are all alike; empty where nothing is known of them.
+        digests: uint64 [stop - start], equal for attempts that are alike; empty where that is not known.
         row_bytes: bytes per step in the file.
         seconds: what it took; 0 for a chunk that was there already.
         logs: lines that the attempts added to the build's log.
@@ -56,11 +53,6 @@ def summarise(
     recording: Recording, path: AnyPath, *, seconds: float = 0.0, failures: tuple[str, ...] = ()
 ) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
-    ends = recording.lengths.cumsum()
-    digests = [
-        zlib.crc32(recording.observations[0][end - length : end].tobytes())
-        for end, length in zip(ends, recording.lengths, strict=True)
-    ]
     size = sum(
         array.nbytes
         for array in (
@@ -76,7 +68,7 @@ def summarise(
         path=path,
         returns=recording.returns,
         lengths=recording.lengths,
-        digests=np.array(digests, np.uint32),
+        digests=trajectory_digests(recording),
         row_bytes=size / max(1, len(recording.rewards)),
         accepted=recording.lengths > 0,
         failed=recording.lengths == 0,

@@ -7,7 +7,7 @@ which are computed again by the function that wrote them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, Rows, arrays_by_name, asked_for, present
+from builder.dataset.distinct import Alike, count_alike
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import table_arrays, to_rows
 from builder.episodes.acceptance import Acceptance
@@ -38,14 +39,33 @@ def check_tables(folder: Path, manifest: Manifest) -> Check:
     compared = (
         f"{episodes:,} episodes, {rows:,} steps: types, order, seeds, returns, flags, next observations"
     )
-    found = (difference for name in sorted(manifest.splits) for difference in _split(folder, manifest, name))
+    found = _differences(folder, manifest)
     try:
         return Check("tables", compared, next(found, None))
     except DatasetError as error:
         return Check("tables", compared, Difference(what=str(error)))
 
 
-def _split(folder: Path, manifest: Manifest, name: str) -> Iterator[Difference]:
+def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+    alike = {name: Alike() for name in manifest.splits}
+    for name in sorted(manifest.splits):
+        yield from _split(folder, manifest, name, alike[name])
+    if manifest.distinct is not None:
+        yield from _copies(manifest, alike)
+
+
+def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Difference]:
+    """Whether copies are on one side, and as many as is said."""
+    got = count_alike(alike, _every(manifest))
+    if got.misplaced is not None:
+        yield Difference(
+            what="the split of an episode", episode=got.misplaced, expected="that of the first of its copies"
+        )
+    if got.distinct != manifest.distinct:
+        yield Difference(what="how many episodes are distinct", expected=got.distinct, got=manifest.distinct)
+
+
+def _split(folder: Path, manifest: Manifest, name: str, alike: Alike) -> Iterator[Difference]:
     split = RecordedSplit(folder, manifest, name)
     yield from _types(split, manifest)
     stated = manifest.splits[name]
@@ -61,7 +81,7 @@ def _split(folder: Path, manifest: Manifest, name: str) -> Iterator[Difference]:
     if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
         yield from _returns_within(split, config)
     for first in range(0, stated.episodes, EPISODES_AT_A_TIME):
-        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME))
+        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME), alike)
 
 
 def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
@@ -124,13 +144,16 @@ def _returns_within(split: RecordedSplit, config: dict[str, Any]) -> Iterator[Di
         )
 
 
-def _values(split: RecordedSplit, manifest: Manifest, positions: slice) -> Iterator[Difference]:
+def _values(split: RecordedSplit, manifest: Manifest, positions: slice, alike: Alike) -> Iterator[Difference]:
     """The values of a few episodes and of their steps, computed from the columns that hold them."""
     episodes = split.episodes[positions]
     steps = split.steps(episodes["row_start"][0].as_py(), episodes["row_end"][-1].as_py())
-    rows = _stated(
-        to_rows(steps, episodes, split.spaces), manifest, _indices(manifest, split.split)[positions]
-    )
+    rows = to_rows(steps, episodes, split.spaces)
+    alike.add(rows.recording, rows.episode_index, steps=_every(manifest) > 0)
+    # Where copies are counted, it depends on all episodes in which split one is: see `_copies`.
+    counted = manifest.distinct is not None and _every(manifest) > 0
+    indices = rows.episode_index if counted else _indices(manifest, split.split)[positions]
+    rows = _stated(rows, manifest, indices)
     columns = [column for column in COMPUTED if column.name in steps.column_names]
     expected, got = arrays_by_name(columns, rows, split.spaces), table_arrays(columns, steps, split.spaces)
     if found := first_difference(expected, got, file=None, episode=0):
@@ -157,12 +180,17 @@ def _stated(rows: Rows, manifest: Manifest, indices: Array) -> Rows:
 def _indices(manifest: Manifest, name: str) -> Array:
     """The `episode_index` of every episode of a split: every k-th one is in test."""
     total = sum(split.episodes for split in manifest.splits.values())
-    fraction = manifest.inputs.get("config", {}).get("dataset", {}).get("test_fraction", 0)
-    every = round(1 / fraction) if fraction else 0
+    every = _every(manifest)
     ordinals = np.arange(total, dtype=np.int64)
     test = ordinals % every == every - 1 if every else np.zeros(total, bool)
     indices: Array = ordinals[test] if name == "test" else ordinals[~test]
     return indices
+
+
+def _every(manifest: Manifest) -> int:
+    """Every how many episodes one is planned for test; 0: none is."""
+    fraction = manifest.inputs.get("config", {}).get("dataset", {}).get("test_fraction", 0)
+    return round(1 / fraction) if fraction else 0
 
 
 def _at_step(split: RecordedSplit, found: Difference, rows: Rows) -> Difference:

@@ -47,6 +47,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.shard_mb": 1,
     "dataset.include_expert": True,
     "dataset.license": "mit",
+    "dataset.unique": True,
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
 DECIDES_NOTHING = {

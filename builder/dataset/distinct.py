@@ -1,0 +1,149 @@
+"""Copies among the episodes of a dataset: counted, and kept on one side of a split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from builder.episodes.distinct import step_digests, trajectory_digests
+from builder.episodes.recording import Recording
+from builder.episodes.spaces import Array
+from builder.manifest.manifest import Distinct, Manifest
+
+log = logging.getLogger(__name__)
+
+FEW = 0.95
+"""Below this share of distinct episodes a build warns."""
+MOST_STEPS = 20_000_000
+"""Steps that are compared with those of the other split; of larger datasets nothing is said. 8 bytes each."""
+
+
+@dataclass
+class Alike:
+    """The digests of some episodes of a split, and of their steps.
+
+    Attributes:
+        episodes: by `episode_index` the digest.
+        steps: arrays uint64 of different (observation, action) pairs.
+        rows: how many steps they come from.
+    """
+
+    episodes: dict[int, int] = field(default_factory=dict)
+    steps: list[Array] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, recording: Recording, indices: Array, *, steps: bool) -> None:
+        """Take episodes in.
+
+        Args:
+            recording: the episodes.
+            indices: int64 [A]: their `episode_index`.
+            steps: whether steps will be compared with those of another split.
+        """
+        digests = trajectory_digests(recording).tolist()
+        self.episodes.update(zip(indices.tolist(), digests, strict=True))
+        self.rows += len(recording.rewards)
+        if steps and self.rows <= MOST_STEPS:
+            self.steps.append(np.unique(step_digests(recording)))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the digests of all splits tell.
+
+    Attributes:
+        distinct: how many different things there are.
+        misplaced: the first episode that is not where it belongs; None: all are.
+    """
+
+    distinct: Distinct
+    misplaced: int | None
+
+
+def in_test(ordinals: Array, every: int) -> Array:
+    """Bool [n]: which episodes are planned for the split `test`: every k-th, or none."""
+    return ordinals % every == every - 1 if every else np.zeros(len(ordinals), bool)
+
+
+def count_alike(splits: Mapping[str, Alike], every: int) -> Counted:
+    """Count what differs and what is shared, and look whether copies are on one side.
+
+    Args:
+        splits: by name.
+        every: every k-th episode is planned for test, and a copy goes where the first of its kind went.
+    """
+    where = {
+        index: (digest, name) for name, alike in splits.items() for index, digest in alike.episodes.items()
+    }
+    sides: dict[int, bool] = {}
+    misplaced = None
+    for ordinal, (index, (digest, name)) in enumerate(sorted(where.items())):
+        side = sides.setdefault(digest, bool(in_test(np.array([ordinal]), every)[0]))
+        if misplaced is None and (index != ordinal or side != (name == "test")):
+            misplaced = index
+    return Counted(Distinct(len(sides), *_shared(splits, every)), misplaced)
+
+
+def _shared(splits: Mapping[str, Alike], every: int) -> tuple[int, int] | tuple[None, None]:
+    """Different pairs of test, and those of them that stand in train too."""
+    if not every or sum(alike.rows for alike in splits.values()) > MOST_STEPS:
+        return None, None
+    train, test = (
+        np.unique(np.concatenate(splits[name].steps or [np.empty(0, np.uint64)]))
+        if name in splits
+        else np.empty(0, np.uint64)
+        for name in ("train", "test")
+    )
+    return len(test), int(np.isin(test, train, assume_unique=True).sum())
+
+
+@dataclass
+class Copies:
+    """What is known of the episodes so far, in their order.
+
+    Args:
+        every: every k-th episode is planned for test; 0: none.
+    """
+
+    every: int
+    _sides: dict[int, bool] = field(default_factory=dict)
+    _splits: dict[str, Alike] = field(default_factory=lambda: {"train": Alike(), "test": Alike()})
+
+    def sides(self, recording: Recording, ordinals: Array) -> Array:
+        """Bool [A]: which of the following episodes are of the split `test`.
+
+        Every k-th is, but a copy is where the first of its kind is: nobody tests on what they trained on.
+
+        Args:
+            recording: the episodes.
+            ordinals: int64 [A]: their numbers over all splits, those after the ones before.
+        """
+        planned = in_test(ordinals, self.every).tolist()
+        digests = trajectory_digests(recording).tolist()
+        sides = np.array(
+            [self._sides.setdefault(*known) for known in zip(digests, planned, strict=True)], bool
+        )
+        if self.every:
+            for name, keep in (("train", ~sides), ("test", sides)):
+                if keep.any():
+                    self._splits[name].add(recording.select(keep), ordinals[keep], steps=True)
+        return sides
+
+    def count(self) -> Distinct:
+        """How many episodes are distinct, and what train and test share."""
+        return Distinct(len(self._sides), *_shared(self._splits, self.every))
+
+
+def warn_of_copies(manifest: Manifest) -> None:
+    """Say that a dataset holds few distinct episodes."""
+    distinct, episodes = manifest.distinct.episodes if manifest.distinct else 0, manifest.accepted
+    if 1 < distinct < FEW * episodes:
+        log.warning(
+            "%d of %d episodes are distinct, the others are copies: policy and environment leave little"
+            " to chance; dataset.unique=true keeps the first of each, rollout.deterministic=false varies it",
+            distinct,
+            episodes,
+        )
