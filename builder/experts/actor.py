@@ -31,6 +31,12 @@ class Actor(Protocol):
     def begin(self, lane: int, context: Context) -> None:
         """An attempt starts on this lane: forget whatever was played on it before."""
 
+    def memory(self, lane: int) -> Any:
+        """What a lane's attempt goes on from, whatever is played afterwards; None: nothing is remembered."""
+
+    def resume(self, lane: int, context: Context, memory: Any) -> None:
+        """An attempt goes on, on this lane, from what `memory` gave."""
+
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         """Choose one action per row.
 
@@ -73,6 +79,12 @@ class _RandomActor:
         if lane not in self._lanes:
             self._lanes[lane] = copy.deepcopy(self._space)
         self._lanes[lane].seed(stream_seed(context.root_seed, context.index, ACTION_SPACE))
+
+    def memory(self, lane: int) -> Any:
+        return copy.deepcopy(self._lanes[lane])
+
+    def resume(self, lane: int, context: Context, memory: Any) -> None:
+        self._lanes[lane] = copy.deepcopy(memory)
 
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         return stack_actions(self._leaves, [self._lanes[lane].sample() for lane in lanes])
@@ -120,6 +132,12 @@ class PredictActor:
 
     def begin(self, lane: int, context: Context) -> None:
         self._states.pop(lane, None)
+
+    def memory(self, lane: int) -> Any:
+        return self._states.get(lane)
+
+    def resume(self, lane: int, context: Context, memory: Any) -> None:
+        self._states[lane] = memory
 
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         if self._batched:

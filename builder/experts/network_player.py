@@ -92,6 +92,17 @@ class _NetworkActor:
     def begin(self, lane: int, context: Context) -> None:
         self._lanes[lane] = _Lane(context.rng, self._network, self._sampling)
 
+    def memory(self, lane: int) -> tuple[Array, Array | None] | None:
+        kept = self._lanes[lane]
+        return (kept.state.copy(), kept.matrix) if self._network.lstm or kept.matrix is not None else None
+
+    def resume(self, lane: int, context: Context, memory: tuple[Array, Array | None] | None) -> None:
+        fresh = memory is None or memory[1] is None
+        self._lanes[lane] = kept = _Lane(context.rng, self._network, self._sampling, fresh=fresh)
+        if memory is not None:
+            kept.state = memory[0].copy()
+            kept.matrix = kept.matrix if memory[1] is None else memory[1]
+
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         with np.errstate(over="ignore", invalid="ignore"):
             inputs = [source.features(observations) for source in self._sources]
@@ -175,21 +186,23 @@ def _check_finite(outputs: Outputs) -> None:
 class _Lane:
     """What one lane's attempt carries from step to step."""
 
-    def __init__(self, rng: np.random.Generator, network: Network, sampling: str) -> None:
+    def __init__(
+        self, rng: np.random.Generator, network: Network, sampling: str, *, fresh: bool = True
+    ) -> None:
         self._rng = rng
         self._sampling = sampling
         self._head = network.head
         self._actions = len(network.output.weight)
-        self._matrix: Array | None = None
-        if sampling == "gsde":
+        self.matrix: Array | None = None
+        if sampling == "gsde" and fresh:
             # Once per attempt, as SB3 does for a rollout with sde_sample_freq=-1.
-            self._matrix = rng.standard_normal((network.output.weight.shape[1], self._actions))
+            self.matrix = rng.standard_normal((network.output.weight.shape[1], self._actions))
         layers = network.lstm
         self.state: Array = np.zeros((2 * len(layers), layers[0].hidden_size if layers else 0))
 
     def draw(self) -> Array:
-        if self._matrix is not None:
-            return self._matrix
+        if self.matrix is not None:
+            return self.matrix
         if isinstance(self._head, ContinuousHead):
             return self._rng.standard_normal(self._actions)
         if self._sampling == "epsilon":

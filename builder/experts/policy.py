@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import yaml
 
 from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError, suggest
 
+if TYPE_CHECKING:
+    import gymnasium as gym
+    import numpy as np
+
 BUNDLED = Path(__file__).parent / "bundled"
+
+
+class Kept(Enum):
+    """What stands for a state that was left out."""
+
+    KEPT = "the attempt's own"
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+KEPT: Final = Kept.KEPT
 
 
 def conf_folder() -> Path:
@@ -34,7 +52,8 @@ class Policy:
         filename: its archive there.
         threshold: the least return of an accepted episode.
         algo: the algorithm, as a class or by name.
-        policy: instead of an archive: an object with `predict`, or a factory that makes one in each worker.
+        policy: instead of an archive: an object with `predict`, a factory that makes one in each worker, the
+            name of one (`package.module:factory`), or "random", which samples the action space.
         env_kwargs: what the environment is made with.
         batched: `policy` takes a batch of observations; it then answers for equal bytes itself.
         path: a local archive.
@@ -71,6 +90,76 @@ class Policy:
         """The algorithm's name."""
         return self.algo.__name__ if isinstance(self.algo, type) else self.algo
 
+    def predict(
+        self,
+        obs: Any,
+        state: Any = KEPT,
+        deterministic: bool = True,
+        episode_start: Any = None,
+    ) -> tuple[Any, Any]:
+        """The actions that a build plays, bit for bit.
+
+        Args:
+            obs: an observation of the environment as a build records it, or a batch of them with one more
+                axis in front (of a Dict or Tuple space, of each part).
+            state: what the last call returned; None: an episode begins. Left out, the attempt that a user's
+                own `enjoy` plays goes on from its last call, and elsewhere an episode begins.
+            deterministic: the policy's best action, rather than a sample of its distribution. What is sampled
+                comes from the attempt's `context.rng` inside `enjoy`; see `seeded` for elsewhere.
+            episode_start: bool per observation of a batch: these episodes begin, whatever the state.
+
+        Returns:
+            The action in the shape and dtype of the action space, of a batch with one more axis in front; and
+            the state to hand on, None for an expert that remembers nothing.
+
+        Raises:
+            BuilderError: the expert or its environment cannot be had, or the observation is not its own.
+        """
+        answer: tuple[Any, Any] = self._asked().predict(obs, state, deterministic, episode_start)
+        return answer
+
+    def seeded(self, rng: np.random.Generator | int) -> Policy:
+        """The same expert, drawing what `predict` samples from a generator.
+
+        Args:
+            rng: the generator; or a build's seed, to sample as in its first attempt.
+        """
+        return self.answered_by(self._asked().seeded(rng))
+
+    def load(self) -> Policy:
+        """Load the expert now instead of at the first `predict`; return it."""
+        self._asked()
+        return self
+
+    def get_environment(self, **kwargs: Any) -> gym.Env[Any, Any]:
+        """A new environment of those that the expert plays, with its time limit and, of Atari, preprocessing.
+
+        Inside a user's own `enjoy`, its `reset()` begins the attempt's episode.
+
+        Args:
+            kwargs: for its constructor, such as `render_mode`.
+        """
+        environment: gym.Env[Any, Any] = self._asked().environment(**kwargs)
+        return environment
+
+    def _asked(self) -> Any:
+        """Who answers, loaded once."""
+        if "_oracle" not in self.__dict__:
+            # By name: whoever reads archives and makes environments stands above this module.
+            oracle = import_module("builder.experts.oracle").oracle_of(self)
+            object.__setattr__(self, "_oracle", oracle)
+        return self.__dict__["_oracle"]
+
+    def answered_by(self, oracle: Any) -> Policy:
+        """The same policy, whose `predict` asks an oracle of this package that is loaded already."""
+        policy = replace(self)
+        object.__setattr__(policy, "_oracle", oracle)
+        return policy
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing that was loaded: a policy is as small as what it says."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
 
 class Experts:
     """The experts by name: those of `conf/expert/`, and those that a program registers."""
@@ -99,7 +188,7 @@ class Experts:
             return cls._registered[identifier]
         if identifier not in configured():
             raise ConfigError(f"there is no expert {identifier!r}", remedy=suggest(identifier, cls.names()))
-        return _from_yaml(configured()[identifier])
+        return _configured_policy(identifier)
 
     get_expert = get
 
@@ -126,7 +215,10 @@ def configured() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _from_yaml(content: Mapping[str, Any]) -> Policy:
+@cache
+def _configured_policy(identifier: str) -> Policy:
+    """One object for each name: what it has loaded to predict is loaded once."""
+    content = configured()[identifier]
     path = content.get("path")
     if path and (BUNDLED / path).is_file():
         path = str(BUNDLED / path)

@@ -7,7 +7,9 @@ Its layout is public (`huggingface_hub`, "Understand caching"): `blobs/` holds f
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +52,28 @@ def noted_commit(repo_id: str, revision: str | None, kind: str = "dataset") -> s
         return name
     reference = repository_folder(repo_id, kind) / "refs" / name
     return reference.read_text().strip() if reference.is_file() else None
+
+
+def note_listing(repo_id: str, commit: str, paths: Sequence[str], kind: str = "dataset") -> None:
+    """Let the cache know which files a commit has; a cache that cannot be written serves all the same."""
+    with suppress(OSError):
+        listing = _listing(repo_id, commit, kind)
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        listing.write_text(json.dumps(sorted(paths)))
+
+
+def noted_listing(repo_id: str, commit: str, kind: str = "dataset") -> list[str] | None:
+    """The files that a commit has, as far as the cache knows; None: it does not."""
+    try:
+        listing = json.loads(_listing(repo_id, commit, kind).read_text())
+    except (OSError, ValueError):
+        return None
+    return [str(path) for path in listing] if isinstance(listing, list) else None
+
+
+def _listing(repo_id: str, commit: str, kind: str) -> Path:
+    """Beside the client's own folders, which it leaves alone."""
+    return repository_folder(repo_id, kind) / ".il-builder" / f"{commit}.json"
 
 
 def is_intact(path: Path) -> bool:

@@ -17,16 +17,16 @@ from builder.dataset.columns import TABLES, asked_for, present
 from builder.dataset.schema import features
 from builder.environments.answers import spaces_of
 from builder.environments.arguments import risky
-from builder.environments.environment import EnvironmentSpec, make, resolve
-from builder.environments.legacy import Match, match
+from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.legacy import Match
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.acceptance import EVERY_RETURN
 from builder.episodes.spaces import Spaces, is_image, leaves, next_observation_default
 from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
+from builder.experts.matching import played
 from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.experts.sources.load import load_expert
-from builder.experts.sources.python import PythonPlayer
 from builder.manifest.identity import build_inputs, chunk_identity, identity
 from builder.pipeline.own_functions import code_digests
 from builder.values import recorded
@@ -156,26 +156,9 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
 def _matched(expert: Expert, config: BuildConfig) -> Match:
     """The environment of today that the expert fits; a foreign expert plays what it is told to."""
     limits = {"max_episode_steps": config.env.max_episode_steps, "max_steps": config.rollout.max_steps}
-    env_id, kwargs = expert.policy.name, expert.policy.env_kwargs
-    preprocessing = expert.preprocessing(config.env.preprocessing)
-    layers = Layers(preprocessing, wrapper_specs(config.env.wrappers))
-    if isinstance(expert.foreign, PythonPlayer):
-        expert.foreign.named()  # whose module may register the environment
-    if expert.trained is None:
-        return Match(resolve(env_id, kwargs, **limits, layers=layers), env_id)
-
-    def fits(observation_space: gym.Space[Any], action_space: gym.Space[Any], zeros: int) -> None:
-        player = expert.player(
-            config.rollout,
-            env_id=env_id,
-            max_episode_steps=1,
-            zeros=zeros,
-            preprocessed=preprocessing is not None,
-        )
-        player.actor(observation_space, action_space)
-
+    layers = Layers(expert.preprocessing(config.env.preprocessing), wrapper_specs(config.env.wrappers))
     try:
-        matched = match(env_id, kwargs, fits, limits=limits, layers=layers)
+        matched = played(expert, config.rollout, limits=limits, layers=layers)
     except SpaceError as error:
         raise _not_its_environment(expert, config, error) from error
     if matched.mapped:

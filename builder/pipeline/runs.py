@@ -6,15 +6,19 @@ import dataclasses
 import json
 import logging
 import math
+import uuid
 from collections.abc import Iterator
 
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.episodes.spaces import leaves
+from builder.experts.oracle import Seat, seats_of
 from builder.parallel.workers import Workers
 from builder.pipeline.prepare import Build
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
+from builder.rollout.enjoy import release as release_expert
+from builder.rollout.handed import Handed
 from builder.rollout.planning import (
     Played,
     attempt_seconds,
@@ -111,11 +115,22 @@ class AttemptRun:
         self._folder = local_path(store.folder, "enjoy")
         self._journal = self._folder / "attempts.jsonl"
         self.summaries = self._resumed() if build.pinned else []
+        self._expert = self._handed()
         known = {summary.path for summary in self.summaries}
-        for path in sorted(self._folder.glob("attempt-*")):
+        for path in [*self._folder.glob("attempt-*"), *self._folder.glob("expert-*")]:
             if path not in known:
                 path.unlink()
         self._journal.write_text("".join(_journal_line(summary) for summary in self.summaries))
+
+    def _handed(self) -> Handed:
+        """The expert as `enjoy` gets it: called after what it plays, asked as the built-in one asks it."""
+        build = self._build
+        spec = build.environment
+        policy = dataclasses.replace(build.expert.policy, name=spec.id, env_kwargs=resolved(spec.kwargs))
+        usual = Seat(build.player, spec, build.observation_space, build.action_space)
+        seats = seats_of(build.expert, build.config.rollout, usual)
+        token = uuid.uuid4().hex
+        return Handed((policy, seats), self._folder.absolute() / f"expert-{token}", token)
 
     def _resumed(self) -> list[ChunkSummary]:
         if not self._journal.is_file():
@@ -136,14 +151,12 @@ class AttemptRun:
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
         build = self._build
-        policy = build.expert.policy
-        expert = dataclasses.replace(policy, env_kwargs=resolved(policy.env_kwargs))
         tasks = [
             AttemptTask(
                 self._enjoy,
                 self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
                 Context(index, build.config.seed),
-                expert,
+                self._expert,
                 build.config.rollout.on_error == "reject",
             )
             for gap in gaps(self.summaries, horizon)
@@ -156,10 +169,13 @@ class AttemptRun:
             yield summary
 
     def release(self, workers: Workers) -> None:
-        """Nothing is kept between attempts."""
+        """Let go what the workers keep for the build."""
+        workers.everywhere(release_expert, self._expert.token)
 
     def close(self) -> None:
-        """Nothing is kept between attempts."""
+        """Let go what this process keeps for the build."""
+        release_expert(self._expert.token)
+        self._expert.remove()
 
     def files(self, played: Played) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""

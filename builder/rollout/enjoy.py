@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,9 +16,11 @@ from builder.environments.wrappers import Layers
 from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import BuilderError, RolloutError
+from builder.experts.oracle import Actors, Oracle
 from builder.experts.policy import Policy
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 from builder.rollout.engine import Lockstep
+from builder.rollout.handed import Handed, forget
 from builder.rollout.summary import ChunkSummary, summarise
 
 EnjoyFunction = Callable[..., bool]
@@ -71,14 +74,14 @@ class AttemptTask:
         enjoy: the function.
         path: where it records.
         context: which attempt it is.
-        expert: who plays what.
+        expert: who plays what: a `Policy`, and how the environment can be observed.
         reject: what it raises makes the attempt a rejected one; else it ends the build.
     """
 
     enjoy: EnjoyFunction
     path: Path
     context: Context
-    expert: Policy
+    expert: Handed
     reject: bool = False
 
 
@@ -92,7 +95,8 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     for left in recorded(task.path):  # by a worker that died
         left.unlink()
     try:
-        accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=task.expert))
+        expert = _playing(task.expert, task.context)
+        accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=expert))
     except (Exception, SystemExit) as error:
         what = f"enjoy raised in attempt {index} (seed {task.context.seed}): {type(error).__name__}: {error}"
         if not task.reject:
@@ -117,6 +121,26 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         logs=tuple(task.context.logs),
         failures=(failure,) if failure else (),
     )
+
+
+_actors: dict[tuple[str, int], Actors] = {}
+"""What this process has loaded of experts, by the token of the build and the thread."""
+
+
+def _playing(handed: Handed, context: Context) -> Policy:
+    """The expert, whose `predict` plays an attempt; what it loads is loaded once."""
+    policy, seats = handed.value
+    key = (handed.token, threading.get_ident())
+    actors = _actors.setdefault(key, Actors(seats))
+    playing: Policy = policy.answered_by(Oracle(actors, context, attempt=True))
+    return playing
+
+
+def release(token: str) -> None:
+    """Let go what this process keeps for a build."""
+    for key in [key for key in [*_actors] if key[0] == token]:
+        _actors.pop(key, None)
+    forget(token)
 
 
 def recorded(path: Path) -> list[Path]:

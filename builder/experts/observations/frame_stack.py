@@ -63,6 +63,12 @@ class _Past:
     def begin(self, lane: int) -> None:
         self._lanes[lane] = np.zeros(self._size)
 
+    def memory(self, lane: int) -> Array:
+        return self._lanes[lane].copy()
+
+    def resume(self, lane: int, memory: Array) -> None:
+        self._lanes[lane] = memory.copy()
+
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
         leaf = observations[self._index]
         for row, lane in enumerate(lanes):
@@ -173,11 +179,17 @@ class _Pictures:
         self._stacks = np.zeros((1, *shape), np.uint8)
 
     def begin(self, lane: int) -> None:
+        self.resume(lane, 0)
+
+    def memory(self, lane: int) -> Array:
+        return np.array(self._stacks[lane])
+
+    def resume(self, lane: int, memory: Array | int) -> None:
         if lane >= len(self._stacks):
             more = np.zeros((max(lane + 1, 2 * len(self._stacks)), *self._stacks.shape[1:]), np.uint8)
             more[: len(self._stacks)] = self._stacks
             self._stacks = more
-        self._stacks[lane] = 0
+        self._stacks[lane] = memory
 
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
         leaf = observations[self._index]
@@ -200,6 +212,12 @@ class _Frames:
 
     def begin(self, lane: int) -> None:
         self._lanes[lane] = [[] for _ in self._axes]
+
+    def memory(self, lane: int) -> list[list[Array]]:
+        return [[*past] for past in self._lanes[lane]]
+
+    def resume(self, lane: int, memory: list[list[Array]]) -> None:
+        self._lanes[lane] = [[*past] for past in memory]
 
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
         return [

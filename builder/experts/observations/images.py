@@ -103,6 +103,12 @@ class _Brighter:
     def begin(self, lane: int) -> None:
         self._previous[lane] = None
 
+    def memory(self, lane: int) -> tuple[Array | None]:
+        return (self._previous[lane],)
+
+    def resume(self, lane: int, memory: tuple[Array | None]) -> None:
+        (self._previous[lane],) = memory
+
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
         leaf = observations[self._index]
         seen = leaf.copy()

@@ -37,6 +37,12 @@ class Observer(Protocol):
     def acted(self, actions: Array, lanes: Sequence[int]) -> None:
         """The actions that followed, [rows, ...]."""
 
+    def memory(self, lane: int) -> Any:
+        """What a lane's attempt goes on from, whatever is seen afterwards; None: nothing is remembered."""
+
+    def resume(self, lane: int, memory: Any) -> None:
+        """An attempt goes on, on this lane, from what `memory` gave."""
+
 
 class Transform(Protocol):
     """A picklable recipe for observers."""
@@ -123,6 +129,12 @@ class Stateless:
     def acted(self, actions: Array, lanes: Sequence[int]) -> None:
         pass
 
+    def memory(self, lane: int) -> None:
+        return None
+
+    def resume(self, lane: int, memory: Any) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Zeros:
@@ -178,9 +190,15 @@ class _Clock:
         self._steps = np.zeros(64, np.int64)  # by lane
 
     def begin(self, lane: int) -> None:
+        self.resume(lane, 0)
+
+    def memory(self, lane: int) -> int:
+        return int(self._steps[lane])
+
+    def resume(self, lane: int, memory: int) -> None:
         if lane >= len(self._steps):
             self._steps = np.concatenate([self._steps, np.zeros(lane + 1, np.int64)])
-        self._steps[lane] = 0
+        self._steps[lane] = memory
 
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
         leaf = observations[self._index]

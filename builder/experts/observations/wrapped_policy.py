@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,19 @@ class WrappedActor:
             observer.begin(lane)
         self._lanes[lane] = _Timing(self._view, context)
         self._actor.begin(lane, context)
+
+    def memory(self, lane: int) -> Any:
+        seen = [observer.memory(lane) for observer in (*self._every_step, *self._decisions)]
+        timing = copy.copy(self._lanes[lane]) if self._timed else None
+        remembered = (seen, timing, self._actor.memory(lane))
+        return None if all(part is None for part in (*seen, *remembered[1:])) else remembered
+
+    def resume(self, lane: int, context: Context, memory: Any) -> None:
+        seen, timing, inner = memory
+        for observer, part in zip((*self._every_step, *self._decisions), seen, strict=True):
+            observer.resume(lane, part)
+        self._lanes[lane] = copy.copy(timing)
+        self._actor.resume(lane, context, inner)
 
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         for lane in lanes if self._view.opening is not None else ():

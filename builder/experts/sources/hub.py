@@ -15,8 +15,15 @@ from builder.experts.published import RESULT_FILES
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import archive_code, archive_missing, archive_values, expert_in_files
 from builder.experts.sources.source import Quote, Rebuilt, Source
-from builder.experts.sources.statistics_files import STATISTICS_NAMES
-from builder.hub_client.cache import COMMIT, is_intact, note_commit, noted_commit
+from builder.experts.sources.statistics_files import STATISTICS_NAMES, names_beside
+from builder.hub_client.cache import (
+    COMMIT,
+    is_intact,
+    note_commit,
+    note_listing,
+    noted_commit,
+    noted_listing,
+)
 from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
 from builder.hub_client.private import is_known_missing
@@ -90,7 +97,8 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         HubError: no such repository or revision, a Hub that cannot be reached, a file that arrives damaged.
     """
     name = filename or archive_name(repo_id)
-    if revision and COMMIT.fullmatch(revision) and (cached := _cached(repo_id, name, revision)):
+    listed = bool(revision and noted_listing(repo_id, revision, "model"))
+    if listed and COMMIT.fullmatch(str(revision)) and (cached := _cached(repo_id, name, str(revision))):
         return cached
     with connected():
         try:
@@ -105,7 +113,7 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
             return cached
         cached = _cached(repo_id, name, commit)
         if cached is None:
-            for wanted in _wanted(name):
+            for wanted in _wanted(repo_id, name, commit):
                 download_file(repo_id, wanted, commit, kind="model", digest=None)
             cached = _cached(repo_id, name, commit)
     if cached is None:
@@ -114,10 +122,12 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
     return cached
 
 
-def _wanted(name: str) -> list[str]:
-    """The archive and what may lie beside it; the archive last."""
+def _wanted(repo_id: str, name: str, commit: str) -> list[str]:
+    """The archive and what may lie beside it, as far as the commit's listing is known; the archive last."""
     folder = PurePosixPath(name).parent
-    return [*(str(folder / beside) for beside in BESIDE), name]
+    always = [str(folder / beside) for beside in BESIDE]
+    listed = names_beside(name, noted_listing(repo_id, commit, "model") or (), BESIDE)
+    return [*always, *(path for path in listed if path not in always), name]
 
 
 def _commit(repo_id: str, name: str, revision: str | None) -> str:
@@ -136,6 +146,7 @@ def _commit(repo_id: str, name: str, revision: str | None) -> str:
             got=f"archives: {', '.join(archives) or 'none'}",
             remedy="name its archive with expert.filename=",
         )
+    note_listing(repo_id, str(info.sha), names, "model")
     return str(info.sha)
 
 
@@ -146,7 +157,8 @@ def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in _wanted(name)}
+    files = _wanted(repo_id, name, commit)
+    found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in files}
     paths = [Path(path) for path in found.values() if isinstance(path, str)]
     known = all(isinstance(path, str) or is_known_missing(path) for path in found.values())
     archive = found[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ class PythonSource(Source):
             "target": config.target,
             "batched": config.batched,
         }
-        return expert_of(config, identity, foreign=player)
+        expert = expert_of(config, identity, foreign=player)
+        return dataclasses.replace(expert, policy=dataclasses.replace(expert.policy, policy=config.target))
 
     def runs(self, config: ExpertConfig) -> list[str]:
         return [f"the expert {config.target}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ class RandomSource(Source):
     chooses = False
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        return expert_of(config, {"version": self.name}, foreign=RandomPlayer())
+        expert = expert_of(config, {"version": self.name}, foreign=RandomPlayer())
+        return dataclasses.replace(expert, policy=dataclasses.replace(expert.policy, policy=self.name))
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         return []

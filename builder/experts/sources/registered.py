@@ -11,6 +11,7 @@ from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
 from builder.experts.sources.hub import HubSource
 from builder.experts.sources.local import LocalSource
 from builder.experts.sources.python import PythonPlayer, PythonSource
+from builder.experts.sources.random import RandomSource
 from builder.experts.sources.source import Source, check_surroundings, said_beside
 
 DEFAULT_ROLLOUT = RolloutConfig(lanes=1, deterministic=True, precision="float64", max_steps=None)
@@ -34,6 +35,10 @@ def policy_expert(name: str, policy: Policy, rollout: RolloutConfig = DEFAULT_RO
         ConfigError: the policy names neither an archive nor an object.
         ExpertError: see `Source.load`.
     """
+    if isinstance(policy.policy, str) and policy.policy == RandomSource.name:
+        random = RandomSource()
+        expert = random.load(_configuration(name, policy, random), rollout)
+        return dataclasses.replace(expert, policy=policy)
     if policy.policy is not None:
         player = PythonPlayer(policy.policy, policy.batched, rollout.deterministic)
         version = policy.version or getattr(policy.policy, "version", None)

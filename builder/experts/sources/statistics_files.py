@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from builder.errors import ArchiveError, ExpertError
 from builder.experts.archive.plain_yaml import MAX_BYTES as MAX_TEXT_BYTES
@@ -32,6 +32,7 @@ _WORDS = re.compile(
     r"(?<![a-z])(vec_?normali[sz]ed?|vec_?norm|normali[sz](e[dr]?|ation)|norm|stat(istic)?s|env|obs|rms)(?![a-z])"
 )
 """What names of statistics say of themselves; what is left of a name says whose they are."""
+_BUFFER = re.compile(r"replay_?buffer", re.IGNORECASE)
 _HEAD = 512
 
 
@@ -75,10 +76,11 @@ class Search:
 def search(archive: Path) -> Search:
     """Look for the statistics of an archive where the tools that write them put them."""
     beside = _pickles(archive.parent)
+    archives = [path for path in sorted(archive.parent.glob("*.zip")) if path != archive]
     own = [path for path in beside if _says(path) == _says(archive) != set()]
     own = own or [path for path in beside if _says(path) and _says(path) < _says(archive)]
-    own = [path for path in own if _says(path) == _says(archive) or not _may_be_anothers(path, archive)]
-    others = [path for path in beside if path not in own and _is_anothers(path, archive)]
+    own = [path for path in own if _says(path) == _says(archive) or not _may_be_anothers(path, archives)]
+    others = [path for path in beside if path not in own and _is_anothers(path, archive, archives)]
     shared = [path for path in beside if path not in own and path not in others]
     places = [f"{_alternatives(archive)} in {archive.parent}"]
     for folder in parameter_folders(archive):
@@ -87,7 +89,7 @@ def search(archive: Path) -> Search:
     return Search(tuple(own), tuple(shared), tuple(others), tuple(places))
 
 
-def saved_by_callback(archive: Path) -> bool:
+def saved_by_callback(archive: PurePath) -> bool:
     """Whether an archive is called as callbacks call those that they save during training."""
     return _BY_CALLBACK.fullmatch(archive.stem) is not None
 
@@ -122,22 +124,21 @@ def _pickles(folder: Path) -> list[Path]:
     return found
 
 
-def _says(path: Path) -> set[str]:
+def _says(path: PurePath) -> set[str]:
     """What a name says beside being statistics: `a_vecnormalize_9_steps.pkl` is of `a_9_steps.zip`."""
     return set(re.split(r"[^a-z0-9]+", _WORDS.sub("_", path.stem.lower()))) - {""}
 
 
-def _may_be_anothers(path: Path, archive: Path) -> bool:
-    others = [other for other in sorted(archive.parent.glob("*.zip")) if other != archive]
-    return any(_says(path) <= _says(other) for other in others)
+def _may_be_anothers(path: PurePath, archives: Iterable[PurePath]) -> bool:
+    return any(_says(path) <= _says(other) for other in archives)
 
 
-def _is_anothers(path: Path, archive: Path) -> bool:
+def _is_anothers(path: PurePath, archive: PurePath, archives: Iterable[PurePath]) -> bool:
     """Whether statistics are those of another archive beside them, or of another step of training."""
     if not _says(path) or _says(path) <= _says(archive):
         return False
     of_a_step = _STEPS.search(path.stem) is not None and _STEPS.search(archive.stem) is not None
-    return of_a_step or _may_be_anothers(path, archive)
+    return of_a_step or _may_be_anothers(path, archives)
 
 
 def _alternatives(archive: Path) -> str:
@@ -184,6 +185,31 @@ def missing(why: str, found: Search) -> ExpertError:
 def named(path: Path) -> str:
     """A file by its name and its folder's."""
     return f"{path.parent.name}/{path.name}"
+
+
+def names_beside(archive: str, listing: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Which files of a repository may say something of an archive beside them: see `files_beside`.
+
+    Args:
+        archive: its path in the repository.
+        listing: the paths of all files.
+        names: files that are looked for by their names.
+    """
+    here, known = PurePosixPath(archive), {*names}
+    plain = [path for path in map(PurePosixPath, listing) if ".." not in path.parts and path != here]
+    paths = [path for path in plain if _BUFFER.search(path.name) is None]
+    archives = [path for path in paths if path.parent == here.parent and path.suffix == ".zip"]
+    folders = {path.parent for path in paths if path.parent.parent == here.parent and path.parent.name}
+    own = {folder for folder in folders if folder.name == here.stem}
+    inside = own or (folders if saved_by_callback(here) else set())
+    wanted = [
+        path
+        for path in paths
+        if (path.parent == here.parent or path.parent in inside)
+        and (path.name in known or path.suffix == ".pkl")
+        and not (path.parent == here.parent and _is_anothers(path, here, archives))
+    ]
+    return sorted(map(str, wanted))
 
 
 def files_beside(archive: Path, names: Iterable[str]) -> list[Path]:

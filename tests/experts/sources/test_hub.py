@@ -1,9 +1,11 @@
 """`expert=hub`: an agent of the Hub, pinned to a commit, whole or not at all, offline from the cache."""
 
+import gymnasium as gym
 import hub_clients
 import pytest
 from folders import files
 from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from builder import load
 from builder.errors import ExpertError, HubAccessError, HubDamagedError, HubMissingError, HubUnreachableError
@@ -134,3 +136,23 @@ def test_an_expert_of_the_hub_plays_the_same_episodes_offline(shell, agent, tmp_
         offline = shell(*words, "out=y", "overwrite=true", "keep_chunks=false", **more)
         assert offline.returncode == 0, offline.stderr
         assert files(tmp_path / "x/data") == files(tmp_path / "y/data")
+
+
+def test_the_best_model_of_a_log_folder_comes_with_its_statistics_also_offline(hub, clients, tmp_path):
+    normaliser = VecNormalize(DummyVecEnv([lambda: gym.make("CartPole-v1")]))
+    normaliser.save(tmp_path / "vecnormalize.pkl")
+    there = {
+        "best_model.zip": ARCHIVE,
+        "CartPole-v1/vecnormalize.pkl": (tmp_path / "vecnormalize.pkl").read_bytes(),
+        "CartPole-v1/config.yml": b"normalize: true\n",
+        "replay_buffer.pkl": b"much",
+    }
+    hub.store.add("model", "user/logs", there)
+    config = {**BUILD, "expert.repo_id": "user/logs", "expert.filename": "best_model.zip", "threshold": 0}
+    clients(hub_clients.build, **config, out=str(tmp_path / "x"))
+    identity = load(tmp_path / "x").manifest.inputs["expert"]
+    assert sorted(identity["beside"]) == ["config.yml", "vecnormalize.pkl"]
+    assert identity["sees"]["normalised"]
+    hub.fault("drop")
+    clients(hub_clients.build, **config, out=str(tmp_path / "y"))
+    assert load(tmp_path / "y").manifest.inputs["expert"] == identity

@@ -3,7 +3,7 @@
 import pytest
 
 from builder.errors import ExpertError
-from builder.experts.sources.statistics_files import search
+from builder.experts.sources.statistics_files import names_beside, search
 
 HEAD = b"\x80\x04\x95\x8c.stable_baselines3.common.vec_env.vec_normalize\x94\x8c\x0cVecNormalize\x94"
 
@@ -118,3 +118,34 @@ def test_a_pickle_of_something_else_is_no_candidate(lay, tmp_path, name):
     archive = lay("agent.zip")
     (tmp_path / name).write_bytes(b"\x80\x04\x95\x8c\x04list\x94")
     assert search(archive).all == ()
+
+
+LISTING = [
+    *("agent.zip", "agent_vecnormalize.pkl", "stats.pkl", "config.yml", "README.md", "replay_buffer.pkl"),
+    *("other.zip", "other_vecnormalize.pkl", "agent/policy.pth", "agent/args.yml"),
+    *("best_model.zip", "Ant-v3/config.yml", "Ant-v3/vecnormalize.pkl", "deep/er/vecnormalize.pkl"),
+    *("../config.yml", "x/../config.yml", "/etc/config.yml", "rl_model_9_steps.zip"),
+    *("rl_model_vecnormalize_9_steps.pkl", "rl_model_replay_buffer_9_steps.pkl"),
+]
+
+
+@pytest.mark.parametrize(
+    ("archive", "wanted"),
+    [
+        ("agent.zip", ["agent/args.yml", "agent_vecnormalize.pkl", "config.yml", "stats.pkl"]),
+        (
+            "best_model.zip",
+            ["Ant-v3/config.yml", "Ant-v3/vecnormalize.pkl", "agent/args.yml", "config.yml", "stats.pkl"],
+        ),
+        (
+            "rl_model_9_steps.zip",
+            [
+                *("Ant-v3/config.yml", "Ant-v3/vecnormalize.pkl", "agent/args.yml", "config.yml"),
+                *("rl_model_vecnormalize_9_steps.pkl", "stats.pkl"),
+            ],
+        ),
+        ("deep/er/agent.zip", ["deep/er/vecnormalize.pkl"]),
+    ],
+)
+def test_of_a_repository_only_what_may_be_the_archives_is_wanted(archive, wanted):
+    assert names_beside(archive, LISTING, ["config.yml", "args.yml", "vecnormalize.pkl"]) == wanted

@@ -1,0 +1,276 @@
+"""A user's own `enjoy` asks the expert with `predict`: the same actions as a build's, on every backend."""
+
+import pickle
+import re
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from folders import files
+from places import ROOT
+from sb3_models import make_model
+
+from builder import Controller, Episode, Policy, load
+from builder.errors import RolloutError
+
+FOLLOWED = ("data", "episodes")
+QUICK = {"episodes": 3, "rollout.lanes": 2}
+
+
+def played(path, context, expert, *, deterministic=True):
+    """As docs/own_functions.md has it."""
+    environment = gym.make(expert.name, **expert.env_kwargs)
+    observation, _ = environment.reset(seed=context.seed)
+    first, steps, state, over = observation, [], None, False
+    while not over:
+        action, state = expert.predict(observation, state, deterministic)
+        observation, reward, terminated, truncated, _ = environment.step(action)
+        steps.append((observation, action, reward, terminated, truncated))
+        over = terminated or truncated
+    after, actions, *ends = zip(*steps, strict=True)
+    columns = map(np.array, ((first, *after), actions, *ends))
+    Episode(*columns, seed=context.seed, index=context.index).save(path)
+    return True
+
+
+def enjoy(path, context, expert):
+    return played(path, context, expert)
+
+
+def sampling(path, context, expert):
+    return played(path, context, expert, deterministic=False)
+
+
+def tables(folder):
+    return {name: content for name, content in files(folder).items() if name.startswith(FOLLOWED)}
+
+
+def both(tmp_path, own, config):
+    """The tables of a build with the built-in `enjoy`, and with one's own."""
+    for name, controller in (("built-in", Controller()), ("own", Controller(own))):
+        controller.start({**config, "out": str(tmp_path / name)})
+    return tables(tmp_path / "built-in"), tables(tmp_path / "own")
+
+
+@pytest.mark.parametrize("expert", ["cartpole", "pendulum", "acrobot"])
+def test_predict_plays_what_a_build_plays(tmp_path, expert):
+    ours, theirs = both(tmp_path, enjoy, {"expert": expert, **QUICK})
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("expert", ["pendulum", "acrobot"])
+def test_predict_samples_what_a_build_samples(tmp_path, expert):
+    config = {"expert": expert, "rollout.deterministic": False, "threshold": -1e9, **QUICK}
+    ours, theirs = both(tmp_path, sampling, config)
+    assert ours == theirs
+
+
+def test_predict_draws_what_a_random_expert_draws(tmp_path):
+    ours, theirs = both(tmp_path, enjoy, {"expert": "random", "env.id": "CartPole-v1", **QUICK})
+    assert ours == theirs
+
+
+class Steady:
+    """Counts in the state that it hands on."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        state = 0 if state is None else state + 1
+        return state % 2, state
+
+
+def test_predict_hands_a_foreign_policys_own_state_on(tmp_path):
+    policy = Policy("CartPole-v1", policy=Steady(), version="1")
+    ours, theirs = both(tmp_path, enjoy, {"expert": policy, **QUICK})
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_predict_plays_the_same_whatever_plays_it(tmp_path, backend):
+    config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
+    ours, theirs = both(tmp_path, enjoy, config)
+    assert ours == theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_predict_plays_the_same_on_clusters(tmp_path, backend):
+    pickler = pytest.importorskip({"dask": "cloudpickle", "ray": "ray.cloudpickle"}[backend])
+    config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
+    pickler.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
+    try:
+        ours, theirs = both(tmp_path, enjoy, config)
+    finally:
+        pickler.unregister_pickle_by_value(sys.modules[__name__])
+    assert ours == theirs
+
+
+def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):
+    space = gym.spaces.Box(-np.inf, np.inf, (12,), np.float32)
+    make_model("RecurrentPPO", "MlpLstmPolicy", space, gym.spaces.Box(-2, 2, (1,), np.float32)).save(
+        tmp_path / "agent.zip"
+    )
+    keys = {"expert.path": str(tmp_path / "agent.zip"), "expert.frame_stack": 4, "env.id": "Pendulum-v1"}
+    ours, theirs = both(tmp_path, enjoy, {"expert": "local", **keys, "episodes": 2})
+    assert ours == theirs
+
+
+def test_the_environment_of_an_expert_of_yesterday_can_be_made(tmp_path):
+    box = gym.spaces.Box(-np.inf, np.inf, (8,), np.float32)
+    make_model("PPO", "MlpPolicy", box, gym.spaces.Discrete(4)).save(tmp_path / "agent.zip")
+    keys = {"expert.path": str(tmp_path / "agent.zip"), "env.id": "LunarLander-v2"}
+    ours, theirs = both(tmp_path, enjoy, {"expert": "local", **keys, "episodes": 1})
+    assert ours == theirs
+
+
+def test_what_crosses_to_a_worker_is_small_and_is_gone_after_the_build(tmp_path):
+    sizes, seen = [], []
+
+    def own(path, context, expert):
+        expert.predict(np.zeros(4))
+        sizes.append(len(pickle.dumps(expert)))
+        seen.extend(Path(path).parent.glob("expert-*"))
+        return played(path, context, expert)
+
+    archive = {"expert": "cartpole", "episodes": 1}
+    Controller(own).start({**archive, "out": str(tmp_path / "x"), "parallel": "threading"})
+    assert max(sizes) < 2000
+    assert not seen
+    assert not [*tmp_path.rglob("expert-*")]
+
+
+@pytest.mark.slow
+def test_a_large_expert_crosses_to_processes_once(tmp_path):
+    class Large(Steady):
+        def __init__(self):
+            self.weights = np.ones(1 << 20)
+
+        def predict(self, obs, state=None, deterministic=True):
+            return int(self.weights[-1]), state
+
+    def own(path, context, expert):
+        (file,) = Path(path).parent.glob("expert-*")
+        context.add_log(f"{file.stat().st_size >> 20} MiB, {expert.policy.weights.nbytes >> 20} MiB")
+        return played(path, context, expert)
+
+    config = {"expert": Policy("CartPole-v1", policy=Large(), version="1"), "episodes": 4}
+    out = tmp_path / "x"
+    Controller(own).start({**config, "out": str(out), "parallel": "loky", "parallel.n_jobs": 2})
+    assert not [*tmp_path.rglob("expert-*")]
+    assert len(load(out)) == 4
+
+
+class GymWrapper:
+    """As the seed project has it, of `version="newest"`."""
+
+    def __init__(self, environment, version="newest"):
+        self.env, self.version = environment, version
+        if not isinstance(environment.reset()[0], np.ndarray):
+            raise TypeError("Incopatible environment version and wrapper version.")
+
+    def reset(self):
+        return self.env.reset()[0]
+
+    def step(self, action):
+        state, reward, terminated, truncated, info = self.env.step(action)
+        return state, reward, terminated or truncated, info
+
+    def close(self):
+        self.env.close()
+
+
+def baseline_enjoy(expert, path, context):
+    """Enjoy following StableBaseline output. Word for word that of the seed project."""
+    done = False
+    expert.load()
+
+    env = GymWrapper(expert.get_environment(), version="newest")
+
+    states = []
+    actions = []
+    rewards = []
+    state = env.reset()
+    acc_reward = 0
+
+    while not done:
+        action, _ = expert.predict(state)
+        states.append(state)
+        actions.append(action)
+
+        state, reward, done, _ = env.step(action)
+        acc_reward += reward
+        rewards.append(reward)
+    env.close()
+
+    episode_returns = np.array([acc_reward])
+
+    episode = {
+        "obs": np.array(states),
+        "actions": np.array(actions),
+        "rewards": np.array(rewards),
+        "episode_returns": episode_returns,
+    }
+    if acc_reward >= expert.threshold:
+        np.savez(f"{path}{context.index}", **episode)
+        context.add_log(f"Accumulated reward {acc_reward}")
+    return acc_reward >= expert.threshold
+
+
+def teacher(path, episodes):
+    """One file of all, in place of the seed project's `baseline_collate`, which joins names to a folder."""
+    found = [dict(np.load(episode)) for episode in episodes]
+    np.savez(Path(path) / "teacher", **{key: np.concatenate([e[key] for e in found]) for key in found[0]})
+    return True
+
+
+@pytest.mark.parametrize("expert", ["cartpole", "remembering"])
+def test_an_enjoy_of_the_seed_project_runs_as_it_is_and_plays_what_a_build_plays(tmp_path, expert):
+    config = {"expert": expert, "episodes": 2}
+    if expert == "remembering":  # which the seed project's policies kept to themselves, too
+        space = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
+        model = make_model("RecurrentPPO", "MlpLstmPolicy", space, gym.spaces.Discrete(2))
+        model.save(tmp_path / "agent.zip")
+        keys = {"expert.path": str(tmp_path / "agent.zip"), "env.id": "CartPole-v1"}
+        config = {"expert": "local", **keys, "episodes": 2}
+    Controller(baseline_enjoy, teacher).start({**config, "out": str(tmp_path / "theirs")})
+    Controller().start({**config, "out": str(tmp_path / "ours")})
+    recorded, built = np.load(tmp_path / "theirs/teacher.npz"), load(tmp_path / "ours").arrays()
+    for theirs, ours in (("obs", "observation"), ("actions", "action"), ("rewards", "reward")):
+        np.testing.assert_array_equal(recorded[theirs], built[ours])
+
+
+def test_clean_labels_are_had_of_an_expert_that_remembers(tmp_path):
+    labels = []
+
+    def noisy(path, context, expert):
+        environment = expert.get_environment()
+        observation, _ = environment.reset()
+        state, over = None, False
+        while not over:
+            label, state = expert.predict(observation, state)
+            noise = context.rng.normal(scale=0.3, size=label.shape).astype(np.float32)
+            observation, _, terminated, truncated, _ = environment.step(np.clip(label + noise, -2, 2))
+            labels.append(label)
+            over = terminated or truncated
+        return played(path, context, expert)
+
+    Controller(noisy).start({"expert": "pendulum", "episodes": 1, "out": str(tmp_path / "x")})
+    assert len({float(label[0]) for label in labels}) > 100
+
+
+def test_an_observation_of_another_environment_is_said(tmp_path):
+    def own(path, context, expert):
+        return expert.predict(np.zeros(3))
+
+    with pytest.raises(RolloutError, match=r"enjoy raised in attempt 0 .*SpaceError: predict was given"):
+        Controller(own).start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
+
+
+def test_the_page_on_own_functions_runs(tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/own_functions.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"observation": np.zeros(4, np.float32)}
+    for block in blocks:
+        exec(block, names)
+    assert len(load("data/own")) == 10
