@@ -233,6 +233,30 @@ class VerifyConfig:
 
 
 @dataclass(frozen=True)
+class CheckConfig:
+    """One check (`conf/check.yaml`).
+
+    Attributes:
+        expert: who plays.
+        env: what is played.
+        rollout: how it is played.
+        seed: of the attempts.
+        debug: show tracebacks.
+    """
+
+    expert: ExpertConfig
+    env: EnvConfig
+    rollout: RolloutConfig
+    seed: int = 0
+    debug: bool = False
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Whatever is played will do."""
+        return Acceptance()
+
+
+@dataclass(frozen=True)
 class TransferConfig:
     """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import time
 from collections.abc import Iterator
@@ -11,22 +12,30 @@ import gymnasium as gym
 import numpy as np
 
 from builder.checks.finding import Finding, finding
+from builder.checks.watched import Watched, watch, watched_findings
 from builder.environments.behaviour import (
     Act,
     Behaviour,
     Chooser,
     Script,
+    behaviour,
+    known,
     random_actions,
     record,
+    rehearse,
 )
 from builder.environments.environment import EnvironmentSpec
 from builder.environments.stepping import action_values, store_checked
+from builder.episodes import global_generators
 from builder.episodes.context import Context
-from builder.episodes.spaces import leaves
+from builder.episodes.spaces import Spaces, leaves
 from builder.experts.actor import Actor
+from builder.rollout.rules import ActionRule
 
 EXPERT_EPISODES = 2
 """An expert reaches what random actions do not: success, after which some environments go on otherwise."""
+SEEDS = 6
+"""Where so many seeds give the same, all do."""
 RANDOM_EPISODES = 4
 RANDOM_STEPS = 200
 RANDOM_SECONDS = 1.0
@@ -40,11 +49,12 @@ def actions_of(actor: Actor, observation_space: gym.Space[Any], action_space: gy
     def begin(context: Context) -> Act:
         actor.begin(0, context)
         rows = [np.empty((1, *leaf.shape), leaf.dtype) for leaf in found]
+        rule = ActionRule(action_space, clip=True)
 
         def act(observation: Any) -> Any:
             for leaf, row in zip(found, rows, strict=True):
                 store_checked(leaf, row, [leaf.pick(observation)])
-            return action_values(action_space, actor.act(rows, [0]))[0]
+            return action_values(action_space, rule.apply(actor.act(rows, [0])))[0]
 
         return act
 
@@ -84,3 +94,64 @@ def behaviour_findings(env_id: str, found: Behaviour) -> Iterator[Finding]:
     if found.disturbed:
         text = f"{env_id} gives something else at {found.disturbed} while another instance plays"
         yield finding("shared-simulator", text)
+
+
+def environment_findings(
+    spec: EnvironmentSpec, expert: Chooser, spaces: Spaces, *, root_seed: int = 0, others: bool = True
+) -> tuple[list[Finding], Watched]:
+    """All that a check finds of an environment, and what was seen on the way.
+
+    Args:
+        spec: the environment.
+        expert: who plays it, beside random actions.
+        spaces: its observation and its action space.
+        root_seed: of the attempts.
+        others: whether a second instance may be made.
+
+    Raises:
+        EnvironmentError_: an instance cannot be made.
+    """
+    with global_generators.restored():
+        watched = Watched()
+        sampled = random_actions(spaces.action)
+        for chooser in (expert, sampled):
+            watch(spec, chooser, Context(0, root_seed), watched)
+        found = list(watched_findings(spec.id, watched))
+        if any(item.severity == "error" for item in found):
+            return found, watched
+        played = scripts(
+            spec, sampled if watched.expert_raised else expert, spaces.action, root_seed=root_seed
+        )
+        behaves = _with_what_is_known(behaviour(spec, played, others=others), known(spec))
+        found.extend(behaviour_findings(spec.id, behaves))
+        if not behaves.unlike and _deaf(spec, played[-1], root_seed):
+            text = f"{spec.id} gives the same for {SEEDS} seeds: a dataset would hold copies"
+            found.append(finding("ignores-seed", text, severity="note"))
+    return found, watched
+
+
+def _with_what_is_known(found: Behaviour, by_its_code: Behaviour | None) -> Behaviour:
+    """Of an environment whose code is known, what that says of its past goes before what was seen."""
+    if by_its_code is None or found.unlike:
+        return found
+    seen = found.remembers or by_its_code.remembers
+    return dataclasses.replace(found, remembers=seen if by_its_code.remembers else "")
+
+
+def _deaf(spec: EnvironmentSpec, script: Script, root_seed: int) -> bool:
+    """Whether an attempt's actions lead to the same with the seeds of other attempts."""
+    others = (Context(index, root_seed).seed for index in range(EXPERT_EPISODES, EXPERT_EPISODES + SEEDS - 1))
+    return all(rehearse(spec, seed, script.actions).trace == script.trace for seed in others)
+
+
+def speed_finding(what: str, watched: Watched, seconds: float) -> Finding:
+    """What a process may reach.
+
+    Args:
+        what: the environment, and who plays it.
+        watched: what was seen of it.
+        seconds: what an action takes, in a batch as a build asks for it.
+    """
+    step = watched.seconds / watched.steps
+    each = f"environment {1e6 * step:,.0f} µs, expert {1e6 * seconds:,.0f} µs a step"
+    return finding("speed", f"{what}: about {1 / (step + seconds):,.0f} steps/s ({each})")

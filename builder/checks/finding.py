@@ -86,6 +86,11 @@ CODES = {
         "enjoy records another episode for the same attempt",
         "take the seed from context.seed and all draws from context.rng",
     ),
+    "shares-generator": Code(
+        "error",
+        "enjoy draws from a random generator that the whole process shares",
+        "draw from context.rng: other threads take from that generator as well",
+    ),
     "records-nothing": Code(
         "error", "enjoy returns True without writing its file", "Episode(...).save(path) writes it"
     ),
@@ -98,7 +103,9 @@ CODES = {
         "the recorded actions do not lead to the recorded steps",
         "record the action that step was given, and the observation that it was chosen on",
     ),
-    "speed": Code("note", "how fast a build may become", "measured alone, on one core"),
+    "speed": Code(
+        "note", "how fast a build may become", "one process, in its lanes; measured now, on this machine"
+    ),
 }
 """All codes; `docs/checks.md` shows them."""
 

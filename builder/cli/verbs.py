@@ -79,6 +79,19 @@ def _verify(overrides: list[str]) -> None:
     console.print(f"verified: {report.dataset}", markup=False)
 
 
+def _check(overrides: list[str]) -> None:
+    from builder.checks.finding import raise_for_errors
+    from builder.composition import compose
+    from builder.config import CheckConfig
+    from builder.testing import check
+
+    checked = check(compose(CheckConfig, "check", overrides))
+    for item in checked.findings:
+        print(item)
+    raise_for_errors(checked.findings)
+    print(f"{checked.what}: fit for a build")
+
+
 def _push(overrides: list[str]) -> None:
     from builder.composition import compose
     from builder.config import TransferConfig
@@ -164,6 +177,7 @@ VERBS = {
         "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild, sample=0.1",
         reads=True,
     ),
+    "check": Verb(_check, "is this environment, this expert, fit for a build? env.id= expert="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),
     "experts": Verb(experts, "the experts that have a name; name=X shows one, save=FOLDER keeps its weights"),

@@ -20,6 +20,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from builder.environments import answers
 from builder.environments.environment import EnvironmentSpec, make
 from builder.episodes import global_generators
 from builder.episodes.context import Context
@@ -110,7 +111,7 @@ def record(spec: EnvironmentSpec, chooser: Chooser, context: Context, *, steps: 
     environment, deadline = make(spec), time.monotonic() + SECONDS
     try:
         act = chooser(context)
-        observation, _ = environment.reset(seed=context.seed)
+        observation = answers.begin(environment, context.seed)
         trace = [_seen(observation)]
         limit = min(steps, spec.max_episode_steps or 0)
         while len(actions) < limit and time.monotonic() < deadline:
@@ -119,7 +120,7 @@ def record(spec: EnvironmentSpec, chooser: Chooser, context: Context, *, steps: 
             observation, reward, terminated, truncated, _ = environment.step(action)
             trace.append(_seen(observation, reward, terminated, truncated))
             actions.append(kept)
-            if terminated or truncated:
+            if any(answers.ended(terminated, truncated)):
                 break
     except (Exception, SystemExit):  # noqa: BLE001  (the play itself will say it better; what came before can be compared)
         return Script(context.seed, tuple(actions), tuple(trace)) if actions else Script(context.seed, (), ())
@@ -144,18 +145,19 @@ def _seen(observation: Any, reward: Any = 0.0, terminated: Any = False, truncate
     for array in arrays_of(observation):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(array.tobytes())
-    digest.update(struct.pack("<d??", float(reward), bool(terminated), bool(truncated)))
+    flags = answers.ended(terminated, truncated)
+    digest.update(struct.pack("<d??", answers.reward_value(reward), *flags))
     return digest.digest()
 
 
 def _follow(environment: gym.Env[Any, Any], script: Script) -> Iterator[bytes]:
     """The trace of an instance that is given a script's seed and actions."""
     try:
-        yield _seen(environment.reset(seed=script.seed)[0])
+        yield _seen(answers.begin(environment, script.seed))
         for action in script.actions:
             observation, reward, terminated, truncated, _ = environment.step(copy.deepcopy(action))
             yield _seen(observation, reward, terminated, truncated)
-            if terminated or truncated:
+            if any(answers.ended(terminated, truncated)):
                 return
     except (Exception, SystemExit) as error:  # noqa: BLE001  (it did not before, so this is a difference like any other)
         yield type(error).__name__.encode()
@@ -256,7 +258,7 @@ def known(spec: EnvironmentSpec) -> Behaviour | None:
     module = type(environment.unwrapped).__module__
     environment.close()
     if module.startswith(KEEPS_ITS_PAST):
-        return Behaviour(remembers="its Box2D world")
+        return Behaviour(remembers="its Box2D world outlives reset")
     return Behaviour() if module in FORGETS_ITS_PAST and not spec.wrappers else None
 
 

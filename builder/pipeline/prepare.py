@@ -6,12 +6,12 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 
 from builder.card.licenses import check_license
-from builder.config import BuildConfig
+from builder.config import BuildConfig, EnvConfig, ExpertConfig, RolloutConfig
 from builder.dataset.collate import Collation
 from builder.dataset.columns import TABLES, asked_for, present
 from builder.dataset.schema import features
@@ -20,7 +20,7 @@ from builder.environments.arguments import risky
 from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.legacy import Match
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.acceptance import EVERY_RETURN
+from builder.episodes.acceptance import EVERY_RETURN, Acceptance
 from builder.episodes.spaces import Spaces, is_image, leaves, next_observation_default
 from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
@@ -100,6 +100,45 @@ class Build:
         )
 
 
+class Asked(Protocol):
+    """What says who plays what: the configuration of a build, or of a check."""
+
+    @property
+    def expert(self) -> ExpertConfig:
+        """Who plays."""
+
+    @property
+    def env(self) -> EnvConfig:
+        """What is played."""
+
+    @property
+    def rollout(self) -> RolloutConfig:
+        """How it is played."""
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """What is accepted."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who plays what.
+
+    Attributes:
+        expert: with the environment that it plays here.
+        matched: that environment.
+        player: what its actors are made from.
+        spaces: the observation and the action space.
+        module: of the environment's class.
+    """
+
+    expert: Expert
+    matched: Match
+    player: Player
+    spaces: Spaces
+    module: str
+
+
 def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = None) -> Build:
     """Find and check the expert, the environment and their spaces.
 
@@ -111,49 +150,59 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         BuilderError: what is missing or does not fit; nothing has been written yet.
     """
     check_license(config.dataset.license)
-    expert = _for_build(load_expert(config.expert, config.rollout), config)
+    found = find(load_expert(config.expert, config.rollout), config)
+    expert, matched, player = found.expert, found.matched, found.player
+    observation_space, action_space = found.spaces
     if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
         raise ConfigError(
             f"the weights of {expert.name!r} cannot be kept as data",
             remedy="set dataset.include_expert=false",
         )
-    matched = _matched(expert, config)
-    environment = matched.spec
-    player = expert.player(
-        config.rollout,
-        env_id=matched.trained_on,
-        max_episode_steps=environment.max_episode_steps,
-        zeros=matched.zeros,
-        preprocessed=environment.preprocessing is not None,
-    )
-    sample = make(environment)
-    observation_space, action_space = spaces_of(sample, environment.id)
-    module = type(sample.unwrapped).__module__
-    sample.close()
     config = _resolved(config, observation_space)
     # Spaces that have no columns, or that are not the expert's, are refused before play.
     for table in TABLES.values():
-        features(present(table), Spaces(observation_space, action_space))
+        features(present(table), found.spaces)
     player.actor(observation_space, action_space)
     inputs = build_inputs(
         config,
         environment=_described(matched),
         expert=expert.identity,
         own=code_digests(own or {}),
-        packages=package_versions(module, images=any(map(is_image, leaves(observation_space)))),
+        packages=package_versions(found.module, images=any(map(is_image, leaves(observation_space)))),
     )
     return Build(
         config,
         expert,
         player,
-        environment,
+        matched.spec,
         observation_space,
         action_space,
         inputs,
     )
 
 
-def _matched(expert: Expert, config: BuildConfig) -> Match:
+def find(expert: Expert, config: Asked) -> Found:
+    """Find the environment that an expert plays, and how it plays there.
+
+    Raises:
+        BuilderError: what is missing, or does not fit.
+    """
+    expert = _for_build(expert, config)
+    matched = _matched(expert, config)
+    player = expert.player(
+        config.rollout,
+        env_id=matched.trained_on,
+        max_episode_steps=matched.spec.max_episode_steps,
+        zeros=matched.zeros,
+        preprocessed=matched.spec.preprocessing is not None,
+    )
+    sample = make(matched.spec)
+    spaces, module = Spaces(*spaces_of(sample, matched.spec.id)), type(sample.unwrapped).__module__
+    sample.close()
+    return Found(expert, matched, player, spaces, module)
+
+
+def _matched(expert: Expert, config: Asked) -> Match:
     """The environment of today that the expert fits; a foreign expert plays what it is told to."""
     limits = {"max_episode_steps": config.env.max_episode_steps, "max_steps": config.rollout.max_steps}
     layers = Layers(expert.preprocessing(config.env.preprocessing), wrapper_specs(config.env.wrappers))
@@ -166,7 +215,7 @@ def _matched(expert: Expert, config: BuildConfig) -> Match:
     return matched
 
 
-def _not_its_environment(expert: Expert, config: BuildConfig, error: SpaceError) -> SpaceError:
+def _not_its_environment(expert: Expert, config: Asked, error: SpaceError) -> SpaceError:
     """What is said where the user has named an environment that the expert was not trained on."""
     trained_on = config.expert.env_id
     if not config.env.id or trained_on in (None, config.env.id):
@@ -213,7 +262,7 @@ def _resolved(config: BuildConfig, observation_space: gym.Space[Any]) -> BuildCo
     return dataclasses.replace(config, dataset=dataset)
 
 
-def _for_build(expert: Expert, config: BuildConfig) -> Expert:
+def _for_build(expert: Expert, config: Asked) -> Expert:
     """The expert with what this build plays, as the user's own `enjoy` gets it.
 
     Raises:
@@ -236,7 +285,7 @@ def _for_build(expert: Expert, config: BuildConfig) -> Expert:
     return dataclasses.replace(expert, policy=policy)
 
 
-def _check_claims(expert: Expert, config: BuildConfig) -> None:
+def _check_claims(expert: Expert, config: Asked) -> None:
     """Files beside an archive may name an environment, but not have code imported or files opened.
 
     Raises:

@@ -36,7 +36,7 @@ class PythonPlayer:
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         return PredictActor(
-            self._made(),
+            self.made(),
             observation_space,
             action_space,
             batched=self.batched,
@@ -55,7 +55,12 @@ class PythonPlayer:
         expected = "package.module:factory"
         return imported(self.policy, self.folder, what="the expert", expected=expected, failure=ExpertError)
 
-    def _made(self) -> Any:
+    def made(self) -> Any:
+        """The policy: the object, or what the factory makes.
+
+        Raises:
+            BuilderError: it cannot be had.
+        """
         policy = self.named()
         if not callable(policy) or (hasattr(policy, "predict") and not isinstance(policy, type)):
             return policy
