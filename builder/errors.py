@@ -18,6 +18,7 @@
   * DatasetError                a dataset folder or a recorded file is damaged or cannot be written
     * ExistsError               `out` holds something else
     * LockedError               another build is writing to `out`
+    * SecretError               something that looks like a secret would be published
     * VerificationError         a dataset is not what it says it is
       * NotRepeatedError        its environment, stepped again, gives something else
     * StorageError              the disk is full or not writable
@@ -152,6 +153,10 @@ class DatasetError(BuilderError):
 
 class ExistsError(DatasetError):
     """`out` holds something else already."""
+
+
+class SecretError(DatasetError):
+    """Something that looks like a secret would be published; nothing was."""
 
 
 class VerificationError(DatasetError):

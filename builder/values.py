@@ -63,6 +63,19 @@ def resolved(value: Any) -> Any:
     return value
 
 
+def concealed(text: str, value: Any) -> str:
+    """A text, for an error, with the references in a value in place of what they stand for."""
+    if isinstance(value, Reference):
+        found = str(value.value)
+        return text.replace(found, value.text) if found and value.value is not UNKNOWN else text
+    inner = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    )
+    for item in inner:
+        text = concealed(text, item)
+    return text
+
+
 def recorded(value: Any, key: str = "a value", depth: int = 0) -> Any:  # noqa: PLR0911  (one for each kind)
     """The value as JSON can hold it; `restored` gives it back.
 

@@ -13,30 +13,32 @@ from typing import Any
 from tracing import plant
 
 from builder.card import write_card
-from builder.errors import BuilderError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
 
 Change = Callable[[dict[str, Any]], object]
 
 
-def forge(folder: Path, change: Change) -> Path:
-    """Change the inputs of a dataset, and everything that must agree with them."""
+def forge(folder: Path, change: Change, *, card: bool = True) -> Path:
+    """Change the inputs of a dataset, and all that must agree with them; the card where it is looked at."""
     manifest = read_manifest(folder)
     inputs = json.loads(json.dumps(manifest.inputs))
     change(inputs)
     seal(dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs)), folder)
-    with contextlib.suppress(BuilderError):  # no card can be made of it: theirs would be wrong as well
-        write_card(folder)
+    if card:
+        with contextlib.suppress(Exception):  # no card can be made of it: theirs would be wrong as well
+            write_card(folder)
     return folder
 
 
-def forged_copy(folder: Path, target: Path, change: Change, *, planted: bool = False) -> Path:
+def forged_copy(
+    folder: Path, target: Path, change: Change, *, planted: bool = False, card: bool = True
+) -> Path:
     """A forged copy of a dataset; `planted`: with a module of theirs among its listed files."""
     copy = Path(shutil.copytree(folder, target))
     if planted:
         plant(copy)
-    return forge(copy, change)
+    return forge(copy, change, card=card)
 
 
 def put(place: str, value: Any) -> Change:

@@ -10,6 +10,7 @@ from typing import Any
 
 from builder.cli.verbs import VERBS
 from builder.errors import BuilderError, ConfigError, suggest
+from builder.hub_client.secrets import redacted
 
 HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 """What Hydra itself answers; none of them runs a job."""
@@ -32,6 +33,13 @@ class _Stderr(logging.StreamHandler[Any]):
     def stream(self, value: Any) -> None: ...
 
 
+class _Redacted(logging.Formatter):
+    """No secret in what is logged, nor in a traceback: code that fails often says what it was given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -46,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BuilderError as error:
         if debug:
             log.exception("the traceback, since debug=true:")
-        print(f"il-builder: {error}", file=sys.stderr)
+        print(redacted(f"il-builder: {error}"), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"il-builder: interrupted; {_kept(words)}, the same command goes on", file=sys.stderr)
@@ -67,7 +75,7 @@ def _set_up_logging(*, debug: bool) -> None:
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     if not logger.handlers:
         handler = _Stderr()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Redacted("%(message)s"))
         logger.addHandler(handler)
         logger.propagate = False
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from builder.values import Reference
+
 WORDS = frozenset(
     (
         *(
@@ -103,6 +105,8 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str | None]:
             yield from _texts(item, depth + 1)
     elif isinstance(value, str):
         yield value
+    elif isinstance(value, Reference):
+        yield ""  # what it stands for is the user's own to say
     elif isinstance(value, (NoneType, bool, int, float)):
         yield ""
     else:

@@ -20,7 +20,7 @@ from builder.environments.importing import import_module
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
-from builder.values import resolved
+from builder.values import concealed, resolved
 
 REMEDIES = {
     "robotics": "play its newest version, or pip install gymnasium-robotics",
@@ -217,7 +217,8 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         raise missing_extra(spec.id, str(registered.entry_point), ImportError(str(error))) from error
     except (Exception, SystemExit) as error:
         raise EnvironmentError_(
-            f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {type(error).__name__}: {error}",
+            f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {type(error).__name__}:"
+            f" {concealed(str(error), spec.kwargs)}",
             remedy="check env.kwargs",
         ) from error
     if spec.preprocessing is not None:

@@ -11,7 +11,7 @@ import gymnasium as gym
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.importing import imported
 from builder.errors import ConfigError, EnvironmentError_, suggest
-from builder.values import recorded, resolved
+from builder.values import concealed, recorded, resolved
 
 HARMLESS = frozenset(
     {
@@ -124,7 +124,7 @@ def wrapped(
         except (Exception, SystemExit) as error:
             raise EnvironmentError_(
                 f"the wrapper {spec.path} cannot be made with kwargs {dict(spec.kwargs)}:"
-                f" {type(error).__name__}: {error}",
+                f" {type(error).__name__}: {concealed(str(error), spec.kwargs)}",
                 remedy="check env.wrappers",
             ) from error
         if not isinstance(environment, gym.Env):

@@ -27,6 +27,7 @@ from builder.hub.byte_bar import ByteBar
 from builder.hub.download import remote_manifest
 from builder.hub.local_files import LocalFile, local_files
 from builder.hub.remote import Remote, check_name, find_remote, read_remote
+from builder.hub.secrets import check_secrets
 from builder.hub.tags import branches, check_tag, tag_commit, tagged
 from builder.hub.upload import CountedFile, interruptibly
 from builder.hub_client.errors import LOG_IN, explained
@@ -79,7 +80,7 @@ def push(folder: Path, hub: HubConfig, *, overwrite: bool = False) -> Pushed:
         overwrite: replace what is in a repository that holds no dataset of ours.
 
     Raises:
-        DatasetError: there is no dataset, or it is damaged.
+        DatasetError: there is no dataset, it is damaged, or what looks like a secret would be published.
         HubError: the Hub refuses, or cannot be reached.
     """
     repo_id = check_name(hub.repo_id)
@@ -87,6 +88,7 @@ def push(folder: Path, hub: HubConfig, *, overwrite: bool = False) -> Pushed:
     tag = hub.tag or f"v-{manifest.fingerprint[:12]}"
     with locked(folder), connected():
         files = local_files(folder, manifest)
+        check_secrets(files)
         remote = find_remote(repo_id, hub.revision)
         if remote is not None:
             _check_target(remote, hub, overwrite=overwrite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder.environments.arguments import risky, signature
@@ -48,13 +48,24 @@ def filled(held: Any, given: Mapping[str, Any], key: str = KWARGS) -> dict[str, 
             filled_in[name] = Reference(own.text, value.value if isinstance(value, Reference) else value)
         else:
             raise ConfigError(f"{key}.{name} is what the manifest says already", remedy="leave it out")
-    for name, value in filled_in.items():
-        if isinstance(value, Reference) and value.value is UNKNOWN:
-            raise ConfigError(
-                f"the manifest keeps {key}.{name} only as {value.text:.80}, which its author's machine knew",
-                remedy=f"give {key}.{name}=",
-            )
+    for place, reference in _unknown(filled_in, key):
+        raise ConfigError(
+            f"the manifest keeps {place} only as {reference.text:.80}, which its author's machine knew",
+            remedy=f"give {place}=",
+        )
     return filled_in
+
+
+def _unknown(value: Any, key: str) -> Iterator[tuple[str, Reference]]:
+    """The references of which nobody has said what they stand for, and where they are."""
+    if isinstance(value, Reference) and value.value is UNKNOWN:
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _unknown(item, f"{key}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(item, f"{key}.{index}")
 
 
 def code_of_environment(env_id: str, kwargs: Mapping[str, Any], wrappers: Sequence[Any]) -> list[str]:

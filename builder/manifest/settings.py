@@ -91,6 +91,8 @@ def rebuild_settings(manifest: Manifest, *, included: str | None = None) -> Sett
 def _environment_keys(inputs: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     environment, max_steps = inputs["environment"], inputs["config"]["rollout"]["max_steps"]
     wanted = environment.get("mapping", {}).get("trained_on", environment["id"])
+    if not isinstance(wanted, str):
+        raise TypeError(f"environment.id: {wanted!r:.80}")
     if wanted != defaults.get("env_id"):
         yield "env.id", wanted
     own = defaults.get("env_kwargs", {})

@@ -13,9 +13,11 @@ from builder.config import BuildConfig
 from builder.errors import (
     NotRepeatedError,
     RolloutError,
+    SecretError,
     VerificationError,
 )
 from builder.hub import Pushed, check_push, push
+from builder.hub.secrets import check_values
 from builder.manifest.manifest import Manifest, covered
 from builder.manifest.rebuild import with_manifest
 from builder.pipeline.collate import CollateFunction, collate
@@ -136,6 +138,7 @@ class Controller:
             found = None if own or config.mode == "play" else noted_dataset(config)
             if found is None:
                 build = prepare(config, own)
+                _look_for_secrets(build)
                 if wanted is not None:
                     build = as_wanted(build, wanted)
                 found = None if config.mode == "play" else up_to_date(build)
@@ -180,3 +183,17 @@ class Controller:
         else:
             store.remove()
         return BuildResult(build.config.out, manifest, played)
+
+
+def _look_for_secrets(build: Build) -> None:
+    """Refuse a build that is to be published with what looks like a secret; warn of any other.
+
+    Raises:
+        SecretError: it would be published.
+    """
+    try:
+        check_values(build.inputs, "the manifest")
+    except SecretError as error:
+        if build.config.hub.push:
+            raise
+        log.warning("%s; whoever gets this dataset can read it", error.what.partition(", so ")[0])

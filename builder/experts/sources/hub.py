@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from builder.config import ExpertConfig, RolloutConfig
-from builder.errors import ExpertError, HubUnreachableError
+from builder.errors import ConfigError, ExpertError, HubUnreachableError
 from builder.experts.policy import configured
 from builder.experts.published import RESULT_FILES
 from builder.experts.sources.expert import Expert
@@ -31,6 +32,7 @@ from builder.hub_client.retries import connected
 
 log = logging.getLogger(__name__)
 
+REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,96}(/[A-Za-z0-9_.-]{1,96})?")
 BESIDE = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES, *RESULT_FILES)
 
 
@@ -50,6 +52,8 @@ class HubSource(Source):
         return archive_code(config)
 
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
+        if not COMMIT.fullmatch(identity["commit"]):
+            raise ValueError(f"expert.commit: {identity['commit']!r:.80}")  # not a branch, which may move
         values = {"revision": identity["commit"], **archive_values(identity)}
         known = configured().get(identity["name"], {})
         if known.get("repo_id") == identity["repo_id"]:
@@ -93,10 +97,12 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         revision: a branch, tag or commit; a commit that is in the cache needs no network.
 
     Raises:
+        ConfigError: a name leads out of the repository.
         ExpertError: the repository has no such file.
         HubError: no such repository or revision, a Hub that cannot be reached, a file that arrives damaged.
     """
     name = filename or archive_name(repo_id)
+    _check_places(repo_id, name, revision)
     listed = bool(revision and noted_listing(repo_id, revision, "model"))
     if listed and COMMIT.fullmatch(str(revision)) and (cached := _cached(repo_id, name, str(revision))):
         return cached
@@ -122,12 +128,33 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
     return cached
 
 
+def _check_places(repo_id: str, name: str, revision: str | None) -> None:
+    """Refuse names that would lead out of the repository's folder in the cache.
+
+    Raises:
+        ConfigError: one would.
+    """
+    if not (REPOSITORY.fullmatch(repo_id) and is_inside(repo_id)):
+        raise ConfigError("expert.repo_id is no repository", expected="user/name", got=f"{repo_id!r:.80}")
+    for key, value in (("filename", name), ("revision", revision)):
+        if value is not None and not is_inside(value):
+            raise ConfigError(
+                f"expert.{key} leads out of the repository", expected="a name within it", got=f"{value!r:.80}"
+            )
+
+
+def is_inside(name: str) -> bool:
+    """Whether a name, taken as a path, stays in the folder that it is put behind."""
+    parts = name.split("/")
+    return name.isprintable() and "\\" not in name and not {"", ".", ".."} & set(parts) and parts[0] != "~"
+
+
 def _wanted(repo_id: str, name: str, commit: str) -> list[str]:
     """The archive and what may lie beside it, as far as the commit's listing is known; the archive last."""
     folder = PurePosixPath(name).parent
     always = [str(folder / beside) for beside in BESIDE]
     listed = names_beside(name, noted_listing(repo_id, commit, "model") or (), BESIDE)
-    return [*always, *(path for path in listed if path not in always), name]
+    return [*always, *(path for path in listed if path not in always and is_inside(path)), name]
 
 
 def _commit(repo_id: str, name: str, revision: str | None) -> str:

@@ -8,8 +8,16 @@ from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from builder import load
-from builder.errors import ExpertError, HubAccessError, HubDamagedError, HubMissingError, HubUnreachableError
+from builder.errors import (
+    ConfigError,
+    ExpertError,
+    HubAccessError,
+    HubDamagedError,
+    HubMissingError,
+    HubUnreachableError,
+)
 from builder.experts.policy import BUNDLED
+from builder.experts.sources.hub import HubSource, fetch_expert, is_inside
 
 NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
 
@@ -156,3 +164,39 @@ def test_the_best_model_of_a_log_folder_comes_with_its_statistics_also_offline(h
     hub.fault("drop")
     clients(hub_clients.build, **config, out=str(tmp_path / "y"))
     assert load(tmp_path / "y").manifest.inputs["expert"] == identity
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            {"filename": "../../../x.zip"},
+            {"filename": "/x.zip"},
+            {"filename": "a//b.zip"},
+            {"filename": "~/x.zip"},
+        ),
+        *(
+            {"filename": "a\0b.zip"},
+            {"filename": "..\\x.zip"},
+            {"revision": "../../../../x"},
+            {"revision": "/x"},
+        ),
+        *({"repo_id": "../x"}, {"repo_id": "a/b/c"}, {"repo_id": "a b"}, {"repo_id": ""}),
+    ],
+)
+def test_a_name_that_leads_out_of_the_repository_is_refused_before_anything_is_opened(given):
+    names = {"repo_id": "user/name", "filename": None, "revision": None} | given
+    with pytest.raises(ConfigError, match=r"leads out of the repository|is no repository"):
+        fetch_expert(**names)
+
+
+@pytest.mark.parametrize("name", ["refs/pr/1", "v1.0", "a-b/c.zip", "feature/x"])
+def test_a_name_within_the_repository_is_one(name):
+    assert is_inside(name)
+
+
+@pytest.mark.parametrize("commit", ["main", "../../x", "ab" * 19, "", "AB" * 20])
+def test_an_expert_of_a_manifest_is_at_a_commit(commit):
+    identity = {"name": "x", "repo_id": "user/x", "filename": "x.zip", "sha256": "ab" * 32, "commit": commit}
+    with pytest.raises(ValueError, match=r"expert\.commit"):
+        HubSource().rebuilt(identity)
