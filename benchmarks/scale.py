@@ -26,7 +26,8 @@ from benchmarks.measuring import Options
 from benchmarks.report import Section
 from builder.composition import build_config
 from builder.config import ParallelConfig
-from builder.dataset.collate import SHARD_MB, write_dataset
+from builder.dataset.collation import SHARD_MB
+from builder.dataset.folder import write_dataset
 from builder.episodes.recording_file import read_recording
 from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from builder.composition import build_config
-from builder.dataset.collate import Collation, write_dataset
+from builder.dataset.collation import Collation
+from builder.dataset.folder import write_dataset
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import assemble, leaves, next_observation_default

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.card import write_card
-from builder.dataset.collate import write_dataset
+from builder.dataset.folder import write_dataset
 from builder.storage.paths import place
 
 CollateFunction = Callable[[str, list[str]], bool]

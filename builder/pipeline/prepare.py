@@ -12,7 +12,7 @@ import gymnasium as gym
 
 from builder.card.licenses import check_license
 from builder.config import BuildConfig, EnvConfig, ExpertConfig, RolloutConfig
-from builder.dataset.collate import Collation
+from builder.dataset.collation import Collation
 from builder.dataset.columns import TABLES, asked_for, present
 from builder.dataset.schema import features
 from builder.environments.answers import spaces_of

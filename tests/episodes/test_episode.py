@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from space_strategies import spaces
 
-from builder.dataset.collate import Collation, describe_files, write_dataset
+from builder.dataset.collation import Collation, collation_of
+from builder.dataset.folder import write_dataset
 from builder.episodes.episode import Episode, arrays_of, names_of
 from builder.episodes.recording_file import read_recording
 from builder.episodes.spaces import assemble, leaves
@@ -184,7 +185,7 @@ def test_an_episode_of_other_spaces_is_not_collated(tmp_path):
 def test_the_names_of_an_episode_become_its_columns_where_nothing_else_is_known(tmp_path):
     parts = {"b": np.zeros((4, 2), np.float32), "a": np.zeros((4, 3))}
     episode(3, observations=parts).save(tmp_path / "attempt")
-    plan = describe_files([tmp_path / "attempt"])
+    plan = collation_of([tmp_path / "attempt"])
     found = [(leaf.name, leaf.shape, leaf.dtype.name) for leaf in leaves(plan.observation_space)]
     assert found == [("b", (2,), "float32"), ("a", (3,), "float64")]
     assert [leaf.name for leaf in leaves(plan.action_space)] == [""]

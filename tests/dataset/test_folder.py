@@ -11,8 +11,9 @@ from recordings import SPACES, recording_of
 
 from builder import load
 from builder.card import write_card
-from builder.dataset.collate import Collation, describe_files, write_dataset
+from builder.dataset.collation import Collation
 from builder.dataset.columns import asked_for
+from builder.dataset.folder import write_dataset
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import DatasetError
 from builder.verify.tables import check_tables
@@ -35,16 +36,6 @@ def test_the_optional_columns_are_those_of_the_plan(tmp_path, optional):
     write_dataset(tmp_path / "x", [recorded_file(tmp_path, optional=optional)])
     names = pq.read_schema(tmp_path / "x" / "data" / "train-00000-of-00001.parquet").names
     assert {"action_mask", "next_observation"} & set(names) == set(optional)
-
-
-def test_a_plan_survives_its_file():
-    plan = Collation({}, "mine", *SPACES, optional=("next_observation",))
-    assert Collation.from_json(json.loads(json.dumps(plan.to_json()))) == plan
-
-
-def test_files_alone_give_the_columns_that_they_hold(tmp_path):
-    assert describe_files([recorded_file(tmp_path)]).optional == ("next_observation", "action_mask")
-    assert describe_files([recorded_file(tmp_path, masks=False)]).optional == ("next_observation",)
 
 
 def test_a_file_without_what_a_column_is_to_hold_is_refused(tmp_path):

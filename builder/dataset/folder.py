@@ -1,4 +1,4 @@
-"""Collation: recorded files to the Parquet files of a dataset folder, in a stream.
+"""Recorded files become the Parquet files and the manifest of a dataset folder, in a stream.
 
 Memory holds one recorded file and one row group at a time, however many episodes there are.
 """
@@ -6,8 +6,7 @@ Memory holds one recorded file and one row group at a time, however many episode
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,131 +15,28 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.columns import FOLDERS, TABLES, Rows, present, recorded
+from builder.dataset.collation import Collation, collation_of
+from builder.dataset.columns import FOLDERS, TABLES, Rows, present
 from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table
 from builder.dataset.writer import ShardWriter
-from builder.episodes.acceptance import EVERY_RETURN, Acceptance, first_accepted
+from builder.episodes.acceptance import first_accepted
 from builder.episodes.distinct import first_of_each, trajectory_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import Header, read_recording
 from builder.episodes.spaces import (
     Array,
-    Spaces,
     describe,
-    from_description,
     leaves,
-    next_observation_default,
 )
 from builder.errors import DatasetError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import Manifest, Split, seal
-from builder.storage.layout import BUILD
 from builder.storage.paths import AnyPath
 
-SHARD_MB = 512
 PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
-
-
-PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "unique", "instances")
-"""What `build.json` holds as it is."""
-
-
-@dataclass(frozen=True)
-class Collation:
-    """What collation needs to know beside the recorded files; `build.json` holds it.
-
-    Attributes:
-        inputs: of the build, for the manifest.
-        policy: the expert's name, for the `policy` column.
-        observation_space: what was observed.
-        action_space: what was done.
-        optional: the names of the optional columns to write.
-        acceptance: which returns are accepted.
-        episodes: how many accepted ones to keep; None: all.
-        every: every k-th episode becomes test; 0: none.
-        unique: whether only the first of equal episodes is kept.
-        shard_size: uncompressed bytes after which a Parquet file is closed.
-        instances: see `Manifest.instances`.
-    """
-
-    inputs: Mapping[str, Any]
-    policy: str
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
-    optional: tuple[str, ...] = ()
-    acceptance: Acceptance = EVERY_RETURN
-    episodes: int | None = None
-    every: int = 0
-    unique: bool = False
-    shard_size: int = SHARD_MB * 10**6
-    instances: str | None = None
-
-    @property
-    def spaces(self) -> Spaces:
-        """What was observed, and what was done."""
-        return Spaces(self.observation_space, self.action_space)
-
-    def to_json(self) -> dict[str, Any]:
-        """As `build.json` holds it."""
-        return {
-            **{name: getattr(self, name) for name in PLAIN_FIELDS},
-            "inputs": dict(self.inputs),
-            "shard_size": self.shard_size,
-            "accepted_returns": self.acceptance.to_json(),
-            "observation_space": describe(self.observation_space),
-            "action_space": describe(self.action_space),
-        }
-
-    @staticmethod
-    def from_json(content: Mapping[str, Any]) -> Collation:
-        """Back from `build.json`."""
-        known = dict(content)
-        acceptance = Acceptance.from_json(known.pop("accepted_returns"))
-        spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
-        optional = tuple(content["optional"])
-        return Collation(**{**known, **spaces, "optional": optional, "acceptance": acceptance})
-
-
-def describe_files(files: Sequence[AnyPath]) -> Collation:
-    """What is to be known of recorded files: `build.json` beside them, else what their arrays tell.
-
-    Raises:
-        DatasetError: there are none.
-    """
-    if not files:
-        raise DatasetError("there is no recorded episode to collate")
-    beside = files[0].parent / BUILD
-    if beside.is_file():
-        return Collation.from_json(json.loads(beside.read_text()))
-    recording, header = read_recording(files[0])
-    observation_space = _space_of(recording.observations, header.observation_names)
-    action_space = _space_of(recording.actions, header.action_names)
-    return Collation(
-        inputs={},
-        policy=header.policy,
-        observation_space=observation_space,
-        action_space=action_space,
-        optional=(
-            *(("next_observation",) if next_observation_default(observation_space) else ()),
-            *recorded(recording),
-        ),
-    )
-
-
-def _space_of(arrays: Sequence[Array], names: Sequence[str]) -> gym.Space[Any]:
-    """An unbounded space for arrays of which nothing else is known."""
-    boxes = []
-    for array in arrays:
-        whole = array.dtype.kind in "iu"
-        limits = np.iinfo(array.dtype) if whole else None
-        low, high = (limits.min, limits.max) if limits else (-np.inf, np.inf)
-        boxes.append(gym.spaces.Box(low, high, array.shape[1:], array.dtype.type))
-    if any(names):
-        return gym.spaces.Dict(list(zip(names, boxes, strict=True)))
-    return boxes[0] if len(boxes) == 1 else gym.spaces.Tuple(boxes)
 
 
 def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
@@ -154,7 +50,7 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         DatasetError: a file is damaged, or there are fewer accepted episodes than wanted.
         StorageError: the disk is full or not writable.
     """
-    plan = describe_files(files)
+    plan = collation_of(files)
     with ExitStack() as stack:
         writers = _Writers(folder, plan, stack)
         kept = 0
