@@ -132,7 +132,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
         "summary": text.summary(contents),
         "plot": PLOT if contents.plot else None,
         "figures": text.figures_table(contents),
-        "collection": text.collection_table(inputs),
+        "collection": text.collection_table(manifest),
         "acceptance": text.acceptance(contents),
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": components(inputs.get("environment", {}).get("id", ""), spaces),

@@ -12,6 +12,7 @@ from builder.card.markdown import code, number, numbers, share, table
 from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
+from builder.manifest.manifest import Manifest
 
 FIGURES = (
     "episodes",
@@ -23,6 +24,12 @@ FIGURES = (
     "terminated",
     "truncated",
 )
+
+
+INSTANCES = {
+    "fresh": "a new one for each episode: it does not forget its past on `reset`",
+    "single": "alone in their process: it is right only so",
+}
 
 
 def _own_enjoy(inputs: Mapping[str, Any]) -> bool:
@@ -115,8 +122,9 @@ def share_of(count: int, total: int) -> str:
     return f"{number(count)} ({share(count, total)})"
 
 
-def collection_table(inputs: Mapping[str, Any]) -> str:
+def collection_table(manifest: Manifest) -> str:
     """Who played what, and how."""
+    inputs = manifest.inputs
     environment, expert, config = (inputs.get(key) for key in ("environment", "expert", "config"))
     if not environment or not expert or not config:
         return "The recorded files came without a configuration, so how they were collected is not known."
@@ -125,6 +133,7 @@ def collection_table(inputs: Mapping[str, Any]) -> str:
         ("played in place of", _mapped(environment)),
         ("its keyword arguments", _mapping(environment["kwargs"])),
         ("its preprocessing", _mapping(environment.get("preprocessing", {}), absent="")),
+        ("its instances", INSTANCES.get(manifest.instances or "", "")),
         ("limit of an episode", _count(environment["max_episode_steps"], "step")),
         ("expert", f"{code(expert['name'])}, {described_source(expert).origin(expert, code)}"),
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),

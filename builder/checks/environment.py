@@ -79,6 +79,10 @@ def scripts(
 def behaviour_findings(env_id: str, found: Behaviour) -> Iterator[Finding]:
     """What a behaviour means for a build."""
     generators = " and ".join(found.global_generators)
+    if found.outlives:
+        text = f"what {env_id} remembers outlives its instances: a later one gives something else"
+        yield finding("outlives-instance", f"{text} at {found.unlike}")
+        return
     if found.unlike:
         drawn = f", and it draws from {generators}" if generators else ""
         yield finding("ignores-seed", f"{env_id} gives something else at {found.unlike}{drawn}")

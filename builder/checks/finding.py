@@ -33,6 +33,11 @@ CODES = {
         "the same seed and actions give another episode; as a note: every seed gives the same one",
         "seed all that the environment draws from in reset(seed=)",
     ),
+    "outlives-instance": Code(
+        "error",
+        "not even a fresh instance forgets the episodes before",
+        "keep what changes in the object, not in its class or module",
+    ),
     "remembers-past": Code(
         "note",
         "reset(seed=) does not forget the episodes before",

@@ -38,7 +38,7 @@ playing would not end in time. Each has a game of its own."""
 SECONDS = 0.5
 """So long an episode is recorded at the most; what it would have been after that is not known."""
 BEFORE, BESIDE, AFTER = 3, 50, 50
-"""The steps of an episode before another instance is made, while that one plays, and once it is closed."""
+"""The most steps of an episode before another instance is made, while it plays, and once it is closed."""
 
 Act = Callable[[Any], Any]
 Chooser = Callable[[Context], Act]
@@ -66,6 +66,7 @@ class Behaviour:
 
     Attributes:
         unlike: a fresh instance, alone; empty: it gives the same again.
+        outlives: two fresh ones in a row give the same, so that something outlived an earlier instance.
         remembers: one that has played other episodes before; empty: it forgets them.
         disturbed: one beside which others play; empty: none disturbs another.
         only_one: what making a second one beside the first raised; empty: it can be made.
@@ -73,6 +74,7 @@ class Behaviour:
     """
 
     unlike: str = ""
+    outlives: bool = False
     remembers: str = ""
     disturbed: str = ""
     only_one: str = ""
@@ -163,15 +165,19 @@ def _follow(environment: gym.Env[Any, Any], script: Script) -> Iterator[bytes]:
         yield type(error).__name__.encode()
 
 
-def _difference(script: Script, trace: Iterable[bytes]) -> str:
-    """Where a trace first differs from the script's; empty: nowhere."""
+def _differing_step(script: Script, trace: Iterable[bytes]) -> int | None:
+    """The first place at which a trace is not the script's; nothing is played beyond it."""
     pairs = itertools.zip_longest(script.trace, trace)
-    step = next((step for step, (wanted, got) in enumerate(pairs) if wanted != got), None)
+    return next((step for step, (wanted, got) in enumerate(pairs) if wanted != got), None)
+
+
+def _difference(script: Script, trace: Iterable[bytes]) -> str:
+    """The same in words; empty: nowhere."""
+    step = _differing_step(script, trace)
     if step is None:
         return ""
-    return (
-        f"step {step - 1} of seed {script.seed}" if step else f"the first observation of seed {script.seed}"
-    )
+    what = f"step {step - 1}" if step else "the first observation"
+    return f"{what} of seed {script.seed}"
 
 
 def behaviour(
@@ -201,7 +207,8 @@ def behaviour(
         disturbed, only_one = "", ""
         if others and not unlike and not drawn:
             disturbed, only_one = _side_by_side(spec, played)
-    return Behaviour(unlike, remembers, disturbed, only_one, drawn)
+        outlives = bool(unlike) and _twice_the_same(spec, played[-1])
+    return Behaviour(unlike, outlives, remembers, disturbed, only_one, drawn)
 
 
 def _one_at_a_time(spec: EnvironmentSpec, scripts: Sequence[Script], *, forgets: bool) -> tuple[str, str]:
@@ -226,6 +233,19 @@ def _one_at_a_time(spec: EnvironmentSpec, scripts: Sequence[Script], *, forgets:
         again.close()
 
 
+def _twice_the_same(spec: EnvironmentSpec, script: Script) -> bool:
+    """Whether two fresh instances in a row agree up to where they differ from the one that was recorded."""
+    with closing(make(spec)) as environment:
+        step = _differing_step(script, _follow(environment, script))
+    if step is None:
+        return False
+    traces = []
+    for _ in range(2):
+        with closing(make(spec)) as environment:
+            traces.append(list(itertools.islice(_follow(environment, script), step + 1)))
+    return traces[0] == traces[1]
+
+
 def _cut(script: Script, steps: int) -> Script:
     """A script's first steps."""
     return Script(script.seed, script.actions[:steps], script.trace[: steps + 1])
@@ -234,12 +254,14 @@ def _cut(script: Script, steps: int) -> Script:
 def _side_by_side(spec: EnvironmentSpec, scripts: Sequence[Script]) -> tuple[str, str]:
     """Where one of two instances, stepped in turn, gave something else; what making the second raised."""
     by_length = sorted((*scripts, *scripts[:1]), key=lambda script: -len(script.trace))
-    longer, shorter = _cut(by_length[0], BEFORE + BESIDE + AFTER), _cut(by_length[1], BESIDE)
+    longer = _cut(by_length[0], BEFORE + BESIDE + AFTER)
+    before = min(BEFORE, (len(longer.trace)) // 2)
+    shorter = _cut(by_length[1], max(1, (len(longer.actions) - before) // 2))  # so that some steps come after
     with ExitStack() as stack:
         first = make(spec)
         stack.callback(first.close)
         follow = _follow(first, longer)
-        traces: tuple[list[bytes], list[bytes]] = (list(itertools.islice(follow, BEFORE)), [])
+        traces: tuple[list[bytes], list[bytes]] = (list(itertools.islice(follow, before)), [])
         try:
             second = make(spec)
         except EnvironmentError_ as error:

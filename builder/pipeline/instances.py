@@ -45,6 +45,9 @@ def settle(build: Build) -> Build:
         log.log(
             logging.WARNING if item.severity == "error" else logging.INFO, "%s; %s", item.text, item.remedy
         )
+    parallel = build.config.parallel
+    if environment.single and parallel.backend == "threading" and parallel.n_jobs != 1:
+        log.info("threads of one process take turns with %s; parallel=loky uses all cores", environment.id)
     usual = environment.reusable and not environment.single
     instances = "single" if environment.single else "fresh"
     return dataclasses.replace(build, environment=environment, instances=None if usual else instances)
@@ -87,7 +90,7 @@ def _played(build: Build, *, single: bool) -> tuple[EnvironmentSpec, Behaviour]:
 def _does_not_repeat(build: Build, found: Behaviour) -> EnvironmentError_:
     (item,) = behaviour_findings(build.environment.id, found)
     return EnvironmentError_(
-        f"{item.text}, though the instance is a fresh one and alone: the environment does not repeat itself,"
+        f"{item.text}, though that is a fresh one and alone: the environment does not repeat itself,"
         " so nobody could rebuild or verify this dataset",
         remedy=f"{item.remedy}; env.instances=single verify_sample=0 records it nevertheless",
     )

@@ -35,6 +35,8 @@ def episodes(name, player=None):
         ("Windy", True, True, ["global-random"]),
         ("Shared", True, True, ["shared-simulator"]),
         ("Clears", True, True, ["shared-simulator"]),
+        ("ClosesAll", True, True, ["shared-simulator"]),
+        ("OfItsModule", True, True, ["shared-simulator"]),
         ("OnlyOne", True, True, ["single-instance"]),
         ("OnlyOneDrifts", False, True, ["remembers-past", "single-instance"]),
     ],

@@ -88,6 +88,35 @@ class HarderLater(Harder):
             self.level = level
 
 
+class HarderForAll(Harder):
+    """Counts successes in its class."""
+
+    successes = 0
+
+    @property
+    def level(self):
+        return HarderForAll.successes
+
+    @level.setter
+    def level(self, value):
+        HarderForAll.successes = value
+
+
+GENERATOR = {}
+
+
+class OfItsModule(Calm):
+    """Draws from a generator of its module, which reset seeds."""
+
+    def reset(self, *, seed=None, options=None):
+        GENERATOR["rng"] = np.random.default_rng(seed)
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        observation, *rest = super().step(action + GENERATOR["rng"].normal(size=2) * 0.01)
+        return (observation, *rest)
+
+
 class Windy(Calm):
     """Draws from numpy's and Python's global generators, which reset seeds."""
 
@@ -129,6 +158,41 @@ class Clears(Calm):
 
     def close(self):
         self.living.remove(self)
+
+
+class Restores(Shared):
+    """Leaves what all share as it found it, but not while it plays."""
+
+    def __init__(self):
+        self.found = WORLD["x"]
+
+    def close(self):
+        WORLD["x"] = self.found
+
+
+class SharedBandit(Shared):
+    """Each episode is one step."""
+
+    def step(self, action):
+        observation, reward, _, *rest = super().step(action)
+        return (observation, reward, True, *rest)
+
+
+class ClosesAll(Calm):
+    """Closing one ends the simulator that all of them use."""
+
+    running = False
+
+    def __init__(self):
+        ClosesAll.running = True
+
+    def close(self):
+        ClosesAll.running = False
+
+    def step(self, action):
+        if not ClosesAll.running:
+            raise RuntimeError("the simulator has ended")
+        return super().step(action)
 
 
 class OnlyOne(Calm):
@@ -205,7 +269,8 @@ class Raises(Calm):
 
 
 KINDS = [
-    *(Calm, Unseeded, Same, Drifts, Harder, HarderLater, Windy, Shared, Clears, OnlyOne, OnlyOneDrifts),
+    *(Calm, Unseeded, Same, Drifts, Harder, HarderLater, HarderForAll, Windy, OfItsModule),
+    *(Shared, Restores, SharedBandit, Clears, ClosesAll, OnlyOne, OnlyOneDrifts),
     *(Keeps, Edits, Untrue, Beyond, Nan, Raises),
 ]
 
@@ -221,3 +286,4 @@ def forget():
     for kind in KINDS:
         gym.registry.pop(f"unruly/{kind.__name__}-v0", None)
     OnlyOne.taken, OnlyOne.together = False, 0
+    HarderForAll.successes = 0

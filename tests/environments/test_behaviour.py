@@ -75,6 +75,14 @@ def test_what_success_changes_shows_in_episodes_that_succeed():
     assert behaviour(spec, [*random_ones, *expert]).remembers
 
 
+def test_what_outlives_an_instance_is_told_from_what_nobody_seeds():
+    spec = spec_of("HarderForAll")
+    scripts = [record(spec, lambda _: lambda _: 0, Context(index)) for index in range(2)]
+    behaves = behaviour(spec, scripts)
+    assert (behaves.unlike, behaves.outlives) == (f"the first observation of seed {scripts[1].seed}", True)
+    assert not found("Unseeded").outlives
+
+
 def test_draws_from_the_generators_of_the_process_are_named_and_undone():
     np.random.seed(3)  # noqa: NPY002
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
@@ -88,7 +96,12 @@ def test_draws_from_the_generators_of_the_process_are_named_and_undone():
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
 
-@pytest.mark.parametrize("name", ["Shared", "Clears"])
+def test_a_generator_that_ends_where_it_began_has_been_drawn_from_as_well():
+    spec = spec_of("Windy")
+    assert behaviour(spec, recorded(spec, 1)).global_generators == ("numpy.random", "random")
+
+
+@pytest.mark.parametrize("name", ["Shared", "Restores", "SharedBandit", "Clears", "ClosesAll", "OfItsModule"])
 def test_instances_that_disturb_each_other_are_right_only_alone(name):
     behaves = found(name)
     assert behaves.disturbed

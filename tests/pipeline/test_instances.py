@@ -55,6 +55,8 @@ THREADS = {"parallel": {"backend": "threading", "n_jobs": 2}}
         ("Calm", None, {}),
         ("Drifts", "fresh", {}),
         ("Clears", "single", {}),
+        ("ClosesAll", "single", {}),
+        ("OfItsModule", "single", THREADS),
         ("OnlyOneDrifts", "single", {}),
         ("Windy", "single", THREADS),
         ("Shared", "single", THREADS),
@@ -84,6 +86,18 @@ def test_the_files_are_those_of_a_build_that_was_told(tmp_path):
         config = {"expert": "random", "env.id": "unruly/Calm-v0", "episodes": 5, "out": str(out)}
         fingerprints.add(Controller().start({**config, "env.instances": instances}).manifest.fingerprint)
     assert len(fingerprints) == 1
+
+
+def test_the_card_says_how_instances_must_be_used(tmp_path):
+    played("OnlyOne", tmp_path)
+    card = (tmp_path / "x" / "README.md").read_text()
+    assert "its instances | alone in their process: it is right only so" in card
+
+
+def test_threads_that_take_turns_are_told_of_processes(said, tmp_path):
+    played("Shared", tmp_path, **THREADS)
+    text = "threads of one process take turns with unruly/Shared-v0; parallel=loky uses all cores"
+    assert text in said.messages
 
 
 def test_what_is_found_out_is_said_in_one_line(said, tmp_path):
@@ -142,6 +156,13 @@ def test_an_environment_that_does_not_repeat_itself_is_refused_before_play(tmp_p
     assert "does not repeat itself" in str(caught.value)
     assert str(caught.value).endswith("env.instances=single verify_sample=0 records it nevertheless")
     assert not list((tmp_path / ".x.chunks").glob("*/chunk-*"))
+
+
+def test_one_whose_class_remembers_is_refused_as_what_it_is(tmp_path):
+    with pytest.raises(
+        EnvironmentError_, match=r"remembers outlives its instances: .*; keep what changes in"
+    ):
+        harder("HarderForAll", tmp_path)
 
 
 def test_it_is_recorded_nevertheless_each_episode_alone(said, tmp_path):
