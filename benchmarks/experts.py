@@ -18,6 +18,7 @@ import numpy as np
 from builder.composition import build_config
 from builder.config import BuildConfig
 from builder.errors import BuilderError
+from builder.experts.actor import pack
 from builder.experts.sources.load import load_expert
 from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
@@ -64,9 +65,7 @@ def measure(agent: Path, episodes: int = EPISODES) -> Line:
         build = prepare(config)
     except BuilderError as error:
         return Line(agent.name, str(error).split(";")[0], "", "", "not played", "", "")
-    setup = Setup(
-        build.chunk_identity(), build.environment, Setup.pack(build.player), build.expert.name, 0, 32
-    )
+    setup = Setup(build.chunk_identity(), build.environment, pack(build.player), build.expert.name, 0, 32)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         summary = play_chunk(ChunkTask(setup, 0, episodes, Path(folder) / "chunk.safetensors"))

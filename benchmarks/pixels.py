@@ -29,6 +29,7 @@ from builder import build as build_dataset
 from builder.composition import build_config
 from builder.environments.environment import make
 from builder.environments.providers import provide
+from builder.experts.actor import pack
 from builder.pipeline.prepare import Build, prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
@@ -71,7 +72,7 @@ def chunk_rate(prepared: Build, lanes: int, folder: Path) -> float:
     setup = Setup(
         identity="benchmark",
         environment=prepared.environment,
-        player=Setup.pack(prepared.player),
+        player=pack(prepared.player),
         policy=prepared.expert.name,
         root_seed=0,
         lanes=lanes,

@@ -33,6 +33,7 @@ from builder.composition import build_config
 from builder.episodes.recording import Recording
 from builder.episodes.recording_file import read_recording
 from builder.errors import BuilderError
+from builder.experts.actor import pack
 from builder.pipeline.prepare import Build, prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
@@ -95,7 +96,7 @@ def build_rate(build: Build, attempts: int, path: Path, clock: Clock) -> float:
     setup = Setup(
         identity=build.chunk_identity(),  # a worker keeps what it made for one identity
         environment=build.environment,
-        player=Setup.pack(build.player),
+        player=pack(build.player),
         policy=build.expert.name,
         root_seed=0,
         lanes=build.config.rollout.lanes,

@@ -29,6 +29,7 @@ from builder.config import ParallelConfig
 from builder.dataset.collation import SHARD_MB
 from builder.dataset.folder import write_dataset
 from builder.episodes.recording_file import read_recording
+from builder.experts.actor import pack
 from builder.parallel.backends import open_workers
 from builder.pipeline.prepare import prepare
 from builder.pipeline.progress import Reporter
@@ -103,7 +104,7 @@ def measure(rounds: int = 3) -> Constants:
         build = prepare(build_config(["expert=cartpole", f"out={folder}/x"]))
         store = ChunkStore(folder / "chunks", build.chunk_identity())
         store.describe(build.collation.to_json() | {"episodes": None})
-        setup = Setup(store.identity, build.environment, Setup.pack(build.player), "expert", 0, LANES)
+        setup = Setup(store.identity, build.environment, pack(build.player), "expert", 0, LANES)
         per_step, beside, summary = _play(setup, store, rounds)
         files = store.files()
         size = sum(path.stat().st_size for path in files)

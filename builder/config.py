@@ -39,6 +39,7 @@ class ExpertConfig:
         algo: the algorithm that trained it.
         target: `package.module:factory` of a foreign expert; called without arguments in each worker.
         batched: the foreign expert takes a batch of observations.
+        stateless: the foreign expert keeps nothing between its answers; left unsaid, it is found out.
         version: the foreign expert's version, its identity in the manifest.
         repo_id: its repository on the Hub.
         filename: its archive there; by convention the repository's own name.
@@ -63,6 +64,7 @@ class ExpertConfig:
     algo: str | None = None
     target: str | None = None
     batched: bool = False
+    stateless: bool = False
     version: str | None = None
     repo_id: str | None = None
     filename: str | None = None

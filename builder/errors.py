@@ -10,6 +10,7 @@
     * ArchiveError              its file is damaged
     * UnsafeArchiveError        its file carries something that would run code
     * UnsupportedExpertError    its file is sound, but of a kind that is not supported
+    * NotStatelessError         it keeps something between its answers after all
     * NotFiniteError            its action, or what leads to it, is NaN or infinite
   * CheckError                  a check found what would make a dataset wrong
   * RolloutError                playing failed
@@ -119,6 +120,10 @@ class UnsafeArchiveError(ExpertError):
 
 class UnsupportedExpertError(ExpertError):
     """The expert's file is sound, but of a kind that is not supported."""
+
+
+class NotStatelessError(ExpertError):
+    """A foreign policy was taken for one that keeps nothing between its answers, but it does."""
 
 
 class NotFiniteError(ExpertError):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+_taken = threading.RLock()
 
 
 def states() -> dict[str, Any]:
@@ -20,6 +23,8 @@ def states() -> dict[str, Any]:
     }
     if torch := _torch():
         found["torch"] = torch.random.get_rng_state().numpy().tobytes()
+        if torch.cuda.is_initialized():
+            found["torch.cuda"] = [state.numpy().tobytes() for state in torch.cuda.get_rng_state_all()]
     return found
 
 
@@ -29,11 +34,43 @@ def moved(before: dict[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, state in before.items() if now[name] != state)
 
 
+def seed(sequence: np.random.SeedSequence) -> None:
+    """Seed each global generator."""
+    words = sequence.generate_state(4)
+    np.random.seed(words)  # noqa: NPY002  (as above)
+    random.seed(words.tobytes())
+    if torch := _torch():
+        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+
+@contextmanager
+def taken(cancelled: Callable[[], bool] = bool) -> Iterator[bool]:
+    """Have the global generators for this thread alone, and leave them as they were.
+
+    Args:
+        cancelled: asked while another thread has them; true ends the waiting.
+
+    Yields:
+        Whether this thread has them; else it was cancelled.
+    """
+    while not (mine := _taken.acquire(timeout=0.1)) and not cancelled():
+        pass
+    if not mine:
+        yield False
+        return
+    try:
+        with restored():
+            yield True
+    finally:
+        _taken.release()
+
+
 @contextmanager
 def restored() -> Iterator[None]:
     """Leave the global generators as they were: a check must not change what the program draws next."""
     legacy, python, torch = np.random.get_state(), random.getstate(), _torch()  # noqa: NPY002  (as above)
     network = torch.random.get_rng_state() if torch else None
+    graphics = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
     try:
         yield
     finally:
@@ -41,6 +78,8 @@ def restored() -> Iterator[None]:
         random.setstate(python)
         if torch:
             torch.random.set_rng_state(network)
+        if graphics is not None:
+            torch.cuda.set_rng_state_all(graphics)
 
 
 def stir() -> None:

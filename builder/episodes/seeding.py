@@ -11,6 +11,12 @@ ACTION_SPACE = 0
 """Stream of the generator that samples an action space."""
 SAMPLING = 1
 """Stream of the generator that samples a stochastic policy."""
+EXPERT = 2
+"""Stream of a foreign expert: the seed that its `reset` or `seed` is given."""
+EXPERT_GENERATORS = 3
+"""Stream of the generators that a foreign expert holds: the n-th of them has the n-th child."""
+EXPERT_GLOBALS = 4
+"""Stream of the generators of the process that a foreign expert draws from, likewise."""
 
 
 def attempt_seed(root: int, index: int) -> int:
@@ -21,6 +27,11 @@ def attempt_seed(root: int, index: int) -> int:
 def stream_seed(root: int, index: int, stream: int) -> int:
     """A seed in [0, 2**32) for one of an attempt's own streams."""
     return int(np.random.SeedSequence(root, spawn_key=(index, stream)).generate_state(1)[0])
+
+
+def child(root: int, index: int, stream: int, number: int) -> np.random.SeedSequence:
+    """The n-th child of one of an attempt's own streams."""
+    return np.random.SeedSequence(root, spawn_key=(index, stream, number))
 
 
 def stream_generator(root: int, index: int, stream: int) -> np.random.Generator:

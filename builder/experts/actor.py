@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cloudpickle
 import gymnasium as gym
 import numpy as np
 
+from builder.episodes.bounds import bounds
 from builder.episodes.context import Context
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
-from builder.episodes.spaces import Array, Leaf, assemble, leaves
+from builder.episodes.spaces import Array, Leaf, leaves
 from builder.errors import ExpertError, SpaceError
 
 
@@ -49,9 +51,23 @@ class Actor(Protocol):
             Per leaf of the action space, an array [rows, *leaf shape] in the leaf's dtype.
         """
 
+    def end(self) -> None:
+        """All attempts of this call to `play` have been played.
+
+        Raises:
+            NotStatelessError: they may have been played wrongly; see `Player.careful`.
+        """
+
 
 class Player(Protocol):
     """A picklable recipe for actors."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether a process must play one attempt at a time, with the generators of the process to itself."""
+
+    def careful(self) -> Player:
+        """The same, asked as one of which nothing is known; it gives the same actions, only more slowly."""
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         """A new actor for one worker.
@@ -61,9 +77,30 @@ class Player(Protocol):
         """
 
 
+def pack(player: Player) -> bytes:
+    """Serialise a player for the workers, lambdas and local classes included.
+
+    Raises:
+        ExpertError: it holds something that cannot be serialised, an open file for instance.
+    """
+    try:
+        packed: bytes = cloudpickle.dumps(player)
+    except (Exception, SystemExit) as error:
+        raise ExpertError(
+            f"the expert cannot be sent to the workers: {error}",
+            remedy="give a factory in its place, which each worker calls",
+        ) from error
+    return packed
+
+
 @dataclass(frozen=True)
 class RandomPlayer:
     """Samples the action space, each attempt from its own seed."""
+
+    alone = False
+
+    def careful(self) -> RandomPlayer:
+        return self
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         return _RandomActor(action_space)
@@ -72,7 +109,7 @@ class RandomPlayer:
 class _RandomActor:
     def __init__(self, action_space: gym.Space[Any]) -> None:
         self._space = action_space
-        self._leaves = leaves(action_space, "action space")
+        self._columns = action_columns(action_space)
         self._lanes: dict[int, gym.Space[Any]] = {}
 
     def begin(self, lane: int, context: Context) -> None:
@@ -87,7 +124,10 @@ class _RandomActor:
         self._lanes[lane] = copy.deepcopy(memory)
 
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
-        return stack_actions(self._leaves, [self._lanes[lane].sample() for lane in lanes])
+        return stack_actions(self._columns, (self._lanes[lane].sample() for lane in lanes), len(lanes))
+
+    def end(self) -> None:
+        """Nothing is kept but the attempts' own seeds."""
 
 
 class Predictor(Protocol):
@@ -95,78 +135,6 @@ class Predictor(Protocol):
 
     def predict(self, obs: Any, state: Any = None, deterministic: bool = True) -> tuple[Any, Any]:
         """The action for one observation (or a batch) and the policy's next hidden state."""
-
-
-class PredictActor:
-    """Asks a foreign policy, one observation at a time unless it is `batched`.
-
-    Args:
-        policy: the foreign policy; it is called with keywords, of which `obs` may be called `observation`.
-        observation_space: what the environment gives.
-        action_space: what the environment takes.
-        batched: the policy takes observations [rows, ...] and returns actions [rows, ...]; it keeps no state.
-        deterministic: passed on to the policy.
-    """
-
-    def __init__(
-        self,
-        policy: Predictor,
-        observation_space: gym.Space[Any],
-        action_space: gym.Space[Any],
-        *,
-        batched: bool = False,
-        deterministic: bool = True,
-    ) -> None:
-        if not callable(getattr(policy, "predict", None)):
-            raise ExpertError(
-                f"the expert {type(policy).__name__} has no predict method",
-                expected="predict(obs, state=None, deterministic=True) -> (action, state)",
-            )
-        self._policy = policy
-        self._observation_keyword = observation_keyword(policy)
-        self._observation_space = observation_space
-        self._action_leaves = leaves(action_space, "action space")
-        self._batched = batched
-        self._deterministic = deterministic
-        self._states: dict[int, Any] = {}
-
-    def begin(self, lane: int, context: Context) -> None:
-        self._states.pop(lane, None)
-
-    def memory(self, lane: int) -> Any:
-        return self._states.get(lane)
-
-    def resume(self, lane: int, context: Context, memory: Any) -> None:
-        self._states[lane] = memory
-
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
-        if self._batched:
-            return self._act_batch(observations, len(lanes))
-        actions = []
-        for row, lane in enumerate(lanes):
-            # A copy: the policy may keep what it is given, the recorder's buffer is used again.
-            values = [np.array(leaf[row]) for leaf in observations]
-            actions.append(self._ask(assemble(self._observation_space, values), lane))
-        return stack_actions(self._action_leaves, actions)
-
-    def _ask(self, observation: Any, lane: int) -> Any:
-        action, self._states[lane] = self._call(observation, self._states.get(lane))
-        return action
-
-    def _call(self, observation: Any, state: Any) -> tuple[Any, Any]:
-        keywords: dict[str, Any] = {self._observation_keyword: observation, "state": state}
-        answer = self._policy.predict(**keywords, deterministic=self._deterministic)
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            raise ExpertError(
-                f"predict of {type(self._policy).__name__} returned {type(answer).__name__}",
-                expected="a pair (action, state)",
-            )
-        return answer
-
-    def _act_batch(self, observations: Sequence[Array], rows: int) -> Sequence[Array]:
-        batch = assemble(self._observation_space, [leaf.copy() for leaf in observations])
-        actions, _ = self._call(batch, None)
-        return [_checked(leaf, actions, (rows, *leaf.shape)) for leaf in self._action_leaves]
 
 
 def observation_keyword(policy: Predictor) -> str:
@@ -178,24 +146,65 @@ def observation_keyword(policy: Predictor) -> str:
     return "observation" if "observation" in known and "obs" not in known else "obs"
 
 
-def stack_actions(action_leaves: Sequence[Leaf], actions: Sequence[Any]) -> list[Array]:
-    """Actions of single lanes as one array per leaf, in the leaf's dtype.
+@dataclass(frozen=True)
+class ActionColumn:
+    """A leaf of an action space, and what its whole numbers may be.
+
+    Attributes:
+        leaf: the leaf.
+        low: the least value that an answer may have; of a Box, what its dtype holds. None: any number.
+        high: the greatest one.
+    """
+
+    leaf: Leaf
+    low: Any
+    high: Any
+
+    @staticmethod
+    def of(leaf: Leaf) -> ActionColumn:
+        """The column of a leaf."""
+        if leaf.dtype.kind == "f":
+            return ActionColumn(leaf, None, None)
+        if isinstance(leaf.space, gym.spaces.Box) and leaf.dtype.kind != "b":
+            limits = np.iinfo(leaf.dtype)
+            return ActionColumn(leaf, int(limits.min), int(limits.max))
+        return ActionColumn(leaf, *bounds(leaf))
+
+
+def action_columns(action_space: gym.Space[Any]) -> tuple[ActionColumn, ...]:
+    """The columns of an action space.
+
+    Raises:
+        SpaceError: it cannot be recorded.
+    """
+    return tuple(map(ActionColumn.of, leaves(action_space, "action space")))
+
+
+def stack_actions(columns: Sequence[ActionColumn], actions: Iterable[Any], rows: int) -> list[Array]:
+    """Actions of single lanes as one array per leaf, in the leaf's dtype; each is copied when it comes.
+
+    Args:
+        columns: of the action space.
+        actions: as they come.
+        rows: how many there are.
 
     Raises:
         SpaceError: an action does not have the structure, the shape, the kind or the range that the action
             space asks for.
     """
-    stacked = []
-    for leaf in action_leaves:
-        column = np.empty((len(actions), *leaf.shape), leaf.dtype)
-        for row, action in enumerate(actions):
-            column[row] = _checked(leaf, action, leaf.shape)
-        stacked.append(column)
-    return stacked
+    arrays = [np.empty((rows, *column.leaf.shape), column.leaf.dtype) for column in columns]
+    pairs = list(zip(columns, arrays, strict=True))
+    for row, action in enumerate(actions):
+        for column, array in pairs:
+            array[row] = checked_action(column, action, column.leaf.shape)
+    return arrays
 
 
-def _checked(leaf: Leaf, whole: Any, shape: tuple[int, ...]) -> Array:
+def checked_action(column: ActionColumn, whole: Any, shape: tuple[int, ...]) -> Any:
     """A leaf's part of an action, in its dtype; a single number may come as an array of one element."""
+    leaf, low, high = column.leaf, column.low, column.high
+    if not shape and type(whole) is int and not leaf.path and low is not None and low <= whole <= high:
+        return whole
     action = _part(leaf, whole)
     if action.shape != shape and action.size == 1 and int(np.prod(shape)) == 1:
         action = action.reshape(shape)
@@ -205,17 +214,18 @@ def _checked(leaf: Leaf, whole: Any, shape: tuple[int, ...]) -> Array:
             expected=f"{leaf.dtype}{list(shape)}",
             got=f"{action.dtype}{list(action.shape)}",
         )
+    if action.dtype == leaf.dtype and leaf.dtype.kind == "f":
+        return action
     if leaf.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what is infinite then is refused as not finite
-            return action.astype(leaf.dtype, copy=False)
-    first, last = _range(leaf)
-    outside = (action < first) | (action > last)
+            return action.astype(leaf.dtype)
+    outside = (action < low) | (action > high)
     if outside.any():
         place = tuple(np.argwhere(outside)[0])
-        low, high = (np.broadcast_to(bound, action.shape)[place] for bound in (first, last))
+        least, greatest = (np.broadcast_to(bound, action.shape)[place] for bound in (low, high))
         raise SpaceError(
             "the expert chose an action that the environment does not have",
-            expected=f"{low} to {high}",
+            expected=f"{least} to {greatest}",
             got=str(action[place]),
         )
     return action.astype(leaf.dtype, copy=False)
@@ -230,16 +240,3 @@ def _part(leaf: Leaf, action: Any) -> Array:
             + (f": there is no part {leaf.name!r}" if leaf.path else ""),
             got=type(action).__name__,
         ) from error
-
-
-def _range(leaf: Leaf) -> tuple[Any, Any]:
-    """The least and the greatest value of whole numbers: the space's own, or what their dtype holds."""
-    space = leaf.space
-    if isinstance(space, gym.spaces.Discrete):
-        return int(space.start), int(space.start) + int(space.n) - 1
-    if isinstance(space, gym.spaces.MultiDiscrete):
-        return space.start, space.start + (space.nvec - 1)
-    if isinstance(space, gym.spaces.MultiBinary) or leaf.dtype.kind == "b":
-        return 0, 1
-    limits = np.iinfo(leaf.dtype)
-    return int(limits.min), int(limits.max)

@@ -50,6 +50,15 @@ class NetworkPlayer:
         if self.precision not in PRECISIONS:
             raise ConfigError("rollout.precision", expected=" or ".join(PRECISIONS), got=self.precision)
 
+    @property
+    def alone(self) -> bool:
+        """Never: each attempt samples with its own generator."""
+        return False
+
+    def careful(self) -> NetworkPlayer:
+        """Itself: of each lane it keeps what belongs to its attempt."""
+        return self
+
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         """A new actor for one worker.
 
@@ -122,6 +131,9 @@ class _NetworkActor:
                 for row, lane in enumerate(lanes):
                     self._lanes[lane].state = after[row]
         return [self._fit(actions)]
+
+    def end(self) -> None:
+        """Nothing is kept but what belongs to a lane's attempt."""
 
     def _fit(self, actions: Array) -> Array:
         """Actions in the shape, dtype and bounds of the environment's action space."""

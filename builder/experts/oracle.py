@@ -28,12 +28,17 @@ from builder.episodes.seeding import ACTION_SPACE, stream_seed
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ExpertError, SpaceError
 from builder.experts.actor import Actor, Player, RandomPlayer
+from builder.experts.foreign import ForeignPlayer, Manner
 from builder.experts.matching import played
 from builder.experts.policy import KEPT, Policy
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 
 NO_LIMITS = {"max_episode_steps": None, "max_steps": None}
+
+
+OF_ITS_OWN = Manner(alone=False, copies="lean")
+"""How a foreign policy is asked here: an episode has its own object, and generators of the process stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,8 @@ class Actors:
             player: Any = seat.player
             if getattr(player, "deterministic", deterministic) != deterministic:
                 player = dataclasses.replace(player, deterministic=deterministic)
+            if isinstance(player, ForeignPlayer):
+                player = player.asked(OF_ITS_OWN)
             self._made[number, deterministic] = player.actor(seat.observation_space, seat.action_space)
         return self._made[number, deterministic]
 

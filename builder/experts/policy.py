@@ -56,6 +56,8 @@ class Policy:
             name of one (`package.module:factory`), or "random", which samples the action space.
         env_kwargs: what the environment is made with.
         batched: `policy` takes a batch of observations; it then answers for equal bytes itself.
+        stateless: `policy` keeps nothing between its answers: one object may serve all attempts. Left unsaid,
+            it is found out; an object may also say `batched = True` or `stateless = True` itself.
         path: a local archive.
         version: the identity of `policy` in the manifest; else it is "not pinned".
         revision: of the repository: a branch, tag or commit.
@@ -79,6 +81,7 @@ class Policy:
     max_return: float = math.inf
     vec_normalize: str | None = None
     frame_stack: int | None = None
+    stateless: bool = False
 
     @property
     def acceptance(self) -> Acceptance:

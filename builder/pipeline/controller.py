@@ -23,6 +23,7 @@ from builder.manifest.rebuild import with_manifest
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
 from builder.pipeline.instances import settle, slower
+from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import Build, prepare
@@ -170,6 +171,8 @@ class Controller:
         store = ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity())
         store.describe(build.collation.to_json())
         mode = build.config.mode
+        if "enjoy" not in build.own and mode != "collate":
+            build = with_manner(build)
         run = AttemptRun(build, store, self.enjoy) if "enjoy" in build.own else ChunkRun(build, store)
         played = recorded(build, run) if mode == "collate" else play(build, run)
         if mode == "play":

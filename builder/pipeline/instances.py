@@ -16,11 +16,10 @@ from builder.environments.behaviour import Behaviour, known, settled
 from builder.environments.environment import EnvironmentSpec
 from builder.episodes import global_generators
 from builder.errors import DatasetError, EnvironmentError_
-from builder.experts.actor import Player
+from builder.experts.actor import Player, pack
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import read_manifest
 from builder.pipeline.prepare import Build
-from builder.rollout.worker import Setup
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def _stood(build: Build) -> str | None:
 
 def _played(build: Build, *, single: bool) -> tuple[EnvironmentSpec, Behaviour]:
     """What the expert's first attempts, and random ones, show; nothing of the program's own is changed."""
-    player: Player = cloudpickle.loads(Setup.pack(build.player))
+    player: Player = cloudpickle.loads(pack(build.player))
     spaces = build.observation_space, build.action_space
     with global_generators.restored():
         chooser = actions_of(player.actor(*spaces), *spaces)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.episodes.spaces import leaves
+from builder.experts.actor import pack
 from builder.experts.oracle import Seat, seats_of
 from builder.parallel.workers import Workers
 from builder.pipeline.prepare import Build
@@ -47,16 +48,16 @@ class ChunkRun:
             for path in store.files():
                 path.unlink()
         config = build.config
-        reject = config.rollout.on_error == "reject"
-        self.summaries = [chunk.judged(config.acceptance) for chunk in store.scan(failed=reject)]
+        rules = Rules.of(config.rollout)
+        self.summaries = [chunk.judged(config.acceptance) for chunk in store.scan(failed=rules.reject)]
         self._setup = Setup(
             identity=store.identity,
             environment=build.environment,
-            player=Setup.pack(build.player),
+            player=pack(build.player),
             policy=build.expert.name,
             root_seed=config.seed,
             lanes=config.rollout.lanes,
-            rules=Rules(clip=config.rollout.out_of_bounds == "clip", reject=reject),
+            rules=rules,
         )
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:

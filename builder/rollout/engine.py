@@ -26,7 +26,7 @@ from builder.environments.stepping import action_values, store, store_checked
 from builder.episodes.context import Context
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array, assemble, leaves
-from builder.errors import BuilderError, RolloutError, SpaceError
+from builder.errors import BuilderError, NotStatelessError, RolloutError, SpaceError
 from builder.experts.actor import Actor
 from builder.rollout.log import RowLog
 from builder.rollout.outcomes import Outcome, Place, not_a_number, not_numbers, placed, record, rejectable
@@ -135,6 +135,7 @@ class Lockstep:
                 self._begin_turn()
                 while self._lanes:
                     self._step()
+            self._actor.end()
         finally:
             for lane in self._lanes:
                 self._discard(lane)
@@ -180,16 +181,16 @@ class Lockstep:
             context = Context(attempt, self._root_seed)
             self._outcomes[attempt].seed = context.seed
             try:
+                self._actor.begin(lane.number, context)
+            except Exception as error:  # noqa: BLE001  (whatever an expert raises)
+                self._fail(lane, error, "the expert")
+                continue
+            try:
                 observation = answers.begin(lane.environment, context.seed)
             except Exception as error:  # noqa: BLE001  (whatever an environment raises)
                 self._fail(lane, error, "the environment")
                 continue
             self._store_first(lane, observation, self._log.rows + row)
-            try:
-                self._actor.begin(lane.number, context)
-            except Exception as error:  # noqa: BLE001  (whatever an expert raises)
-                self._fail(lane, error, "the expert")
-                continue
             return True
         return False
 
@@ -258,6 +259,8 @@ class Lockstep:
         try:
             actions = self._actor.act([column[rows] for column in self._log.observations], self._numbers)
             return self._action_rule.apply(actions)
+        except NotStatelessError:
+            raise
         except Exception as error:  # noqa: BLE001  (whatever an expert raises)
             if len(self._lanes) > 1:
                 self._take_apart(error)

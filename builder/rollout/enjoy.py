@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from builder.environments.environment import make, resolve
 from builder.environments.pool import EnvironmentPool
 from builder.environments.wrappers import Layers
+from builder.episodes import global_generators
 from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import BuilderError, RolloutError
@@ -60,8 +62,11 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     environment = make(spec)
     actor = player.actor(environment.observation_space, environment.action_space)
     environment.close()
-    lockstep = Lockstep(EnvironmentPool(spec), actor, root_seed=context.root_seed, lanes=1)
-    recording = lockstep.play(range(context.index, context.index + 1))
+    pool = EnvironmentPool(spec)
+    lockstep = Lockstep(pool, actor, root_seed=context.root_seed, lanes=1)
+    with global_generators.taken() if player.alone else nullcontext():
+        recording = lockstep.play(range(context.index, context.index + 1))
+    pool.close()
     write_recording(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
     return bool(expert.acceptance.accepts(recording.returns)[0])
 

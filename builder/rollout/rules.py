@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from builder.config import RolloutConfig
 from builder.episodes.bounds import finite_bounds
 from builder.episodes.spaces import Array, Leaf, leaves
 from builder.errors import NotFiniteError, SpaceError
@@ -26,6 +27,11 @@ class Rules:
 
     clip: bool = False
     reject: bool = False
+
+    @staticmethod
+    def of(rollout: RolloutConfig) -> Rules:
+        """What the configuration says."""
+        return Rules(clip=rollout.out_of_bounds == "clip", reject=rollout.on_error == "reject")
 
 
 class ActionRule:

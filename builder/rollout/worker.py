@@ -10,20 +10,24 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import cloudpickle
+import gymnasium as gym
 import threadpoolctl
 
 from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.pool import EnvironmentPool, turn
+from builder.episodes import global_generators
+from builder.episodes.recording import Recording
 from builder.episodes.recording_file import Header, write_recording
-from builder.errors import ExpertError
+from builder.errors import NotStatelessError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
-from builder.rollout.engine import Lockstep
+from builder.rollout.engine import Interrupted, Lockstep
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 from builder.storage.paths import AnyPath
@@ -53,22 +57,6 @@ class Setup:
     rules: Rules = field(default_factory=Rules)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    @staticmethod
-    def pack(player: Player) -> bytes:
-        """Serialise a player for the workers, lambdas and local classes included.
-
-        Raises:
-            ExpertError: it holds something that cannot be serialised, an open file for instance.
-        """
-        try:
-            packed: bytes = cloudpickle.dumps(player)
-        except (Exception, SystemExit) as error:
-            raise ExpertError(
-                f"the expert cannot be sent to the workers: {error}",
-                remedy="give a factory in its place, which each worker calls",
-            ) from error
-        return packed
-
 
 @dataclass(frozen=True)
 class ChunkTask:
@@ -88,19 +76,35 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     """
     began = time.perf_counter()
     setup = task.setup
-    with turn(setup.environment), _resources(setup) as (pool, actor):
-        lockstep = Lockstep(
-            pool,
-            actor,
-            root_seed=setup.root_seed,
-            lanes=1 if setup.environment.single else setup.lanes,
-            rules=setup.rules,
-            cancelled=cancelled,
-        )
-        with _single_threaded_blas():
-            recording = lockstep.play(range(task.start, task.stop))
+    attempts = range(task.start, task.stop)
+    logs: tuple[str, ...] = ()
+    with turn(setup.environment), _resources(setup) as kept, _single_threaded_blas():
+        try:
+            recording, failures = _play(kept, attempts)
+        except NotStatelessError as error:
+            logs = (f"{error}; from here on each attempt has an object of its own",)
+            kept.be_careful()
+            recording, failures = _play(kept, attempts)
     write_recording(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))
-    return summarise(recording, task.path, seconds=time.perf_counter() - began, failures=lockstep.failures)
+    seconds = time.perf_counter() - began
+    return replace(summarise(recording, task.path, seconds=seconds, failures=failures), logs=logs)
+
+
+def _play(kept: _Kept, attempts: range) -> tuple[Recording, tuple[str, ...]]:
+    """The recording of some attempts, and what went wrong in those that failed."""
+    setup, alone = kept.setup, kept.player.alone
+    lockstep = Lockstep(
+        kept.pool,
+        kept.actor,
+        root_seed=setup.root_seed,
+        lanes=1 if alone or setup.environment.single else setup.lanes,
+        rules=setup.rules,
+        cancelled=cancelled,
+    )
+    with global_generators.taken(cancelled) if alone else nullcontext(True) as ours:
+        if not ours:
+            raise Interrupted
+        return lockstep.play(attempts), lockstep.failures
 
 
 def _single_threaded_blas() -> threadpoolctl.threadpool_limits:
@@ -120,6 +124,8 @@ class _Kept:
     Attributes:
         setup: of the build.
         pool: its environments.
+        player: the recipe of its expert.
+        spaces: what the expert sees and does.
         actor: its expert.
         busy: a chunk is being played with it.
         over: the build has ended meanwhile.
@@ -127,6 +133,8 @@ class _Kept:
 
     setup: Setup
     pool: EnvironmentPool
+    player: Player
+    spaces: tuple[gym.Space[Any], gym.Space[Any]]
     actor: Actor
     busy: bool = True
     over: bool = False
@@ -136,6 +144,11 @@ class _Kept:
         mine = self.setup
         return (mine.token, mine.lanes, mine.player) == (setup.token, setup.lanes, setup.player)
 
+    def be_careful(self) -> None:
+        """Ask the expert as one of which nothing is known."""
+        self.player = self.player.careful()
+        self.actor = self.player.actor(*self.spaces)
+
 
 _kept: dict[int, _Kept] = {}
 """By thread: an environment is stepped by the thread that made it."""
@@ -143,7 +156,7 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def _resources(setup: Setup) -> Iterator[tuple[EnvironmentPool, Actor]]:
+def _resources(setup: Setup) -> Iterator[_Kept]:
     """This thread's environments and actor for a build, made once; closed where a chunk of it failed."""
     thread = threading.get_ident()
     with _lock:
@@ -161,7 +174,7 @@ def _resources(setup: Setup) -> Iterator[tuple[EnvironmentPool, Actor]]:
             _kept[thread] = found
     whole = False
     try:
-        yield found.pool, found.actor
+        yield found
         whole = True
     finally:
         with _lock:
@@ -176,9 +189,9 @@ def _made(setup: Setup) -> _Kept:
     pool = EnvironmentPool(setup.environment)
     environment = make(setup.environment)
     player: Player = cloudpickle.loads(setup.player)
-    actor = player.actor(environment.observation_space, environment.action_space)
+    spaces = environment.observation_space, environment.action_space
     pool.give_back(environment)
-    return _Kept(setup, pool, actor)
+    return _Kept(setup, pool, player, spaces, player.actor(*spaces))
 
 
 def release(token: str) -> None:

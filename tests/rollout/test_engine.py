@@ -12,7 +12,8 @@ from builder.episodes.context import Context
 from builder.episodes.recording import flat
 from builder.episodes.seeding import attempt_seed
 from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError, SpaceError
-from builder.experts.actor import PredictActor, RandomPlayer
+from builder.experts.actor import RandomPlayer
+from builder.experts.sources.python import PythonPlayer
 from builder.rollout.engine import Interrupted, Lockstep
 from builder.rollout.rules import Rules
 
@@ -105,7 +106,8 @@ class Fixed:
 
 def predict_actor(policy, env_id, **options):
     environment = make(spec_of(env_id))
-    return PredictActor(policy, environment.observation_space, environment.action_space, **options)
+    player = PythonPlayer(policy, **{"stateless": True, **options})
+    return player.actor(environment.observation_space, environment.action_space)
 
 
 def test_an_action_that_is_not_a_number_is_refused():

@@ -11,8 +11,12 @@ from builder.environments.environment import resolve
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import read_recording
 from builder.errors import ExpertError, RolloutError
+from builder.experts.actor import pack
+from builder.experts.foreign import Manner
 from builder.experts.sources.python import PythonPlayer
 from builder.rollout.worker import ChunkTask, Setup, _resources, play_chunk, release
+
+OWN = Manner(alone=False, copies="deepcopy")
 
 
 class Counted:
@@ -30,7 +34,7 @@ class Counted:
 def setup_of(policy, identity, env_id="Corridor-v0"):
     found = resolve(env_id, {}, max_episode_steps=None, max_steps=None)
     environment = dataclasses.replace(found, reusable=True)
-    return Setup(identity, environment, Setup.pack(PythonPlayer(policy)), "mine", 0, 4)
+    return Setup(identity, environment, pack(PythonPlayer(policy, manner=OWN)), "mine", 0, 4)
 
 
 def factory():
@@ -97,7 +101,7 @@ gym.register("Closing-v0", Closing, max_episode_steps=3)
 def closing_setup(**kwargs):
     environment = resolve("Closing-v0", kwargs, max_episode_steps=None, max_steps=None)
     environment = dataclasses.replace(environment, reusable=True)
-    return Setup("x", environment, Setup.pack(PythonPlayer(Fixed(1))), "mine", 0, 4)
+    return Setup("x", environment, pack(PythonPlayer(Fixed(1), manner=OWN)), "mine", 0, 4)
 
 
 def test_what_is_kept_for_a_build_is_closed_with_it(tmp_path):
@@ -153,4 +157,4 @@ def test_a_summary_says_what_the_file_holds(tmp_path):
 
 def test_a_policy_that_cannot_be_sent_is_an_error_with_its_remedy():
     with pytest.raises(ExpertError, match=r"cannot be sent to the workers.*give a factory"):
-        Setup.pack(PythonPlayer(threading.Lock()))
+        pack(PythonPlayer(threading.Lock()))

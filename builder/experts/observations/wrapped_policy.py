@@ -108,6 +108,9 @@ class WrappedActor:
         self._lanes[lane] = copy.copy(timing)
         self._actor.resume(lane, context, inner)
 
+    def end(self) -> None:
+        self._actor.end()
+
     def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
         for lane in lanes if self._view.opening is not None else ():
             if self._lanes[lane].at_noops_end:

@@ -143,6 +143,7 @@ def expert_of(config: ExpertConfig, identity: Mapping[str, Any], **parts: Any) -
         algo=config.algo,
         env_kwargs=config.env_kwargs,
         batched=config.batched,
+        stateless=config.stateless,
         version=config.version,
         revision=config.revision,
     )

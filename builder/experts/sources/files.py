@@ -80,7 +80,9 @@ class Archived:
             view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
         if self.agent is None:
             archive = self.path.resolve()
-            return TrustedPlayer(archive, str(self.algo), rollout.deterministic, view, str(Path.cwd()))
+            return TrustedPlayer(
+                archive, str(self.algo), view, str(Path.cwd()), deterministic=rollout.deterministic
+            )
         return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
 
     @property

@@ -13,35 +13,27 @@ import gymnasium as gym
 from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.importing import imported
 from builder.errors import BuilderError, ExpertError
-from builder.experts.actor import Actor, PredictActor
+from builder.experts.actor import Actor
+from builder.experts.foreign import ForeignPlayer
+from builder.experts.predict_actor import PredictActor
 from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
 from builder.experts.sources.source import Quote, Rebuilt, Source, algorithm, version
 
 
 @dataclass(frozen=True)
-class PythonPlayer:
-    """A foreign policy.
+class PythonPlayer(ForeignPlayer):
+    """A foreign policy of Python.
 
     Attributes:
         policy: an object with `predict`, a factory of one, or `package.module:factory`.
-        batched: it takes a batch of observations.
-        deterministic: passed on to `predict`.
         folder: where to look for the module, beside the installed packages.
     """
 
     policy: Any
-    batched: bool = False
-    deterministic: bool = True
     folder: str = ""
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
-        return PredictActor(
-            self.made(),
-            observation_space,
-            action_space,
-            batched=self.batched,
-            deterministic=self.deterministic,
-        )
+        return PredictActor(self, observation_space, action_space)
 
     def named(self) -> Any:
         """The policy, imported where it is a name; its module may register the environment as well.
@@ -84,7 +76,13 @@ class PythonSource(Source):
     contained = False
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        player = PythonPlayer(config.target, config.batched, rollout.deterministic, str(Path.cwd()))
+        player = PythonPlayer(
+            config.target,
+            str(Path.cwd()),
+            batched=config.batched,
+            stateless=config.stateless,
+            deterministic=rollout.deterministic,
+        )
         identity = {
             "version": config.version or NOT_PINNED,
             "target": config.target,

@@ -6,6 +6,7 @@ import dataclasses
 
 from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ConfigError
+from builder.experts.foreign import says
 from builder.experts.policy import Experts, Policy
 from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
 from builder.experts.sources.hub import HubSource
@@ -40,9 +41,15 @@ def policy_expert(name: str, policy: Policy, rollout: RolloutConfig = DEFAULT_RO
         expert = random.load(_configuration(name, policy, random), rollout)
         return dataclasses.replace(expert, policy=policy)
     if policy.policy is not None:
-        player = PythonPlayer(policy.policy, policy.batched, rollout.deterministic)
+        batched = policy.batched or says(policy.policy, "batched")
+        player = PythonPlayer(
+            policy.policy,
+            batched=batched,
+            stateless=policy.stateless or says(policy.policy, "stateless"),
+            deterministic=rollout.deterministic,
+        )
         version = policy.version or getattr(policy.policy, "version", None)
-        identity = {"version": str(version) if version else NOT_PINNED, "batched": policy.batched}
+        identity = {"version": str(version) if version else NOT_PINNED, "batched": batched}
         config = _configuration(name, policy, PythonSource())
         check_surroundings(PythonSource(), config)
         expert = expert_of(config, identity, foreign=player)
@@ -61,6 +68,7 @@ def _configuration(name: str, policy: Policy, source: Source) -> ExpertConfig:
         path=policy.path,
         algo=policy.algorithm,
         batched=policy.batched,
+        stateless=policy.stateless,
         version=policy.version,
         repo_id=policy.repo_id or None,
         filename=policy.filename or None,

@@ -11,9 +11,11 @@ import gymnasium as gym
 
 from builder.environments.importing import import_module
 from builder.errors import ConfigError, ExpertError, suggest
-from builder.experts.actor import Actor, PredictActor
+from builder.experts.actor import Actor, Predictor
 from builder.experts.archive.training import read_training
+from builder.experts.foreign import ForeignPlayer
 from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
+from builder.experts.predict_actor import PredictActor
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +26,18 @@ ALGORITHMS = {
 
 
 @dataclass(frozen=True)
-class TrustedPlayer:
+class TrustedPlayer(ForeignPlayer):
     """Plays an archive through Stable-Baselines3 itself, one observation at a time, in float32.
 
     Attributes:
         archive: the archive, which every worker loads.
         algo: the algorithm's class name.
-        deterministic: passed on to `predict`.
         view: what the policy sees of the environment.
         folder: where to look for modules that the archive names, beside the installed packages.
     """
 
     archive: Path
     algo: str
-    deterministic: bool = True
     view: PolicyView | None = None
     folder: str = ""
 
@@ -47,10 +47,12 @@ class TrustedPlayer:
         Raises:
             ExpertError: Stable-Baselines3 cannot load it.
         """
-        model = self._load()
         seen = self.view.space(observation_space, action_space) if self.view else observation_space
-        inner = PredictActor(_Renamed(model), seen, action_space, deterministic=self.deterministic)
+        inner = PredictActor(self, seen, action_space)
         return WrappedActor(inner, self.view, observation_space, action_space) if self.view else inner
+
+    def made(self) -> Predictor:
+        return _Renamed(self._load())
 
     def _load(self) -> Any:
         if self.algo not in ALGORITHMS:

@@ -1,0 +1,315 @@
+"""Foreign policies: asked so that every attempt gives what the policy gives where its author runs it alone.
+
+A policy may plan ahead, filter, or draw noise of its own. So an attempt has an object of its own, as the
+policy is before its first episode, unless it keeps nothing between its answers: then one object serves all.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import cloudpickle
+import gymnasium as gym
+import numpy as np
+
+from builder.episodes import global_generators
+from builder.episodes.context import Context
+from builder.episodes.seeding import EXPERT_GLOBALS, child
+from builder.errors import ExpertError, NotStatelessError
+from builder.experts import own_noise
+from builder.experts.actor import Actor, Predictor, observation_keyword
+from builder.experts.parts import large
+from builder.experts.stateless import digest, shared_digest
+
+COPIES = ("lean", "deepcopy", "pickle", "anew")
+LARGE_BYTES = 1 << 20
+"""Arrays of at least this size are weights: lean copies share them, and they are watched."""
+WATCHING = 0.02
+"""The share of its time that a policy is watched at the most, beside the look at the end."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a foreign policy is asked.
+
+    Attributes:
+        shared: one object serves all attempts of a worker; else each attempt has its own.
+        watched: what attempts share is looked at again and again: it must not change.
+        alone: it draws from generators of the process, which are seeded for each attempt: a process plays one
+            attempt at a time.
+        copies: how an attempt's own object is made: a deep copy of the first one, `lean` without its weights;
+            a `pickle` of it, which brings what its functions enclose as well; or `anew`, as the first was.
+    """
+
+    shared: bool = False
+    watched: bool = False
+    alone: bool = True
+    copies: str = "anew"
+
+
+TRUSTED = Manner(shared=True, alone=False)
+"""Of a policy that says itself that it keeps nothing."""
+CAREFUL = Manner()
+"""Of a policy of which nothing is known."""
+
+
+class Witness:
+    """Notes what a policy is asked and what it answers, attempt by attempt.
+
+    Attributes:
+        attempts: of each attempt, its context, and its observations and answers.
+        drew: the generators of the process that the policy drew from.
+        disturbed: something else draws from them, too.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[Context, list[tuple[Any, Any]]]] = []
+        self.drew: set[str] = set()
+        self.disturbed = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignPlayer:
+    """The recipe for a foreign policy, and how it is asked.
+
+    Attributes:
+        batched: it takes a batch of observations.
+        stateless: it is said to keep nothing between its answers.
+        deterministic: passed on to `predict`.
+        manner: how it is asked.
+        witness: notes what it is asked, where somebody wants to know; it never leaves this process.
+    """
+
+    batched: bool = False
+    stateless: bool = False
+    deterministic: bool = True
+    manner: Manner = CAREFUL
+    witness: Witness | None = field(default=None, compare=False)
+
+    def made(self) -> Predictor:
+        """The policy as it is before its first episode.
+
+        Raises:
+            BuilderError: it cannot be had.
+        """
+        raise NotImplementedError
+
+    def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
+        """A new actor for one worker; see `Player`."""
+        raise NotImplementedError
+
+    @property
+    def alone(self) -> bool:
+        """Whether a process plays one attempt at a time."""
+        return self.manner.alone and not (self.batched or self.stateless)
+
+    def asked(self, manner: Manner, witness: Witness | None = None) -> Self:
+        """The same policy, asked in another manner."""
+        return dataclasses.replace(self, manner=manner, witness=witness)
+
+    def careful(self) -> Self:
+        """The same policy, asked as one of which nothing is known."""
+        return self.asked(CAREFUL)
+
+
+def says(policy: Predictor, what: str) -> bool:
+    """Whether a policy says `batched = True` or `stateless = True` of itself."""
+    return getattr(policy, what, None) is True
+
+
+class ForeignPolicy:
+    """A foreign policy, asked as its manner has it.
+
+    Args:
+        player: its recipe.
+
+    Raises:
+        ExpertError: it has no `predict`.
+    """
+
+    def __init__(self, player: ForeignPlayer) -> None:
+        self._player, self.manner = player, player.manner
+        self._first = _made(player)
+        self.name = type(self._first).__name__
+        if not callable(getattr(self._first, "predict", None)):
+            raise ExpertError(
+                f"the expert {self.name} has no predict method",
+                expected="predict(obs, state=None, deterministic=True) -> (action, state)",
+            )
+        self.batched = player.batched or says(self._first, "batched")
+        if self.batched or player.stateless or says(self._first, "stateless"):
+            self.manner = TRUSTED
+        self._keyword = observation_keyword(self._first)
+        self._own: dict[int, Predictor] = {}
+        self._states: dict[int, Any] = {}
+        self._after: dict[str, Any] = {}
+        self._watch = _Watch(self._shared(), self.name) if self.manner.watched else None
+
+    def _shared(self) -> Any:
+        """What attempts have in common."""
+        return self._first if self.manner.shared else large(self._first, LARGE_BYTES)
+
+    @cached_property
+    def fresh(self) -> Callable[[], Predictor]:
+        """Makes an object as the policy is before its first episode.
+
+        Raises:
+            ExpertError: it cannot be copied.
+        """
+        try:
+            return _copying(self.manner.copies, self._player, self._first)
+        except Exception as error:
+            raise ExpertError(
+                f"the expert {self.name} cannot be copied for each attempt: {error}",
+                remedy="give a factory in its place; or let it say stateless = True, if it keeps nothing"
+                " between its answers",
+            ) from error
+
+    def begin(self, lane: int, context: Context) -> None:
+        """An attempt starts on a lane, with an object of its own where attempts share none."""
+        self._states.pop(lane, None)
+        if self.manner.alone:
+            global_generators.seed(child(context.root_seed, context.index, EXPERT_GLOBALS, 0))
+        if not self.manner.shared:
+            self._own[lane] = policy = self.fresh()
+            own_noise.begin(policy, context)
+        if self._player.witness:
+            self._player.witness.attempts.append((context, []))
+            self._after = {}
+
+    def memory(self, lane: int) -> Any:
+        """What a lane's attempt goes on from: its state, and its own object where it has one."""
+        state = self._states.get(lane)
+        return state if self.manner.shared else (self._own[lane], state)
+
+    def resume(self, lane: int, memory: Any) -> None:
+        """An attempt goes on, on this lane, from what `memory` gave."""
+        if not self.manner.shared:
+            self._own[lane], memory = memory
+        self._states[lane] = memory
+
+    def ask(self, lane: int, observation: Any) -> Any:
+        """The action for an observation, of which the policy may keep what it likes."""
+        if self._player.witness:
+            return self._ask_before(self._player.witness, lane, observation)
+        policy = self._first if self.manner.shared else self._own[lane]
+        action, state = self.call(policy, observation, self._states.get(lane))
+        if state is not None:
+            self._states[lane] = kept(state)
+        elif lane in self._states:
+            del self._states[lane]
+        if self._watch:
+            self._watch.look_sometimes()
+        return action
+
+    def _ask_before(self, witness: Witness, lane: int, observation: Any) -> Any:
+        """The same, with all that a witness wants to know."""
+        asked, before = copy.deepcopy(observation), global_generators.states()
+        action, state = self.call(self._own[lane], observation, self._states.get(lane))
+        self._states[lane] = kept(state)
+        witness.drew.update(global_generators.moved(before))
+        witness.disturbed |= bool(self._after) and self._after != before
+        self._after = global_generators.states()
+        witness.attempts[-1][1].append((asked, kept(action)))
+        return action
+
+    def ask_all(self, observations: Any) -> Any:
+        """The actions for a batch of observations."""
+        return self.call(self._first, observations, None)[0]
+
+    def call(self, policy: Predictor, observation: Any, state: Any) -> tuple[Any, Any]:
+        """What `predict` answers.
+
+        Raises:
+            ExpertError: no pair.
+        """
+        answer = policy.predict(
+            **{self._keyword: observation}, state=state, deterministic=self._player.deterministic
+        )
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise ExpertError(
+                f"predict of {self.name} returned {type(answer).__name__}",
+                expected="a pair (action, state)",
+            )
+        return answer
+
+    def end(self) -> None:
+        """All attempts have been played.
+
+        Raises:
+            NotStatelessError: what attempts share has changed meanwhile.
+        """
+        self._own.clear()
+        if self._watch:
+            self._watch.look()
+
+
+def _made(player: ForeignPlayer) -> Predictor:
+    """The policy; what a factory draws from generators of the process is the same in each worker."""
+    with global_generators.taken():
+        global_generators.seed(np.random.SeedSequence(0))
+        return player.made()
+
+
+def _copying(copies: str, player: ForeignPlayer, first: Predictor) -> Callable[[], Predictor]:
+    """What makes an attempt's own object."""
+    if copies == "anew" and (another := _made(player)) is not first:
+        ready = [another]
+        return lambda: ready.pop() if ready else _made(player)
+    if copies in {"anew", "pickle"}:
+        packed = cloudpickle.dumps(first)
+        return lambda: cloudpickle.loads(packed)
+    weights = large(first, LARGE_BYTES) if copies == "lean" else []
+    return lambda: copy.deepcopy(first, {id(part): part for part in weights})
+
+
+def kept(value: Any) -> Any:
+    """A copy of what a policy hands out: it may write into it again.
+
+    Arrays and tensors are copied, also inside tuples, lists and dicts; of other objects, a deep copy.
+    """
+    if value is None or isinstance(value, (int, float, str, np.generic)):
+        return value
+    if type(value) is dict:
+        return {key: kept(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        items = map(kept, value)
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if callable(getattr(value, "detach", None)) and callable(getattr(value, "clone", None)):
+        return value.detach().clone()
+    return copy.deepcopy(value)
+
+
+class _Watch:
+    """Looks whether what attempts share changes, once it has been used for the first time."""
+
+    def __init__(self, shared: Any, name: str) -> None:
+        self._shared, self._name = shared, name
+        self._seen: tuple[bytes | None, bytes | None] | None = None
+        self._next = 0.0
+
+    def look_sometimes(self) -> None:
+        """Look, unless that was done a short while ago."""
+        if (now := time.perf_counter()) >= self._next:
+            self.look()
+            after = time.perf_counter()
+            self._next = after + (after - now) / WATCHING
+
+    def look(self) -> None:
+        """Compare with what was seen first.
+
+        Raises:
+            NotStatelessError: it is something else.
+        """
+        outside = shared_digest(self._shared) if hasattr(self._shared, "predict") else b""
+        found = (digest(self._shared), outside)
+        if self._seen is None:
+            self._seen = found
+        if found != self._seen or None in found:
+            raise NotStatelessError(f"{self._name} was taken for a policy that keeps nothing, but it changes")
