@@ -27,14 +27,13 @@ from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
 from builder.environments.behaviour import Chooser, random_actions
 from builder.errors import BuilderError, SpaceError
-from builder.experts.actor import Player
+from builder.experts.actor import Player, pack
 from builder.experts.policy import Experts, Policy
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.python import PythonPlayer
 from builder.experts.sources.registered import policy_expert
 from builder.pipeline.prepare import Found, find
-from builder.rollout.worker import Setup
 
 __all__ = ["Finding", "check_enjoy", "check_environment", "check_policy"]
 
@@ -154,7 +153,7 @@ def _chooser(found: Found) -> Chooser:
 
 def _copied(player: Player) -> Player:
     """A copy, so that the program's own object stays as it is."""
-    copied: Player = cloudpickle.loads(Setup.pack(player))
+    copied: Player = cloudpickle.loads(pack(player))
     return copied
 
 

@@ -16,11 +16,10 @@ from builder.environments.stepping import store_checked
 from builder.episodes.context import Context
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.errors import BuilderError, ExpertError, NotFiniteError, SpaceError
-from builder.experts.actor import Actor, Player
+from builder.experts.actor import Actor, Player, pack
 from builder.experts.sources.python import PythonPlayer
 from builder.experts.stateless import SAMPLED, Examined, examine
 from builder.rollout.rules import ActionRule
-from builder.rollout.worker import Setup
 
 REPEATED = 5
 """The fastest of so many times counts."""
@@ -39,7 +38,7 @@ def policy_findings(player: PythonPlayer, spaces: Spaces, observations: Sequence
     name = _name(player)
     chosen = [observations[row] for row in _spread(len(observations), SAMPLED)]
     try:
-        packed = Setup.pack(player)
+        packed = pack(player)
         refused = _refused(cloudpickle.loads(packed), spaces, chosen)
     except ExpertError as error:
         yield finding("cannot-copy" if "sent to" in error.what else "raises", f"{name}: {error.what}")
