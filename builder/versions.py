@@ -19,7 +19,7 @@ BEHIND = {
     "ale_py": ("ale-py",),
 }
 """Packages that do an environment's physics, by the module of its entry point."""
-PLAYING = ("environments", "episodes", "experts", "rollout")
+PLAYING = ("environments", "episodes", "experts", "rollout", "values.py")
 """The rooms that play; a change in them makes recorded chunks stale."""
 IDLE = (
     "experts/bundled",
@@ -52,7 +52,8 @@ def _digest(root: Path, rooms: tuple[str, ...], without: tuple[str, ...]) -> str
     """The sha256 over the names and the bytes of modules."""
     digest = hashlib.sha256()
     left_out = [root / name for name in without]
-    modules = {path for room in rooms for path in (root / room).rglob("*.py")}
+    named = [root / room for room in rooms]
+    modules = {path for room in named for path in (room.rglob("*.py") if room.is_dir() else [room])}
     for path in sorted(modules):
         if not any(path.is_relative_to(idle) for idle in left_out):
             digest.update(f"{path.relative_to(root).as_posix()}\n".encode())

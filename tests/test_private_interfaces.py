@@ -4,12 +4,16 @@ import ast
 
 from places import PACKAGE
 
-ALLOWED = {"hub_client/private.py"}
+ALLOWED = {"composition.py", "experts/own_noise.py", "hub_client/private.py"}
+"""OmegaConf's nodes, which tell an interpolation only so; the generators that a program cannot be kept from;
+and one file for all others, whose test notices when they change."""
+PUBLIC = ("_asdict", "_fields", "_replace")
+"""Of named tuples, whose documentation has them."""
 OURS = ("self", "cls", "builder")
 
 
 def private(name):
-    return name.startswith("_") and not name.endswith("__")
+    return name.startswith("_") and not name.endswith("__") and name not in PUBLIC
 
 
 def taken(node):

@@ -38,7 +38,7 @@ NO_LIMITS = {"max_episode_steps": None, "max_steps": None}
 
 
 OF_ITS_OWN = Manner(alone=False, copies="lean")
-"""How a foreign policy is asked here: an episode has its own object, and generators of the process stay as they are."""
+"""An episode has an object of its own, and the generators of the process stay as they are."""
 
 
 @dataclass(frozen=True)

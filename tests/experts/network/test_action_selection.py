@@ -236,7 +236,7 @@ def test_gsde_explores_as_sb3_does_with_the_same_noise_matrix(save, algorithm, s
     )
     agent = read_agent(saved.path)
     actor = start(NetworkPlayer(agent.network, deterministic=False), box(4), box(2))
-    standard = torch.as_tensor(actor._lanes[0]._matrix).float()
+    standard = torch.as_tensor(actor._lanes[0].matrix).float()
     policy = saved.model.policy if algorithm == "PPO" else saved.model.policy.actor
     policy.action_dist.exploration_mat = standard * policy.action_dist.get_std(policy.log_std).detach()
     for row in draw(box(4), 20)[0]:
