@@ -49,7 +49,7 @@ def store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
         if array.shape == leaf.shape:
             with np.errstate(invalid="ignore"):
                 column[row] = array.astype(leaf.dtype)
-            if np.array_equal(column[row], array, equal_nan=array.dtype.kind == "f"):
+            if _same_numbers(column[row], array):
                 continue
         raise SpaceError(
             "the environment gives observations that its observation space does not declare"
@@ -58,3 +58,13 @@ def store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
             got=f"{array.dtype}{list(array.shape)}",
             remedy="wrap the environment so that its space and its observations agree",
         )
+
+
+def _same_numbers(stored: Any, given: Array) -> bool:
+    """Whether a value is what it was; compared as float64, large whole numbers would look alike."""
+    if not np.array_equal(stored, given, equal_nan=given.dtype.kind == "f"):
+        return False
+    if given.dtype.kind not in "iu" or stored.dtype.kind != "f":
+        return True
+    with np.errstate(invalid="ignore"):
+        return np.array_equal(stored.astype(given.dtype), given)
