@@ -1,6 +1,5 @@
 """An archive plays behind what surrounded it in training: stacks and statistics, in either order."""
 
-import hashlib
 import shutil
 
 import gymnasium as gym
@@ -11,7 +10,6 @@ from configured import CARTPOLE, SHA256, loaded
 from sb3_models import SpacesEnv, box, make_model
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize
 
-from builder import load
 from builder.composition import build_config
 from builder.episodes.context import Context
 from builder.errors import ExpertError, SpaceError, UnsafeArchiveError
@@ -113,28 +111,6 @@ def test_other_spaces_are_not_taken_for_a_part_of_a_stack(save, given):
     assert "VecFrameStack" not in str(caught.value)
 
 
-@pytest.mark.parametrize("where", ["file", "folder", "home"])
-def test_a_local_expert_is_an_archive_or_the_folder_that_holds_one(copy, monkeypatch, where):
-    monkeypatch.setenv("HOME", str(copy.parent))
-    path = {"file": copy, "folder": copy.parent, "home": "~/agent.zip"}[where]
-    expert = loaded("local", path=str(path), sha256=SHA256)
-    assert (expert.identity["sha256"], expert.identity["algo"]) == (SHA256, "PPO")
-    assert expert.policy.path == str(copy)
-
-
-def test_where_an_expert_lies_does_not_name_it(copy, tmp_path):
-    moved = shutil.copy(copy, tmp_path / "agent.zip")
-    assert loaded("local", path=str(copy)).identity == loaded("local", path=str(moved)).identity
-
-
-def test_what_lies_in_the_folder_of_a_log_is_part_of_the_identity(copy):
-    beside = copy.with_suffix("") / "config.yml"  # the zoo's logs keep it in a folder of the archive's name
-    beside.parent.mkdir()
-    beside.write_text("frame_stack: 1")
-    digest = hashlib.sha256(b"frame_stack: 1").hexdigest()
-    assert loaded("local", path=str(copy)).identity["beside"] == {"config.yml": digest}
-
-
 def test_an_archive_of_another_sha256_is_refused(copy):
     with pytest.raises(ExpertError) as caught:
         loaded("local", path=str(copy), sha256="abc")
@@ -177,11 +153,6 @@ def test_a_module_that_only_a_file_beside_the_archive_names_is_not_imported(tmp_
     assert not (tmp_path / "marker").exists()
     start(tmp_path, folder, **{"env.id": "an_attack:CartPole-v1"})  # the user's own word
     assert (tmp_path / "marker").exists()
-
-
-def test_a_local_expert_is_called_as_its_file(tmp_path):
-    start(tmp_path, agent(tmp_path / "a"))
-    assert set(load(tmp_path / "x").episode_table["policy"]) == {"a"}
 
 
 def test_a_sha256_that_is_given_is_enforced(tmp_path):

@@ -1,0 +1,38 @@
+"""A bar on a terminal; elsewhere a log line every few seconds, and one at the end."""
+
+import io
+import itertools
+
+from rich.console import Console
+
+from builder.display import PLAIN_SECONDS, Display
+
+
+def shown_on(console, total, *lines, clock=lambda: 0.0):
+    with Display("count", total, console=console, clock=clock) as display:
+        for completed, last in lines:
+            display.show(completed, f"{completed} of {total}", last=last)
+
+
+def test_a_terminal_gets_a_bar_and_no_line(caplog):
+    caplog.set_level("INFO", "builder")
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    shown_on(console, 4, (1, False), (4, True))
+    assert "count" in console.file.getvalue()
+    assert "━" in console.file.getvalue()
+    assert caplog.messages == []
+
+
+def test_nothing_to_do_has_no_bar(caplog):
+    caplog.set_level("INFO", "builder")
+    console = Console(file=io.StringIO(), force_terminal=True)
+    shown_on(console, 0, (0, True))
+    assert console.file.getvalue() == ""
+    assert caplog.messages == ["count: 0 of 0"]
+
+
+def test_lines_are_some_seconds_apart_and_the_last_is_always_there(caplog):
+    caplog.set_level("INFO", "builder")
+    clock = itertools.count(step=PLAIN_SECONDS / 4).__next__
+    shown_on(Console(file=io.StringIO()), 9, *((done, done == 9) for done in range(1, 10)), clock=clock)
+    assert caplog.messages == ["count: 4 of 9", "count: 8 of 9", "count: 9 of 9"]

@@ -1,0 +1,87 @@
+"""The house: few rooms, and tests that stand where the code stands."""
+
+import ast
+
+from places import PACKAGE, ROOT
+
+TESTS = ROOT / "tests"
+STORIES = {
+    "experts/archive/test_mutated_files": "thousands of damaged archives and statistics, read to their end",
+    "experts/test_atari_agents": "an agent on Atari, from its archive to its dataset",
+    "hub/test_privacy": "the token, in whatever is written anywhere",
+    "hub/test_publish_stage": "a stage of dvc.yaml",
+    "hub/test_with_datasets": "what was pushed, read without us",
+    "pipeline/test_own_enjoy": "a build by a user's own functions",
+    "test_bucket": "builds behind a URL",
+    "test_container": "the image and its scripts",
+    "test_documents": "what the documents say of the code",
+    "test_examples": "the examples",
+    "test_exported_members": "what `import builder` offers",
+    "test_fingerprints": "the bytes of whole datasets",
+    "test_house": "this",
+    "test_private_interfaces": "what other packages keep to themselves",
+    "test_readme": "what the README says can be typed",
+    "test_rooms": "the contracts of import-linter",
+    "test_stages": "dvc.yaml",
+    "test_strangers": "forged datasets, watched",
+    "test_survival": "kills, full disks, other processors",
+}
+"""Tests of no single module, and what they tell."""
+ELSEWHERE = {
+    "environments/arguments": "test_strangers",
+    "episodes/distinct": "pipeline/test_play",
+    "experts/matching": "pipeline/test_own_enjoy",
+    "experts/network/network": "experts/archive/test_agent",
+    "experts/sources/source": "experts/sources/test_table",
+    "hub_client/download": "experts/sources/test_hub",
+    "manifest/environment": "manifest/test_rebuild",
+    "manifest/settings": "manifest/test_rebuild",
+    "parallel/joblib_workers": "parallel/test_backends",
+    "parallel/on_dask": "parallel/test_clusters",
+    "parallel/on_ray": "parallel/test_clusters",
+    "parallel/workers": "parallel/test_backends",
+    "values": "manifest/test_command",
+}
+"""Modules without a test file of their own, and where they are tested; a new one is not added."""
+
+
+def modules():
+    """The modules that do something, as paths without their ending."""
+    return {
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if path.stem != "__init__"
+        and any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
+    }
+
+
+def files():
+    """The files of tests, likewise."""
+    return {path.relative_to(TESTS).with_suffix("").as_posix() for path in TESTS.rglob("test_*.py")}
+
+
+def own_file(module):
+    """Where the tests of a module stand."""
+    room, slash, name = module.rpartition("/")
+    return f"{room}{slash}test_{name}"
+
+
+def test_every_test_file_has_its_module_or_tells_a_story():
+    assert files() - {own_file(module) for module in modules()} == set(STORIES)
+
+
+def test_every_module_has_its_test_file_or_says_where_it_is_tested():
+    assert {module for module in modules() if own_file(module) not in files()} == set(ELSEWHERE)
+
+
+def test_where_a_module_is_said_to_be_tested_are_tests():
+    assert set(ELSEWHERE.values()) <= files()
+
+
+def test_those_tested_elsewhere_become_fewer():
+    assert len(ELSEWHERE) <= 13
+
+
+def test_the_rooms_can_be_counted():
+    assert len(list(PACKAGE.glob("*.py"))) <= 10
+    assert len(list(PACKAGE.glob("*/__init__.py"))) <= 18
