@@ -34,6 +34,19 @@ def moved(before: dict[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, state in before.items() if now[name] != state)
 
 
+def put(states: dict[str, Any]) -> None:
+    """Let the global generators go on from what `states` gave."""
+    key, *rest = states["numpy.random"]
+    np.random.set_state(("MT19937", np.frombuffer(key, np.uint32), *rest))  # noqa: NPY002  (as above)
+    random.setstate(states["random"])
+    torch = _torch()
+    if torch and "torch" in states:
+        torch.random.set_rng_state(torch.frombuffer(bytearray(states["torch"]), dtype=torch.uint8))
+    if torch and "torch.cuda" in states:
+        graphics = [torch.frombuffer(bytearray(state), dtype=torch.uint8) for state in states["torch.cuda"]]
+        torch.cuda.set_rng_state_all(graphics)
+
+
 def seed(sequence: np.random.SeedSequence) -> None:
     """Seed each global generator."""
     words = sequence.generate_state(4)

@@ -184,15 +184,28 @@ class ForeignPolicy:
             self._after = {}
 
     def memory(self, lane: int) -> Any:
-        """What a lane's attempt goes on from: its state, and its own object where it has one."""
-        state = self._states.get(lane)
-        return state if self.manner.shared else (self._own[lane], state)
+        """What a lane's attempt goes on from: the state handed on, its own object, what it draws from."""
+        own = None if self.manner.shared else self.copied(self._own[lane])
+        drawing = global_generators.states() if self.manner.alone else None
+        found = kept(self._states.get(lane)), own, drawing
+        return None if all(part is None for part in found) else found
 
     def resume(self, lane: int, memory: Any) -> None:
-        """An attempt goes on, on this lane, from what `memory` gave."""
-        if not self.manner.shared:
-            self._own[lane], memory = memory
-        self._states[lane] = memory
+        """Go on from what `memory` gave, which stays as it is."""
+        state, own, drawing = memory
+        self._states[lane] = kept(state)
+        if own is not None:
+            self._own[lane] = self.copied(own)
+        if drawing is not None:
+            global_generators.put(drawing)
+
+    def copied(self, own: Predictor) -> Predictor:
+        """A copy of an attempt's own object, as it is now."""
+        if self.manner.copies in {"lean", "deepcopy"}:
+            weights = large(own, LARGE_BYTES) if self.manner.copies == "lean" else []
+            return copy.deepcopy(own, {id(part): part for part in weights})
+        copied: Predictor = cloudpickle.loads(cloudpickle.dumps(own))
+        return copied
 
     def ask(self, lane: int, observation: Any) -> Any:
         """The action for an observation, of which the policy may keep what it likes."""

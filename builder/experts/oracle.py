@@ -12,6 +12,7 @@ import dataclasses
 import secrets
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,22 +24,18 @@ from builder.environments.answers import spaces_of
 from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.legacy import Match
 from builder.environments.wrappers import Layers
+from builder.episodes import global_generators
 from builder.episodes.context import Context
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ExpertError, SpaceError
 from builder.experts.actor import Actor, Player, RandomPlayer
-from builder.experts.foreign import ForeignPlayer, Manner
 from builder.experts.matching import played
 from builder.experts.policy import KEPT, Policy
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 
 NO_LIMITS = {"max_episode_steps": None, "max_steps": None}
-
-
-OF_ITS_OWN = Manner(alone=False, copies="lean")
-"""An episode has an object of its own, and the generators of the process stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,6 @@ class Actors:
             player: Any = seat.player
             if getattr(player, "deterministic", deterministic) != deterministic:
                 player = dataclasses.replace(player, deterministic=deterministic)
-            if isinstance(player, ForeignPlayer):
-                player = player.asked(OF_ITS_OWN)
             self._made[number, deterministic] = player.actor(seat.observation_space, seat.action_space)
         return self._made[number, deterministic]
 
@@ -183,7 +178,8 @@ class Oracle:
         rows = len(columns[0])
         if isinstance(self.seats[number].player, RandomPlayer):
             return self._sampled(self.seats[number].action_space, None if single else rows), None
-        with self._actors.lock:
+        alone = self.seats[number].player.alone
+        with self._actors.lock, global_generators.taken() if alone else nullcontext():
             actor = self._actors.of(number, deterministic=deterministic)
             self._begin(actor, self._memories(state, rows), _starts(episode_start, rows))
             actions = actor.act(columns, range(rows))

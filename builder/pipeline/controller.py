@@ -171,7 +171,7 @@ class Controller:
         store = ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity())
         store.describe(build.collation.to_json())
         mode = build.config.mode
-        if "enjoy" not in build.own and mode != "collate":
+        if mode != "collate":
             build = with_manner(build)
         run = AttemptRun(build, store, self.enjoy) if "enjoy" in build.own else ChunkRun(build, store)
         played = recorded(build, run) if mode == "collate" else play(build, run)

@@ -35,6 +35,10 @@ from builder.rollout.rules import ActionRule, Rules
 Step = Callable[[Any], tuple[Any, Any, bool, bool, dict[str, Any]]]
 
 
+RAISED = (Exception, SystemExit)
+"""What environments and experts raise: a simulator that gives up may want to end the program."""
+
+
 class Interrupted(BaseException):
     """The build was asked to stop while a chunk was being played."""
 
@@ -68,7 +72,7 @@ class _Turn:
     waiting: Iterator[int]
     width: int
     suspects: tuple[int, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Lockstep:
@@ -182,12 +186,12 @@ class Lockstep:
             self._outcomes[attempt].seed = context.seed
             try:
                 self._actor.begin(lane.number, context)
-            except Exception as error:  # noqa: BLE001  (whatever an expert raises)
+            except RAISED as error:
                 self._fail(lane, error, "the expert")
                 continue
             try:
                 observation = answers.begin(lane.environment, context.seed)
-            except Exception as error:  # noqa: BLE001  (whatever an environment raises)
+            except RAISED as error:
                 self._fail(lane, error, "the environment")
                 continue
             self._store_first(lane, observation, self._log.rows + row)
@@ -236,7 +240,7 @@ class Lockstep:
     def _place(self, lane: _Lane) -> Place:
         return Place(lane.attempt, self._outcomes[lane.attempt].seed, self._tick - lane.began)
 
-    def _fail(self, lane: _Lane, error: Exception, who: str) -> None:
+    def _fail(self, lane: _Lane, error: BaseException, who: str) -> None:
         """Give an attempt up where it may count as rejected, and the whole play where not."""
         found = placed(error, self._place(lane), who)
         if not (self._rules.reject and rejectable(error)):
@@ -244,7 +248,7 @@ class Lockstep:
         self._outcomes[lane.attempt].failure = str(found)
         self._discard(lane)
 
-    def _take_apart(self, error: Exception) -> None:
+    def _take_apart(self, error: BaseException) -> None:
         """Play the attempts that are under way again, each alone, to see which of them an error is of."""
         suspects = sorted(lane.attempt for lane in self._lanes)
         self._log.drop(suspects)
@@ -261,7 +265,7 @@ class Lockstep:
             return self._action_rule.apply(actions)
         except NotStatelessError:
             raise
-        except Exception as error:  # noqa: BLE001  (whatever an expert raises)
+        except RAISED as error:
             if len(self._lanes) > 1:
                 self._take_apart(error)
             else:
@@ -269,7 +273,7 @@ class Lockstep:
                 self._end([(0, False, False)])
             return None
 
-    def _blamed(self, error: Exception, rows: slice) -> Exception:
+    def _blamed(self, error: BaseException, rows: slice) -> BaseException:
         """What an expert raised; or why, where it was given an observation that is not a number."""
         floats = (column[rows] for column in self._log.observations if column.dtype.kind == "f")
         if not any(np.isnan(column).any() for column in floats):
@@ -320,9 +324,13 @@ class Lockstep:
                 observation, reward, terminated, truncated, _ = step(action)
                 if terminated or truncated:
                     ended.append((row, *answers.ended(terminated, truncated)))
-            except Exception as error:  # noqa: BLE001  (whatever an environment raises)
+            except RAISED as error:
                 ours = error.__traceback__ is not None and error.__traceback__.tb_next is None
-                self._fail(self._lanes[row], answers.not_five(error) if ours else error, "the environment")
+                self._fail(
+                    self._lanes[row],
+                    answers.not_five(error) if ours and isinstance(error, Exception) else error,
+                    "the environment",
+                )
                 observation, reward = self._blank, 0.0
                 ended.append((row, False, False))
             observations.append(keep(observation) if keep else observation)

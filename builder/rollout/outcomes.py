@@ -45,7 +45,7 @@ class Place:
         return f"attempt {self.attempt}, step {self.step} (seed {self.seed})"
 
 
-def placed(error: Exception, place: Place, who: str) -> BuilderError:
+def placed(error: BaseException, place: Place, who: str) -> BuilderError:
     """What was raised in an attempt, with its place.
 
     Args:
@@ -65,7 +65,7 @@ def placed(error: Exception, place: Place, who: str) -> BuilderError:
     return found
 
 
-def rejectable(error: Exception) -> bool:
+def rejectable(error: BaseException) -> bool:
     """Whether an attempt in which this was raised may count as rejected: other attempts may go well."""
     return isinstance(error, (NotANumberError, NotFiniteError)) or not isinstance(error, BuilderError)
 
