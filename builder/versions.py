@@ -28,6 +28,7 @@ IDLE = (
     "experts/sources/hub.py",
     "experts/table.py",
     "rollout/chunk_store.py",
+    "rollout/cleaning.py",
     "rollout/planning.py",
 )
 """What lies in them but does not play."""

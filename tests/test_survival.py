@@ -16,8 +16,11 @@ from places import AGENTS
 
 from builder import Controller
 from builder.cli.main import main
-from builder.manifest.manifest import read_manifest
+from builder.manifest.manifest import owned_files, read_manifest
 from builder.storage.layout import BUILD, Layout
+from builder.storage.paths import write_whole
+from builder.storage.staging import NEW, OLD, OWNED
+from builder.storage.workplace import make_workplace
 
 KILLS = 20
 OPTIONS = [
@@ -204,11 +207,26 @@ def test_a_dataset_that_was_moved_aside_by_a_killed_build_is_brought_back(tmp_pa
     config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 3, "out": str(tmp_path / "x")}
     Controller().start(config)
     before = files(tmp_path / "x")
-    (tmp_path / "x").rename(tmp_path / ".x.retired")
+    work = Layout.of(tmp_path / "x").staging
+    make_workplace(work)
+    (work / NEW).mkdir()
+    (tmp_path / "x").rename(work / OLD)
     result = Controller().start(config)
     assert not result.fresh
     assert files(tmp_path / "x") == before
-    assert not (tmp_path / ".x.retired").exists()
+    assert not work.exists()
+
+
+def test_a_dataset_that_a_killed_build_had_replaced_is_no_other_dataset_once_its_owner_deletes_it(tmp_path):
+    config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 3, "out": str(tmp_path / "x")}
+    Controller().start(config)
+    work = Layout.of(tmp_path / "x").staging
+    make_workplace(work)
+    write_whole(work / OWNED, json.dumps(sorted(owned_files(tmp_path / "x"))))
+    (tmp_path / "x").rename(work / OLD)  # a kill right after the new one took its place; then it is deleted
+    result = Controller().start({**config, "seed": 1})
+    assert result.fresh
+    assert not work.exists()
 
 
 def test_growth_with_other_workers_and_lanes_equals_a_fresh_build(tmp_path):

@@ -19,7 +19,7 @@ from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
 from builder.manifest.manifest import read_manifest, seal
-from builder.storage.paths import AnyPath
+from builder.storage.paths import AnyPath, atomic_file
 
 CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md")
@@ -149,11 +149,8 @@ def _sections(contents: Contents) -> dict[str, Any]:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with atomic_file(path) as file:
+            file.write_bytes(content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise storage_error(error, path) from error

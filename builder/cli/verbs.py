@@ -139,11 +139,13 @@ def _interrupt(*_: object) -> None:
 
 def _clean(overrides: list[str]) -> None:
     from builder.composition import compose
-    from builder.rollout.chunk_store import clean
+    from builder.rollout.cleaning import clean
 
     config = compose(CleanConfig, "clean", overrides)
-    freed = clean(config.out)
-    print(f"freed {freed / 1e6:.1f} MB beside {config.out}")
+    cleaned = clean(config.out)
+    print(f"freed {cleaned.freed / 1e6:.1f} MB beside {config.out}")
+    for path in cleaned.left:
+        print(f"left, since il-builder has not made it: {path}")
 
 
 def _version(_: list[str]) -> None:

@@ -22,6 +22,8 @@ FORMAT = 1
 
 
 SUFFIX = ".safetensors"
+LENGTH, BEGINNING = 8, b'{"__metadata__":{"recording":'
+"""How every recording begins: the length of the header in 8 bytes, then the header."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,16 @@ def _digest(header: Header, tensors: dict[str, Array]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def is_recording(path: AnyPath) -> bool:
+    """Whether a file says at its beginning that it is a recording, damaged or not; an empty one may be."""
+    if isinstance(path, Path):
+        with path.open("rb") as file:
+            head = file.read(LENGTH + len(BEGINNING))
+    else:
+        head = path.head(LENGTH + len(BEGINNING))
+    return not head or head[LENGTH:] == BEGINNING
 
 
 def read_header(file: Path, path: AnyPath | None = None) -> Header:

@@ -13,7 +13,7 @@ from builder.errors import ExistsError, HubDamagedError
 from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
 from builder.hub.remote import Remote, check_name, read_remote
 from builder.hub_client.retries import connected
-from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space
 from builder.storage.lock import locked
@@ -70,9 +70,10 @@ def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
 
 
 def _same(remote: Remote, out: Path) -> bool:
-    """Whether a folder holds the files of a repository and no other."""
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    return found == set(remote.files) and all(file.is_at(out / path) for path, file in remote.files.items())
+    """Whether a folder holds the files of a repository, and no other of a dataset's."""
+    return set(remote.files) >= owned_files(out) and all(
+        file.is_at(out / path) for path, file in remote.files.items()
+    )
 
 
 def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, overwrite: bool) -> None:
@@ -103,7 +104,7 @@ def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, ove
 
 def _copy(snapshot: Snapshot, out: Path) -> None:
     """Copy a snapshot beside `out`, compare every byte, and put it in its place."""
-    with replaced(out, MANIFEST) as folder:
+    with replaced(out, MANIFEST, owned_files) as folder:
         for path in snapshot.files:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, LockedError, storage_error
-from builder.manifest.manifest import MANIFEST, UNLISTED, read_manifest
+from builder.manifest.manifest import MANIFEST, UNLISTED, owned_files, read_manifest
 from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
@@ -45,7 +45,7 @@ def cached(source: RemotePath) -> Path:
     with _explained(folder), _alone(folder):
         if (folder / MANIFEST).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
-        with replaced(folder, MANIFEST) as staging:
+        with replaced(folder, MANIFEST, owned_files) as staging:
             for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
                 _bring(source, name, staging)
             if (source / PROVENANCE).is_file():  # a folder from a cache of DVC has none

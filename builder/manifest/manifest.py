@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from builder.episodes.spaces import Spaces, from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.storage.digest import file_sha256
-from builder.storage.paths import AnyPath
+from builder.storage.durable import flush
+from builder.storage.paths import AnyPath, write_whole
+from builder.storage.tree import files_in, is_folder
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -21,6 +24,13 @@ FINGERPRINTED = ("data", "episodes")
 UNLISTED = (MANIFEST, "README.md", "provenance.json")
 """Files that the manifest does not list: itself, the card (rendered again to check it), and what
 describes the machine (it carries its own checksum)."""
+
+
+OWN = re.compile(
+    r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet|assets/returns\.png|expert/expert\.(json|safetensors)"
+    r"|README\.md|manifest\.json|provenance\.json"
+)
+"""The names that builds give."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,8 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
     sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
     target = folder / MANIFEST
     try:
-        target.write_text(manifest_text(sealed))
+        flush(folder)
+        write_whole(target, manifest_text(sealed))
     except OSError as error:
         raise storage_error(error, target) from error
     return sealed
@@ -156,6 +167,19 @@ def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
 def covered(files: dict[str, FileEntry]) -> dict[str, str]:
     """The sha256 of every file that the fingerprint covers, by path."""
     return {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
+
+
+def owned_files(folder: AnyPath) -> frozenset[str]:
+    """The files of a dataset folder that a build made, by their paths in it; whatever else is there is not.
+
+    They are those that the manifest lists; where there is none to read, those of the names that builds give.
+    """
+    try:
+        listed = {*read_manifest(folder).files, *UNLISTED}
+    except DatasetError:
+        listed = set()
+    names = {path.relative_to(folder).as_posix() for path in files_in(folder)} if is_folder(folder) else set()  # type: ignore[arg-type]  # both are of one kind
+    return frozenset(name for name in names if name in listed or (not listed and OWN.fullmatch(name)))
 
 
 def read_manifest(folder: AnyPath) -> Manifest:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.manifest.identity import sha256_of
+from builder.storage.paths import write_whole
 
 PROVENANCE = "provenance.json"
 IMAGE = "IL_BUILDER_IMAGE"
@@ -27,7 +28,7 @@ def write_provenance(folder: Path) -> None:
     """Describe this machine in a dataset folder."""
     described = described_machine()
     content = {**described, "sha256": sha256_of(described)}
-    (folder / PROVENANCE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_whole(folder / PROVENANCE, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def described_machine() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_kept
 from builder.manifest.identity import identity
-from builder.manifest.manifest import MANIFEST, Manifest, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
 from builder.pipeline.collate import CollateFunction
 from builder.pipeline.prepare import Build
@@ -40,7 +40,7 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
         DatasetError: `collate` failed.
         NotRepeatedError: the environment, stepped again, gives something else.
     """
-    with replaced(build.config.out, MANIFEST) as folder:
+    with replaced(build.config.out, MANIFEST, owned_files) as folder:
         if not collate(str(folder), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
         manifest = _completed(build, folder, len(files))

@@ -28,6 +28,7 @@ from builder.rollout.planning import (
 from builder.rollout.summary import ChunkSummary
 from builder.storage.disk import check_space
 from builder.storage.layout import Layout
+from builder.storage.paths import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,6 @@ def _write_metrics(build: Build, played: Played, reporter: Reporter) -> None:
     }
     path = Layout.of(build.config.out).metrics
     try:
-        path.write_text(json.dumps(metrics, indent=1) + "\n")
+        write_whole(path, json.dumps(metrics, indent=1) + "\n")
     except OSError as error:
         raise storage_error(error, path) from error

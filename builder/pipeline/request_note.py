@@ -20,6 +20,7 @@ from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.layout import Layout
+from builder.storage.paths import write_whole
 from builder.values import recorded
 from builder.versions import all_code, identity_version
 
@@ -51,7 +52,7 @@ def note_request(config: BuildConfig, manifest: Manifest, *, code: str | None = 
     request = _request(config, code or all_code())
     try:
         if request and _registered_by(manifest) in PACKAGES:
-            path.write_text(json.dumps({"request": request, "identity": manifest.identity}) + "\n")
+            write_whole(path, json.dumps({"request": request, "identity": manifest.identity}) + "\n")
         else:
             path.unlink(missing_ok=True)
     except OSError:

@@ -17,6 +17,7 @@ from builder.experts.oracle import Seat, seats_of
 from builder.parallel.workers import Workers
 from builder.pipeline.prepare import Build
 from builder.rollout.chunk_store import ChunkStore
+from builder.rollout.cleaning import remove_parts
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
 from builder.rollout.enjoy import release as release_expert
 from builder.rollout.handed import Handed
@@ -32,7 +33,9 @@ from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.digest import file_sha256
-from builder.storage.paths import AnyPath, local_path
+from builder.storage.layout import ATTEMPT, HANDED, JOURNAL
+from builder.storage.paths import AnyPath, local_path, write_whole
+from builder.storage.tree import is_file
 from builder.values import resolved
 
 log = logging.getLogger(__name__)
@@ -114,14 +117,16 @@ class AttemptRun:
     def __init__(self, build: Build, store: ChunkStore, own: EnjoyFunction) -> None:
         self._build, self._store, self._enjoy = build, store, own
         self._folder = local_path(store.folder, "enjoy")
-        self._journal = self._folder / "attempts.jsonl"
+        self._journal = self._folder / JOURNAL
         self.summaries = self._resumed() if build.pinned else []
         self._expert = self._handed()
         known = {summary.path for summary in self.summaries}
-        for path in [*self._folder.glob("attempt-*"), *self._folder.glob("expert-*")]:
-            if path not in known:
+        remove_parts(self._folder)
+        for path in sorted(self._folder.iterdir()):
+            ours = ATTEMPT.fullmatch(path.name) or HANDED.fullmatch(path.name)
+            if path not in known and ours and is_file(path):
                 path.unlink()
-        self._journal.write_text("".join(_journal_line(summary) for summary in self.summaries))
+        write_whole(self._journal, "".join(_journal_line(summary) for summary in self.summaries))
 
     def _handed(self) -> Handed:
         """The expert as `enjoy` gets it: called after what it plays, asked as the built-in one asks it."""

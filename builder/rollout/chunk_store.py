@@ -10,7 +10,6 @@ import json
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -18,11 +17,11 @@ from typing import Any
 from builder.episodes.recording import Recording, joined
 from builder.episodes.recording_file import SUFFIX, Header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
+from builder.rollout.cleaning import remove_chunks, remove_parts
 from builder.rollout.summary import ChunkSummary, summarise
-from builder.storage.layout import BUILD, Layout
-from builder.storage.lock import locked
-from builder.storage.paths import AnyPath, sorted_paths
-from builder.storage.staging import remove_tree
+from builder.storage.layout import BUILD, CHUNK
+from builder.storage.paths import AnyPath, sorted_paths, write_whole
+from builder.storage.tree import is_folder, is_link
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,9 @@ class ChunkStore:
 
     def files(self) -> list[AnyPath]:
         """All chunk files, in order."""
-        return sorted_paths(self.folder.glob(f"chunk-*{SUFFIX}"))
+        if not is_folder(self.folder):
+            return []
+        return [path for path in sorted_paths(self.folder.iterdir()) if CHUNK.fullmatch(path.name)]
 
     def scan(self, *, failed: bool = True) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning.
@@ -61,8 +62,7 @@ class ChunkStore:
         Raises:
             StorageError: one cannot be read just now: it may be whole.
         """
-        for part in sorted_paths(self.folder.glob(".*.part")):
-            part.unlink()
+        remove_parts(self.folder)
         found = []
         for path in self.files():
             try:
@@ -127,24 +127,31 @@ class ChunkStore:
                 yield recording.select(keep), header
 
     def describe(self, build: Mapping[str, Any]) -> None:
-        """Write what collation needs to know of the build beside the chunks."""
+        """Write what collation needs to know of the build beside the chunks.
+
+        Raises:
+            StorageError: it cannot be written, or a link is in its place.
+        """
+        if is_link(self.folder):
+            raise StorageError(
+                f"{self.folder} is a link, and il-builder keeps nothing behind one",
+                remedy="remove the link; to keep chunks elsewhere, choose an `out` there",
+            )
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / BUILD).write_text(json.dumps(build, indent=1, sort_keys=True))
+            write_whole(self.folder / BUILD, json.dumps(build, indent=1, sort_keys=True))
         except OSError as error:
             raise storage_error(error, self.folder / BUILD) from error
 
     def remove_others(self) -> None:
         """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
         for folder in sorted_paths(self.root.iterdir()):
-            if folder.is_dir() and folder != self.folder:
-                remove_tree(folder)
+            if folder != self.folder:
+                remove_chunks(folder)
 
     def remove(self) -> None:
         """Remove all chunks."""
         self.remove_others()
-        with suppress(OSError):
-            remove_tree(self.folder)
+        remove_chunks(self.folder)
 
 
 def _held_by(path: AnyPath) -> range:
@@ -156,25 +163,3 @@ def _held_by(path: AnyPath) -> range:
 def _until(attempt: int, paths: Iterable[AnyPath]) -> list[AnyPath]:
     """Of chunks in order, the first ones, which begin before an attempt."""
     return list(takewhile(lambda path: _held_by(path).start < attempt, paths))
-
-
-def clean(out: AnyPath) -> int:
-    """Remove the chunk store of a dataset folder.
-
-    Returns:
-        The bytes that were freed.
-
-    Raises:
-        LockedError: a build is using it.
-    """
-    beside = Layout.of(out)
-    if not beside.chunks.is_dir():
-        return 0
-    with locked(out):
-        size = sum(path.stat().st_size for path in beside.chunks.rglob("*") if path.is_file())
-        for path in sorted_paths(beside.chunks.iterdir()):
-            if path.is_dir():
-                remove_tree(path)
-    beside.metrics.unlink(missing_ok=True)
-    beside.request.unlink(missing_ok=True)
-    return size

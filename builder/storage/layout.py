@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from builder.errors import BuilderError, ConfigError
 from builder.storage.paths import AnyPath
+from builder.storage.tree import is_file
 
+LONGEST_NAME = 255 - len("..metrics.json..12345678.part")
+"""Bytes of the longest name of a folder: what file systems allow, less what is put around it beside it."""
 SomePath = TypeVar("SomePath", bound=AnyPath)
 
 
 BUILD = "build.json"
 """Among the chunks: what collation needs to know of the build."""
+DESCRIBES = "inputs"
+"""A key of it."""
+JOURNAL = "attempts.jsonl"
+"""Beside the files of a user's own `enjoy`: what it said of each attempt."""
+LOCK = "lock"
+IDENTITY = re.compile(r"[0-9a-f]{16}")
+"""A folder of chunks: the first digits of their identity."""
+CHUNK = re.compile(r"chunk-\d{8,}-\d{8,}\.safetensors")
+ATTEMPT = re.compile(r"attempt-\d{8,}\..+")
+HANDED = re.compile(r"expert-[0-9a-f]{32}")
+"""The expert as a user's own `enjoy` gets it, for the workers of one build."""
+PROBE = re.compile(r"\.probe-[0-9a-f]{32}(-[0-9a-f]{32})?")
+"""What a cluster's workers look for."""
+
+
+def is_note(path: AnyPath, key: str) -> bool:
+    """Whether there is a file, and not a link to one, with a JSON object of this program's.
+
+    Args:
+        path: the file.
+        key: which such an object has.
+    """
+    try:
+        content = json.loads(path.read_text()) if is_file(path) else None
+    except (BuilderError, OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and key in content
 
 
 @dataclass(frozen=True)
@@ -24,8 +58,8 @@ class Layout(Generic[SomePath]):
         lock: in that store: held while its dataset is built.
         metrics: timings and counts of the last build.
         request: what the dataset was built for (`builder.pipeline.up_to_date`).
-        staging: where the next content is put together, on this machine.
-        retired: where the last content lies while the next one takes its place.
+        staging: where the next content is put together, and where the last one goes, on this machine.
+        rebuilds: how the names begin of folders where `verify` builds it again.
         unfinished: behind a URL: there while the files go one by one.
     """
 
@@ -35,11 +69,33 @@ class Layout(Generic[SomePath]):
     metrics: SomePath
     request: SomePath
     staging: SomePath
-    retired: SomePath
+    rebuilds: SomePath
     unfinished: SomePath
 
     @staticmethod
     def of(out: SomePath) -> Layout[SomePath]:
-        """What lies beside a dataset folder."""
-        words = ("chunks", "chunks/lock", "metrics.json", "request.json", "staging", "retired", "unfinished")
+        """What lies beside a dataset folder.
+
+        Raises:
+            ConfigError: it has no name, or one that leaves no room for the others.
+        """
+        if not out.name:
+            raise ConfigError(
+                f"{out} cannot be a dataset: nothing lies beside it", remedy="name a folder in it"
+            )
+        if len(os.fsencode(out.name)) > LONGEST_NAME:
+            raise ConfigError(
+                f"the name of {out} is too long: il-builder keeps files beside it whose names are longer",
+                expected=f"at most {LONGEST_NAME} bytes",
+                got=len(os.fsencode(out.name)),
+            )
+        words = (
+            "chunks",
+            f"chunks/{LOCK}",
+            "metrics.json",
+            "request.json",
+            "staging",
+            "rebuild-",
+            "unfinished",
+        )
         return Layout(out, *(out.parent / f".{out.name}.{word}" for word in words))  # type: ignore[arg-type]

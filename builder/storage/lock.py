@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from builder.errors import BuilderError, LockedError, StorageError
-from builder.storage.layout import BUILD, Layout
-from builder.storage.paths import AnyPath
+from builder.storage.durable import make_folder
+from builder.storage.layout import BUILD, DESCRIBES, IDENTITY, LOCK, Layout, is_note
+from builder.storage.left_overs import remove_left_overs
+from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
-from builder.storage.staging import bring_back
+from builder.storage.tree import files_in, is_folder
 
 
 @contextmanager
 def locked(out: AnyPath) -> Iterator[None]:
     """Hold the dataset folder for this process alone; released when the process ends, however it does.
 
-    Behind a URL it is `builder.storage.remote_lock` that holds it.
+    What a process that was killed has left beside it is removed first. Behind a URL it is
+    `builder.storage.remote_lock` that holds it.
 
     Raises:
         LockedError: another build holds it.
-        StorageError: the folder's parent is not writable.
+        StorageError: the folder's parent is not writable, or its file system has no locks.
     """
     if isinstance(out, RemotePath):
         there = Layout.of(out)
@@ -35,60 +36,94 @@ def locked(out: AnyPath) -> Iterator[None]:
                 yield
             finally:
                 with suppress(BuilderError, OSError):  # what the build ends with matters more
-                    if not _played(there.chunks):
-                        there.chunks.remove()
+                    _remove_if_unused(there.chunks, ())
         return
-    lock = Layout.of(out).lock
-    made = [folder for folder in lock.parents if not folder.exists()]
-    with _held(lock, out):
-        try:
-            bring_back(out)
-            yield
-        finally:
-            _remove_if_empty(lock, made)
+    beside = Layout.of(out)
+    root = beside.chunks
+    made = [folder for folder in root.parents if not folder.exists()]
+    handle = _held(beside.lock, out)
+    try:
+        remove_left_overs(out)
+        yield
+    finally:
+        _remove_if_unused(root, made)
+        os.close(handle)
 
 
-def _held(lock: Path, out: Path) -> IO[str]:
+def _held(lock: Path, out: Path) -> int:
     """The lock's file, open and locked."""
     while True:
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            handle = lock.open("a")
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and error.filename == str(lock):
-                continue  # a build that ended meanwhile has removed the folder
-            raise StorageError(
-                f"{out.parent} cannot be written: {error.strerror}", remedy="choose another `out`"
-            ) from error
+        handle = _open(lock, out)
+        if handle is None:
+            continue  # a build that ended meanwhile has removed the folder
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.close()
-            raise LockedError(
-                f"another build is writing to {out}", remedy="wait for it, or choose another `out`"
-            ) from error
+        except OSError as error:
+            os.close(handle)
+            raise _refused(error, out) from error
         if _is_at(handle, lock):
             return handle
-        handle.close()  # a build that ended meanwhile has removed it: the next one locks another file
+        os.close(handle)  # a build that ended meanwhile has removed it: the next one locks another file
 
 
-def _is_at(handle: IO[str], path: Path) -> bool:
+def _open(lock: Path, out: Path) -> int | None:
+    """The lock's file; None where its folder is gone again.
+
+    Raises:
+        StorageError: it cannot be made, or a link is in its place: what is behind that is not ours.
+    """
     try:
-        return os.path.samestat(path.stat(), os.fstat(handle.fileno()))
+        make_folder(lock.parent)
+        if lock.parent.is_symlink():
+            raise StorageError(
+                f"{lock.parent} is a link, and il-builder keeps nothing behind one",
+                remedy="remove the link; to keep chunks elsewhere, choose an `out` there",
+            )
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == str(lock):
+            return None
+        raise StorageError(
+            f"{out.parent} cannot be written: {error.strerror}", remedy="choose another `out`"
+        ) from error
+
+
+def _refused(error: OSError, out: Path) -> BuilderError:
+    """What it means that the lock cannot be had."""
+    if isinstance(error, BlockingIOError):
+        return LockedError(
+            f"another build is writing to {out}", remedy="wait for it, or choose another `out`"
+        )
+    return StorageError(
+        f"the file system of {out.parent} cannot lock files (flock: {error.strerror}), so nothing would keep"
+        " two builds apart",
+        remedy="choose an `out` on another one, a local disk for instance",
+    )
+
+
+def _is_idle(path: AnyPath, root: AnyPath) -> bool:
+    """Whether a file is in a store also where nothing was played: its lock, what describes a build."""
+    return path == root / LOCK or (path.name == BUILD and is_note(path, DESCRIBES))
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(handle))
     except FileNotFoundError:
         return False
 
 
-def _remove_if_empty(lock: Path, made: Sequence[Path]) -> None:
+def _remove_if_unused(root: AnyPath, made: Sequence[Path]) -> None:
     """A build that has played nothing leaves nothing behind, not even the folders made for it."""
-    folder = lock.parent
-    if not _played(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        for parent in made:
-            if parent.is_dir() and not any(parent.iterdir()):
-                parent.rmdir()
-
-
-def _played(folder: AnyPath) -> bool:
-    """Whether a chunk store holds more than its lock and what describes builds."""
-    return any(path.is_file() and path.name not in ("lock", BUILD) for path in folder.rglob("*"))
+    if not all(_is_idle(path, root) for path in files_in(root)):
+        return
+    for folder in sorted_paths(root.iterdir()):
+        if is_folder(folder) and IDENTITY.fullmatch(folder.name):
+            (folder / BUILD).unlink(missing_ok=True)
+            if isinstance(folder, Path):
+                with suppress(OSError):
+                    folder.rmdir()
+    (root / LOCK).unlink(missing_ok=True)
+    for folder in (root, *made) if isinstance(root, Path) else ():
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()

@@ -112,6 +112,15 @@ class RemotePath:
         with self._reading() as (store, path):
             return bytes(store.cat_file(path)).decode(encoding, errors)
 
+    def head(self, size: int) -> bytes:
+        """Its first bytes, at most so many.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        with self._reading() as (store, path):
+            return bytes(store.cat_file(path, start=0, end=size))
+
     def write_text(self, text: str) -> None:
         """Write it whole."""
         with self._writing() as (store, path):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from builder.manifest.rebuild import Given, rebuilt_config
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
+from builder.storage.left_overs import rebuild_folder
 from builder.verify.checks import Check
 
 
@@ -34,12 +34,7 @@ def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: Para
     Raises:
         BuilderError: it cannot be built here.
     """
-    beside = folder.resolve()
-    try:
-        parent = Path(tempfile.mkdtemp(prefix=f".{beside.name}.rebuild-", dir=beside.parent))
-    except OSError as error:
-        raise storage_error(error, beside.parent) from error
-    try:
+    with _beside(folder.resolve()) as parent:
         out = parent / "rebuilt"
         asked = dataclasses.replace(
             build_config([]), out=out, parallel=parallel, keep_chunks=False, verify_sample=0
@@ -49,8 +44,21 @@ def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: Para
         count = len(covered(manifest.files))
         compared = f"{manifest.accepted:,} episodes played again, {count} files by sha256"
         return Check("rebuild", compared, _difference((folder, manifest), (out, rebuilt)))
-    finally:
-        shutil.rmtree(parent, ignore_errors=True)
+
+
+@contextmanager
+def _beside(dataset: Path) -> Iterator[Path]:
+    """A folder beside a dataset for the length of the block.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(rebuild_folder(dataset))
+        except OSError as error:
+            raise storage_error(error, dataset.parent) from error
+        yield folder
 
 
 Dataset = tuple[Path, Manifest]

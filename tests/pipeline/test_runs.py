@@ -88,6 +88,6 @@ def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     store = ChunkStore(
         Layout.of(tmp_path / "x").chunks, next(Layout.of(tmp_path / "x").chunks.glob("*/")).name
     )
-    (store.folder / ".chunk-x.part").write_bytes(b"half")
+    (store.folder / ".chunk-00000000-00000004.safetensors.0123abcd.part").mkdir()
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))

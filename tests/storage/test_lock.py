@@ -1,10 +1,11 @@
 """One build at a time writes a dataset, and whoever is gone holds nothing."""
 
+import errno
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from chunks import IDENTITY, write
@@ -40,7 +41,7 @@ def test_the_folder_is_free_again_after_a_build_that_failed(tmp_path):
 
 
 def test_the_folder_is_free_again_after_a_build_that_was_killed(tmp_path):
-    lines = "import sys; from pathlib import Path; from builder.rollout.chunk_store import locked\n"
+    lines = "import sys; from pathlib import Path; from builder.storage.lock import locked\n"
     lines += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", lines, tmp_path / "x"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -79,7 +80,7 @@ def test_a_parent_that_cannot_be_written_is_a_storage_error(tmp_path):
 
 def test_a_build_that_played_nothing_leaves_nothing(tmp_path):
     with locked(tmp_path / "deep" / "down" / "x"):
-        ChunkStore(Layout.of(tmp_path / "deep" / "down" / "x").chunks, IDENTITY).describe({})
+        ChunkStore(Layout.of(tmp_path / "deep" / "down" / "x").chunks, IDENTITY).describe({"inputs": {}})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,12 +102,52 @@ def test_a_lock_is_had_where_a_build_that_ends_removes_its_folder_at_that_moment
     out = tmp_path / "x"
     removed = []
 
-    def opened(path, *options, path_open=Path.open, **named):
-        if path.name == "lock" and not removed:
+    def opened(path, *options, os_open=os.open, **named):
+        if str(path).endswith("lock") and not removed:
             removed.append(path.parent.rmdir())
-        return path_open(path, *options, **named)
+        return os_open(path, *options, **named)
 
-    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(os, "open", opened)
     with locked(out):
         assert removed
         assert Layout.of(out).chunks.is_dir()
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO])
+def test_a_file_system_without_locks_is_an_error_that_says_so(tmp_path, monkeypatch, code):
+    def refused(handle, flags):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(StorageError) as caught, locked(tmp_path / "x"):
+        pass
+    assert str(caught.value) == (
+        f"the file system of {tmp_path} cannot lock files (flock: {os.strerror(code)}), so nothing would keep"
+        " two builds apart; choose an `out` on another one, a local disk for instance"
+    )
+
+
+@pytest.mark.parametrize("link", ["", "lock"])
+def test_nothing_is_written_behind_a_link(tmp_path, link):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lock").write_text("somebody's own")
+    store = Layout.of(tmp_path / "x").chunks
+    if link:
+        store.mkdir()
+        (store / link).symlink_to(elsewhere / "lock")
+    else:
+        store.symlink_to(elsewhere)
+    with pytest.raises(StorageError), locked(tmp_path / "x"):
+        pass
+    assert (elsewhere / "lock").read_text() == "somebody's own"
+    assert [path.name for path in elsewhere.iterdir()] == ["lock"]
+
+
+def test_what_is_in_the_store_and_was_not_made_there_stays(tmp_path):
+    store = Layout.of(tmp_path / "x").chunks
+    (store / "mine").mkdir(parents=True)
+    (store / "mine" / "notes.txt").write_text("notes")
+    with locked(tmp_path / "x"):
+        pass
+    assert (store / "mine" / "notes.txt").read_text() == "notes"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from builder.experts.sources.portable_checks import (
     check_published,
 )
 from builder.experts.sources.zoo_files import Companions
+from builder.storage.paths import atomic_file, is_part_of, write_whole
 
 DESCRIPTION = "expert.json"
 WEIGHTS = "expert.safetensors"
@@ -81,15 +83,35 @@ def save_kept(kept: Kept, folder: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    if folder.exists() and {path.name for path in folder.iterdir()} - {DESCRIPTION, WEIGHTS}:
-        raise ConfigError(f"{folder} holds something else", remedy="choose another folder for save=")
+    _check_folder(folder)
     arrays: dict[str, Array] = {}
     content = {field.name: _encode(getattr(kept, field.name), arrays) for field in dataclasses.fields(kept)}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, folder / WEIGHTS)
+        with atomic_file(folder / WEIGHTS) as file:
+            save_file(arrays, file)
         text = json.dumps({"format": FORMAT, **content}, indent=1, sort_keys=True)
-        (folder / DESCRIPTION).write_text(text + "\n")
+        write_whole(folder / DESCRIPTION, text + "\n")
+    except Exception as error:
+        raise storage_error(error, folder) from error
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with anything else in it; what a save that was killed has left there goes.
+
+    Raises:
+        ConfigError: it holds something else.
+        StorageError: it cannot be read.
+    """
+    if not folder.exists():
+        return
+    try:
+        for path in sorted(folder.iterdir()):
+            if is_part_of(DESCRIPTION, path) or is_part_of(WEIGHTS, path):
+                shutil.rmtree(path)
+            elif path.name not in (DESCRIPTION, WEIGHTS):
+                raise ConfigError(
+                    f"{folder} holds something else", got=path.name, remedy="choose another folder for save="
+                )
     except OSError as error:
         raise storage_error(error, folder) from error
 
