@@ -48,10 +48,11 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
 
 def tags(inputs: Mapping[str, Any]) -> list[str]:
     """What the dataset can be found by on the Hub."""
-    expert = inputs.get("expert", {})
+    expert, environment = inputs.get("expert", {}), inputs.get("environment", {}).get("id")
+    if "enjoy" in inputs.get("own", {}):  # which may have played whatever it liked
+        return [*TAGS, *([str(environment)] if environment else [])]
     kind = "expert-trajectories" if described_source(expert).chooses else "random-trajectories"
-    names = [inputs.get("environment", {}).get("id"), expert.get("algo")]
-    return [*TAGS, kind, *(str(name) for name in names if name)]
+    return [*TAGS, kind, *(str(name) for name in (environment, expert.get("algo")) if name)]
 
 
 def size_category(rows: int) -> str:

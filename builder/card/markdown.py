@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 MAX_DECIMALS, MAX_DIGITS = 8, 15
 """Beyond these, figures are shown with an exponent."""
+_PLAIN = re.compile(r"[(]?[A-Za-z0-9]+([-.'/=,][A-Za-z0-9]+)*[).,;:]*")
+"""A word that means nothing to Markdown."""
 
 
 def numbers(*values: float) -> list[str]:
@@ -50,6 +53,11 @@ def code(value: object) -> str:
     longest = max(len(run) for run in "".join(c if c == "`" else " " for c in text).split())
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}"
+
+
+def plain(text: object) -> str:
+    """A text of others as a part of a paragraph: whatever could mean something to Markdown is put in code."""
+    return " ".join(word if _PLAIN.fullmatch(word) else code(word) for word in str(text).split())
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
-from builder.card.markdown import code, number, numbers, share, table
+from builder.card.markdown import code, number, numbers, plain, share, table
 from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
@@ -140,8 +140,8 @@ def collection_table(manifest: Manifest) -> str:
         _version(expert),
         ("what it sees", _sees(expert.get("sees", {}), environment)),
         ("loaded by", "Stable-Baselines3 itself, by trust" if expert.get("trust_remote_code") else ""),
-        ("actions", _actions(expert, config["rollout"])),
-        ("inference", _inference(expert, config["rollout"])),
+        ("actions", _actions(inputs)),
+        ("inference", "" if _own_enjoy(inputs) else _inference(expert, config["rollout"])),
         ("root seed", str(config["seed"])),
         ("accepted", _accepted(inputs)),
     ]
@@ -188,14 +188,19 @@ def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
     return "its version", version if version == NOT_PINNED else code(version)
 
 
-def _actions(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+def _actions(inputs: Mapping[str, Any]) -> str:
+    """How they were chosen, as far as that is known: of functions and policies of others, it is not."""
+    expert, rollout = inputs["expert"], inputs["config"]["rollout"]
+    if _own_enjoy(inputs):
+        return "whatever its author's own `enjoy` chose"
     if not described_source(expert).chooses:
         return "sampled from the action space"
-    return (
-        "deterministic: the policy's best ones"
-        if rollout["deterministic"]
-        else "sampled from the policy's distribution"
-    )
+    if not expert.get("sha256"):
+        asked = "deterministic=True" if rollout["deterministic"] else "deterministic=False"
+        return f"what its `predict` answered, asked with {code(asked)}"
+    if rollout["deterministic"]:
+        return "deterministic: the policy's best ones"
+    return "sampled from the policy's distribution"
 
 
 def _inference(expert: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
@@ -297,6 +302,12 @@ def licence(inputs: Mapping[str, Any]) -> str:
     return code(stated) if stated else "Not stated. Ask whoever published the dataset before you reuse it."
 
 
+def _sentence(note: str) -> str:
+    """A note of whoever read the expert, or checked the episodes."""
+    text = plain(note)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def limits(contents: Contents) -> str:
     """What whoever uses the dataset should know."""
     manifest, found = contents.manifest, []
@@ -309,11 +320,12 @@ def limits(contents: Contents) -> str:
             "distribution of returns is a truncated one: its mean is not the policy's own."
         )
     found.extend(_copies(contents))
+    found.extend(_sentence(note) for note in manifest.notes)
     if expert.get("version") == NOT_PINNED:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
         found.append("Inference was in float32, whose results depend on batch size and processor.")
-    if expert and described_source(expert).chooses and config["rollout"]["deterministic"] and not own:
+    if expert.get("sha256") and config["rollout"]["deterministic"] and not own:
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )

@@ -26,7 +26,7 @@ from builder.storage.paths import AnyPath
 
 SHARD_MB = 512
 
-PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "unique", "instances")
+PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "unique", "instances", "notes")
 """What `build.json` holds as it is."""
 
 
@@ -46,6 +46,7 @@ class Collation:
         unique: whether only the first of equal episodes is kept.
         shard_size: uncompressed bytes after which a Parquet file is closed.
         instances: see `Manifest.instances`.
+        notes: see `Manifest.notes`.
     """
 
     inputs: Mapping[str, Any]
@@ -59,6 +60,7 @@ class Collation:
     unique: bool = False
     shard_size: int = SHARD_MB * 10**6
     instances: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def spaces(self) -> Spaces:
@@ -82,8 +84,8 @@ class Collation:
         known = dict(content)
         acceptance = Acceptance.from_json(known.pop("accepted_returns"))
         spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
-        optional = tuple(content["optional"])
-        return Collation(**{**known, **spaces, "optional": optional, "acceptance": acceptance})
+        texts = {name: tuple(content[name]) for name in ("optional", "notes")}
+        return Collation(**{**known, **spaces, **texts, "acceptance": acceptance})
 
 
 def collation_of(files: Sequence[AnyPath]) -> Collation:

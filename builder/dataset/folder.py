@@ -71,6 +71,7 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         files={},
         fingerprint="",
         instances=plan.instances,
+        notes=plan.notes,
         distinct=writers.copies.count() if kept else None,
     )
     return seal(manifest, folder)

@@ -79,6 +79,7 @@ class Manifest:
         files: by path within the folder.
         fingerprint: the sha256 over the identity and the hashes of all under `data/` and `episodes/`.
         distinct: how many different things it holds; None: nobody has counted.
+        notes: what else a reader should know of how it came about; left out where there are none.
         manifest_version: of this format.
         sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
         instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
@@ -95,6 +96,7 @@ class Manifest:
     files: dict[str, FileEntry]
     fingerprint: str
     distinct: Distinct | None = None
+    notes: tuple[str, ...] = ()
     manifest_version: int = VERSION
     sha256: str = ""
     instances: str | None = None
@@ -144,6 +146,7 @@ def _content(manifest: Manifest) -> dict[str, Any]:
     optional = {
         "instances": manifest.instances,
         "distinct": {name: count for name, count in known.items() if count is not None} or None,
+        "notes": list(manifest.notes) or None,
     }
     for name, value in optional.items():
         del content[name]
@@ -199,7 +202,8 @@ def read_manifest(folder: AnyPath) -> Manifest:
         files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
         counted = content.pop("distinct", None)
         distinct = None if counted is None else Distinct(**counted)
-        return Manifest(**content, splits=splits, files=files, distinct=distinct)
+        notes = tuple(map(str, content.pop("notes", ())))
+        return Manifest(**content, splits=splits, files=files, distinct=distinct, notes=notes)
     except FileNotFoundError as error:
         raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

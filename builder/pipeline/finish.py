@@ -17,6 +17,7 @@ from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
 from builder.pipeline.collate import CollateFunction
+from builder.pipeline.own_truth import held_against
 from builder.pipeline.prepare import Build
 from builder.replay import choose, replay
 from builder.storage.paths import AnyPath
@@ -47,7 +48,18 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
         warn_of_copies(manifest)
         if not build.own:
             _replay_some(build, folder, manifest)
+        elif build.own.keys() == {"enjoy"}:
+            chosen = _chosen(build, manifest) if build.config.verify_sample else {}
+            if notes := held_against(build, folder, manifest, chosen):
+                manifest = _noted(folder, manifest, notes)
         return manifest
+
+
+def _noted(folder: Path, manifest: Manifest, notes: tuple[str, ...]) -> Manifest:
+    """The folder with more to say of how it came about."""
+    seal(dataclasses.replace(manifest, notes=(*manifest.notes, *notes)), folder)
+    write_card(folder)
+    return read_manifest(folder)
 
 
 def _completed(build: Build, folder: Path, episodes: int) -> Manifest:
@@ -72,8 +84,7 @@ def _replay_some(build: Build, folder: Path, manifest: Manifest) -> None:
     """
     if not build.config.verify_sample:
         return
-    sample = min(1.0, build.config.verify_sample / manifest.accepted)
-    chosen = _with_last(choose(manifest, sample, most_steps=REPLAYED_STEPS), manifest)
+    chosen = _with_last(_chosen(build, manifest), manifest)
     one = ParallelConfig(backend="threading", n_jobs=1)
     alone = dataclasses.replace(build.environment, reusable=False)
     result = replay(folder, chosen, parallel=one, environment=alone)
@@ -86,6 +97,12 @@ def _replay_some(build: Build, folder: Path, manifest: Manifest) -> None:
             remedy=_slower_remedy(build),
         )
     log.info("verified: %d of %d episodes stepped again, bit for bit", result.episodes, manifest.accepted)
+
+
+def _chosen(build: Build, manifest: Manifest) -> dict[str, list[int]]:
+    """Per split, the episodes that are stepped again."""
+    sample = min(1.0, build.config.verify_sample / manifest.accepted)
+    return choose(manifest, sample, most_steps=REPLAYED_STEPS)
 
 
 def _with_last(chosen: dict[str, list[int]], manifest: Manifest) -> dict[str, list[int]]:

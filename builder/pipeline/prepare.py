@@ -97,6 +97,7 @@ class Build:
             unique=self.config.dataset.unique,
             shard_size=dataset["shard_mb"] * 10**6,
             instances=self.instances if self.instances in ("fresh", "single") else None,
+            notes=self.expert.notes,
         )
 
 
@@ -158,6 +159,8 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
             f"the weights of {expert.name!r} cannot be kept as data",
             remedy="set dataset.include_expert=false",
         )
+    for note in expert.notes:
+        log.info("%s: %s", expert.name, note)
     config = _resolved(config, observation_space)
     # Spaces that have no columns, or that are not the expert's, are refused before play.
     for table in TABLES.values():

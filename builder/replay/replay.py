@@ -248,7 +248,7 @@ def compare(
         `next_observation` of that step, whether or not the dataset has such a column.
     """
     try:
-        played = _play(environment, episode.rows.recording, limit)
+        played = play_again(environment, episode.rows.recording, limit)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
         return Difference(what=what, file=episode.file, episode=episode.index)
@@ -261,8 +261,8 @@ def compare(
     return first_difference(expected, got, file=episode.file, episode=episode.index)
 
 
-def _play(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:
-    """What the environment gives for a recorded attempt's seed and actions, up to its end."""
+def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:
+    """What an environment gives for a recorded attempt's seed and actions, up to its end."""
     found, rows = leaves(environment.observation_space), len(recorded.rewards)
     observations = [np.empty((rows + 1, *leaf.shape), leaf.dtype) for leaf in found]
     _keep(found, observations, 0, answers.begin(environment, int(recorded.seeds[0])))

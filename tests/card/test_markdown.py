@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from builder.card.markdown import code, number, numbers, share, table
+from builder.card.markdown import code, number, numbers, plain, share, table
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,22 @@ def test_code_keeps_any_text_in_one_line_of_code():
 
 def test_cells_do_not_end_at_a_bar():
     assert table(("a", "b:"), [("x|y", "1")]) == "| a | b |\n| --- | ---: |\n| x\\|y | 1 |"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Whole games are played, with their true rewards;",
+            "Whole games are played, with their true rewards;",
+        ),
+        (
+            "vec_normalize.pkl is not used: config.yml says so",
+            "`vec_normalize.pkl` is not used: config.yml says so",
+        ),
+        ("<script> [a](http://b) **c**\n# d", "`<script>` `[a](http://b)` `**c**` `#` d"),
+        ("| a | `b`", "`|` a `|` `` `b` ``"),
+    ],
+)
+def test_words_of_others_mean_nothing_to_markdown(text, shown):
+    assert plain(text) == shown

@@ -31,6 +31,10 @@ class Trained(Protocol):
         """What training made of Atari's frames, where an environment can do it in the agent's place."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its dataset should know of it."""
+
+    @property
     def readable(self) -> bool:
         """Whether it was read as data, so that it can be kept as data."""
 
@@ -114,6 +118,11 @@ class Expert:
         if self.foreign is None:
             raise ExpertError(f"the expert {self.name!r} has nothing that plays")
         return self.foreign
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its dataset should know of it."""
+        return () if self.trained is None else self.trained.notes
 
     def preprocessing(self, wanted: str | None = None) -> AtariPreprocessing | None:
         """What is made of Atari's frames before they are recorded and before the expert sees them.

@@ -90,6 +90,10 @@ class Archived:
         return self.companions.preprocessing
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return (*(self.agent.notes if self.agent else ()), *self.companions.notes)
+
+    @property
     def readable(self) -> bool:
         return self.agent is not None
 

@@ -22,7 +22,6 @@ from builder.experts.sources.statistics_files import (
     Search,
     content_of,
     missing,
-    named,
     saved_by_callback,
     search,
 )
@@ -100,7 +99,8 @@ def _notes(path: Path, archive: Path, found: Search) -> tuple[str, ...]:
         return ()
     if saved_by_callback(archive):
         later = "may have been saved at another step of training"
-        return (f"observations are normalised with {named(path)}, which {later} than {archive.name}",)
+        file = path.relative_to(archive.parent).as_posix()
+        return (f"observations are normalised with {file}, which {later} than {archive.name}",)
     if path.name in STATISTICS_NAMES:
         return ()
     return (f"observations are normalised with {path.name}, the only statistics beside the archive",)

@@ -28,6 +28,7 @@ from builder.experts.published import Published
 from builder.experts.sources.zoo_files import MAX_FRAMES, ZOO_FILES, Companions
 from builder.values import fits
 
+MAX_NOTES, MAX_NOTE = 20, 500
 _OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
     DiscreteHead: {"softmax", "epsilon", "none"},
@@ -58,6 +59,7 @@ def check_agent(agent: Agent, where: str) -> None:
     Raises:
         ArchiveError: its parts do not fit.
     """
+    check_notes(agent.notes, where)
     network = agent.network
     spaces = (network.observation_space, network.action_space)
     if spaces != (agent.observation_space, agent.action_space):
@@ -107,6 +109,16 @@ def _try_out(network: Network, where: str) -> None:
         raise ArchiveError(f"{where}: the network cannot act ({str(error)[:100]})") from error
 
 
+def check_notes(notes: tuple[str, ...], where: str) -> None:
+    """Check what is said of an expert to its dataset's readers.
+
+    Raises:
+        ArchiveError: it is more than notes are.
+    """
+    if len(notes) > MAX_NOTES or any(not 0 < len(note) <= MAX_NOTE for note in notes):
+        raise ArchiveError(f"{where}: impossible notes")
+
+
 def check_companions(companions: Companions, where: str) -> None:
     """Check what an expert is said to need around it.
 
@@ -118,6 +130,7 @@ def check_companions(companions: Companions, where: str) -> None:
     named = all(name in ZOO_FILES or _OF_STATISTICS.fullmatch(name) for name in companions.files)
     if not 1 <= companions.frame_stack <= MAX_FRAMES or not named:
         raise ArchiveError(f"{where}: impossible companions")
+    check_notes(companions.notes, where)
     statistics = companions.statistics
     if statistics is not None and not _is_possible(statistics):
         raise ArchiveError(f"{where}: impossible statistics of observations")

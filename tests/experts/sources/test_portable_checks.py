@@ -56,6 +56,9 @@ def published(**fields):
     [
         ((*COMPANIONS, "files"), {"tuple": ["../../secret"]}, "impossible companions"),
         ((*COMPANIONS, "frame_stack"), 1 << 40, "impossible companions"),
+        ((*COMPANIONS, "files"), {"tuple": ["../mine.pkl"]}, "impossible companions"),
+        ((*COMPANIONS, "notes"), {"tuple": ["x" * 501]}, "impossible notes"),
+        (("agent", "fields", "notes"), {"tuple": [""]}, "impossible notes"),
         ((*COMPANIONS, "env_id"), 3, r"Companions.env_id; expected str \| None; got int"),
         ((*COMPANIONS, "env_kwargs"), {"mapping": {"x": {"array": "0000"}}}, "Companions.env_kwargs"),
         ((*COMPANIONS, "statistics"), {"class": "Published", "fields": {}}, "is damaged"),
