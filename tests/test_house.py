@@ -11,7 +11,11 @@ STORIES = {
     "hub/test_privacy": "the token, in whatever is written anywhere",
     "hub/test_publish_stage": "a stage of dvc.yaml",
     "hub/test_with_datasets": "what was pushed, read without us",
+    "manifest/test_strangers": "forged manifests, and what becomes of them",
+    "pipeline/test_exits": "an expert or an environment that ends the program",
+    "pipeline/test_expert_notes": "what readers of experts note, to log, manifest and card",
     "pipeline/test_own_enjoy": "a build by a user's own functions",
+    "pipeline/test_references": "values that came through an environment variable",
     "test_bucket": "builds behind a URL",
     "test_container": "the image and its scripts",
     "test_documents": "what the documents say of the code",
@@ -19,6 +23,7 @@ STORIES = {
     "test_exported_members": "what `import builder` offers",
     "test_fingerprints": "the bytes of whole datasets",
     "test_house": "this",
+    "test_power_cut": "recorded writes, and a power cut after each",
     "test_private_interfaces": "what other packages keep to themselves",
     "test_readme": "what the README says can be typed",
     "test_rooms": "the contracts of import-linter",
@@ -28,8 +33,8 @@ STORIES = {
 }
 """Tests of no single module, and what they tell."""
 ELSEWHERE = {
-    "environments/arguments": "test_strangers",
-    "episodes/distinct": "pipeline/test_play",
+    "episodes/distinct": "dataset/test_distinct",
+    "experts/foreign": "experts/test_predict_actor",
     "experts/matching": "pipeline/test_own_enjoy",
     "experts/network/network": "experts/archive/test_agent",
     "experts/sources/source": "experts/sources/test_table",
@@ -40,7 +45,9 @@ ELSEWHERE = {
     "parallel/on_dask": "parallel/test_clusters",
     "parallel/on_ray": "parallel/test_clusters",
     "parallel/workers": "parallel/test_backends",
-    "values": "manifest/test_command",
+    "pipeline/manner": "rollout/test_manner",
+    "storage/left_overs": "rollout/test_cleaning",
+    "storage/tree": "storage/test_staging",
 }
 """Modules without a test file of their own, and where they are tested; a new one is not added."""
 

@@ -89,9 +89,7 @@ def test_the_store_of_play_is_the_same_whatever_filled_it(tmp_path):
     )
     Controller().start({**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 5})
     Controller().start({**config, "out": str(tmp_path / "c/x"), "episodes": 30})
-    stale = Layout.of(tmp_path / "c/x").chunks / ("0" * 16)
-    stale.mkdir()
-    (stale / "chunk-00000000-00000001.safetensors").write_bytes(b"of another build")
+    Controller().start({**config, "out": str(tmp_path / "c/x"), "seed": 5})  # chunks of another build
     Controller().start({**config, "out": str(tmp_path / "c/x")})
     first = store(tmp_path / "a/x")
     assert len(first) == 3  # the chunks in one file, what collation needs to know, and the lock
