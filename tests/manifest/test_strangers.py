@@ -246,7 +246,7 @@ def test_a_manifest_does_not_choose_whether_a_window_opens(built, tmp_path):
 def test_a_name_does_not_choose_a_folder(built, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     folder = changed(built / "random", tmp_path / "x", put("expert.name", name))
-    with pytest.raises(ConfigError, match="(is no name for|does not name) a folder"):
+    with pytest.raises(ConfigError, match=r"(is no name for|does not name) a folder"):
         Controller().start([f"manifest={folder}"])
 
 
