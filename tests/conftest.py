@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 # Read when `datasets` is first imported, here or in a process that a test starts.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -12,6 +13,11 @@ os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="il-builder-tests-")
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
+
+# Processes that tests start, such as ray's workers, import test modules and what these stand on.
+os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(
+    ":"
+)
 
 import gymnasium as gym
 import numpy as np

@@ -94,7 +94,10 @@ def test_a_normalised_expert_without_its_statistics_is_refused_by_name(name, tmp
 @pytest.mark.slow
 @needs_agents
 @pytest.mark.parametrize("name", [name for name in NORMALISED if name != "ppo-Swimmer-v3"])
-def test_where_nothing_says_that_it_was_normalised_its_first_returns_do(name, tmp_path):
+def test_where_the_archive_alone_says_that_it_was_normalised_its_first_returns_do_so_too(name, tmp_path):
     config = published_agent(name, tmp_path / "a", "vec_normalize.pkl", "config.yml")
+    with pytest.raises(ExpertError, match="it holds _last_original_obs"):
+        Controller().start({**config, "out": str(tmp_path / "x")})
+    config["expert.vec_normalize"] = "none"
     with pytest.raises(ExpertError, match="falls short of its published return"):
         Controller().start({**config, "out": str(tmp_path / "x")})
