@@ -65,7 +65,7 @@ def measure(agent: Path, episodes: int = EPISODES) -> Line:
         build = prepare(config)
     except BuilderError as error:
         return Line(agent.name, str(error).split(";")[0], "", "", "not played", "", "")
-    setup = Setup(build.chunk_identity(), build.environment, pack(build.player), build.expert.name, 0, 32)
+    setup = Setup(build.store.identity, build.environment, pack(build.player), build.expert.name, 0, 32)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         summary = play_chunk(ChunkTask(setup, 0, episodes, Path(folder) / "chunk.safetensors"))

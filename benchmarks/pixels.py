@@ -30,7 +30,8 @@ from builder.composition import build_config
 from builder.environments.environment import make
 from builder.environments.providers import provide
 from builder.experts.actor import pack
-from builder.pipeline.prepare import Build, prepare
+from builder.pipeline.build import Build
+from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 CONFIG = "env_wrapper: [stable_baselines3.common.atari_wrappers.AtariWrapper]\nframe_stack: 4\n"

@@ -34,7 +34,8 @@ from builder.episodes.recording import Recording
 from builder.episodes.recording_file import read_recording
 from builder.errors import BuilderError
 from builder.experts.actor import pack
-from builder.pipeline.prepare import Build, prepare
+from builder.pipeline.build import Build
+from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
 EXPERTS: dict[str, tuple[str, str, int, float]] = {
@@ -94,7 +95,7 @@ def replayed_rate(
 def build_rate(build: Build, attempts: int, path: Path, clock: Clock) -> float:
     """Steps per second of one worker: environments, expert, recording and the chunk's file."""
     setup = Setup(
-        identity=build.chunk_identity(),  # a worker keeps what it made for one identity
+        identity=build.store.identity,  # a worker keeps what it made for one identity
         environment=build.environment,
         player=pack(build.player),
         policy=build.expert.name,

@@ -102,7 +102,7 @@ def measure(rounds: int = 3) -> Constants:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         build = prepare(build_config(["expert=cartpole", f"out={folder}/x"]))
-        store = ChunkStore(folder / "chunks", build.chunk_identity())
+        store = ChunkStore(folder / "chunks", build.store.identity)
         store.describe(build.collation.to_json() | {"episodes": None})
         setup = Setup(store.identity, build.environment, pack(build.player), "expert", 0, LANES)
         per_step, beside, summary = _play(setup, store, rounds)

@@ -33,7 +33,7 @@ from builder.experts.sources.expert import Expert
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.python import PythonPlayer
 from builder.experts.sources.registered import policy_expert
-from builder.pipeline.prepare import Found, find
+from builder.pipeline.pairing import Found, find
 
 __all__ = ["Finding", "check_enjoy", "check_environment", "check_policy"]
 

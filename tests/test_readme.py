@@ -50,9 +50,10 @@ def test_the_readme_says_what_it_is_and_one_command_with_its_result_in_its_first
 
 @pytest.mark.parametrize("key", re.findall(r"^\| `([a-z_.]+)`", README, re.MULTILINE))
 def test_every_key_of_the_readme_exists(key):
-    from builder.composition import _composed, _keys
+    from builder.composition.defaults import composed
+    from builder.composition.errors import keys_of
 
-    assert key in set(_keys(_composed("build", [])))
+    assert key in set(keys_of(composed("build", [])))
 
 
 def test_every_make_target_of_the_readme_exists():

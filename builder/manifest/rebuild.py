@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from builder.composition import UNRECORDED, build_config, default_out
+from builder.composition import build_config
+from builder.composition.environment_variables import UNRECORDED
+from builder.composition.typed import default_out
 from builder.config import BuildConfig, EnvConfig, ExpertConfig
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS

@@ -20,21 +20,20 @@ from builder.hub import Pushed, check_push, push
 from builder.hub.secrets import check_values
 from builder.manifest.manifest import Manifest, covered
 from builder.manifest.rebuild import with_manifest
+from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
 from builder.pipeline.instances import settle, slower
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.play import play, recorded
-from builder.pipeline.prepare import Build, prepare
+from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.pipeline.up_to_date import up_to_date
 from builder.pipeline.wanted import as_wanted
-from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Played
-from builder.storage.layout import Layout
 from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, local_path
 
@@ -160,7 +159,7 @@ class Controller:
             try:
                 return self._build(build)
             except NotRepeatedError as error:
-                ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity()).remove()
+                build.store.remove()
                 following = slower(build) if build.config.mode == "all" else None
                 if following is None:
                     raise
@@ -168,7 +167,7 @@ class Controller:
                 build = following
 
     def _build(self, build: Build) -> BuildResult:
-        store = ChunkStore(Layout.of(build.config.out).chunks, build.chunk_identity())
+        store = build.store
         store.describe(build.collation.to_json())
         mode = build.config.mode
         if mode != "collate":

@@ -16,9 +16,9 @@ from builder.experts.sources.portable import save_kept
 from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
+from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction
 from builder.pipeline.own_truth import held_against
-from builder.pipeline.prepare import Build
 from builder.replay import choose, replay
 from builder.storage.paths import AnyPath
 from builder.storage.staging import replaced

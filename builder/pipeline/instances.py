@@ -19,7 +19,7 @@ from builder.errors import DatasetError, EnvironmentError_
 from builder.experts.actor import Player, pack
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import read_manifest
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 
 log = logging.getLogger(__name__)
 

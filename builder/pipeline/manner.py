@@ -7,7 +7,7 @@ import logging
 
 from builder.errors import BuilderError
 from builder.experts.foreign import ForeignPlayer
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 from builder.rollout.manner import find_manner
 from builder.rollout.rules import Rules
 

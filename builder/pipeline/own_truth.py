@@ -17,7 +17,7 @@ from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array
 from builder.errors import VerificationError
 from builder.manifest.manifest import Manifest
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 from builder.replay import RecordedSplit, play_again
 from builder.replay.difference import shown
 from builder.replay.recorded import RecordedEpisode

@@ -15,8 +15,8 @@ import numpy as np
 from builder.errors import BudgetError, DatasetError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
+from builder.pipeline.build import Build
 from builder.pipeline.preflight import check_returns, first_attempts
-from builder.pipeline.prepare import Build
 from builder.pipeline.progress import Reporter
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.rollout.planning import (
@@ -49,7 +49,7 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
         while not played.enough:
             if played.attempts >= config.budget:
                 raise _budget_error(build, played)
-            with closing(run), open_workers(config.parallel, shared=Layout.of(config.out).chunks) as workers:
+            with closing(run), open_workers(config.parallel, shared=build.store.root) as workers:
                 while not played.enough and played.attempts < config.budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, budget=config.budget)

@@ -10,7 +10,7 @@ from builder.episodes.acceptance import EVERY_RETURN
 from builder.episodes.spaces import Array
 from builder.errors import ExpertError
 from builder.experts.published import Published
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 
 log = logging.getLogger(__name__)
 

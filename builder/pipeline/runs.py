@@ -15,7 +15,7 @@ from builder.episodes.spaces import leaves
 from builder.experts.actor import pack
 from builder.experts.oracle import Seat, seats_of
 from builder.parallel.workers import Workers
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.cleaning import remove_parts
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt

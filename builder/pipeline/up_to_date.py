@@ -12,7 +12,7 @@ from builder.errors import (
 )
 from builder.manifest.identity import differences, growth_identity
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 from builder.storage.paths import AnyPath
 from builder.storage.staging import unfinished
 

@@ -10,7 +10,7 @@ from builder.manifest.environment import RENDER_MODE
 from builder.manifest.identity import differences
 from builder.manifest.manifest import Manifest
 from builder.manifest.rebuild import stands_in
-from builder.pipeline.prepare import Build
+from builder.pipeline.build import Build
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,7 @@ import pytest
 
 from builder import Controller
 from builder.cli.main import main
-from builder.composition import build_config
-from builder.errors import BuilderError, ConfigError
-from builder.values import Reference
+from builder.errors import BuilderError
 
 Corridor = gym.spec("Corridor-v0").entry_point
 SECRET = "correct-horse-battery"
@@ -76,63 +74,6 @@ def test_a_users_own_enjoy_is_given_the_value(place):
     with pytest.raises(BuilderError):  # it records nothing
         Controller(enjoy=enjoy).start([*WORDS, REFERENCE, "out=x"])
     assert seen == [{"api_key": SECRET}]
-
-
-def test_a_reference_may_lie_deep_and_be_part_of_a_text(place):
-    config = build_config(
-        [*WORDS, "env.kwargs.options={key:'${oc.env:CORRIDOR_KEY}',list:['a-${oc.env:CORRIDOR_KEY}']}"]
-    )
-    options = config.env.kwargs["options"]
-    assert options == {
-        "key": Reference("${oc.env:CORRIDOR_KEY}"),
-        "list": [Reference("a-${oc.env:CORRIDOR_KEY}")],
-    }
-    assert options["list"][0].value == f"a-{SECRET}"
-
-
-def test_a_value_that_comes_by_way_of_another_key_came_through_the_variable_too(place):
-    config = build_config([*WORDS, REFERENCE, "env.kwargs.again=${env.kwargs.api_key}"])
-    assert config.env.kwargs["again"] == Reference("${env.kwargs.api_key}")
-
-
-def test_a_text_that_is_escaped_is_a_text(place):
-    config = build_config([*WORDS, "env.kwargs.api_key='\\${oc.env:CORRIDOR_KEY}'"])
-    assert config.env.kwargs == {"api_key": "${oc.env:CORRIDOR_KEY}"}
-
-
-@pytest.mark.parametrize(
-    "word",
-    [
-        *(
-            "expert.name=${oc.env:CORRIDOR_KEY}",
-            "dataset.license=${oc.env:CORRIDOR_KEY}",
-            "seed=${oc.env:NUMBER}",
-        ),
-        *(
-            "expert.version=v-${oc.env:CORRIDOR_KEY}",
-            "env.id=${oc.env:CORRIDOR_KEY}",
-            "threshold=${oc.env:NUMBER}",
-        ),
-        "expert.name=${out}",
-    ],
-)
-def test_a_variable_in_anything_else_that_is_recorded_is_refused(place, monkeypatch, word):
-    monkeypatch.setenv("NUMBER", "3")
-    with pytest.raises(ConfigError, match="came through an environment variable") as caught:
-        build_config([*WORDS, "out=${oc.env:CORRIDOR_KEY}", word])
-    assert SECRET not in str(caught.value)
-
-
-def test_a_file_whose_name_came_through_one_needs_a_name_of_its_own(place):
-    words = ["expert=local", "expert.path=${oc.env:CORRIDOR_KEY}"]
-    with pytest.raises(ConfigError, match=r"add expert\.name="):
-        build_config(words)
-    assert build_config([*words, "expert.name=mine"]).expert.label == "mine"
-
-
-def test_what_is_not_recorded_may_come_through_a_variable(place):
-    config = build_config([*WORDS, "out=${oc.env:CORRIDOR_KEY}/x", "hub.repo_id=${oc.env:CORRIDOR_KEY}/x"])
-    assert config.out == Path(SECRET) / "x"
 
 
 def test_an_environment_that_says_what_it_was_given_is_quoted_without_it(place, capfd, monkeypatch):

@@ -1,0 +1,73 @@
+"""What the files of conf/ say, with a user's overrides: Hydra's compose API, never its job runner."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from builder.composition.errors import first_line, groups, unknown_key, unreadable
+from builder.errors import ConfigError, suggest
+from builder.experts.policy import conf_folder
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a verb, not yet typed.
+
+    Raises:
+        ConfigError: an unknown key or group option, or an override that cannot be read.
+    """
+    from hydra import compose as hydra_compose
+    from hydra.errors import HydraException, MissingConfigException
+
+    try:
+        with _initialised():
+            return hydra_compose(verb, overrides=list(overrides))
+    except MissingConfigException as error:
+        raise _unknown_option(error) from error
+    except (HydraException, ValueError) as error:
+        raise _refused(error, verb) from error
+
+
+@contextmanager
+def _initialised() -> Iterator[None]:
+    """Hydra's state is global: a program that uses Hydra itself finds its own as it was."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.version import VersionBase
+
+    theirs, base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(conf_folder()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra, VersionBase.instance().version_base = theirs, base
+
+
+def _unknown_option(error: Any) -> ConfigError:
+    """`expert=cartpol`: the group has no such option."""
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    known = [name for name in error.options or () if name != "base"]
+    return ConfigError(f"there is no {group} {option!r}", remedy=suggest(option, known))
+
+
+def _refused(error: Exception, verb: str) -> ConfigError:
+    text = f"{error} {error.__cause__ or ''}"
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return unknown_key(found[1], composed(verb, []))
+    if found := re.search(r"Could not find match for (\S+)|No match in the defaults list", text):
+        return ConfigError(first_line(error), remedy=f"groups: {', '.join(sorted(groups()))}")
+    if found := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
+        key, value = found[1], found[2]
+        remedy = f"add -m to build each of them, or quote it: \"{key}='{value}'\""
+        return ConfigError(f"{key} has several values", got=value, remedy=remedy)
+    if override := getattr(error, "override", None):
+        return unreadable(override)
+    if isinstance(error, ValueError):
+        return ConfigError(first_line(error), remedy="choose groups by name, e.g. expert=cartpole")
+    return ConfigError(first_line(error))

@@ -1,0 +1,51 @@
+"""Overrides as they are typed, before Hydra reads them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from builder.composition.errors import first_line, unreadable
+from builder.errors import ConfigError
+
+OPEN = ("env.kwargs", "expert.env_kwargs")
+"""Keys under which the user may add any other."""
+
+
+def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The overrides of each job of a sweep: every combination of the comma-separated values.
+
+    Raises:
+        ConfigError: an override that Hydra cannot read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException, OverrideParseException
+
+    choices = []
+    for text in overrides:
+        try:
+            (override,) = OverridesParser.create().parse_overrides([quoted(text)])
+            if override.is_sweep_override():
+                key = override.get_key_element()
+                choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            else:
+                choices.append([text])
+        except OverrideParseException as error:
+            raise unreadable(error.override) from error
+        except HydraException as error:
+            raise ConfigError(f"{text!r} cannot be swept: {first_line(error)}") from error
+    for combination in itertools.product(*choices):
+        yield list(combination)
+
+
+def quoted(override: str) -> str:
+    """`out=~/x` as `out='~/x'`: Hydra's grammar has no bare `~`, and not every shell expands it here."""
+    found = re.fullmatch(r"([\w.+]+)=(~[^'\\,]*)", override)
+    return f"{found[1]}='{found[2]}'" if found else override
+
+
+def opened(override: str) -> str:
+    """`env.kwargs.x=1` as `++env.kwargs.x=1`: Hydra takes a key that no file has only so."""
+    anything = tuple(f"{key}{end}" for key in OPEN for end in ".=")
+    return f"++{override}" if override.startswith(anything) else override

@@ -1,0 +1,52 @@
+"""The files of conf/, and Hydra, which reads them and leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from builder.composition import build_config, expand_sweep
+from builder.errors import ConfigError
+from builder.experts.policy import conf_folder
+from builder.experts.sources.table import SOURCES
+
+CONF = sorted(conf_folder().rglob("*.yaml"))
+
+
+EXPERTS = [path for path in CONF if path.parent.name == "expert" and path.stem != "base"]
+
+
+@pytest.mark.parametrize("path", EXPERTS, ids=lambda path: path.stem)
+def test_an_experts_file_says_what_every_expert_may_say(path):
+    content, known = (yaml.safe_load(file.read_text()) for file in (path, path.with_name("base.yaml")))
+    assert content.pop("defaults") == ["base", "_self_"]
+    assert content.keys() <= known.keys()
+    assert content["source"] in SOURCES
+    assert content.get("name") == (None if content["source"] == "registered" else path.stem)
+
+
+@pytest.mark.parametrize("path", CONF, ids=lambda path: path.stem)
+def test_every_file_of_the_configuration_says_what_it_is(path):
+    assert path.read_text().startswith("# ")
+
+
+def test_composing_leaves_a_program_that_uses_hydra_itself_as_it_was(tmp_path):
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.version import getbase
+
+    (tmp_path / "own.yaml").write_text("answer: 42\n")
+    with initialize_config_dir(config_dir=str(tmp_path), version_base="1.2"):
+        assert build_config(["episodes=3"]).episodes == 3
+        with pytest.raises(ConfigError):
+            build_config(["episode=3"])
+        assert hydra_compose("own") == {"answer": 42}
+        assert str(getbase()) == "1.2"
+
+
+def test_composing_changes_neither_the_folder_nor_its_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build_config(["episodes=3"])
+    list(expand_sweep(["seed=0,1"]))
+    assert Path.cwd() == tmp_path
+    assert list(tmp_path.iterdir()) == []
