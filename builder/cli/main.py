@@ -8,12 +8,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from builder.cli.border import OutputClosedError, explained, say, watched_output
 from builder.cli.verbs import VERBS
 from builder.errors import BuilderError, ConfigError, suggest
 from builder.hub_client.secrets import redacted
 
 HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 """What Hydra itself answers; none of them runs a job."""
+PATHS = ("out", "manifest", "expert.path", "expert.vec_normalize", "report", "save")
+"""Keys whose values are paths."""
 SWEEP_FLAGS = ("-m", "--multirun")
 INTERRUPTED = 130
 log = logging.getLogger("builder")
@@ -46,23 +49,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = any(word.split("=", 1) == ["debug", "true"] for word in words)
     _set_up_logging(debug=debug)
     try:
-        verb, rest = _verb(words)
-        if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
-            return _hydra(verb, rest)
-        for job in _jobs(_with_out(rest) if VERBS[verb].reads else rest):
-            VERBS[verb].run(job)
-    except BuilderError as error:
+        with watched_output():
+            return _run(words)
+    except OutputClosedError:
+        return 1
+    except (BuilderError, OSError, MemoryError, RecursionError) as error:
         if debug:
             log.exception("the traceback, since debug=true:")
-        print(redacted(f"il-builder: {error}"), file=sys.stderr)
-        return error.exit_code
+        failure = error if isinstance(error, BuilderError) else explained(error)
+        say(f"il-builder: {failure}")
+        return failure.exit_code
     except KeyboardInterrupt:
-        print(f"il-builder: interrupted; {_kept(words)}, the same command goes on", file=sys.stderr)
+        say(f"il-builder: interrupted; {_kept(words)}, the same command goes on")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+def _run(words: list[str]) -> int:
+    _check_text(words)
+    verb, rest = _verb(words)
+    if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
+        return _hydra(verb, rest)
+    rest = [_literal(word) for word in (_with_out(rest) if VERBS[verb].reads else rest)]
+    for job in _jobs(rest):
+        VERBS[verb].run(job)
     return 0
+
+
+def _check_text(words: list[str]) -> None:
+    """Refuse what is no text: names of files that are not UTF-8 could be written into no manifest.
+
+    Raises:
+        ConfigError: a word is not UTF-8.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"{word!r} is not UTF-8", remedy="rename it, or choose another path") from error
 
 
 def _kept(words: list[str]) -> str:
@@ -88,6 +111,15 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
             raise ConfigError(f"there is no verb {words[0]!r}", remedy=suggest(words[0], VERBS))
         return words[0], words[1:]
     return "build", words
+
+
+def _literal(word: str) -> str:
+    """A path as it is, where Hydra would take a bracket, a quote or `${` in it for grammar."""
+    from builder.composition import is_text
+    from builder.manifest.command import hydra_value
+
+    key, given, value = word.partition("=")
+    return f"{key}={hydra_value(value)}" if given and key in PATHS and not is_text(word) else word
 
 
 def _with_out(words: list[str]) -> list[str]:

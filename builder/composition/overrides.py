@@ -39,6 +39,18 @@ def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
         yield list(combination)
 
 
+def is_text(override: str) -> bool:
+    """Whether Hydra reads a text in an override, or several: no list, no mapping, no fault of grammar."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        (found,) = OverridesParser.create().parse_overrides([quoted(override)])
+    except HydraException:
+        return False
+    return found.is_sweep_override() or not isinstance(found.value(), (list, dict))
+
+
 def quoted(override: str) -> str:
     """`out=~/x` as `out='~/x'`: Hydra's grammar has no bare `~`, and not every shell expands it here."""
     found = re.fullmatch(r"([\w.+]+)=(~[^'\\,]*)", override)
