@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,33 @@ class Panel:
     marks: tuple[tuple[float, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Histogram:
+    """What of a panel is drawn; `value` where all values are the same one."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    whole: bool
+    value: float | None
+    title: str
+    label: str
+    marks: tuple[tuple[float, str], ...]
+
+
 def histogram_png(panels: list[Panel]) -> bytes:
     """Histograms side by side, as PNG."""
     with _hushed():
-        return _render(panels)
+        return render(tuple(_histogram(panel) for panel in panels))
+
+
+def _histogram(panel: Panel) -> _Histogram:
+    edges = bin_edges(panel.values)
+    counts, _ = np.histogram(panel.values, edges)
+    reach = 2 * (edges[-1] - edges[0])  # a mark further off would leave no room for the bars
+    near = tuple(mark for mark in panel.marks if edges[0] - reach <= mark[0] <= edges[-1] + reach)
+    whole = bool((panel.values % 1 == 0).all())
+    value = float(panel.values[0]) if len(counts) == 1 else None
+    return _Histogram(tuple(edges), tuple(counts), whole, value, panel.title, panel.label, near)
 
 
 @contextmanager
@@ -72,40 +96,41 @@ def _hushed() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _render(panels: list[Panel]) -> bytes:
+@lru_cache(maxsize=64)  # drawing takes longer than a small build
+def render(histograms: tuple[_Histogram, ...]) -> bytes:
+    """The PNG of histograms side by side."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     buffer = BytesIO()
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(4.4 * len(panels) + 0.6, 3.2), dpi=120, layout="constrained")
+        figure = Figure(figsize=(4.4 * len(histograms) + 0.6, 3.2), dpi=120, layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels, strict=True):
-            _draw(axes, panel)
+        places = figure.subplots(1, len(histograms), squeeze=False).flat
+        for axes, histogram in zip(places, histograms, strict=True):
+            _draw(axes, histogram)
         canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]  # matplotlib does not type it
     return buffer.getvalue()
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, drawn: _Histogram) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    edges = bin_edges(panel.values)
-    counts, _ = np.histogram(panel.values, edges)
-    reach = 2 * (edges[-1] - edges[0])  # a mark further off would leave no room for the bars
-    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BAR, edgecolor="white", linewidth=0.5)
-    axes.set_title(panel.title, loc="left", fontweight="bold")
-    axes.set_xlabel(panel.label)
+    edges = np.array(drawn.edges)
+    widths = np.diff(edges)
+    axes.bar(edges[:-1], drawn.counts, widths, align="edge", color=BAR, edgecolor="white", linewidth=0.5)
+    axes.set_title(drawn.title, loc="left", fontweight="bold")
+    axes.set_xlabel(drawn.label)
     axes.set_ylabel("episodes")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.margins(y=0.12)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=bool((panel.values % 1 == 0).all())))
-    if len(counts) == 1:
-        _draw_constant(axes, float(panel.values[0]), len(panel.values), width=edges[1] - edges[0])
-    near = [mark for mark in panel.marks if edges[0] - reach <= mark[0] <= edges[-1] + reach]
-    for (value, text), style in zip(near, ("--", ":"), strict=False):
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=drawn.whole))
+    if drawn.value is not None:
+        _draw_constant(axes, drawn.value, drawn.counts[0], width=widths[0])
+    for (value, text), style in zip(drawn.marks, ("--", ":"), strict=False):
         axes.axvline(value, color=LINE, linestyle=style, linewidth=1.4, label=f"{text} {number(value)}")
-    if near:
+    if drawn.marks:
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 

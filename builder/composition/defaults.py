@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.composition.errors import first_line, groups, unknown_key, unreadable
@@ -21,11 +24,17 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
     Raises:
         ConfigError: an unknown key or group option, or an override that cannot be read.
     """
+    return copy.deepcopy(_read(conf_folder(), verb, tuple(overrides)))
+
+
+@lru_cache(maxsize=64)
+def _read(folder: Path, verb: str, overrides: tuple[str, ...]) -> DictConfig:
+    """The same, read once in a process as code is: it takes Hydra longer than a small build takes us."""
     from hydra import compose as hydra_compose
     from hydra.errors import HydraException, MissingConfigException
 
     try:
-        with _initialised():
+        with _initialised(folder):
             return hydra_compose(verb, overrides=list(overrides))
     except MissingConfigException as error:
         raise _unknown_option(error) from error
@@ -34,7 +43,7 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
 
 
 @contextmanager
-def _initialised() -> Iterator[None]:
+def _initialised(folder: Path) -> Iterator[None]:
     """Hydra's state is global: a program that uses Hydra itself finds its own as it was."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -43,7 +52,7 @@ def _initialised() -> Iterator[None]:
     theirs, base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(config_dir=str(conf_folder()), version_base="1.3"):
+        with initialize_config_dir(config_dir=str(folder), version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra, VersionBase.instance().version_base = theirs, base

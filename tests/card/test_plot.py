@@ -12,7 +12,7 @@ from PIL import Image
 
 from builder.card import write_card
 from builder.card.contents import read_contents
-from builder.card.plot import Panel, bin_edges, histogram_png
+from builder.card.plot import Panel, bin_edges, histogram_png, render
 from builder.card.render import draw_returns
 
 
@@ -47,6 +47,7 @@ def test_picture_has_no_metadata_and_does_not_depend_on_settings(dataset):
     folder = dataset([[1.0] * 3, [1.0]], inputs=inputs_of("episodes=2", "threshold=0"))
     write_card(folder)
     png = (folder / "assets/returns.png").read_bytes()
+    render.cache_clear()
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "figure.dpi": 40}):
         assert draw_returns(read_contents(folder)) == png
     assert Image.open(folder / "assets/returns.png").text == {}

@@ -30,6 +30,13 @@ def test_every_file_of_the_configuration_says_what_it_is(path):
     assert path.read_text().startswith("# ")
 
 
+def test_two_configurations_of_the_same_choices_share_nothing():
+    first = build_config({"expert": "cartpole", "env.kwargs": {"a": 1}, "episodes": 3})
+    second = build_config({"expert": "cartpole"})
+    assert (second.env.kwargs, second.episodes) == ({}, 100)
+    assert first.env.kwargs == {"a": 1}
+
+
 def test_composing_leaves_a_program_that_uses_hydra_itself_as_it_was(tmp_path):
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
