@@ -63,6 +63,7 @@ class Contents:
         sizes: per config and split.
         endings: per split.
         columns: per config.
+        players: who played how many episodes, in the order of their names.
         plot: whether `assets/returns.png` is there.
     """
 
@@ -70,6 +71,7 @@ class Contents:
     sizes: Mapping[str, Mapping[str, TableSize]]
     endings: Mapping[str, Endings]
     columns: Mapping[str, tuple[Column, ...]]
+    players: Mapping[str, int]
     plot: bool
 
 
@@ -92,6 +94,7 @@ def read_contents(folder: Path) -> Contents:
             for config, place in FOLDERS.items()
         }
         endings = {split: _endings(_files(folder / "episodes", split)) for split in splits}
+        players = _players([path for split in splits for path in _files(folder / "episodes", split)])
         columns = {
             config: present(TABLES[config], pq.read_schema(_files(folder / place, splits[0])[0]).names)
             for config, place in FOLDERS.items()
@@ -106,7 +109,7 @@ def read_contents(folder: Path) -> Contents:
                 expected=f"{stated.episodes} episodes and {stated.rows} steps in {split!r}",
                 got=f"{found[0]} and {found[1]}",
             )
-    return Contents(manifest, sizes, endings, columns, plot=(folder / PLOT).is_file())
+    return Contents(manifest, sizes, endings, columns, players, plot=(folder / PLOT).is_file())
 
 
 def _files(folder: Path, split: str) -> list[Path]:
@@ -121,6 +124,12 @@ def _endings(files: Sequence[Path]) -> Endings:
     columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
     returns, lengths, terminated, truncated = (columns[name].to_numpy() for name in names)
     return Endings(returns, lengths, terminated, truncated)
+
+
+def _players(files: Sequence[Path]) -> dict[str, int]:
+    names = pa.concat_tables([pq.ParquetFile(path).read(["policy"]) for path in files])["policy"]
+    counts = names.value_counts().to_pylist()
+    return {str(count["values"]): count["counts"] for count in sorted(counts, key=lambda c: str(c["values"]))}
 
 
 def _size(files: Sequence[Path]) -> TableSize:

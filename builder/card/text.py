@@ -26,6 +26,9 @@ FIGURES = (
 )
 
 
+SHOWN_PLAYERS = 8
+"""So many names of players are listed."""
+
 INSTANCES = {
     "fresh": "a new one for each episode: it does not forget its past on `reset`",
     "single": "alone in their process: it is right only so",
@@ -55,19 +58,29 @@ def summary(contents: Contents) -> str:
     amount = f"{_count(total.episodes, 'episode')} ({_count(total.steps, 'step')})"
     if not inputs.get("environment"):
         return f"{amount}, put together from recorded files."
-    return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs)}."
+    return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs, contents.players)}."
 
 
-def _player(inputs: Mapping[str, Any]) -> str:
+def _player(inputs: Mapping[str, Any], players: Mapping[str, int]) -> str:
     expert = inputs["expert"]
     if _own_enjoy(inputs):
-        return f"an `enjoy` function of its author's own, which was given the expert {code(expert['name'])}"
+        given = f"an `enjoy` function of its author's own, which was given the expert {code(expert['name'])}"
+        return given + _named(players, expert["name"])
     if not described_source(expert).chooses:
         low_end = "the low end that offline reinforcement learning and normalised scores need"
         return f"a policy that samples the action space: {low_end}"
     algo = f"{code(expert['algo'])} " if expert.get("algo") else ""
     purpose = "for imitation learning, offline and inverse reinforcement learning"
     return f"the {algo}expert {code(expert['name'])}, {purpose}"
+
+
+def _named(players: Mapping[str, int], expert: str) -> str:
+    """Whom a function of the author's own names as players, where that is not the expert alone."""
+    if [*players] == [expert]:
+        return ""
+    named = [f"{code(name)} ({_count(count, 'episode')})" for name, count in players.items()]
+    more = [f"{len(named) - SHOWN_PLAYERS} more"] if len(named) > SHOWN_PLAYERS else []
+    return " and says who played: " + ", ".join([*named[:SHOWN_PLAYERS], *more])
 
 
 def _count(count: int, what: str) -> str:

@@ -54,8 +54,8 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     with ExitStack() as stack:
         writers = _Writers(folder, plan, stack)
         kept = 0
-        for recording in _accepted(files, plan):
-            kept = writers.write(recording, kept)
+        for recording, policy in _accepted(files, plan):
+            kept = writers.write(recording, policy, kept)
     if plan.episodes is not None and kept < plan.episodes:
         raise DatasetError(
             "the recorded files do not hold enough accepted episodes", expected=plan.episodes, got=kept
@@ -77,11 +77,15 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     return seal(manifest, folder)
 
 
-def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
-    """The accepted attempts of each file, in attempt order, as many as wanted."""
+def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[tuple[Recording, str]]:
+    """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
+
+    A file of a user's own may name somebody else than the expert; most name nobody.
+    """
     following, missing, known = 0, plan.episodes, set[int]()
     for path in files:
-        recording = _arranged(*read_recording(path), plan, path)
+        recording, header = read_recording(path)
+        recording = _arranged(recording, header, plan, path)
         accepted = plan.acceptance.accepts(recording.returns) & (recording.attempts >= following)
         if plan.unique:
             accepted = _new(accepted, trajectory_digests(recording), known)
@@ -90,7 +94,8 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[Recording]:
             missing -= int(keep.sum())
         following = int(recording.attempts[-1]) + 1
         if keep.any():
-            yield from pieces(recording.select(keep), PIECE_ROWS)
+            for piece in pieces(recording.select(keep), PIECE_ROWS):
+                yield piece, header.policy or plan.policy
         if missing == 0:
             return
 
@@ -153,20 +158,20 @@ class _Writers:
         self.copies = Copies(plan.every)
         self.attempts = 0
 
-    def write(self, recording: Recording, first: int) -> int:
-        """Write episodes after the `first` ones; return how many there are now."""
+    def write(self, recording: Recording, policy: str, first: int) -> int:
+        """Write episodes that a policy played after the `first` ones; return how many there are now."""
         ordinals = np.arange(first, first + len(recording.attempts))
         test = self.copies.sides(recording, ordinals)
         for name, keep in (("train", ~test), ("test", test)):
             if keep.any():
-                self._write_split(name, recording.select(keep), ordinals[keep])
+                self._write_split(name, recording.select(keep), policy, ordinals[keep])
         self.attempts = int(recording.attempts[-1]) + 1
         return first + len(recording.attempts)
 
-    def _write_split(self, name: str, recording: Recording, ordinals: Array) -> None:
+    def _write_split(self, name: str, recording: Recording, policy: str, ordinals: Array) -> None:
         writer = self.splits.get(name) or self._open(name)
         written = writer.split
-        policies = np.full(len(ordinals), self._plan.policy, object)
+        policies = np.full(len(ordinals), policy, object)
         rows = Rows(recording, ordinals, policies, written.rows)
         for table, shards in writer.tables.items():
             shards.write(to_table(self._columns[table], rows, self._plan.spaces, self._schemas[table]))

@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-import cloudpickle
 import gymnasium as gym
 import numpy as np
 
@@ -24,12 +24,10 @@ from builder.episodes.seeding import EXPERT_GLOBALS, child
 from builder.errors import ExpertError, NotStatelessError
 from builder.experts import own_noise
 from builder.experts.actor import Actor, Predictor, observation_keyword
+from builder.experts.own_object import LARGE_BYTES, Own, copying, gone_on, kept, remembered
 from builder.experts.parts import large
 from builder.experts.stateless import digest, shared_digest
 
-COPIES = ("lean", "deepcopy", "pickle", "anew")
-LARGE_BYTES = 1 << 20
-"""Arrays of at least this size are weights: lean copies share them, and they are watched."""
 WATCHING = 0.02
 """The share of its time that a policy is watched at the most, beside the look at the end."""
 
@@ -43,6 +41,8 @@ class Manner:
         watched: what attempts share is looked at again and again: it must not change.
         alone: it draws from generators of the process, which are seeded for each attempt: a process plays one
             attempt at a time.
+        apart: something else draws from them, too, an environment for instance: they are put as the policy
+            left them before each answer, and back again after it.
         copies: how an attempt's own object is made: a deep copy of the first one, `lean` without its weights;
             a `pickle` of it, which brings what its functions enclose as well; or `anew`, as the first was.
     """
@@ -50,12 +50,13 @@ class Manner:
     shared: bool = False
     watched: bool = False
     alone: bool = True
+    apart: bool = False
     copies: str = "anew"
 
 
 TRUSTED = Manner(shared=True, alone=False)
 """Of a policy that says itself that it keeps nothing."""
-CAREFUL = Manner()
+CAREFUL = Manner(apart=True)
 """Of a policy of which nothing is known."""
 
 
@@ -113,6 +114,10 @@ class ForeignPlayer:
         """The same policy, asked in another manner."""
         return dataclasses.replace(self, manner=manner, witness=witness)
 
+    def apart(self) -> Self:
+        """The same policy, whose draws from generators of the process are its own."""
+        return self.asked(dataclasses.replace(self.manner, apart=self.manner.alone))
+
     def careful(self) -> Self:
         """The same policy, asked as one of which nothing is known."""
         return self.asked(CAREFUL)
@@ -146,8 +151,9 @@ class ForeignPolicy:
         if self.batched or player.stateless or says(self._first, "stateless"):
             self.manner = TRUSTED
         self._keyword = observation_keyword(self._first)
-        self._own: dict[int, Predictor] = {}
+        self._own: dict[int, Own] = {}
         self._states: dict[int, Any] = {}
+        self._drawing: dict[int, dict[str, Any]] = {}
         self._after: dict[str, Any] = {}
         self._watch = _Watch(self._shared(), self.name) if self.manner.watched else None
 
@@ -163,7 +169,7 @@ class ForeignPolicy:
             ExpertError: it cannot be copied.
         """
         try:
-            return _copying(self.manner.copies, self._player, self._first)
+            return copying(self.manner.copies, lambda: _made(self._player), self._first)
         except Exception as error:
             raise ExpertError(
                 f"the expert {self.name} cannot be copied for each attempt: {error}",
@@ -174,45 +180,53 @@ class ForeignPolicy:
     def begin(self, lane: int, context: Context) -> None:
         """An attempt starts on a lane, with an object of its own where attempts share none."""
         self._states.pop(lane, None)
-        if self.manner.alone:
-            global_generators.seed(child(context.root_seed, context.index, EXPERT_GLOBALS, 0))
-        if not self.manner.shared:
-            self._own[lane] = policy = self.fresh()
-            own_noise.begin(policy, context)
+        with self._to_itself(lane, goes_on=False):
+            if self.manner.alone:
+                global_generators.seed(child(context.root_seed, context.index, EXPERT_GLOBALS, 0))
+            if not self.manner.shared:
+                self._own[lane] = Own(self.fresh())
+                own_noise.begin(self._own[lane].policy, context)
         if self._player.witness:
             self._player.witness.attempts.append((context, []))
-            self._after = {}
+            self._after = global_generators.states()
+
+    @contextmanager
+    def _to_itself(self, lane: int, *, goes_on: bool = True) -> Iterator[None]:
+        """The time of an attempt's draws, where those of others must not come between them."""
+        if not self.manner.apart:
+            yield
+            return
+        with global_generators.restored():
+            if goes_on:
+                global_generators.put(self._drawing[lane])
+            yield
+            self._drawing[lane] = global_generators.states()
 
     def memory(self, lane: int) -> Any:
         """What a lane's attempt goes on from: the state handed on, its own object, what it draws from."""
-        own = None if self.manner.shared else self.copied(self._own[lane])
-        drawing = global_generators.states() if self.manner.alone else None
-        found = kept(self._states.get(lane)), own, drawing
+        own = None if self.manner.shared else remembered(self._own[lane], self.manner.copies)
+        found = kept(self._states.get(lane)), own, self._drawing.get(lane)
         return None if all(part is None for part in found) else found
 
     def resume(self, lane: int, memory: Any) -> None:
-        """Go on from what `memory` gave, which stays as it is."""
+        """Go on from what `memory` gave, which stays as it is.
+
+        Raises:
+            ExpertError: the object cannot be copied, and has answered since.
+        """
         state, own, drawing = memory
         self._states[lane] = kept(state)
         if own is not None:
-            self._own[lane] = self.copied(own)
+            self._own[lane] = gone_on(own, self.manner.copies, self.name)
         if drawing is not None:
-            global_generators.put(drawing)
-
-    def copied(self, own: Predictor) -> Predictor:
-        """A copy of an attempt's own object, as it is now."""
-        if self.manner.copies in {"lean", "deepcopy"}:
-            weights = large(own, LARGE_BYTES) if self.manner.copies == "lean" else []
-            return copy.deepcopy(own, {id(part): part for part in weights})
-        copied: Predictor = cloudpickle.loads(cloudpickle.dumps(own))
-        return copied
+            self._drawing[lane] = drawing
 
     def ask(self, lane: int, observation: Any) -> Any:
         """The action for an observation, of which the policy may keep what it likes."""
         if self._player.witness:
             return self._ask_before(self._player.witness, lane, observation)
-        policy = self._first if self.manner.shared else self._own[lane]
-        action, state = self.call(policy, observation, self._states.get(lane))
+        with self._to_itself(lane):
+            action, state = self.call(self._answering(lane), observation, self._states.get(lane))
         if state is not None:
             self._states[lane] = kept(state)
         elif lane in self._states:
@@ -223,14 +237,24 @@ class ForeignPolicy:
 
     def _ask_before(self, witness: Witness, lane: int, observation: Any) -> Any:
         """The same, with all that a witness wants to know."""
-        asked, before = copy.deepcopy(observation), global_generators.states()
-        action, state = self.call(self._own[lane], observation, self._states.get(lane))
+        asked = copy.deepcopy(observation)
+        witness.disturbed |= self._after != global_generators.states()
+        with self._to_itself(lane):
+            before = global_generators.states()
+            action, state = self.call(self._answering(lane), observation, self._states.get(lane))
+            witness.drew.update(global_generators.moved(before))
         self._states[lane] = kept(state)
-        witness.drew.update(global_generators.moved(before))
-        witness.disturbed |= bool(self._after) and self._after != before
         self._after = global_generators.states()
         witness.attempts[-1][1].append((asked, kept(action)))
         return action
+
+    def _answering(self, lane: int) -> Predictor:
+        """The object that answers for a lane."""
+        if self.manner.shared:
+            return self._first
+        own = self._own[lane]
+        own.answers += 1
+        return own.policy
 
     def ask_all(self, observations: Any) -> Any:
         """The actions for a batch of observations."""
@@ -259,6 +283,7 @@ class ForeignPolicy:
             NotStatelessError: what attempts share has changed meanwhile.
         """
         self._own.clear()
+        self._drawing.clear()
         if self._watch:
             self._watch.look()
 
@@ -268,35 +293,6 @@ def _made(player: ForeignPlayer) -> Predictor:
     with global_generators.taken():
         global_generators.seed(np.random.SeedSequence(0))
         return player.made()
-
-
-def _copying(copies: str, player: ForeignPlayer, first: Predictor) -> Callable[[], Predictor]:
-    """What makes an attempt's own object."""
-    if copies == "anew" and (another := _made(player)) is not first:
-        ready = [another]
-        return lambda: ready.pop() if ready else _made(player)
-    if copies in {"anew", "pickle"}:
-        packed = cloudpickle.dumps(first)
-        return lambda: cloudpickle.loads(packed)
-    weights = large(first, LARGE_BYTES) if copies == "lean" else []
-    return lambda: copy.deepcopy(first, {id(part): part for part in weights})
-
-
-def kept(value: Any) -> Any:
-    """A copy of what a policy hands out: it may write into it again.
-
-    Arrays and tensors are copied, also inside tuples, lists and dicts; of other objects, a deep copy.
-    """
-    if value is None or isinstance(value, (int, float, str, np.generic)):
-        return value
-    if type(value) is dict:
-        return {key: kept(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        items = map(kept, value)
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if callable(getattr(value, "detach", None)) and callable(getattr(value, "clone", None)):
-        return value.detach().clone()
-    return copy.deepcopy(value)
 
 
 class _Watch:

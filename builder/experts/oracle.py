@@ -10,9 +10,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import secrets
-import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,39 +19,18 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import RolloutConfig
-from builder.environments.answers import spaces_of
-from builder.environments.environment import EnvironmentSpec, make, resolve
-from builder.environments.legacy import Match
+from builder.environments.environment import make
 from builder.environments.wrappers import Layers
 from builder.episodes import global_generators
 from builder.episodes.context import Context
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ExpertError, SpaceError
-from builder.experts.actor import Actor, Player, RandomPlayer
+from builder.experts.actor import Actor, RandomPlayer
 from builder.experts.matching import played
 from builder.experts.policy import KEPT, Policy
-from builder.experts.sources.expert import Expert
+from builder.experts.seats import NO_LIMITS, Actors, Seat, seat_of, seats_of
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
-
-NO_LIMITS = {"max_episode_steps": None, "max_steps": None}
-
-
-@dataclass(frozen=True)
-class Seat:
-    """One way to observe an environment, and who plays so. Picklable.
-
-    Attributes:
-        player: the recipe for actors.
-        environment: what is played.
-        observation_space: of the environment.
-        action_space: of the environment.
-    """
-
-    player: Player
-    environment: EnvironmentSpec
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
 
 
 @dataclass(frozen=True)
@@ -66,31 +44,6 @@ class EpisodeState:
     rows: tuple[Any, ...]
 
 
-def seats_of(expert: Expert, rollout: RolloutConfig, usual: Seat) -> tuple[Seat, ...]:
-    """How an environment can be observed: as a build records it; of Atari also as the screen shows it."""
-    spec = usual.environment
-    if spec.preprocessing is None:
-        return (usual,)
-    screen = resolve(spec.id, spec.kwargs, **NO_LIMITS, layers=Layers(wrappers=spec.wrappers))
-    return usual, _seat(expert, rollout, Match(screen, expert.policy.name))
-
-
-def _seat(expert: Expert, rollout: RolloutConfig, matched: Match) -> Seat:
-    spec = matched.spec
-    player = expert.player(
-        rollout,
-        env_id=matched.trained_on,
-        max_episode_steps=spec.max_episode_steps,
-        zeros=matched.zeros,
-        preprocessed=spec.preprocessing is not None,
-    )
-    environment = make(spec)
-    try:
-        return Seat(player, spec, *spaces_of(environment, spec.id))
-    finally:
-        environment.close()
-
-
 def oracle_of(policy: Policy) -> Oracle:
     """Whoever stands behind a policy, ready to be asked.
 
@@ -99,31 +52,8 @@ def oracle_of(policy: Policy) -> Oracle:
     """
     expert = policy_expert(policy.name, policy)
     matched = played(expert, DEFAULT_ROLLOUT, limits=NO_LIMITS, layers=Layers(expert.preprocessing()))
-    usual = _seat(expert, DEFAULT_ROLLOUT, matched)
+    usual = seat_of(expert, DEFAULT_ROLLOUT, matched)
     return Oracle(Actors(seats_of(expert, DEFAULT_ROLLOUT, usual)))
-
-
-class Actors:
-    """The actors of some seats, made when they are first asked, one at a time.
-
-    Args:
-        seats: of an expert.
-    """
-
-    def __init__(self, seats: Sequence[Seat]) -> None:
-        self.seats = tuple(seats)
-        self.lock = threading.Lock()
-        self._made: dict[tuple[int, bool], Actor] = {}
-
-    def of(self, number: int, *, deterministic: bool) -> Actor:
-        """The actor of a seat."""
-        if (number, deterministic) not in self._made:
-            seat = self.seats[number]
-            player: Any = seat.player
-            if getattr(player, "deterministic", deterministic) != deterministic:
-                player = dataclasses.replace(player, deterministic=deterministic)
-            self._made[number, deterministic] = player.actor(seat.observation_space, seat.action_space)
-        return self._made[number, deterministic]
 
 
 class Oracle:
@@ -154,6 +84,16 @@ class Oracle:
         """How the environment may be observed; the first is the usual one."""
         return self._actors.seats
 
+    @property
+    def name(self) -> str:
+        """What a dataset calls the expert; empty: after the environment."""
+        return self._actors.name
+
+    @property
+    def rollout(self) -> RolloutConfig:
+        """How it plays in a build."""
+        return self._actors.rollout
+
     def playing(self, context: Context) -> Oracle:
         """The same expert for an attempt of a build; it shares what was loaded."""
         return Oracle(self._actors, context, attempt=True)
@@ -178,15 +118,28 @@ class Oracle:
         rows = len(columns[0])
         if isinstance(self.seats[number].player, RandomPlayer):
             return self._sampled(self.seats[number].action_space, None if single else rows), None
-        alone = self.seats[number].player.alone
-        with self._actors.lock, global_generators.taken() if alone else nullcontext():
-            actor = self._actors.of(number, deterministic=deterministic)
+        with self._taken(number, deterministic=deterministic) as actor:
             self._begin(actor, self._memories(state, rows), _starts(episode_start, rows))
             actions = actor.act(columns, range(rows))
             after = EpisodeState(tuple(actor.memory(row) for row in range(rows)))
         self._kept = None if all(memory is None for memory in after.rows) else after
         values = [np.array(column[0] if single else column) for column in actions]
         return assemble(self.seats[number].action_space, values), self._kept
+
+    @contextmanager
+    def taken(self) -> Iterator[tuple[Seat, Actor]]:
+        """The usual seat and who plays there as a build does, for as long as a whole attempt takes."""
+        seat = self.seats[0]
+        deterministic = getattr(seat.player, "deterministic", self._actors.rollout.deterministic)
+        with self._taken(0, deterministic=deterministic) as actor:
+            yield seat, actor
+
+    @contextmanager
+    def _taken(self, number: int, *, deterministic: bool) -> Iterator[Actor]:
+        """The actor of a seat, for this thread alone."""
+        alone = self.seats[number].player.alone
+        with self._actors.lock, global_generators.taken() if alone else nullcontext():
+            yield self._actors.of(number, deterministic=deterministic)
 
     def _observed(self, obs: Any) -> tuple[int, list[Array], bool]:
         """The seat whose observations these are, per leaf [rows, ...], and whether it is one alone."""

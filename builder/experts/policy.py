@@ -105,7 +105,9 @@ class Policy:
         Args:
             obs: an observation of the environment as a build records it, or a batch of them with one more
                 axis in front (of a Dict or Tuple space, of each part).
-            state: what the last call returned; None: an episode begins. Left out, the attempt that a user's
+            state: what an earlier call returned: a value, from which can be asked again, unless the expert
+                keeps its state in an object that cannot be copied, which goes on only from its last answer;
+                None: an episode begins. Left out, the attempt that a user's
                 own `enjoy` plays goes on from its last call, and elsewhere an episode begins.
             deterministic: the policy's best action, rather than a sample of its distribution. What is sampled
                 comes from the attempt's `context.rng` inside `enjoy`; see `seeded` for elsewhere.
@@ -116,9 +118,10 @@ class Policy:
             the state to hand on, None for an expert that remembers nothing.
 
         Raises:
-            BuilderError: the expert or its environment cannot be had, or the observation is not its own.
+            BuilderError: the expert or its environment cannot be had, the observation is not its own, or the
+                state is one from which it cannot go on.
         """
-        answer: tuple[Any, Any] = self._asked().predict(obs, state, deterministic, episode_start)
+        answer: tuple[Any, Any] = self.oracle().predict(obs, state, deterministic, episode_start)
         return answer
 
     def seeded(self, rng: np.random.Generator | int) -> Policy:
@@ -127,11 +130,11 @@ class Policy:
         Args:
             rng: the generator; or a build's seed, to sample as in its first attempt.
         """
-        return self.answered_by(self._asked().seeded(rng))
+        return self.answered_by(self.oracle().seeded(rng))
 
     def load(self) -> Policy:
         """Load the expert now instead of at the first `predict`; return it."""
-        self._asked()
+        self.oracle()
         return self
 
     def get_environment(self, **kwargs: Any) -> gym.Env[Any, Any]:
@@ -142,11 +145,11 @@ class Policy:
         Args:
             kwargs: for its constructor, such as `render_mode`.
         """
-        environment: gym.Env[Any, Any] = self._asked().environment(**kwargs)
+        environment: gym.Env[Any, Any] = self.oracle().environment(**kwargs)
         return environment
 
-    def _asked(self) -> Any:
-        """Who answers, loaded once."""
+    def oracle(self) -> Any:
+        """Who of this package answers, loaded once."""
         if "_oracle" not in self.__dict__:
             # By name: whoever reads archives and makes environments stands above this module.
             oracle = import_module("builder.experts.oracle").oracle_of(self)

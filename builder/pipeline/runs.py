@@ -13,12 +13,12 @@ from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.episodes.spaces import leaves
 from builder.experts.actor import pack
-from builder.experts.oracle import Seat, seats_of
+from builder.experts.seats import Seat, seats_of
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.cleaning import remove_parts
-from builder.rollout.enjoy import AttemptTask, EnjoyFunction, attempt_summary, play_attempt
+from builder.rollout.enjoy import AttemptTask, EnjoyFunction, Given, attempt_summary, play_attempt
 from builder.rollout.enjoy import release as release_expert
 from builder.rollout.handed import Handed
 from builder.rollout.planning import (
@@ -136,7 +136,8 @@ class AttemptRun:
         usual = Seat(build.player, spec, build.observation_space, build.action_space)
         seats = seats_of(build.expert, build.config.rollout, usual)
         token = uuid.uuid4().hex
-        return Handed((policy, seats), self._folder.absolute() / f"expert-{token}", token)
+        given = Given(policy, seats, build.expert.name, build.config.rollout)
+        return Handed(given, self._folder.absolute() / f"expert-{token}", token)
 
     def _resumed(self) -> list[ChunkSummary]:
         if not self._journal.is_file():

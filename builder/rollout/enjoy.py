@@ -5,24 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from builder.environments.environment import make, resolve
-from builder.environments.pool import EnvironmentPool
-from builder.environments.wrappers import Layers
-from builder.episodes import global_generators
+from builder.config import RolloutConfig
+from builder.environments.pool import EnvironmentPool, turn
 from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, read_recording, write_recording
-from builder.errors import BuilderError, RolloutError
-from builder.experts.oracle import Actors, Oracle
+from builder.errors import BuilderError, NotStatelessError, RolloutError
+from builder.experts.oracle import Oracle
 from builder.experts.policy import Policy
-from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
+from builder.experts.seats import Actors, Seat
+from builder.experts.sources.registered import DEFAULT_ROLLOUT
 from builder.rollout.engine import Lockstep
 from builder.rollout.handed import Handed, forget
+from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 
 EnjoyFunction = Callable[..., bool]
@@ -31,12 +30,13 @@ EnjoyFunction = Callable[..., bool]
 def enjoy(path: str, context: Context, expert: Policy) -> bool:
     """Play and record one episode.
 
-    A build with this function plays whole chunks in lockstep instead; the same seed gives the same bytes.
+    A build with this function plays whole chunks in lockstep instead; the same seed gives the same bytes. So
+    does calling it in an `enjoy` of one's own, with the path, the context and the expert that it was given.
 
     Args:
         path: the file to write; it does not exist yet.
         context: which attempt this is, and its seed.
-        expert: who plays what.
+        expert: who plays what; outside of a build, one that stands for itself.
 
     Returns:
         Whether the episode's return is one that the expert's bounds accept.
@@ -44,31 +44,35 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     Raises:
         BuilderError: the expert, the environment or the file failed; never for a low return.
     """
-    found = policy_expert(expert.name, expert)
-    preprocessing = found.preprocessing()
-    spec = resolve(
-        expert.name,
-        expert.env_kwargs,
-        max_episode_steps=None,
-        max_steps=None,
-        layers=Layers(preprocessing),
-    )
-    player = found.player(
-        DEFAULT_ROLLOUT,
-        env_id=expert.name,
-        max_episode_steps=spec.max_episode_steps,
-        preprocessed=preprocessing is not None,
-    )
-    environment = make(spec)
-    actor = player.actor(environment.observation_space, environment.action_space)
-    environment.close()
-    pool = EnvironmentPool(spec)
-    lockstep = Lockstep(pool, actor, root_seed=context.root_seed, lanes=1)
-    with global_generators.taken() if player.alone else nullcontext():
-        recording = lockstep.play(range(context.index, context.index + 1))
-    pool.close()
-    write_recording(recording, Path(path), Header("", context.index, context.index + 1, expert.name))
+    asked: Oracle = expert.oracle()
+    rules = replace(Rules.of(asked.rollout), reject=False)  # what it raises is raised by whoever calls it
+    with asked.taken() as (seat, actor), turn(seat.environment):
+        pool = EnvironmentPool(seat.environment)
+        try:
+            lockstep = Lockstep(pool, actor, root_seed=context.root_seed, lanes=1, rules=rules)
+            recording = lockstep.play(range(context.index, context.index + 1))
+        finally:
+            pool.close()
+    header = Header("", context.index, context.index + 1, asked.name or expert.name)
+    write_recording(recording, Path(path), header)
     return bool(expert.acceptance.accepts(recording.returns)[0])
+
+
+@dataclass(frozen=True)
+class Given:
+    """The expert as the user's `enjoy` gets it. Picklable.
+
+    Attributes:
+        policy: called after what it plays.
+        seats: how the environment can be observed, and who plays so.
+        name: what the dataset calls it.
+        rollout: how it plays.
+    """
+
+    policy: Policy
+    seats: tuple[Seat, ...]
+    name: str = ""
+    rollout: RolloutConfig = DEFAULT_ROLLOUT
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class AttemptTask:
         enjoy: the function.
         path: where it records.
         context: which attempt it is.
-        expert: who plays what: a `Policy`, and how the environment can be observed.
+        expert: who plays what: a `Given`.
         reject: what it raises makes the attempt a rejected one; else it ends the build.
     """
 
@@ -100,8 +104,7 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     for left in recorded(task.path):  # by a worker that died
         left.unlink()
     try:
-        expert = _playing(task.expert, task.context)
-        accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=expert))
+        accepted = _called(task)
     except (Exception, SystemExit) as error:
         what = f"enjoy raised in attempt {index} (seed {task.context.seed}): {type(error).__name__}: {error}"
         if not task.reject:
@@ -128,17 +131,41 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     )
 
 
+def _called(task: AttemptTask) -> bool:
+    """What the user's `enjoy` says of the attempt."""
+    actors = _actors_of(task.expert)
+    try:
+        return _called_with(actors, task)
+    except NotStatelessError as error:
+        actors.be_careful()
+        for half in recorded(task.path):
+            half.unlink()
+        restarted = replace(task, context=Context(task.context.index, task.context.root_seed))
+        accepted = _called_with(actors, restarted)
+        task.context.logs[:] = [
+            f"{error}; from here on each attempt has an object of its own",
+            *restarted.context.logs,
+        ]
+        return accepted
+
+
+def _called_with(actors: Actors, task: AttemptTask) -> bool:
+    oracle = Oracle(actors, task.context, attempt=True)
+    expert = task.expert.value.policy.answered_by(oracle)
+    accepted = bool(task.enjoy(path=str(task.path), context=task.context, expert=expert))
+    actors.end()
+    return accepted
+
+
 _actors: dict[tuple[str, int], Actors] = {}
 """What this process has loaded of experts, by the token of the build and the thread."""
 
 
-def _playing(handed: Handed, context: Context) -> Policy:
-    """The expert, whose `predict` plays an attempt; what it loads is loaded once."""
-    policy, seats = handed.value
+def _actors_of(handed: Handed) -> Actors:
+    """Who plays; what is loaded is loaded once."""
+    given: Given = handed.value
     key = (handed.token, threading.get_ident())
-    actors = _actors.setdefault(key, Actors(seats))
-    playing: Policy = policy.answered_by(Oracle(actors, context, attempt=True))
-    return playing
+    return _actors.setdefault(key, Actors(given.seats, given.name, given.rollout))
 
 
 def release(token: str) -> None:

@@ -23,7 +23,6 @@ from builder.errors import ExpertError
 from builder.experts.actor import pack
 from builder.experts.foreign import (
     CAREFUL,
-    LARGE_BYTES,
     TRUSTED,
     ForeignPlayer,
     ForeignPolicy,
@@ -32,6 +31,7 @@ from builder.experts.foreign import (
     says,
 )
 from builder.experts.own_noise import is_told
+from builder.experts.own_object import LARGE_BYTES
 from builder.experts.parts import large
 from builder.experts.stateless import Examined, examine
 from builder.rollout.engine import Interrupted, Lockstep
@@ -71,7 +71,7 @@ def find_manner(player: ForeignPlayer, spec: EnvironmentSpec, root_seed: int, ru
         return TRUSTED
     witness, action_space = _witnessed(player, spec, root_seed, rules)
     attempts = [attempt for attempt in witness.attempts if attempt[1]]
-    if not attempts or (witness.drew and witness.disturbed):
+    if not attempts:
         return CAREFUL  # what is the matter will be seen in play
     examined = _examined(player, attempts, action_space)
     for manner in _manners(first, witness, examined):
@@ -130,13 +130,14 @@ def _examined(player: ForeignPlayer, attempts: Asked, action_space: gym.Space[An
 def _manners(first: Any, witness: Witness, examined: Examined) -> Iterator[Manner]:
     """The manners that come into question, the fastest first."""
     draws = bool(witness.drew)
+    apart = draws and witness.disturbed
     if not is_told(first) and (examined.stateless or (draws and examined.unchanged)):
-        yield Manner(shared=True, watched=True, alone=draws)
+        yield Manner(shared=True, watched=True, alone=draws, apart=apart)
     for alone in (True,) if draws else (False, True):
         if large(first, LARGE_BYTES):
-            yield Manner(alone=alone, watched=True, copies="lean")
+            yield Manner(alone=alone, apart=apart, watched=True, copies="lean")
         for copies in ("deepcopy", "pickle", "anew"):
-            yield Manner(alone=alone, copies=copies)
+            yield Manner(alone=alone, apart=apart, copies=copies)
 
 
 def _first_difference(player: ForeignPlayer, attempts: Asked) -> int | None:

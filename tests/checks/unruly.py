@@ -131,6 +131,14 @@ class Windy(Calm):
         return super().step(action + wind)
 
 
+class SeedsAll(Calm):
+    """Seeds numpy's global generator in reset, and draws nothing from it."""
+
+    def reset(self, *, seed=None, options=None):
+        np.random.seed(seed)  # noqa: NPY002  (as above)
+        return super().reset(seed=seed)
+
+
 WORLD = {"x": np.zeros(2)}
 
 
@@ -269,7 +277,7 @@ class Raises(Calm):
 
 
 KINDS = [
-    *(Calm, Unseeded, Same, Drifts, Harder, HarderLater, HarderForAll, Windy, OfItsModule),
+    *(Calm, Unseeded, Same, Drifts, Harder, HarderLater, HarderForAll, Windy, SeedsAll, OfItsModule),
     *(Shared, Restores, SharedBandit, Clears, ClosesAll, OnlyOne, OnlyOneDrifts),
     *(Keeps, Edits, Untrue, Beyond, Nan, Raises),
 ]

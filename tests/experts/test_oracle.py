@@ -20,7 +20,9 @@ from builder.experts.observations.frame_stack import FrameStack, History, Pictur
 from builder.experts.observations.images import BrighterOfTwo, Grey
 from builder.experts.observations.transforms import TimeFeature
 from builder.experts.observations.wrapped_policy import Opening, PolicyView
-from builder.experts.oracle import Actors, Oracle, Seat
+from builder.experts.oracle import Oracle
+from builder.experts.seats import Actors, Seat
+from builder.experts.sources.python import PythonPlayer
 
 STEPS = 6
 VECTOR, TORQUE, CHOICE = box(3), box(2), gym.spaces.Discrete(3)
@@ -77,7 +79,7 @@ def oracle(player, space, actions):
     return Oracle(Actors([Seat(player, None, space, actions)]))
 
 
-def built(player, space, actions, batches, context, *, deterministic):
+def built(player, space, actions, batches, context, *, deterministic=True):
     """The actions of a build on these observations: one attempt, one lane."""
     if isinstance(player, NetworkPlayer):
         player = dataclasses.replace(player, deterministic=deterministic)
@@ -148,6 +150,58 @@ def test_an_attempt_goes_on_where_the_state_is_left_out(kind):
     asked = oracle(player, space, actions).playing(Context(3, 7))
     found = [asked.predict(as_observation(space, [leaf[0] for leaf in batch]))[0] for batch in batches]
     np.testing.assert_array_equal(found, expected)
+
+
+class Draws:
+    """Draws from numpy's global generator, the more the later it is in its episode."""
+
+    asked = 0
+
+    def predict(self, obs, state=None, deterministic=True):
+        self.asked += 1
+        return np.random.uniform(-1, 1, (self.asked, 2))[-1] + 0 * obs[0], state  # noqa: NPY002  (the fault)
+
+
+class Unlikely(Draws):
+    """What neither deepcopy nor pickle takes."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def test_each_row_of_a_batch_draws_what_its_episode_draws_alone():
+    asked = oracle(PythonPlayer(Draws), VECTOR, TORQUE).seeded(4)
+    batches = [draw(VECTOR, 3, seed)[0] for seed in range(STEPS)]
+    state, together = None, []
+    for batch in batches:
+        action, state = asked.predict(batch, state)
+        together.append(action)
+    for row in range(3):
+        expected = built(
+            PythonPlayer(Draws), VECTOR, TORQUE, [[b[row : row + 1]] for b in batches], Context(0, 4)
+        )
+        np.testing.assert_array_equal([action[row] for action in together], expected)
+
+
+def test_a_state_that_an_object_keeps_is_a_value_too():
+    asked = oracle(PythonPlayer(Draws), VECTOR, TORQUE).seeded(4)
+    obs = np.zeros(3, np.float32)
+    _, state = asked.predict(obs)
+    action, after = asked.predict(obs, state)
+    asked.predict(obs, after)
+    np.testing.assert_array_equal(asked.predict(obs, state)[0], action)
+
+
+def test_an_object_that_cannot_be_copied_goes_on_but_not_back():
+    asked = oracle(PythonPlayer(Unlikely), VECTOR, TORQUE).seeded(4)
+    obs = np.zeros(3, np.float32)
+    expected = built(PythonPlayer(Draws), VECTOR, TORQUE, [[obs[None]]] * 3, Context(0, 4))
+    first, early = asked.predict(obs)
+    second, state = asked.predict(obs, early)
+    third, _ = asked.predict(obs, state)
+    np.testing.assert_array_equal([first, second, third], expected)
+    with pytest.raises(ExpertError, match="the expert Unlikely cannot go back"):
+        asked.predict(obs, early)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import unruly
 
-from builder import Controller, Policy, build, load
+from builder import Controller, Episode, Policy, build, load
 from builder.errors import EnvironmentError_, NotRepeatedError
 from builder.manifest.command import rebuild_overrides
 from builder.manifest.manifest import read_manifest
@@ -46,6 +46,19 @@ def played(name, tmp_path, *, env=None, **config):
     return build("random", env=env, episodes=12, out=tmp_path / "x", **config)
 
 
+def enjoy_by_predict(path, context, expert):
+    environment = expert.get_environment()
+    observations, steps = [environment.reset()[0]], []
+    while not steps or not any(steps[-1][2:4]):
+        action, _ = expert.predict(observations[-1])
+        observation, *rest = environment.step(action)
+        observations.append(observation)
+        steps.append((action, *rest))
+    columns = map(np.array, [*zip(*steps, strict=True)][:4])
+    Episode(np.array(observations), *columns, seed=context.seed, index=context.index).save(path)
+    return True
+
+
 THREADS = {"parallel": {"backend": "threading", "n_jobs": 2}}
 
 
@@ -69,6 +82,44 @@ def test_each_episode_is_what_a_fresh_instance_gives(name, instances, config, tm
     dataset = played(name, tmp_path, **config)
     assert wrong(dataset, f"unruly/{name}-v0") == 0
     assert read_manifest(tmp_path / "x").instances == instances
+
+
+class Gusts:
+    """Draws from numpy's global generator, as `Windy` does; keeps nothing."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        return np.random.uniform(-1, 1, 2).astype(np.float32), state  # noqa: NPY002  (the fault)
+
+
+class Squalls(Gusts):
+    """Draws for every second step."""
+
+    drawn = None
+
+    def predict(self, obs, state=None, deterministic=True):
+        self.drawn = super().predict(obs)[0] if self.drawn is None else None
+        return np.zeros(2, np.float32) if self.drawn is None else self.drawn, state
+
+
+@pytest.mark.parametrize("policy", [Gusts, Squalls])
+@pytest.mark.parametrize("name", ["Windy", "SeedsAll"])
+def test_environment_and_policy_may_both_draw_from_generators_of_the_process(name, policy, tmp_path, said):
+    env_id, actions = f"unruly/{name}-v0", []
+    expert = Policy(env_id, policy=policy, version="1")
+    for out, own, config in (
+        ("x", [], {}),
+        ("threads", [], {"parallel": "threading", "parallel.n_jobs": 2}),
+        ("own", [enjoy_by_predict], {}),
+    ):
+        Controller(*own).start({"expert": expert, "episodes": 5, "out": str(tmp_path / out), **config})
+        dataset = load(tmp_path / out)
+        assert wrong(dataset, env_id) == 0
+        actions.append(dataset.arrays()["action"])
+    np.testing.assert_array_equal(actions[0], actions[1])
+    np.testing.assert_array_equal(actions[0], actions[2])
+    assert len(np.unique(actions[0])) > len(actions[0]) - 5  # the attempts' noise differs
+    assert f"{env_id} draws from the generators of numpy.random" in said.text
+    assert f"{policy.__name__} draws from numpy.random" in said.text
 
 
 @pytest.mark.slow

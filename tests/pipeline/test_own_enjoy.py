@@ -11,8 +11,10 @@ import pytest
 from folders import files
 from places import ROOT
 from sb3_models import make_model
+from verification import check
 
 from builder import Controller, Episode, Policy, load
+from builder import enjoy as built_in
 from builder.errors import RolloutError
 
 FOLLOWED = ("data", "episodes")
@@ -41,6 +43,12 @@ def enjoy(path, context, expert):
 
 def sampling(path, context, expert):
     return played(path, context, expert, deterministic=False)
+
+
+def calling(path, context, expert):
+    """Has the built-in one play."""
+    context.add_log("calls it")
+    return built_in(path=path, context=context, expert=expert)
 
 
 def tables(folder):
@@ -86,24 +94,95 @@ def test_predict_hands_a_foreign_policys_own_state_on(tmp_path):
     assert ours == theirs
 
 
+@pytest.mark.parametrize("own", [enjoy, calling])
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
-def test_predict_plays_the_same_whatever_plays_it(tmp_path, backend):
+def test_it_plays_the_same_whatever_plays_it(tmp_path, backend, own):
     config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
-    ours, theirs = both(tmp_path, enjoy, config)
+    ours, theirs = both(tmp_path, own, config)
     assert ours == theirs
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("own", [enjoy, calling])
 @pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_predict_plays_the_same_on_clusters(tmp_path, backend):
+def test_it_plays_the_same_on_clusters(tmp_path, backend, own):
     pickler = pytest.importorskip({"dask": "cloudpickle", "ray": "ray.cloudpickle"}[backend])
     config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
     pickler.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
     try:
-        ours, theirs = both(tmp_path, enjoy, config)
+        ours, theirs = both(tmp_path, own, config)
     finally:
         pickler.unregister_pickle_by_value(sys.modules[__name__])
     assert ours == theirs
+
+
+class Pushes:
+    """Answers beyond the bounds."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        return 9 * obs[1:2], state
+
+
+class Counts:
+    """Keeps a number between its answers."""
+
+    asked = 0
+
+    def predict(self, obs, state=None, deterministic=True):
+        self.asked += 1
+        return self.asked // 3 % 2, state
+
+
+class Later(Counts):
+    """Keeps nothing, until an attempt leads it far from the middle: the second does, after some time."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        self.asked += bool(abs(obs[0]) > 0.5)
+        return int(obs[2] + obs[3] > 0) if self.asked < 3 else self.asked % 2, state
+
+
+BUILDS = {
+    "random": {"expert": "random", "env.id": "CartPole-v1"},
+    "sampling": {"expert": "acrobot", "rollout.deterministic": False, "threshold": -1e9},
+    "clipped": {"expert": Policy("Pendulum-v1", policy=Pushes, version="1"), "rollout.out_of_bounds": "clip"},
+    "state of its own": {"expert": Policy("CartPole-v1", policy=Counts, version="1")},
+    "state that comes late": {"expert": Policy("CartPole-v1", policy=Later, version="1"), "episodes": 9},
+    "thresholds": {"expert": "pendulum", "threshold": -150.0, "max_return": -100.0},
+    "wrapped": {"expert": "random", "env.id": "CartPole-v1", "env.wrappers": ["FlattenObservation"]},
+}
+
+
+@pytest.mark.parametrize("config", BUILDS.values(), ids=BUILDS)
+def test_the_built_in_one_called_by_ones_own_plays_what_a_build_plays(tmp_path, config):
+    ours, theirs = both(tmp_path, calling, {**QUICK, **config})
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("kind", [Counts, Later])
+def test_predict_plays_what_a_policy_with_a_state_of_its_own_plays(tmp_path, kind):
+    policy = Policy("CartPole-v1", policy=kind, version="1")
+    ours, theirs = both(tmp_path, enjoy, {"expert": policy, **QUICK, "episodes": 9})
+    assert ours == theirs
+
+
+def test_whom_an_enjoy_names_is_in_the_dataset_and_on_the_card(tmp_path):
+    def naming(path, context, expert):
+        environment = expert.get_environment()
+        observation, _ = environment.reset()
+        action, _ = expert.predict(observation)
+        after, reward, terminated, _, _ = environment.step(action)
+        columns = (np.stack([observation, after]), *map(np.array, ([action], [reward], [terminated], [True])))
+        name = {} if context.index == 2 else {"policy": f"noise {context.index % 2}"}
+        Episode(*columns, seed=context.seed, index=context.index, **name).save(path)
+        return True
+
+    keys = {"expert": "random", "env.id": "CartPole-v1", "episodes": 4}
+    Controller(naming).start({**keys, "out": str(tmp_path / "x")})
+    names = ["noise 0", "noise 1", "random", "noise 1"]
+    assert [episode.policy for episode in load(tmp_path / "x")] == names
+    said = "says who played: `noise 0` (1 episode), `noise 1` (2 episodes), `random` (1 episode)."
+    assert said in (tmp_path / "x/README.md").read_text()
+    check(tmp_path / "x", "files").raise_for_difference()
 
 
 def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):
@@ -112,16 +191,18 @@ def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):
         tmp_path / "agent.zip"
     )
     keys = {"expert.path": str(tmp_path / "agent.zip"), "expert.frame_stack": 4, "env.id": "Pendulum-v1"}
-    ours, theirs = both(tmp_path, enjoy, {"expert": "local", **keys, "episodes": 2})
-    assert ours == theirs
+    for own in (enjoy, calling):
+        ours, theirs = both(tmp_path / own.__name__, own, {"expert": "local", **keys, "episodes": 2})
+        assert ours == theirs
 
 
 def test_the_environment_of_an_expert_of_yesterday_can_be_made(tmp_path):
     box = gym.spaces.Box(-np.inf, np.inf, (8,), np.float32)
     make_model("PPO", "MlpPolicy", box, gym.spaces.Discrete(4)).save(tmp_path / "agent.zip")
     keys = {"expert.path": str(tmp_path / "agent.zip"), "env.id": "LunarLander-v2"}
-    ours, theirs = both(tmp_path, enjoy, {"expert": "local", **keys, "episodes": 1})
-    assert ours == theirs
+    for own in (enjoy, calling):
+        ours, theirs = both(tmp_path / own.__name__, own, {"expert": "local", **keys, "episodes": 1})
+        assert ours == theirs
 
 
 def test_what_crosses_to_a_worker_is_small_and_is_gone_after_the_build(tmp_path):

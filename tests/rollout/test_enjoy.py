@@ -5,7 +5,7 @@ import pytest
 from builder import Context, Policy, enjoy
 from builder.episodes.recording_file import read_recording
 from builder.errors import RolloutError
-from builder.rollout.enjoy import AttemptTask, play_attempt
+from builder.rollout.enjoy import AttemptTask, Given, play_attempt
 from builder.rollout.handed import Handed
 
 
@@ -18,7 +18,7 @@ class Still:
 
 def test_what_a_worker_that_died_has_left_of_an_attempt_is_not_taken_for_its_recording(tmp_path):
     (tmp_path / "attempt.npz").write_bytes(b"half")
-    expert = Handed((Policy(name="CartPole-v1"), ()), tmp_path / "expert", "token")
+    expert = Handed(Given(Policy(name="CartPole-v1"), ()), tmp_path / "expert", "token")
     task = AttemptTask(lambda path, context, expert: True, tmp_path / "attempt", Context(0, 0), expert)
     with pytest.raises(RolloutError, match="accepted attempt 0 without recording it"):
         play_attempt(task)
