@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Event, Thread
 from typing import BinaryIO, TypeVar
@@ -13,6 +13,9 @@ from typing import BinaryIO, TypeVar
 from builder.hub_client.private import leave_daemons_behind
 
 Result = TypeVar("Result")
+
+NOTICED = 0.2
+"""Seconds until an interruption is noticed whose signal another thread got: an endless wait sleeps on."""
 
 
 class StoppedError(Exception):
@@ -36,8 +39,11 @@ def interruptibly(upload: Callable[[], Result], stop: Event) -> Result:
 
     try:
         Thread(target=work, daemon=True).start()
+        while not wait([done], timeout=NOTICED).done:
+            pass
         return done.result()
     except KeyboardInterrupt:
+        stop.set()  # first: a thread that starts from now on ends as soon as it reads
         leave_daemons_behind()  # the client's, which wait for the Hub
         raise
     finally:

@@ -30,7 +30,9 @@ def leave_daemons_behind() -> None:
     """Let the process end although threads of `concurrent.futures` still wait.
 
     They are daemons where the thread that has started them is one; Python joins them at its end all the same.
+    One that is being started now is known once the lock is had; those that come later must end by themselves.
     """
     joined: Any = thread._threads_queues  # noqa: SLF001
-    for waiting in [known for known in list(joined) if known.daemon]:
-        joined.pop(waiting, None)
+    with thread._global_shutdown_lock:  # noqa: SLF001
+        for waiting in [known for known in list(joined) if known.daemon]:
+            joined.pop(waiting, None)

@@ -77,6 +77,7 @@ def recover(out: Path) -> None:
     """Undo or finish what a process that was killed has left beside `out`; the caller holds its lock."""
     work = Layout.of(out).staging
     if not is_workplace(work):
+        remove_workplace(work)
         return
     old, unfinished = work / OLD, is_folder(work / NEW)
     if old.is_dir() and not unfinished:

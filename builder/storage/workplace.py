@@ -51,11 +51,14 @@ def remove_workplace(folder: Path, *, keep: str | None = None) -> None:
     """Remove one with what is in it, its mark last; one that cannot be removed now is found again later.
 
     Args:
-        folder: the workplace; anything else is left.
+        folder: the workplace; anything else is left, but for an empty folder: it may have lost its mark, or
+            not have got it, when the power was cut.
         keep: how the names of those begin that stay in it, and the mark with them; None: none stays.
     """
     with suppress(OSError):
         if not is_workplace(folder):
+            if not folder.is_symlink() and _is_empty(folder):
+                folder.rmdir()
             return
         for child in sorted(folder.iterdir()):
             if child.name != MARK and not (keep and child.name.startswith(keep)):

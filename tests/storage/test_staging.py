@@ -225,6 +225,12 @@ def test_a_mark_that_a_kill_has_left_in_part_is_a_mark(out):
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_a_workplace_that_a_power_cut_has_left_without_its_mark_is_removed(out):
+    out.with_name(".x.staging").mkdir()
+    recover(out)
+    assert list(out.parent.iterdir()) == []
+
+
 def test_publishing_replaces_what_is_the_datasets_and_writes_the_last_file_last(box, tmp_path, monkeypatch):
     (box / "old").mkdir(parents=True)
     (box / "old" / "file").write_text("old")
