@@ -48,8 +48,18 @@ def test_a_build_into_a_bucket_has_the_files_of_a_local_one_and_grows_like_one(s
         assert dataset(s3, bucket, "a/x") == files(tmp_path / "x")
     assert not Controller().start({**CONFIG, "episodes": 30, "out": out}).fresh
     beside = {key.split("/")[1] for key in objects(s3, bucket)} - {"x"}
-    assert beside == {".x.chunks", ".x.metrics.json"}
+    assert beside == {".x.chunks", ".x.metrics.json", ".x.request.json"}
     assert not [key for key in objects(s3, bucket) if key.endswith(("lock", ".part"))]
+
+
+def test_what_is_damaged_in_a_bucket_is_built_again(s3, bucket):
+    out = f"s3://{bucket}/x"
+    Controller().start({**CONFIG, "out": out})
+    whole, key = dataset(s3, bucket, "x"), "data/train-00000-of-00001.parquet"
+    flipped = bytes([whole[key][0] ^ 1]) + whole[key][1:]
+    s3_client(s3).put_object(Bucket=bucket, Key=f"x/{key}", Body=flipped)
+    assert Controller().start({**CONFIG, "out": out}).fresh
+    assert dataset(s3, bucket, "x") == whole
 
 
 def test_what_was_built_into_a_bucket_loads_verifies_and_is_cleaned(s3, bucket, capsys):

@@ -1,5 +1,14 @@
 """The dataset card: a `README.md` with YAML header, computed from the folder's own files."""
 
+from builder.card.comparison import mend_card, rendered_again
 from builder.card.render import CARD, name_repository, read_notes, render_card, write_card
 
-__all__ = ["CARD", "name_repository", "read_notes", "render_card", "write_card"]
+__all__ = [
+    "CARD",
+    "mend_card",
+    "name_repository",
+    "read_notes",
+    "render_card",
+    "rendered_again",
+    "write_card",
+]

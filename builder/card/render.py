@@ -61,6 +61,15 @@ def name_repository(folder: Path, repo_id: str) -> None:
             _write(folder / CARD, card)
 
 
+def write_text(folder: Path, text: str) -> None:
+    """Write a card's text, whole or not at all.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    _write(folder / CARD, text.encode())
+
+
 def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None = None) -> str:
     """The card of a dataset folder; the same files give the same text.
 

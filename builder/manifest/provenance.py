@@ -31,6 +31,16 @@ def write_provenance(folder: Path) -> None:
     write_whole(folder / PROVENANCE, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
+def is_own_sha256(text: str) -> bool:
+    """Whether a description of a machine has the checksum of its own content."""
+    try:
+        content = json.loads(text)
+        stated = content.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return False
+    return bool(stated == sha256_of(content))
+
+
 def described_machine() -> dict[str, Any]:
     """What of this machine might matter to someone who gets other bytes."""
     return {

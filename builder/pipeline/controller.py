@@ -144,8 +144,8 @@ class Controller:
                 found = None if config.mode == "play" else up_to_date(build)
             fresh = found is None
             result = self._right(build) if found is None else BuildResult(config.out, found, fresh=False)
-            if result.manifest and not own:
-                note_request(config, result.manifest)
+            if result.manifest:
+                note_request(config, result.manifest, known=not own)
         if not fresh:
             log.info("%s is up to date", config.out)
         return result

@@ -3,24 +3,30 @@
 `builder.pipeline.prepare.prepare` is a function of the configuration, the expert's files, the code and the
 installed packages. Where none of these has changed since a build, its dataset is up to date, and neither the
 expert nor the environment need be opened to know it. Whatever is unknown here, `prepare` decides.
+
+The note also holds how the dataset's files looked to the system when they were last known to be whole, so
+that they need be read again only where somebody has written to them since.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
 
 from builder.config import BuildConfig
-from builder.errors import BuilderError
+from builder.errors import BuilderError, StorageError
 from builder.experts.sources.load import files_of
 from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import Manifest, read_manifest
+from builder.pipeline.intact import is_vouched, stamps
 from builder.storage.digest import file_sha256
 from builder.storage.layout import Layout
-from builder.storage.paths import write_whole
+from builder.storage.paths import AnyPath, write_whole
 from builder.values import recorded
 from builder.versions import all_code, identity_version
 
@@ -40,35 +46,63 @@ NOT_ASKED = (
 """Keys that do not decide what is built."""
 
 
-def note_request(config: BuildConfig, manifest: Manifest, *, code: str | None = None) -> None:
-    """Note that this configuration led to this dataset; where that cannot be said, forget what was noted.
+@dataclass(frozen=True)
+class Note:
+    """What is noted beside a dataset.
+
+    Attributes:
+        identity: of the dataset; empty where nothing is noted.
+        request: the sha256 of all that led to it; None where that is more than files.
+        files: the stamps of its files when they were last known to be whole: see `builder.pipeline.intact`.
+    """
+
+    identity: str = ""
+    request: str | None = None
+    files: Mapping[str, Any] = field(default_factory=dict)
+
+
+def note_request(
+    config: BuildConfig, manifest: Manifest, *, known: bool = True, code: str | None = None
+) -> None:
+    """Note that this configuration led to this dataset, which is whole now.
 
     Args:
         config: what was asked for.
         manifest: of the dataset.
+        known: False where more than the configuration decided, a user's own function for instance.
         code: the digest of the code that made it; None: of this one.
     """
+    request = _request(config, code or all_code()) if known and _registered_by(manifest) in PACKAGES else None
     path = Layout.of(config.out).request
-    request = _request(config, code or all_code())
     try:
-        if request and _registered_by(manifest) in PACKAGES:
-            write_whole(path, json.dumps({"request": request, "identity": manifest.identity}) + "\n")
-        else:
-            path.unlink(missing_ok=True)
-    except OSError:
+        note = Note(manifest.identity, request, stamps(config.out, manifest))
+        if note != read_note(config.out):
+            write_whole(path, json.dumps(dataclasses.asdict(note), sort_keys=True) + "\n")
+    except (StorageError, OSError):
         path.unlink(missing_ok=True)  # a note is worth no failure
+
+
+def read_note(out: AnyPath) -> Note:
+    """What is noted beside a dataset; of what cannot be read, nothing."""
+    path = Layout.of(out).request
+    try:
+        content = json.loads(path.read_text()) if path.is_file() else {}
+        note = Note(**content)
+    except (BuilderError, OSError, ValueError, TypeError, RecursionError):
+        return Note()
+    return note if isinstance(note.files, dict) else Note()
 
 
 def noted_dataset(config: BuildConfig) -> Manifest | None:
     """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
-    path = Layout.of(config.out).request
-    if not path.is_file():
+    note = read_note(config.out)
+    if note.request is None:
         return None
     try:
-        noted = json.loads(path.read_text())
         manifest = read_manifest(config.out)
-        asked = noted == {"request": _request(config, all_code()), "identity": manifest.identity}
-        return manifest if asked and _installed(manifest) and manifest.whole(config.out) else None
+        if note.identity != manifest.identity or note.request != _request(config, all_code()):
+            return None
+        return manifest if _installed(manifest) and is_vouched(config.out, manifest, note.files) else None
     except (BuilderError, OSError, ValueError):
         return None
 

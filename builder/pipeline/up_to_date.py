@@ -9,12 +9,15 @@ from builder.errors import (
     DatasetError,
     ExistsError,
     StorageError,
+    storage_error,
 )
 from builder.manifest.identity import differences, growth_identity
-from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
 from builder.pipeline.build import Build
-from builder.storage.paths import AnyPath
+from builder.pipeline.intact import is_intact
+from builder.pipeline.request_note import read_note
 from builder.storage.staging import unfinished
+from builder.storage.tree import is_folder
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,15 @@ def up_to_date(build: Build) -> Manifest | None:
     if not (out / MANIFEST).is_file():
         if unfinished(out):
             return None
+        if _is_noted(build) and is_folder(out):
+            log.warning("%s is damaged: %s is missing; it is built again", out, MANIFEST)
+            return None
         raise ExistsError(
             f"{out} exists and is not a dataset of ours", remedy="choose another `out`, or remove it yourself"
         )
-    if build.config.overwrite:
-        return _same(build, _read_or_none(out))
-    found = read_manifest(out)
+    found = _read(build)
+    if build.config.overwrite or found is None:
+        return _same(build, found)
     if same := _same(build, found):
         return same
     if growth_identity(found.inputs) != growth_identity(build.inputs):
@@ -63,20 +69,44 @@ def up_to_date(build: Build) -> Manifest | None:
     return None
 
 
-def _read_or_none(out: AnyPath) -> Manifest | None:
+def _is_noted(build: Build) -> bool:
+    """Whether the dataset at `out` was this build's when it was last known to be whole."""
+    return build.pinned and read_note(build.config.out).identity == build.identity
+
+
+def _read(build: Build) -> Manifest | None:
+    """The manifest; None where it is damaged, and what it describes is to be built again.
+
+    Raises:
+        DatasetError: it is damaged, and may describe something else.
+        StorageError: it cannot be read, and may be whole all the same.
+    """
+    out = build.config.out
     try:
-        return read_manifest(out)
-    except StorageError:  # it may be there all the same
+        found = read_manifest(out)
+        if not found.sha256 or found.sha256 == manifest_sha256(found):
+            return found
+        ours = found.identity == build.identity
+        damage = DatasetError(f"{out / MANIFEST} has another content than was written")
+    except StorageError:
         raise
-    except DatasetError:
+    except DatasetError as error:
+        if isinstance(error.__cause__, OSError):
+            raise storage_error(error.__cause__, out / MANIFEST) from error
+        ours, damage = False, error
+    if build.config.overwrite or ours or _is_noted(build):
+        log.warning("%s; the dataset is built again", damage)
         return None
+    damage.remedy = "give overwrite=true to build the dataset anew, or choose another `out`"
+    raise damage
 
 
 def _same(build: Build, found: Manifest | None) -> Manifest | None:
-    """The manifest if it is this build's and all its files are there."""
+    """The manifest if it is this build's and all its files are whole."""
+    out = build.config.out
     if found is None or found.identity != build.identity or not build.pinned:
         return None
-    return found if found.whole(build.config.out) else None
+    return found if is_intact(out, found, read_note(out).files) else None
 
 
 def _telling(difference: tuple[str, Any, Any]) -> int:

@@ -85,6 +85,15 @@ class RemotePath:
         with self._reading() as (store, path):
             return Facts(int(store.info(path)["size"]))
 
+    def stamp(self) -> str:
+        """What the store says of it without reading it: another one once it was written again.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        with self._reading() as (store, path):
+            return str(store.checksum(path))
+
     def iterdir(self) -> Iterator[RemotePath]:
         """What is in this folder."""
         with self._reading() as (store, path), contextlib.suppress(FileNotFoundError):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-from builder.card import CARD, read_notes, render_card
+from builder.card import CARD, rendered_again
 from builder.errors import DatasetError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
@@ -26,7 +25,6 @@ from builder.replay import Difference
 from builder.storage.digest import file_sha256
 from builder.verify.checks import Check
 
-REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')
 HUB_FILES = (".gitattributes",)
 """What the Hub itself puts into a repository."""
 
@@ -137,8 +135,7 @@ def check_card(folder: Path, repo_id: str | None) -> Check:
 
 def _card_differences(folder: Path, repo_id: str | None) -> Iterator[Difference]:
     try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-        rendered = render_card(folder, repo_id=repo_id or named_repository(text), notes=read_notes(folder))
+        text, rendered = rendered_again(folder, repo_id)
     except FileNotFoundError:
         yield Difference(what="missing", file=CARD)
         return
@@ -152,15 +149,3 @@ def _card_differences(folder: Path, repo_id: str | None) -> Iterator[Difference]
             yield Difference(what=f"line {number + 1}", file=CARD, expected=repr(pair[0]), got=repr(pair[1]))
     if text != rendered:
         yield Difference(what="the ends of its lines", file=CARD)
-
-
-def named_repository(card: str) -> str | None:
-    """The repository that a card's `load_dataset` line names; None: a local folder."""
-    from builder.card.render import ANYWHERE
-
-    found = REPOSITORY.search(card)
-    try:
-        name = json.loads(found[1]) if found else None
-    except ValueError:
-        return None
-    return name if name != ANYWHERE else None

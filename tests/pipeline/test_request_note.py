@@ -14,7 +14,7 @@ from builder.errors import ExistsError
 from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
-from builder.pipeline.request_note import note_request, noted_dataset
+from builder.pipeline.request_note import Note, note_request, noted_dataset, read_note
 from builder.storage.layout import Layout
 
 REQUEST = {"expert": "cartpole", "episodes": 2}
@@ -30,6 +30,7 @@ def _built(tmp_path_factory):
 @pytest.fixture
 def built(_built, tmp_path):
     shutil.copytree(_built.parent, tmp_path, dirs_exist_ok=True)
+    note_request(build_config({**REQUEST, "out": str(tmp_path / "x")}), read_manifest(tmp_path / "x"))
     return tmp_path / "x"
 
 
@@ -92,9 +93,34 @@ def test_a_missing_file_is_noticed(built):
     assert not recalled(built)
 
 
-@pytest.mark.parametrize("note", ["", "[]", '{"request": "other", "identity": "other"}'])
-def test_a_note_that_says_something_else_is_worth_nothing(built, note):
-    Layout.of(built).request.write_text(note)
+def test_a_file_that_was_written_again_is_noticed(built):
+    (built / "README.md").write_bytes((built / "README.md").read_bytes())
+    assert not recalled(built)
+    Controller().start({**REQUEST, "out": str(built)})  # it is whole, and noted to be
+    assert recalled(built)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"request": "other"',
+        b'{"identity": "x", "files": 3}',
+        b'{"mine": 1}',
+    ],
+)
+def test_a_note_that_cannot_be_read_is_worth_nothing(built, note):
+    Layout.of(built).request.write_bytes(note)
+    assert read_note(built) == Note()
+    assert not recalled(built)
+
+
+def test_a_note_of_another_request_is_worth_nothing(built):
+    Layout.of(built).request.write_text('{"request": "other", "identity": "other"}')
     assert not recalled(built)
 
 
@@ -122,7 +148,7 @@ def test_a_file_of_the_expert_that_changed_is_noticed(built, tmp_path):
 def test_an_environment_that_may_change_without_a_new_version_is_not_remembered(tmp_path):
     config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 2, "out": str(tmp_path / "x")}
     Controller().start(config)
-    assert not Layout.of(tmp_path / "x").request.exists()
+    assert read_note(tmp_path / "x").request is None
 
 
 def test_a_note_holds_the_identity_of_the_dataset(built):

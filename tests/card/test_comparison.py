@@ -1,0 +1,65 @@
+"""A card against the one that follows from the data: damage is mended, what somebody has written stays."""
+
+import pytest
+from card_folders import REWARDS, inputs_of
+
+from builder.card import mend_card, rendered_again, write_card
+from builder.card.comparison import named_repository
+
+
+@pytest.fixture
+def folder(dataset):
+    folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
+    write_card(folder, repo_id="user/name", notes="mine")
+    return folder
+
+
+def test_a_whole_card_is_what_is_rendered_again(folder):
+    text, expected = rendered_again(folder)
+    assert text == expected == (folder / "README.md").read_text()
+    assert not mend_card(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda card: card[:-1],
+        lambda card: b"",
+        lambda card: card.replace(b"observation", b"observatiom", 1),
+        lambda card: b"\xff" + card[1:],
+    ],
+)
+def test_a_damaged_card_is_written_anew(folder, damage):
+    whole = (folder / "README.md").read_bytes()
+    (folder / "README.md").write_bytes(damage(whole))
+    assert mend_card(folder)
+    text, expected = rendered_again(folder)
+    assert text == expected
+    assert not mend_card(folder)
+
+
+def test_a_missing_card_is_written_anew(folder):
+    (folder / "README.md").unlink()
+    assert mend_card(folder)
+    assert len(set(rendered_again(folder))) == 1
+
+
+def test_what_somebody_has_written_into_a_card_stays(folder):
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("# CartPole", "# My CartPole"))
+    edited = card.read_text()
+    assert not mend_card(folder)
+    assert card.read_text() == edited
+
+
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ('load_dataset("user/name", split="train")', "user/name"),
+        ('load_dataset("path/to/this/folder")', None),
+        ('load_dataset("\\x")', None),
+        ("", None),
+    ],
+)
+def test_a_card_names_its_repository(card, name):
+    assert named_repository(card) == name
