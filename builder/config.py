@@ -23,6 +23,7 @@ PRECISIONS = ("float64", "float32")
 PREPROCESSINGS = ("atari", "raw")
 OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
+INFINITE = ("error", "record")
 INSTANCES = ("auto", "reused", "fresh", "single")
 LEVELS = ("files", "replay", "rebuild")
 
@@ -125,6 +126,7 @@ class RolloutConfig:
             the nearest one within.
         on_error: of an attempt in which the environment or the expert raises, or gives what is not a number:
             fail ends the build, reject counts the attempt as rejected.
+        infinite: of an infinity in an observation or a reward: error treats it as NaN, record records it.
     """
 
     lanes: int
@@ -133,6 +135,7 @@ class RolloutConfig:
     max_steps: int | None
     out_of_bounds: str = "error"
     on_error: str = "fail"
+    infinite: str = "error"
 
 
 @dataclass(frozen=True)
@@ -308,6 +311,7 @@ class BuildConfig:
         find_backend(self.parallel.backend)
         _one_of("rollout.out_of_bounds", self.rollout.out_of_bounds, OUT_OF_BOUNDS)
         _one_of("rollout.on_error", self.rollout.on_error, ON_ERROR)
+        _one_of("rollout.infinite", self.rollout.infinite, INFINITE)
         for key, value, least in (
             ("episodes", self.episodes, 1),
             ("seed", self.seed, 0),

@@ -5,7 +5,7 @@
   * EnvironmentError_           the environment cannot be made or does not keep its word
     * MissingExtraError         it needs a package that is not installed
     * SpaceError                a space that cannot be recorded, or two that differ
-    * NotANumberError           an observation or a reward is NaN
+    * NotANumberError           an observation or a reward is NaN or infinite
   * ExpertError                 the expert cannot be found, read or played
     * ArchiveError              its file is damaged
     * UnsafeArchiveError        its file carries something that would run code
@@ -103,7 +103,7 @@ class SpaceError(EnvironmentError_):
 
 
 class NotANumberError(EnvironmentError_):
-    """An observation or a reward is NaN."""
+    """An observation or a reward is NaN or infinite."""
 
 
 class ExpertError(BuilderError):

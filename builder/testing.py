@@ -130,6 +130,7 @@ def check(config: CheckConfig, expert: Expert | None = None) -> Checked:
         found.spaces,
         root_seed=config.seed,
         others=config.env.instances != "single",
+        infinite=config.rollout.infinite == "record",
     )
     if isinstance(found.player, PythonPlayer) and watched.observations:
         findings += policy_findings(found.player, found.spaces, watched.observations)

@@ -46,6 +46,7 @@ def test_what_a_build_handles_by_itself_is_returned(env_id, expected):
         ("unruly/Unseeded-v0", "ignores-seed"),
         ("unruly/Untrue-v0", "undeclared-observation"),
         ("unruly/Nan-v0", "not-a-number"),
+        ("unruly/Infinite-v0", "infinite"),
         ("unruly/Raises-v0", "raises"),
     ],
 )

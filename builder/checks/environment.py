@@ -100,8 +100,14 @@ def behaviour_findings(env_id: str, found: Behaviour) -> Iterator[Finding]:
         yield finding("shared-simulator", text)
 
 
-def environment_findings(
-    spec: EnvironmentSpec, expert: Chooser, spaces: Spaces, *, root_seed: int = 0, others: bool = True
+def environment_findings(  # noqa: PLR0913  (all but the first three have a keyword)
+    spec: EnvironmentSpec,
+    expert: Chooser,
+    spaces: Spaces,
+    *,
+    root_seed: int = 0,
+    others: bool = True,
+    infinite: bool = False,
 ) -> tuple[list[Finding], Watched]:
     """All that a check finds of an environment, and what was seen on the way.
 
@@ -111,6 +117,7 @@ def environment_findings(
         spaces: its observation and its action space.
         root_seed: of the attempts.
         others: whether a second instance may be made.
+        infinite: infinite observations and rewards may be.
 
     Raises:
         EnvironmentError_: an instance cannot be made.
@@ -120,7 +127,7 @@ def environment_findings(
         sampled = random_actions(spaces.action)
         for chooser in (expert, sampled):
             watch(spec, chooser, Context(0, root_seed), watched)
-        found = list(watched_findings(spec.id, watched))
+        found = list(watched_findings(spec.id, watched, infinite=infinite))
         if any(item.severity == "error" for item in found):
             return found, watched
         played = scripts(

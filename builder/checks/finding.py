@@ -63,6 +63,11 @@ CODES = {
     "not-a-number": Code(
         "error", "an observation or a reward is NaN", "nothing could be learned or compared from it"
     ),
+    "infinite": Code(
+        "error",
+        "an observation or a reward is infinite; with rollout.infinite=record a note",
+        "rollout.infinite=record records infinities where they mean something",
+    ),
     "raises": Code("error", "reset, step or predict raises", "mend what the message says"),
     "no-columns": Code(
         "error", "a space has no columns in a dataset", "wrap the environment so that it is a Box or alike"

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.checks.finding import Finding, finding
+from builder.checks.finding import Finding, Severity, finding
 from builder.environments import answers
 from builder.environments.behaviour import Chooser
 from builder.environments.environment import EnvironmentSpec, make
@@ -35,6 +35,7 @@ class Watched:
         expert_raised: what choosing an action raised, and when; empty: nothing.
         undeclared: how an observation, a reward or a flag differs from what is declared, and when.
         not_a_number: what was NaN first, and when.
+        infinite: what was infinite first, and when.
         outside: values of observations beyond their bounds.
         values: of observations, all.
         keeps: the step at which an earlier observation was seen changed.
@@ -48,6 +49,7 @@ class Watched:
     expert_raised: str = ""
     undeclared: str = ""
     not_a_number: str = ""
+    infinite: str = ""
     outside: int = 0
     values: int = 0
     keeps: int | None = None
@@ -137,6 +139,8 @@ def _look(found: tuple[Leaf, ...], observation: Any, when: str, watched: Watched
         watched.outside += _outside(leaf, value)
         if value.dtype.kind == "f" and np.isnan(value).any():
             watched.not_a_number = watched.not_a_number or f"the observation at {when} is NaN"
+        if value.dtype.kind == "f" and np.isinf(value).any():
+            watched.infinite = watched.infinite or f"the observation at {when} is infinite"
     return True
 
 
@@ -154,17 +158,28 @@ def _ended(reward: Any, terminated: Any, truncated: Any, step: int, watched: Wat
         return True
     if np.isnan(number):
         watched.not_a_number = watched.not_a_number or f"the reward at step {step} is NaN"
+    if np.isinf(number):
+        watched.infinite = watched.infinite or f"the reward at step {step} is infinite"
     return any(ends)
 
 
-def watched_findings(env_id: str, watched: Watched) -> Iterator[Finding]:
-    """What was seen, as findings."""
+def watched_findings(env_id: str, watched: Watched, *, infinite: bool = False) -> Iterator[Finding]:
+    """What was seen, as findings.
+
+    Args:
+        env_id: the environment.
+        watched: what was seen.
+        infinite: infinities may be.
+    """
     if watched.raised:
         yield finding("raises", f"{env_id}: {watched.raised}")
     if watched.undeclared:
         yield finding("undeclared-observation", f"{env_id}: {watched.undeclared}")
     if watched.not_a_number:
         yield finding("not-a-number", f"{env_id}: {watched.not_a_number}")
+    if watched.infinite:
+        severity: Severity = "note" if infinite else "error"
+        yield finding("infinite", f"{env_id}: {watched.infinite}", severity=severity)
     if watched.outside:
         share = f"{watched.outside:,} of {watched.values:,} values"
         yield finding("outside-bounds", f"{env_id}: {share} of observations lie beyond their bounds")

@@ -29,7 +29,16 @@ from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import BuilderError, NotStatelessError, RolloutError, SpaceError
 from builder.experts.actor import Actor
 from builder.rollout.log import RowLog
-from builder.rollout.outcomes import Outcome, Place, not_a_number, not_numbers, placed, record, rejectable
+from builder.rollout.outcomes import (
+    Outcome,
+    Place,
+    infinite_value,
+    not_a_number,
+    not_numbers,
+    placed,
+    record,
+    rejectable,
+)
 from builder.rollout.rules import ActionRule, Rules
 
 Step = Callable[[Any], tuple[Any, Any, bool, bool, dict[str, Any]]]
@@ -147,7 +156,7 @@ class Lockstep:
 
     def _recording(self, attempts: range) -> Recording:
         recording = record(self._log, self._outcomes, attempts)
-        wrong = not_numbers(recording, self._pool.spec.id)
+        wrong = not_numbers(recording, f"{self._pool.spec.id} gave", infinite=self._rules.infinite)
         for attempt, error in wrong.items():
             if not self._rules.reject:
                 raise error
@@ -275,10 +284,12 @@ class Lockstep:
 
     def _blamed(self, error: BaseException, rows: slice) -> BaseException:
         """What an expert raised; or why, where it was given an observation that is not a number."""
-        floats = (column[rows] for column in self._log.observations if column.dtype.kind == "f")
-        if not any(np.isnan(column).any() for column in floats):
-            return error
-        return not_a_number(f"{self._pool.spec.id} gave an observation")
+        columns = [column[rows] for column in self._log.observations if column.dtype.kind == "f"]
+        if any(np.isnan(column).any() for column in columns):
+            return not_a_number(f"{self._pool.spec.id} gave an observation")
+        if not self._rules.infinite and any(np.isinf(column).any() for column in columns):
+            return infinite_value(f"{self._pool.spec.id} gave", "observation")
+        return error
 
     # Ticks
 

@@ -21,6 +21,7 @@ from builder.experts.seats import Actors, Seat
 from builder.experts.sources.registered import DEFAULT_ROLLOUT
 from builder.rollout.engine import Lockstep
 from builder.rollout.handed import Handed, forget
+from builder.rollout.outcomes import not_numbers
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 
@@ -99,6 +100,7 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
 
     Raises:
         RolloutError: it raised (its exception is chained), or accepted an episode without recording it.
+        NotANumberError: it recorded NaN, or an infinity.
     """
     index, failure, began = task.context.index, "", time.perf_counter()
     for left in recorded(task.path):  # by a worker that died
@@ -119,6 +121,10 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         raise RolloutError(
             f"enjoy accepted attempt {index} without recording it", expected=f"a file {task.path.name}"
         )
+    if accepted and (wrong := _not_numbers(task, files[0])):
+        if not task.reject:
+            raise wrong
+        accepted, failure = False, str(wrong)
     if not accepted:
         for file in files:
             file.unlink()
@@ -129,6 +135,16 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
         logs=tuple(task.context.logs),
         failures=(failure,) if failure else (),
     )
+
+
+def _not_numbers(task: AttemptTask, path: Path) -> BuilderError | None:
+    """Why what was recorded is nothing to learn from; None: it is, or it is no file of ours."""
+    try:
+        recording = read_recording(path)[0]
+    except BuilderError:
+        return None
+    infinite = Rules.of(task.expert.value.rollout).infinite
+    return next(iter(not_numbers(recording, "enjoy recorded", infinite=infinite).values()), None)
 
 
 def _called(task: AttemptTask) -> bool:

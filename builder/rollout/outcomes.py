@@ -13,6 +13,8 @@ from builder.episodes.spaces import Array
 from builder.errors import BuilderError, NotANumberError, NotFiniteError, RolloutError
 from builder.rollout.log import RowLog
 
+ARTICLES = {"observation": "an", "reward": "a"}
+
 
 @dataclass
 class Outcome:
@@ -100,26 +102,35 @@ def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Rec
     )
 
 
-def not_numbers(recording: Recording, env_id: str) -> dict[int, BuilderError]:
-    """By the attempts in which the environment gave NaN: the error that names the first one of each."""
-    first: dict[int, tuple[int, str]] = {}
+def not_numbers(recording: Recording, who: str, *, infinite: bool) -> dict[int, BuilderError]:
+    """By the attempts that hold NaN or an infinity: the error that names the first one of each.
+
+    Args:
+        recording: the attempts.
+        who: who has said so, and how: "Ant-v4 gave", for instance.
+        infinite: infinities may be.
+    """
+    first: dict[int, tuple[int, str, bool]] = {}
     ends, starts = recording.lengths.cumsum(), recording.starts
 
-    def note(index: int, step: int, what: str) -> None:
+    def note(index: int, step: int, what: str, *, nan: bool) -> None:
         if index not in first or step < first[index][0]:
-            first[index] = step, what
+            first[index] = step, what, nan
 
-    for what, columns in (("n observation", recording.observations), (" reward", (recording.rewards,))):
-        for rows in map(_nan_rows, columns):
-            for row, index in zip(rows, np.searchsorted(ends, rows, side="right"), strict=True):
-                note(int(index), int(row - starts[index]), what)
-    for indices in map(_nan_rows, recording.finals):
-        for index in indices:
-            note(int(index), int(recording.lengths[index]), "n observation")
+    for what, columns in (("observation", recording.observations), ("reward", (recording.rewards,))):
+        for column in columns:
+            for row in _wrong_rows(column, infinite=infinite).tolist():
+                index = int(np.searchsorted(ends, row, side="right"))
+                note(index, int(row - starts[index]), what, nan=bool(np.isnan(column[row]).any()))
+    for column in recording.finals:
+        for index in _wrong_rows(column, infinite=infinite).tolist():
+            step = int(recording.lengths[index])
+            note(index, step, "observation", nan=bool(np.isnan(column[index]).any()))
     found = {}
-    for index, (step, what) in sorted(first.items()):
+    for index, (step, what, nan) in sorted(first.items()):
         place = Place(int(recording.attempts[index]), int(recording.seeds[index]), step)
-        found[place.attempt] = placed(not_a_number(f"{env_id} gave a{what}"), place, env_id)
+        error = not_a_number(f"{who} {ARTICLES[what]} {what}") if nan else infinite_value(who, what)
+        found[place.attempt] = placed(error, place, who)
     return found
 
 
@@ -132,11 +143,22 @@ def not_a_number(what: str) -> NotANumberError:
     )
 
 
-def _nan_rows(column: Array) -> Array:
-    """int64: the rows that hold NaN."""
+def infinite_value(who: str, what: str) -> NotANumberError:
+    """The error for an infinity from an environment."""
+    return NotANumberError(
+        f"{who} an infinite {what}",
+        remedy="rollout.infinite=record records infinities where they mean something (a distance to nothing);"
+        " rollout.on_error=reject counts such an attempt as rejected",
+    )
+
+
+def _wrong_rows(column: Array, *, infinite: bool) -> Array:
+    """int64: the rows that hold NaN, or what is infinite where that may not be."""
     if column.dtype.kind != "f":
         return np.empty(0, np.int64)
-    with np.errstate(invalid="ignore", over="ignore"):  # the sum of infinities
-        if not np.isnan(column.sum()):
-            return np.empty(0, np.int64)
-    return np.flatnonzero(np.isnan(column).reshape(len(column), -1).any(axis=1))
+    with np.errstate(invalid="ignore", over="ignore"):  # the sum of infinities, or of large numbers
+        total = column.sum()
+    if np.isfinite(total) or (infinite and not np.isnan(total)):
+        return np.empty(0, np.int64)
+    right = ~np.isnan(column) if infinite else np.isfinite(column)
+    return np.flatnonzero(~right.reshape(len(column), -1).all(axis=1))

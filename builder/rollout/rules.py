@@ -23,15 +23,21 @@ class Rules:
         clip: an action beyond the bounds of a Box is replaced by the nearest one within; else it is refused.
         reject: an attempt in which the environment or the expert raises counts as rejected; else it ends the
             build.
+        infinite: infinite observations and rewards are recorded; else they are refused as NaN is.
     """
 
     clip: bool = False
     reject: bool = False
+    infinite: bool = False
 
     @staticmethod
     def of(rollout: RolloutConfig) -> Rules:
         """What the configuration says."""
-        return Rules(clip=rollout.out_of_bounds == "clip", reject=rollout.on_error == "reject")
+        return Rules(
+            clip=rollout.out_of_bounds == "clip",
+            reject=rollout.on_error == "reject",
+            infinite=rollout.infinite == "record",
+        )
 
 
 class ActionRule:

@@ -41,6 +41,7 @@ def test_nothing_is_found_of_an_environment_that_keeps_its_word(name):
             "Untrue: the observation at step 1 is float64[3], declared is float64[2]",
         ),
         ("Nan", "not-a-number", "Nan: the observation at step 5 is NaN"),
+        ("Infinite", "infinite", "Infinite: the observation at step 5 is infinite"),
         ("Raises", "raises", "Raises: step 4 of seed 3757552657 raised RuntimeError: the wheel came off"),
     ],
 )
@@ -81,6 +82,7 @@ def test_a_reset_that_raises_is_named():
     ("reward", "code", "text"),
     [
         (np.nan, "not-a-number", "the reward at step 0 is NaN"),
+        (-np.inf, "infinite", "the reward at step 0 is infinite"),
         (
             np.zeros(2),
             "undeclared-observation",

@@ -267,6 +267,14 @@ class Nan(Calm):
         return (observation * (np.nan if self.t == 5 else 1), *rest)
 
 
+class Infinite(Calm):
+    """Sees nothing, infinitely far away, at its fifth step."""
+
+    def step(self, action):
+        observation, *rest = super().step(action)
+        return (np.where(self.t == 5, np.inf, observation), *rest)
+
+
 class Raises(Calm):
     """Raises at its fifth step."""
 
@@ -279,7 +287,7 @@ class Raises(Calm):
 KINDS = [
     *(Calm, Unseeded, Same, Drifts, Harder, HarderLater, HarderForAll, Windy, SeedsAll, OfItsModule),
     *(Shared, Restores, SharedBandit, Clears, ClosesAll, OnlyOne, OnlyOneDrifts),
-    *(Keeps, Edits, Untrue, Beyond, Nan, Raises),
+    *(Keeps, Edits, Untrue, Beyond, Nan, Infinite, Raises),
 ]
 
 

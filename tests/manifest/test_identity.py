@@ -36,6 +36,7 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.precision": "float32",
     "rollout.max_steps": 7,
     "rollout.out_of_bounds": "clip",
+    "rollout.infinite": "record",
 }
 DECIDES_WHAT_IS_KEPT = {
     "rollout.on_error": "reject",

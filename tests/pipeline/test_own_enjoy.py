@@ -15,7 +15,7 @@ from verification import check
 
 from builder import Controller, Episode, Policy, load
 from builder import enjoy as built_in
-from builder.errors import RolloutError
+from builder.errors import NotANumberError, RolloutError
 
 FOLLOWED = ("data", "episodes")
 QUICK = {"episodes": 3, "rollout.lanes": 2}
@@ -183,6 +183,38 @@ def test_whom_an_enjoy_names_is_in_the_dataset_and_on_the_card(tmp_path):
     said = "says who played: `noise 0` (1 episode), `noise 1` (2 episodes), `random` (1 episode)."
     assert said in (tmp_path / "x/README.md").read_text()
     check(tmp_path / "x", "files").raise_for_difference()
+
+
+def spoilt(value, *, reward):
+    """An `enjoy` that records something that is no number in its second attempt."""
+
+    def own(path, context, expert):
+        wrong = [value if context.index == 1 else 0.5]
+        observations, rewards = np.zeros((2, 4), np.float32), np.zeros(1)
+        (rewards if reward else observations[1])[:1] = wrong
+        action, ends = np.zeros(1, np.int64), np.array([True])
+        Episode(observations, action, rewards, ends, ~ends, seed=1, index=context.index).save(path)
+        return True
+
+    return own
+
+
+@pytest.mark.parametrize(("value", "what"), [(np.nan, "that is not a number"), (np.inf, "an infinite")])
+@pytest.mark.parametrize("reward", [False, True])
+def test_what_is_no_number_is_not_recorded_by_ones_own_either(tmp_path, value, what, reward):
+    keys = {"expert": "random", "env.id": "CartPole-v1", "episodes": 3, "verify_sample": 0}
+    config, own = {**keys, "out": str(tmp_path / "x")}, spoilt(value, reward=reward)
+    with pytest.raises(NotANumberError, match=f"enjoy recorded .*{what}.* in attempt 1, step "):
+        Controller(own).start(config)
+    Controller(own).start({**config, "rollout.on_error": "reject"})
+    assert [episode.index for episode in load(tmp_path / "x")] == [0, 2, 3]
+
+
+def test_infinities_that_mean_something_are_recorded(tmp_path):
+    keys = {"expert": "random", "env.id": "CartPole-v1", "episodes": 3, "verify_sample": 0}
+    config = {**keys, "out": str(tmp_path / "x"), "rollout.infinite": "record"}
+    Controller(spoilt(np.inf, reward=False)).start(config)
+    assert np.isinf(load(tmp_path / "x")[1].observations).sum() == 1
 
 
 def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):

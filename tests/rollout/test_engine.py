@@ -11,7 +11,14 @@ from builder.environments.pool import EnvironmentPool
 from builder.episodes.context import Context
 from builder.episodes.recording import flat
 from builder.episodes.seeding import attempt_seed
-from builder.errors import BuilderError, EnvironmentError_, ExpertError, RolloutError, SpaceError
+from builder.errors import (
+    BuilderError,
+    EnvironmentError_,
+    ExpertError,
+    NotANumberError,
+    RolloutError,
+    SpaceError,
+)
 from builder.experts.actor import RandomPlayer
 from builder.experts.sources.python import PythonPlayer
 from builder.rollout.engine import Interrupted, Lockstep
@@ -334,6 +341,52 @@ class Strict:
 
 def exploding(lanes, attempts=range(40), **rules):
     return play("Exploding-v0", attempts, lanes=lanes, actor=predict_actor(Strict(), "Exploding-v0"), **rules)
+
+
+class Distant(Exploding):
+    """Some attempts see something infinitely far away."""
+
+    def reset(self, *, seed=None, options=None):
+        gym.Env.reset(self, seed=seed)
+        self.fate, self.t = int(self.np_random.integers(8)), 0
+        return self._observe(), {}
+
+    def step(self, action):
+        self.t += 1
+        return self._observe(), 1.0, self.t == 4, False, {}
+
+    def _observe(self):
+        return np.array([np.inf if self.fate == 3 and self.t == 2 else self.t])
+
+
+gym.register("Distant-v0", Distant, max_episode_steps=30)
+
+
+def test_what_is_infinite_is_refused_rejected_or_recorded():
+    seen = np.isin(fates(range(20)), 3)
+    first = int(seen.argmax())
+    place = rf"in attempt {first}, step 2 \(seed {attempt_seed(0, first)}\); rollout.infinite=record"
+    with pytest.raises(NotANumberError, match=f"Distant-v0 gave an infinite observation {place}"):
+        play("Distant-v0", range(20), lanes=4)
+    assert (play("Distant-v0", range(20), lanes=4, reject=True).lengths == 0).tolist() == seen.tolist()
+    recording = play("Distant-v0", range(20), lanes=4, infinite=True)
+    assert np.isinf(recording.observations[0]).sum() == seen.sum()
+
+
+def test_an_expert_that_cannot_bear_infinities_is_blamed_only_where_they_may_be():
+    class Bounded:
+        def predict(self, obs, state=None, deterministic=True):
+            if np.isinf(obs).any():
+                raise ValueError("too far")
+            return 1, state
+
+    def asked(**rules):
+        return play("Distant-v0", range(20), actor=predict_actor(Bounded(), "Distant-v0"), **rules)
+
+    with pytest.raises(NotANumberError, match="Distant-v0 gave an infinite observation in attempt"):
+        asked()
+    with pytest.raises(RolloutError, match="failed: the expert raised ValueError: too far"):
+        asked(infinite=True)
 
 
 def fates(attempts):

@@ -79,16 +79,36 @@ def test_a_recording_does_not_tell_when_an_attempt_failed():
 def test_the_first_nan_of_an_attempt_is_named_also_after_its_last_step(values, rewards, final, message):
     found = outcomes(range(5, 6))
     found[5].final = (np.full(1, final),)
-    (error,) = not_numbers(record(played([5] * 4, rewards, values), found, range(5, 6)), "x").values()
+    (error,) = not_numbers(
+        record(played([5] * 4, rewards, values), found, range(5, 6)), "x gave", infinite=False
+    ).values()
     assert isinstance(error, NotANumberError)
     assert str(error).startswith(f"{message} (seed 50); NaN is refused")
 
 
-def test_infinite_observations_are_not_nan_first_or_last():
+@pytest.mark.parametrize(
+    ("values", "rewards", "final", "message"),
+    [
+        ([0, -np.inf], None, 1, "x gave an infinite observation in attempt 5, step 1 (seed 50); rollout."),
+        (None, [np.inf, np.nan], 1, "x gave an infinite reward in attempt 5, step 0"),
+        ([0, np.inf], [np.nan, 1], 1, "x gave a reward that is not a number in attempt 5, step 0"),
+        (None, None, np.inf, "x gave an infinite observation in attempt 5, step 2"),
+    ],
+)
+def test_infinities_are_errors_unless_they_are_to_be_recorded(values, rewards, final, message):
     found = outcomes(range(5, 6))
-    found[5].final = (np.full(1, -np.inf),)
-    log = played([5, 5], [np.inf, 0], [np.inf, -np.inf])
-    assert not_numbers(record(log, found, range(5, 6)), "x") == {}
+    found[5].final = (np.full(1, final),)
+    recording = record(played([5, 5], rewards, values), found, range(5, 6))
+    (error,) = not_numbers(recording, "x gave", infinite=False).values()
+    assert isinstance(error, NotANumberError)
+    assert str(error).startswith(message)
+    nan = rewards is not None and np.isnan(rewards).any()
+    assert bool(not_numbers(recording, "x gave", infinite=True)) == nan
+
+
+def test_large_numbers_are_numbers():
+    log = played([5, 5], values=[1.7e308, 1.7e308])
+    assert not_numbers(record(log, outcomes(range(5, 6)), range(5, 6)), "x gave", infinite=False) == {}
 
 
 def test_an_error_says_its_attempt_step_and_seed():

@@ -24,7 +24,7 @@ from builder.experts.observations.wrappers import TrainedOn
 from builder.experts.published import RESULT_FILES, Published, read_published
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
-from builder.experts.sources.sb3_loader import TrustedPlayer
+from builder.experts.sources.sb3_loader import TrustedPlayer, say_trusted
 from builder.experts.sources.source import STATISTICS, algorithm, said_beside
 from builder.experts.sources.statistics_files import NONE, files_beside
 from builder.experts.sources.zoo_files import ZOO_FILES, Beside, Companions, read_beside
@@ -169,6 +169,7 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
         )
     beside = _beside(config, archive) if surrounded else Beside(Companions(), {})
     if config.trust_remote_code:
+        say_trusted(archive)
         agent, algo = None, config.algo or read_training(archive).algorithm or _named_algorithm(archive)
     else:
         agent = _read(archive)

@@ -25,6 +25,14 @@ ALGORITHMS = {
 }
 
 
+def say_trusted(archive: Path) -> None:
+    """Tell the user, once for each expert, what the loader may do."""
+    log.warning(
+        "expert.trust_remote_code=true: Stable-Baselines3 loads %s and runs whatever code it carries",
+        archive.name,
+    )
+
+
 @dataclass(frozen=True)
 class TrustedPlayer(ForeignPlayer):
     """Plays an archive through Stable-Baselines3 itself, one observation at a time, in float32.
@@ -57,10 +65,6 @@ class TrustedPlayer(ForeignPlayer):
     def _load(self) -> Any:
         if self.algo not in ALGORITHMS:
             raise ConfigError(f"there is no algorithm {self.algo!r}", remedy=suggest(self.algo, ALGORITHMS))
-        log.warning(
-            "expert.trust_remote_code=true: Stable-Baselines3 loads %s and runs whatever code it carries",
-            self.archive.name,
-        )
         try:
             algorithm = getattr(import_module(ALGORITHMS[self.algo], self.folder), self.algo)
             model = algorithm.load(self.archive, device="cpu")

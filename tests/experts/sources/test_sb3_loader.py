@@ -94,6 +94,15 @@ def test_a_class_of_ones_own_is_named_with_the_way_to_play_it_and_that_way_works
     np.testing.assert_array_equal(action, model.predict(seen[0], deterministic=True)[0])
 
 
+def test_what_the_loader_may_do_is_said_once_however_often_it_loads(trained, caplog):
+    caplog.set_level("WARNING", "builder")
+    trained(features_extractor_class="Net")
+    expert = loaded(trust_remote_code=True)
+    for _ in range(2):
+        actor(expert)
+    assert caplog.text.count("runs whatever code it carries") == 1
+
+
 def test_code_that_the_archive_carries_is_named_with_the_way_to_play_it(trained, own, tmp_path):
     import cloudpickle
 
