@@ -28,12 +28,11 @@ ANYWHERE = "path/to/this/folder"
 NOTES = re.compile(r"^## Notes[ \t]*$", re.MULTILINE)
 
 
-def write_card(folder: Path, *, repo_id: str | None = None, notes: str | None = None) -> None:
+def write_card(folder: Path, *, notes: str | None = None) -> None:
     """Draw the assets, seal the manifest that lists them, and write `README.md`, whole or not at all.
 
     Args:
         folder: a dataset folder with its manifest.
-        repo_id: its repository on the Hub, for the lines that load it; None: a local folder.
         notes: the user's section; None: what an existing card has.
 
     Raises:
@@ -43,7 +42,7 @@ def write_card(folder: Path, *, repo_id: str | None = None, notes: str | None = 
     notes = read_notes(folder) if notes is None else notes
     _write(folder / PLOT, draw_returns(read_contents(folder)))
     seal(read_manifest(folder), folder)
-    _write(folder / CARD, render_card(folder, repo_id=repo_id, notes=notes).encode())
+    _write(folder / CARD, render_card(folder, notes=notes).encode())
 
 
 def name_repository(folder: Path, repo_id: str) -> None:

@@ -56,10 +56,6 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         kept = 0
         for recording, policy in _accepted(files, plan):
             kept = writers.write(recording, policy, kept)
-    if plan.episodes is not None and kept < plan.episodes:
-        raise DatasetError(
-            "the recorded files do not hold enough accepted episodes", expected=plan.episodes, got=kept
-        )
     manifest = Manifest(
         inputs=dict(plan.inputs),
         identity=identity(plan.inputs),
@@ -81,6 +77,9 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[tuple[Recor
     """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
 
     A file of a user's own may name somebody else than the expert; most name nobody.
+
+    Raises:
+        DatasetError: a file is damaged, or they do not hold as many.
     """
     following, missing, known = 0, plan.episodes, set[int]()
     for path in files:
@@ -98,6 +97,12 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[tuple[Recor
                 yield piece, header.policy or plan.policy
         if missing == 0:
             return
+    if missing:
+        raise DatasetError(
+            "the recorded files do not hold enough accepted episodes",
+            expected=plan.episodes,
+            got=(plan.episodes or 0) - missing,
+        )
 
 
 def _new(accepted: Array, digests: Array, known: set[int]) -> Array:

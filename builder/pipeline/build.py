@@ -18,6 +18,7 @@ from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.manifest.identity import chunk_identity, identity
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
+from builder.storage.paths import AnyPath
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,14 @@ class Build:
         return own
 
     @property
+    def beside(self) -> Layout[AnyPath]:
+        """What lies beside the dataset folder."""
+        return Layout.of(self.config.out)
+
+    @property
     def store(self) -> ChunkStore:
         """Where its attempts are recorded, beside the dataset folder."""
-        return ChunkStore(Layout.of(self.config.out).chunks, chunk_identity(self.inputs, self.instances))
+        return ChunkStore(self.beside.chunks, chunk_identity(self.inputs, self.instances))
 
     @property
     def collation(self) -> Collation:

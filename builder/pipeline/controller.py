@@ -30,6 +30,7 @@ from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
 from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.pipeline.standing import Standing, standing_at
 from builder.pipeline.up_to_date import up_to_date
 from builder.pipeline.wanted import as_wanted
 from builder.rollout.enjoy import EnjoyFunction, enjoy
@@ -38,6 +39,9 @@ from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, local_path
 
 log = logging.getLogger(__name__)
+
+Made = tuple[Manifest | None, Played | None]
+"""The dataset, None where only play was asked for; what stands behind it, None where it was there already."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,6 @@ class BuildResult:
         out: the dataset folder.
         manifest: of the dataset; None where only play was asked for.
         played: what stands behind it; None where nothing was played or collated.
-        fresh: False where the dataset was there already.
         pushed: what `hub.push` has done; None where it was not asked for.
         wanted: the manifest that was to be built again; None where there was none.
     """
@@ -56,9 +59,13 @@ class BuildResult:
     out: AnyPath
     manifest: Manifest | None
     played: Played | None = None
-    fresh: bool = True
     pushed: Pushed | None = None
     wanted: Manifest | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the dataset was not there already."""
+        return self.played is not None
 
     def raise_for_difference(self) -> None:
         """Do nothing where the dataset is the one that a manifest describes, or none was given.
@@ -119,42 +126,46 @@ class Controller:
             ) from error
 
     def _started(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
+        out, hub = config.out, config.hub
         own = own_functions(self.enjoy, self.collate)
         check_unique(config, own)
-        for what in (*own, *(["hub.push"] if config.hub.push else [])):
-            local_path(config.out, what)
-        if config.hub.push:
-            check_push(config.hub, overwrite=config.overwrite)
-        result = dataclasses.replace(self._at_place(config, own, wanted), wanted=wanted)
-        if not config.hub.push:
+        for what in (*own, *(["hub.push"] if hub.push else [])):
+            local_path(out, what)
+        if hub.push:
+            check_push(hub, overwrite=config.overwrite)
+        with locked(out):
+            manifest, played = self._made(config, own, wanted, standing_at(out))
+            if manifest:
+                note_request(config, manifest, known=not own)
+        result = BuildResult(out, manifest, played, wanted=wanted)
+        if not result.fresh:
+            log.info("%s is up to date", out)
+        if not hub.push:
             return result
         result.raise_for_difference()
-        pushed = push(local_path(result.out, "hub.push"), config.hub, overwrite=config.overwrite)
+        pushed = push(local_path(out, "hub.push"), hub, overwrite=config.overwrite)
         return dataclasses.replace(result, pushed=pushed)
 
-    def _at_place(self, config: BuildConfig, own: OwnFunctions, wanted: Manifest | None) -> BuildResult:
+    def _made(
+        self, config: BuildConfig, own: OwnFunctions, wanted: Manifest | None, standing: Standing
+    ) -> Made:
         """What stands at `out` already, or a build of it."""
-        with locked(config.out):
-            found = None if own or config.mode == "play" else noted_dataset(config)
-            if found is None:
-                build = prepare(config, own)
-                _look_for_secrets(build)
-                if wanted is not None:
-                    build = as_wanted(build, wanted)
-                found = None if config.mode == "play" else up_to_date(build)
-            fresh = found is None
-            result = self._right(build) if found is None else BuildResult(config.out, found, fresh=False)
-            if result.manifest:
-                note_request(config, result.manifest, known=not own)
-        if not fresh:
-            log.info("%s is up to date", config.out)
-        return result
+        anew = config.mode == "play"
+        if not own and not anew and (found := noted_dataset(config, standing)):
+            return found, None
+        build = prepare(config, own)
+        _look_for_secrets(build.inputs, published=config.hub.push)
+        if wanted is not None:
+            build = as_wanted(build, wanted)
+        if not anew and (found := up_to_date(build, standing)):
+            return found, None
+        return self._right(build, standing.manifest)
 
-    def _right(self, build: Build) -> BuildResult:
+    def _right(self, build: Build, standing: Manifest | None) -> Made:
         """Build; where the environment did not repeat itself, throw away what was played and go slower."""
         if "enjoy" in build.own:
             return self._build(build)
-        build = settle(build)
+        build = settle(build, standing)
         while True:
             try:
                 return self._build(build)
@@ -166,7 +177,8 @@ class Controller:
                 log.warning("%s: all is played again with env.instances=%s", error.what, following.instances)
                 build = following
 
-    def _build(self, build: Build) -> BuildResult:
+    def _build(self, build: Build) -> Made:
+        """Play, and make the dataset of it."""
         store = build.store
         store.describe(build.collation.to_json())
         mode = build.config.mode
@@ -178,24 +190,24 @@ class Controller:
             if isinstance(run, ChunkRun):
                 run.settle(played)
             store.remove_others()
-            return BuildResult(build.config.out, None, played)
+            return None, played
         manifest = finish(build, run.files(played), self.collate)
         if build.config.keep_chunks:
             store.remove_others()
         else:
             store.remove()
-        return BuildResult(build.config.out, manifest, played)
+        return manifest, played
 
 
-def _look_for_secrets(build: Build) -> None:
+def _look_for_secrets(inputs: Mapping[str, Any], *, published: bool) -> None:
     """Refuse a build that is to be published with what looks like a secret; warn of any other.
 
     Raises:
         SecretError: it would be published.
     """
     try:
-        check_values(build.inputs, "the manifest")
+        check_values(inputs, "the manifest")
     except SecretError as error:
-        if build.config.hub.push:
+        if published:
             raise
         log.warning("%s; whoever gets this dataset can read it", error.what.partition(", so ")[0])

@@ -41,17 +41,19 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
         DatasetError: `collate` failed.
         NotRepeatedError: the environment, stepped again, gives something else.
     """
-    with replaced(build.config.out, MANIFEST, owned_files) as folder:
+    out = build.config.out
+    notes = None if "collate" in build.own else read_notes(out)
+    with replaced(out, MANIFEST, owned_files) as folder:
         if not collate(str(folder), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
-        manifest = _completed(build, folder, len(files))
+        manifest = _completed(build, folder, len(files), notes)
         warn_of_copies(manifest)
         if not build.own:
             _replay_some(build, folder, manifest)
         elif build.own.keys() == {"enjoy"}:
             chosen = _chosen(build, manifest) if build.config.verify_sample else {}
-            if notes := held_against(build, folder, manifest, chosen):
-                manifest = _noted(folder, manifest, notes)
+            if unproven := held_against(build, folder, manifest, chosen):
+                manifest = _noted(folder, manifest, unproven)
         return manifest
 
 
@@ -62,16 +64,16 @@ def _noted(folder: Path, manifest: Manifest, notes: tuple[str, ...]) -> Manifest
     return read_manifest(folder)
 
 
-def _completed(build: Build, folder: Path, episodes: int) -> Manifest:
+def _completed(build: Build, folder: Path, attempts: int, notes: str | None) -> Manifest:
     """Add what `collate` knows nothing of: the user's notes, the expert, where it was built."""
-    if "collate" not in build.own and (notes := read_notes(build.config.out)):
+    if notes:
         write_card(folder, notes=notes)
     if build.config.dataset.include_expert and build.expert.trained is not None:
         save_kept(build.expert.trained.kept(), folder / "expert")
         if (folder / MANIFEST).is_file():
             seal(read_manifest(folder), folder)
     if not (folder / MANIFEST).is_file():
-        seal(_plain_manifest(build, episodes), folder)
+        seal(_plain_manifest(build, attempts), folder)
     write_provenance(folder)
     return read_manifest(folder)
 
@@ -121,14 +123,14 @@ def _slower_remedy(build: Build) -> str:
     return "the environment does not repeat itself; il-builder check says more"
 
 
-def _plain_manifest(build: Build, episodes: int) -> Manifest:
+def _plain_manifest(build: Build, attempts: int) -> Manifest:
     """The manifest of a folder whose content a user's own `collate` has chosen."""
     return Manifest(
         inputs=dict(build.inputs),
         identity=identity(build.inputs),
         observation_space=describe(build.observation_space),
         action_space=describe(build.action_space),
-        attempts=episodes,
+        attempts=attempts,
         accepted=build.config.episodes,
         splits={},
         files={},

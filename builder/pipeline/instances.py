@@ -15,24 +15,28 @@ from builder.checks.environment import actions_of, behaviour_findings, scripts
 from builder.environments.behaviour import Behaviour, known, settled
 from builder.environments.environment import EnvironmentSpec
 from builder.episodes import global_generators
-from builder.errors import DatasetError, EnvironmentError_
+from builder.errors import EnvironmentError_
 from builder.experts.actor import Player, pack
 from builder.manifest.identity import growth_identity
-from builder.manifest.manifest import read_manifest
+from builder.manifest.manifest import Manifest
 from builder.pipeline.build import Build
 
 log = logging.getLogger(__name__)
 
 
-def settle(build: Build) -> Build:
+def settle(build: Build, standing: Manifest | None) -> Build:
     """The build with an environment that is used so that it repeats itself.
+
+    Args:
+        build: what is to be played.
+        standing: of the dataset at `out`, which the build may grow; None: there is none.
 
     Raises:
         EnvironmentError_: it does not, however it is used.
         ExpertError: the expert cannot be copied.
     """
     stated = build.config.env.instances
-    wanted = _stood(build) if stated == "auto" else stated
+    wanted = _stood(build, standing) if stated == "auto" else stated
     if wanted in ("reused", "fresh"):
         return _used(build, wanted, reusable=wanted == "reused")
     if wanted is None and (found := known(build.environment)):
@@ -66,14 +70,11 @@ def _used(build: Build, instances: str | None, *, reusable: bool) -> Build:
     return dataclasses.replace(build, environment=environment, instances=instances)
 
 
-def _stood(build: Build) -> str | None:
+def _stood(build: Build, standing: Manifest | None) -> str | None:
     """How the dataset that stands at `out` was played, where this build is to grow it."""
-    try:
-        manifest = read_manifest(build.config.out)
-    except DatasetError:
+    if standing is None or not standing.inputs:
         return None
-    same = growth_identity(manifest.inputs) == growth_identity(build.inputs) if manifest.inputs else False
-    return manifest.instances if same else None
+    return standing.instances if growth_identity(standing.inputs) == growth_identity(build.inputs) else None
 
 
 def _played(build: Build, *, single: bool) -> tuple[EnvironmentSpec, Behaviour]:

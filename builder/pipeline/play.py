@@ -27,7 +27,6 @@ from builder.rollout.planning import (
 )
 from builder.rollout.summary import ChunkSummary
 from builder.storage.disk import check_space
-from builder.storage.layout import Layout
 from builder.storage.paths import write_whole
 
 log = logging.getLogger(__name__)
@@ -39,20 +38,18 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
     Raises:
         BudgetError: the budget is spent.
     """
-    config = build.config
-    first = min(first_attempts(build), config.episodes, config.budget)
-    reporter = Reporter(build.expert.name, build.environment.id, wanted=config.episodes)
-    with reporter:
+    budget, played = build.config.budget, _played(build, run)
+    first = min(first_attempts(build), played.wanted, budget)
+    with Reporter(build.expert.name, build.environment.id, wanted=played.wanted) as reporter:
         for summary in run.summaries:
             reporter.add(summary)
-        played = _played(build, run)
         while not played.enough:
-            if played.attempts >= config.budget:
+            if played.attempts >= budget:
                 raise _budget_error(build, played)
-            with closing(run), open_workers(config.parallel, shared=build.store.root) as workers:
-                while not played.enough and played.attempts < config.budget:
+            with closing(run), open_workers(build.config.parallel, shared=build.store.root) as workers:
+                while not played.enough and played.attempts < budget:
                     unchecked = played.attempts < first
-                    horizon = next_horizon(played, budget=config.budget)
+                    horizon = next_horizon(played, budget=budget)
                     for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary)
@@ -117,9 +114,9 @@ def _budget_error(build: Build, played: Played) -> BudgetError:
 def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None:
     """Compare what is still to be written, chunks and dataset, with the free disk."""
     rate = max(reporter.accepted, 1) / reporter.attempts
-    steps = build.config.episodes * reporter.steps / reporter.attempts
-    here = isinstance(build.config.out, Path)
-    folder, chunks = build.config.out.parent, steps / rate - reporter.steps
+    steps = reporter.wanted * reporter.steps / reporter.attempts
+    folder, chunks = build.store.root.parent, steps / rate - reporter.steps
+    here = isinstance(folder, Path)
     if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
         folder, chunks = Path(tempfile.gettempdir()), 0
     otherwise = f"give {'an `out`' if here else 'a TMPDIR'} elsewhere"
@@ -148,7 +145,7 @@ def _write_metrics(build: Build, played: Played, reporter: Reporter) -> None:
         "steps": played.steps,
         "steps_per_second": round(reporter.steps_per_second, 1),
     }
-    path = Layout.of(build.config.out).metrics
+    path = build.beside.metrics
     try:
         write_whole(path, json.dumps(metrics, indent=1) + "\n")
     except OSError as error:

@@ -42,7 +42,7 @@ class Reporter(Display):
         )
         super().__init__(expert, wanted, *columns, figures="", **shown)
         self._environment = environment
-        self._wanted = wanted
+        self.wanted = wanted
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
         self._began = self._clock()
@@ -78,10 +78,10 @@ class Reporter(Display):
         self._show_figures()
 
     def _show_figures(self) -> None:
-        shown = min(self.accepted, self._wanted)
+        shown = min(self.accepted, self.wanted)
         figures = (
             f"{self.attempts:,} attempts · {self.steps_per_second:,.0f} steps/s"
             f" · mean return {self.mean_return:.1f}"
         )
-        line = f"{shown} of {self._wanted} episodes of {self._environment} accepted · {figures}"
-        self.show(shown, line, last=shown == self._wanted, figures=figures)
+        line = f"{shown} of {self.wanted} episodes of {self._environment} accepted · {figures}"
+        self.show(shown, line, last=shown == self.wanted, figures=figures)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -22,11 +20,12 @@ from builder.config import BuildConfig
 from builder.errors import BuilderError, StorageError
 from builder.experts.sources.load import files_of
 from builder.manifest.identity import sha256_of
-from builder.manifest.manifest import Manifest, read_manifest
-from builder.pipeline.intact import is_vouched, stamps
+from builder.manifest.manifest import Manifest
+from builder.pipeline.intact import stamps
+from builder.pipeline.standing import Note, Standing, read_note
 from builder.storage.digest import file_sha256
 from builder.storage.layout import Layout
-from builder.storage.paths import AnyPath, write_whole
+from builder.storage.paths import write_whole
 from builder.values import recorded
 from builder.versions import all_code, identity_version
 
@@ -44,21 +43,6 @@ NOT_ASKED = (
     "debug",
 )
 """Keys that do not decide what is built."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """What is noted beside a dataset.
-
-    Attributes:
-        identity: of the dataset; empty where nothing is noted.
-        request: the sha256 of all that led to it; None where that is more than files.
-        files: the stamps of its files when they were last known to be whole: see `builder.pipeline.intact`.
-    """
-
-    identity: str = ""
-    request: str | None = None
-    files: Mapping[str, Any] = field(default_factory=dict)
 
 
 def note_request(
@@ -82,27 +66,14 @@ def note_request(
         path.unlink(missing_ok=True)  # a note is worth no failure
 
 
-def read_note(out: AnyPath) -> Note:
-    """What is noted beside a dataset; of what cannot be read, nothing."""
-    path = Layout.of(out).request
-    try:
-        content = json.loads(path.read_text()) if path.is_file() else {}
-        note = Note(**content)
-    except (BuilderError, OSError, ValueError, TypeError, RecursionError):
-        return Note()
-    return note if isinstance(note.files, dict) else Note()
-
-
-def noted_dataset(config: BuildConfig) -> Manifest | None:
-    """The manifest of the dataset at `out`, where this very request built it with what is installed now."""
-    note = read_note(config.out)
-    if note.request is None:
+def noted_dataset(config: BuildConfig, standing: Standing) -> Manifest | None:
+    """The manifest of what stands there, where this very request built it with what is installed now."""
+    manifest, note = standing.manifest, standing.note
+    if manifest is None or note.request is None or note.identity != manifest.identity:
         return None
     try:
-        manifest = read_manifest(config.out)
-        if note.identity != manifest.identity or note.request != _request(config, all_code()):
-            return None
-        return manifest if _installed(manifest) and is_vouched(config.out, manifest, note.files) else None
+        asked = note.request == _request(config, all_code())
+        return manifest if asked and _installed(manifest) and standing.is_vouched() else None
     except (BuilderError, OSError, ValueError):
         return None
 

@@ -5,49 +5,64 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from builder.errors import (
-    DatasetError,
-    ExistsError,
-    StorageError,
-    storage_error,
-)
+from builder.errors import ExistsError, StorageError
 from builder.manifest.identity import differences, growth_identity
-from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest
 from builder.pipeline.build import Build
-from builder.pipeline.intact import is_intact
-from builder.pipeline.request_note import read_note
-from builder.storage.staging import unfinished
+from builder.pipeline.standing import Standing
 from builder.storage.tree import is_folder
 
 log = logging.getLogger(__name__)
 
 
-def up_to_date(build: Build) -> Manifest | None:
-    """The manifest of the dataset at `out` where it is the very one that the build would make.
+def up_to_date(build: Build, standing: Standing) -> Manifest | None:
+    """The manifest of the dataset that stands there where it is the very one that the build would make.
 
     Returns:
-        None where the dataset is missing or not finished, or is the same one with fewer episodes.
+        None where there is none, a damaged one that the build mends, or the same one with fewer episodes;
+        with `overwrite` also where it is another one.
 
     Raises:
-        ExistsError: `out` holds something else, or the same dataset with more episodes.
+        ExistsError: something else stands there, or the same dataset with more episodes.
+        DatasetError: its manifest is damaged, and may have described something else.
+        StorageError: it cannot be read, and may be whole all the same.
+    """
+    found = _usable(build, standing)
+    if found is None:
+        return None
+    if found.identity == build.identity and build.pinned and standing.is_intact():
+        return found
+    if not build.config.overwrite:
+        _check_grows(build, found)
+    return None
+
+
+def _usable(build: Build, standing: Standing) -> Manifest | None:
+    """The manifest; None where there is none, or it is damaged and what it describes is to be built again."""
+    found, problem = standing.manifest, standing.problem
+    if problem is None:
+        return found
+    noted = build.pinned and standing.note.identity == build.identity
+    if isinstance(problem, ExistsError):
+        if noted and is_folder(standing.out):
+            log.warning("%s is damaged: %s is missing; it is built again", standing.out, MANIFEST)
+            return None
+    elif not isinstance(problem, StorageError):
+        ours = found is not None and found.identity == build.identity
+        if build.config.overwrite or ours or noted:
+            log.warning("%s; the dataset is built again", problem)
+            return None
+        problem.remedy = "give overwrite=true to build the dataset anew, or choose another `out`"
+    raise problem
+
+
+def _check_grows(build: Build, found: Manifest) -> None:
+    """Refuse to replace a dataset that is not the same one with fewer episodes.
+
+    Raises:
+        ExistsError: it is another one, it may be, or it has more.
     """
     out = build.config.out
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    if not (out / MANIFEST).is_file():
-        if unfinished(out):
-            return None
-        if _is_noted(build) and is_folder(out):
-            log.warning("%s is damaged: %s is missing; it is built again", out, MANIFEST)
-            return None
-        raise ExistsError(
-            f"{out} exists and is not a dataset of ours", remedy="choose another `out`, or remove it yourself"
-        )
-    found = _read(build)
-    if build.config.overwrite or found is None:
-        return _same(build, found)
-    if same := _same(build, found):
-        return same
     if growth_identity(found.inputs) != growth_identity(build.inputs):
         key, ours, theirs = min(differences(build.inputs, found.inputs), key=_telling)
         raise ExistsError(
@@ -66,47 +81,6 @@ def up_to_date(build: Build) -> Manifest | None:
             got=f"episodes={build.config.episodes}",
             remedy="choose another `out`, or give overwrite=true to replace it",
         )
-    return None
-
-
-def _is_noted(build: Build) -> bool:
-    """Whether the dataset at `out` was this build's when it was last known to be whole."""
-    return build.pinned and read_note(build.config.out).identity == build.identity
-
-
-def _read(build: Build) -> Manifest | None:
-    """The manifest; None where it is damaged, and what it describes is to be built again.
-
-    Raises:
-        DatasetError: it is damaged, and may describe something else.
-        StorageError: it cannot be read, and may be whole all the same.
-    """
-    out = build.config.out
-    try:
-        found = read_manifest(out)
-        if not found.sha256 or found.sha256 == manifest_sha256(found):
-            return found
-        ours = found.identity == build.identity
-        damage = DatasetError(f"{out / MANIFEST} has another content than was written")
-    except StorageError:
-        raise
-    except DatasetError as error:
-        if isinstance(error.__cause__, OSError):
-            raise storage_error(error.__cause__, out / MANIFEST) from error
-        ours, damage = False, error
-    if build.config.overwrite or ours or _is_noted(build):
-        log.warning("%s; the dataset is built again", damage)
-        return None
-    damage.remedy = "give overwrite=true to build the dataset anew, or choose another `out`"
-    raise damage
-
-
-def _same(build: Build, found: Manifest | None) -> Manifest | None:
-    """The manifest if it is this build's and all its files are whole."""
-    out = build.config.out
-    if found is None or found.identity != build.identity or not build.pinned:
-        return None
-    return found if is_intact(out, found, read_note(out).files) else None
 
 
 def _telling(difference: tuple[str, Any, Any]) -> int:

@@ -45,6 +45,15 @@ def test_a_file_without_what_a_column_is_to_hold_is_refused(tmp_path):
     assert not (tmp_path / "x" / "manifest.json").exists()
 
 
+def test_files_with_fewer_accepted_episodes_than_wanted_make_no_dataset(tmp_path):
+    path = recorded_file(tmp_path, optional=[])
+    plan = json.loads((path.parent / "build.json").read_text())
+    (path.parent / "build.json").write_text(json.dumps({**plan, "episodes": 5}))
+    with pytest.raises(DatasetError, match="do not hold enough accepted episodes; expected 5; got 3"):
+        write_dataset(tmp_path / "x", [path])
+    assert not list((tmp_path / "x" / "data").iterdir())
+
+
 def test_what_was_recorded_beside_comes_in_files_card_arrays_and_batches_and_is_verified(tmp_path):
     inputs = inputs_of("expert=random", "env.id=CartPole-v1", "episodes=3", "seed=0", expert=MASKED)
     inputs = {**inputs, "own": {"collate": "mine"}}  # whose seeds are its own

@@ -11,7 +11,7 @@ from builder import Controller
 from builder.errors import DatasetError
 from builder.manifest.manifest import read_manifest
 from builder.pipeline.intact import is_intact, is_vouched, stamps
-from builder.pipeline.request_note import read_note
+from builder.pipeline.standing import read_note
 from builder.rollout.cleaning import clean
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 

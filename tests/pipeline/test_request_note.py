@@ -14,7 +14,8 @@ from builder.errors import ExistsError
 from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
-from builder.pipeline.request_note import Note, note_request, noted_dataset, read_note
+from builder.pipeline.request_note import note_request, noted_dataset
+from builder.pipeline.standing import Note, read_note, standing_at
 from builder.storage.layout import Layout
 
 REQUEST = {"expert": "cartpole", "episodes": 2}
@@ -36,7 +37,8 @@ def built(_built, tmp_path):
 
 def recalled(out, **config):
     """Whether the answer needs neither the expert nor the environment."""
-    return noted_dataset(build_config({**REQUEST, "out": str(out), **config})) is not None
+    asked = build_config({**REQUEST, "out": str(out), **config})
+    return noted_dataset(asked, standing_at(out)) is not None
 
 
 def test_the_same_request_is_up_to_date(built):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from verification import STEPS, check, failure
 
-from builder.card import CARD, write_card
+from builder.card import CARD, name_repository, write_card
 from builder.errors import VerificationError
 from builder.manifest.manifest import MANIFEST, read_manifest, seal
 from builder.verify.files import check_manifest
@@ -95,7 +95,8 @@ def test_a_stated_identity_is_computed_again(folder):
 
 
 def test_the_card_may_have_notes_and_name_a_repository_but_no_other_figures(folder):
-    write_card(folder, repo_id="user/name", notes="Mine.")
+    write_card(folder, notes="Mine.")
+    name_repository(folder, "user/name")
     check(folder).raise_for_difference()
     card = (folder / CARD).read_text()
     (folder / CARD).write_text(card.replace("6 episodes", "7 episodes", 1))

@@ -148,7 +148,6 @@ def expert_of(config: ExpertConfig, identity: Mapping[str, Any], **parts: Any) -
         name=config.env_id or "",
         repo_id=config.repo_id or "",
         filename=config.filename or "",
-        threshold=config.threshold,
         algo=config.algo,
         env_kwargs=config.env_kwargs,
         batched=config.batched,
