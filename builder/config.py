@@ -169,6 +169,8 @@ class HubConfig:
         tag: of the dataset; unset: `v-` and 12 digits of its fingerprint.
         revision: the branch to push to; or the branch, tag or commit to pull.
         push: publish what a build has built.
+        sign: sign manifest and card before they are published.
+        key: the SSH key that signs; unset: that of `~/.ssh`.
     """
 
     repo_id: str | None = None
@@ -176,6 +178,8 @@ class HubConfig:
     tag: str | None = None
     revision: str | None = None
     push: bool = False
+    sign: bool = False
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,7 @@ class VerifyConfig:
         expert: what `rebuild` may need.
         env: what `replay` and `rebuild` may need.
         report: a folder for the dataset's figures and returns as files; unset: none.
+        signed_by: a public SSH key, or a file of signers: it must have been signed by one of them.
         debug: show tracebacks.
     """
 
@@ -228,6 +233,7 @@ class VerifyConfig:
     expert: TrustConfig
     env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
     report: str | None = None
+    signed_by: str | None = None
     debug: bool = False
 
     def __post_init__(self) -> None:
@@ -275,6 +281,21 @@ class TransferConfig:
     out: AnyPath
     hub: HubConfig
     overwrite: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class SignConfig:
+    """One signature (`conf/sign.yaml`).
+
+    Attributes:
+        out: the dataset folder.
+        key: the SSH key that signs; unset: that of `~/.ssh`.
+        debug: show tracebacks.
+    """
+
+    out: AnyPath
+    key: str | None = None
     debug: bool = False
 
 

@@ -168,6 +168,10 @@ class VerificationError(DatasetError):
     """A dataset is not what it says it is, or cannot be rebuilt."""
 
 
+class SignatureError(VerificationError):
+    """A dataset cannot be signed, or its signature does not hold."""
+
+
 class NotRepeatedError(VerificationError):
     """The environment, stepped again with what was recorded, gives something else."""
 

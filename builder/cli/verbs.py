@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
@@ -133,6 +134,19 @@ def _how_to_load(out: str) -> str:
     return f'from datasets import load_dataset; dataset = load_dataset("{out}", split="train")\n{ours}'
 
 
+def _sign(overrides: list[str]) -> None:
+    from builder.composition import compose
+    from builder.config import SignConfig
+    from builder.manifest.manifest import SIGNATURE, read_manifest
+    from builder.manifest.signature import sign
+
+    config = compose(SignConfig, "sign", overrides)
+    out = local_path(config.out, "sign")
+    manifest = read_manifest(out)
+    signer = sign(out, Path(config.key).expanduser() if config.key else None)
+    print(f"signed: {out / SIGNATURE}\n  fingerprint {manifest.fingerprint}\n  {signer}")
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -181,6 +195,7 @@ VERBS = {
     ),
     "check": Verb(_check, "is this environment, this expert, fit for a build? env.id= expert="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
+    "sign": Verb(_sign, "say with an SSH key that a dataset is yours: out= key=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),
     "experts": Verb(experts, "the experts that have a name; name=X shows one, save=FOLDER keeps its weights"),
     "clean": Verb(

@@ -22,6 +22,7 @@ from builder.errors import (
     HubDamagedError,
     HubMissingError,
     HubUnreachableError,
+    SignatureError,
 )
 from builder.hub.byte_bar import ByteBar
 from builder.hub.download import remote_manifest
@@ -33,6 +34,7 @@ from builder.hub.upload import CountedFile, interruptibly
 from builder.hub_client.errors import LOG_IN, explained
 from builder.hub_client.retries import connected
 from builder.manifest.manifest import Manifest, read_manifest
+from builder.manifest.signature import is_of_its_content, sign
 from builder.storage.lock import locked
 
 if TYPE_CHECKING:
@@ -97,10 +99,26 @@ def push(folder: Path, hub: HubConfig, *, overwrite: bool = False) -> Pushed:
             check_tag(known, tag, files)
         remote = remote or _create(repo_id, hub)
         name_repository(folder, repo_id)  # now that there is one of this name
+        _sign(folder, hub)
         pushed = _send(remote, local_files(folder, manifest), hub, manifest)
         if known is None:
             tag_commit(repo_id, tag, pushed.commit)
     return dataclasses.replace(pushed, tag=tag)
+
+
+def _sign(folder: Path, hub: HubConfig) -> None:
+    """Sign what is published; a signature that is there already must be of this manifest and this card.
+
+    Raises:
+        SignatureError: it is not, or there is no key.
+    """
+    if hub.sign:
+        sign(folder, Path(hub.key).expanduser() if hub.key else None)
+    elif not is_of_its_content(folder):
+        raise SignatureError(
+            "its signature is of another manifest or card: the card names its repository now",
+            remedy="give hub.sign=true, or run il-builder sign",
+        )
 
 
 def check_push(hub: HubConfig, *, overwrite: bool = False) -> None:

@@ -10,13 +10,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, LockedError, storage_error
-from builder.manifest.manifest import MANIFEST, UNLISTED, owned_files, read_manifest
+from builder.manifest.manifest import MANIFEST, SIGNATURE, UNLISTED, owned_files, read_manifest
 from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import replaced
 
+OPTIONAL = (PROVENANCE, SIGNATURE)
+"""Files that not every dataset has: a folder from a cache of DVC has no description of the machine."""
 PAUSE = 0.2
 """Seconds between two looks at a cache's folder that another process fills."""
 
@@ -46,10 +48,9 @@ def cached(source: RemotePath) -> Path:
         if (folder / MANIFEST).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
         with replaced(folder, MANIFEST, owned_files) as staging:
-            for name in sorted({*manifest.files, *UNLISTED} - {PROVENANCE}):
-                _bring(source, name, staging)
-            if (source / PROVENANCE).is_file():  # a folder from a cache of DVC has none
-                _bring(source, PROVENANCE, staging)
+            for name in sorted({*manifest.files, *UNLISTED}):
+                if name not in OPTIONAL or (source / name).is_file():
+                    _bring(source, name, staging)
             for name, entry in sorted(manifest.files.items()):
                 if (got := file_sha256(staging / name)) != entry.sha256:
                     raise DatasetError(

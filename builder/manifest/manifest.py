@@ -21,14 +21,15 @@ MANIFEST = "manifest.json"
 VERSION = 1
 FINGERPRINTED = ("data", "episodes")
 """Folders whose files the fingerprint covers."""
-UNLISTED = (MANIFEST, "README.md", "provenance.json")
-"""Files that the manifest does not list: itself, the card (rendered again to check it), and what
-describes the machine (it carries its own checksum)."""
+SIGNATURE = "dataset.sig"
+UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE)
+"""Files that the manifest does not list: itself, the card (rendered again to check it), what describes the
+machine (it carries its own checksum), and who has signed manifest and card."""
 
 
 OWN = re.compile(
     r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet|assets/returns\.png|expert/expert\.(json|safetensors)"
-    r"|README\.md|manifest\.json|provenance\.json"
+    r"|README\.md|manifest\.json|provenance\.json|dataset\.sig"
 )
 """The names that builds give."""
 

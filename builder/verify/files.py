@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from builder.card import CARD, rendered_again
-from builder.errors import DatasetError
+from builder.errors import DatasetError, SignatureError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
     MANIFEST,
+    SIGNATURE,
     UNLISTED,
     Manifest,
     fingerprint,
@@ -21,6 +22,7 @@ from builder.manifest.manifest import (
     read_manifest,
 )
 from builder.manifest.provenance import PROVENANCE
+from builder.manifest.signature import signer
 from builder.replay import Difference
 from builder.storage.digest import file_sha256
 from builder.verify.checks import Check
@@ -149,3 +151,11 @@ def _card_differences(folder: Path, repo_id: str | None) -> Iterator[Difference]
             yield Difference(what=f"line {number + 1}", file=CARD, expected=repr(pair[0]), got=repr(pair[1]))
     if text != rendered:
         yield Difference(what="the ends of its lines", file=CARD)
+
+
+def check_signature(folder: Path, allowed: Path) -> Check:
+    """Manifest and card, signed by one of those that are asked for."""
+    try:
+        return Check("signature", f"manifest and card, signed by {signer(folder, allowed)}")
+    except SignatureError as error:
+        return Check("signature", f"signed by one of {allowed}", Difference(what=str(error), file=SIGNATURE))

@@ -15,7 +15,7 @@ from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
 from builder.verify.checks import Check, Report
-from builder.verify.files import check_card, check_files, check_manifest, check_provenance
+from builder.verify.files import check_card, check_files, check_manifest, check_provenance, check_signature
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
 from builder.verify.report import write_report
@@ -84,6 +84,9 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
     if manifest.splits:
         yield "tables", lambda: check_tables(folder, manifest)
         yield "card", lambda: check_card(folder, config.hub.repo_id)
+    if config.signed_by is not None:
+        allowed = Path(config.signed_by).expanduser()
+        yield "signature", lambda: check_signature(folder, allowed)
     if config.level == "replay":
         yield "replay", lambda: _check_replay(folder, manifest, config)
     if config.level == "rebuild":

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import subprocess
 
 import hub_clients
 import pytest
@@ -17,8 +18,10 @@ from builder.errors import (
     HubError,
     HubMissingError,
     HubUnreachableError,
+    SignatureError,
 )
 from builder.manifest.manifest import read_manifest
+from builder.manifest.signature import sign, signer
 
 
 def test_a_push_makes_a_repository_equal_to_the_folder_in_one_commit_with_a_tag(hub, clients, folder):
@@ -299,3 +302,19 @@ def test_a_folder_of_a_users_own_collate_is_pushed_with_the_card_that_it_has(hub
     (folder / "README.md").write_text("mine")
     clients(hub_clients.push, folder, REPOSITORY)
     assert held(hub)["README.md"] == b"mine"
+
+
+def test_what_is_published_is_signed_as_it_is_published(hub, clients, folder, tmp_path):
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    sign(folder, key)  # before its card names a repository
+    with pytest.raises(SignatureError, match=r"of another manifest or card.*hub\.sign=true"):
+        clients(hub_clients.push, folder, REPOSITORY)
+    assert "dataset.sig" not in held(hub)
+    clients(hub_clients.push, folder, REPOSITORY, sign=True, key=str(key))
+    assert held(hub) == files(folder)
+    (pulled := tmp_path / "pulled").mkdir()
+    for name, content in held(hub).items():
+        (pulled / name).parent.mkdir(parents=True, exist_ok=True)
+        (pulled / name).write_bytes(content)
+    assert signer(pulled, key.with_suffix(".pub")) == sign(folder, key)

@@ -69,6 +69,8 @@ DECIDES_NOTHING = {
     "hub.tag": "v1",
     "hub.revision": "next",
     "hub.push": True,
+    "hub.sign": True,
+    "hub.key": "a",
 }
 DECIDED = {**DECIDES_WHAT_IS_PLAYED, **DECIDES_WHAT_IS_KEPT, **DECIDES_HOW_MUCH, **DECIDES_NOTHING}
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 from pathlib import Path
 
 import hub_clients
@@ -15,6 +16,7 @@ from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
 from builder.errors import ConfigError, DatasetError, VerificationError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
+from builder.manifest.signature import sign
 from builder.verify import verify
 
 
@@ -103,3 +105,21 @@ def test_of_a_repository_without_a_manifest_it_is_said_what_cannot_be_checked(hu
     hub.store.add("dataset", REPOSITORY, {"README.md": b"# theirs\n"})
     with pytest.raises(VerificationError, match="it has no manifest, so nothing says"):
         clients(hub_clients.verify, repo_id=REPOSITORY).raise_for_difference()
+
+
+def test_who_has_signed_stands_in_the_table(folder, tmp_path):
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = str(key.with_suffix(".pub"))
+    unsigned = check(folder, "files", signed_by=public)
+    assert "it is not signed" in str(next(unsigned.failures()).difference)
+    signed = sign(folder, key)
+    report = check(folder, signed_by=public)
+    report.raise_for_difference()
+    assert f"manifest and card, signed by {signed}" in [item.compared for item in report.checks]
+    with (folder / "README.md").open("a") as card:
+        card.write("\n## Notes\n\nNobody has signed this.\n")
+    with pytest.raises(
+        VerificationError, match=r"fails signature: .*has not signed this manifest and this card"
+    ):
+        check(folder, signed_by=public).raise_for_difference()
