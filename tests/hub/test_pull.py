@@ -248,7 +248,7 @@ def test_an_interrupted_pull_ends_at_once_and_the_next_one_finishes(hub, shell, 
     process = shell.start(*words)
     assert fault.reached.wait(60), process.communicate()[0]
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=20)[0]
+    said = process.communicate(timeout=120)[0]
     assert process.returncode == 130
     assert "interrupted; what was transferred is kept, the same command goes on" in said
     assert "Traceback" not in said
