@@ -15,6 +15,16 @@ from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
+from builder.storage.limits import (
+    ATTEMPTS,
+    EPISODES,
+    FRAMES,
+    LANES,
+    LEAST_TEST_FRACTION,
+    SEED,
+    SHARD_MB,
+    STEPS,
+)
 from builder.storage.paths import AnyPath
 
 MODES = ("all", "play", "collate")
@@ -333,23 +343,25 @@ class BuildConfig:
         _one_of("rollout.out_of_bounds", self.rollout.out_of_bounds, OUT_OF_BOUNDS)
         _one_of("rollout.on_error", self.rollout.on_error, ON_ERROR)
         _one_of("rollout.infinite", self.rollout.infinite, INFINITE)
-        for key, value, least in (
-            ("episodes", self.episodes, 1),
-            ("seed", self.seed, 0),
-            ("max_attempts", self.max_attempts, 1),
-            ("expert.check_episodes", self.expert.check_episodes, 1),
-            ("expert.frame_stack", self.expert.frame_stack, 1),
-            ("rollout.lanes", self.rollout.lanes, 1),
-            ("rollout.max_steps", self.rollout.max_steps, 1),
-            ("env.max_episode_steps", self.env.max_episode_steps, 1),
-            ("dataset.shard_mb", self.dataset.shard_mb, 1),
-            ("verify_sample", self.verify_sample, 0),
+        for key, value, least, most in (
+            ("episodes", self.episodes, 1, EPISODES),
+            ("seed", self.seed, 0, SEED),
+            ("max_attempts", self.max_attempts, 1, ATTEMPTS),
+            ("expert.check_episodes", self.expert.check_episodes, 1, EPISODES),
+            ("expert.frame_stack", self.expert.frame_stack, 1, FRAMES),
+            ("rollout.lanes", self.rollout.lanes, 1, LANES),
+            ("rollout.max_steps", self.rollout.max_steps, 1, STEPS),
+            ("env.max_episode_steps", self.env.max_episode_steps, 1, STEPS),
+            ("dataset.shard_mb", self.dataset.shard_mb, 1, SHARD_MB),
+            ("verify_sample", self.verify_sample, 0, EPISODES),
         ):
-            if value is not None and value < least:
-                raise ConfigError(f"{key} is out of range", expected=f"at least {least}", got=value)
-        if not 0 <= self.dataset.test_fraction <= 0.5:
+            check_range(key, value, least, most)
+        fraction = self.dataset.test_fraction
+        if fraction != 0 and not LEAST_TEST_FRACTION <= fraction <= 0.5:
             raise ConfigError(
-                "dataset.test_fraction is out of range", expected="0 to 0.5", got=self.dataset.test_fraction
+                "dataset.test_fraction is out of range",
+                expected=f"0, or {LEAST_TEST_FRACTION:g} to 0.5",
+                got=fraction,
             )
         if self.hub.push and not self.hub.repo_id:
             raise ConfigError("hub.push=true needs hub.repo_id", remedy="add hub.repo_id=user/name")
@@ -367,6 +379,20 @@ class BuildConfig:
     def budget(self) -> int:
         """How many attempts may be played at the most."""
         return self.max_attempts or default_budget(self.episodes)
+
+
+def check_range(key: str, value: int | None, least: int, most: int) -> None:
+    """Refuse a number beyond its bounds; None is none.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if value is not None and not least <= value <= most:
+        raise ConfigError(
+            f"{key} is out of range",
+            expected=f"at least {least}" if value < least else f"at most {most}",
+            got=value if abs(value) < 10**18 else "a number of many digits",
+        )
 
 
 def folder_name(expert: ExpertConfig, env: EnvConfig) -> str:

@@ -43,15 +43,40 @@ def changed(**values):
         ),
         (
             {"dataset": {"test_fraction": 0.51}},
-            "dataset.test_fraction is out of range; expected 0 to 0.5; got 0.51",
+            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 0.51",
         ),
         (
             {"dataset": {"test_fraction": -0.1}},
-            "dataset.test_fraction is out of range; expected 0 to 0.5; got -0.1",
+            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got -0.1",
         ),
         (
             {"dataset": {"test_fraction": math.nan}},
-            "dataset.test_fraction is out of range; expected 0 to 0.5; got nan",
+            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got nan",
+        ),
+        (
+            {"dataset": {"test_fraction": 5e-324}},
+            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 5e-324",
+        ),
+        ({"episodes": 10**12}, "episodes is out of range; expected at most 1000000000; got 1000000000000"),
+        (
+            {"episodes": 10**4200},
+            "episodes is out of range; expected at most 1000000000; got a number of many digits",
+        ),
+        (
+            {"max_attempts": 10**11},
+            "max_attempts is out of range; expected at most 10000000000; got 100000000000",
+        ),
+        (
+            {"rollout": {"lanes": 10**9}},
+            "rollout.lanes is out of range; expected at most 65536; got 1000000000",
+        ),
+        (
+            {"parallel": {"n_jobs": 10**12}},
+            "parallel.n_jobs is out of range; expected at most 4096; got 1000000000000",
+        ),
+        (
+            {"parallel": {"n_jobs": -(10**12)}},
+            "parallel.n_jobs is out of range; expected at most 4096; got -1000000000000",
         ),
         ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +22,14 @@ from builder.episodes.spaces import (
 )
 from builder.errors import DatasetError
 from builder.storage.layout import BUILD
+from builder.storage.limits import BUILD_BYTES
 from builder.storage.paths import AnyPath
+from builder.storage.plain_json import read_json
+from builder.values import fits
 
 SHARD_MB = 512
 
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError)
 PLAIN_FIELDS = ("policy", "optional", "episodes", "every", "unique", "instances", "notes")
 """What `build.json` holds as it is."""
 
@@ -82,6 +86,11 @@ class Collation:
     def from_json(content: Mapping[str, Any]) -> Collation:
         """Back from `build.json`."""
         known = dict(content)
+        hints = typing.get_type_hints(Collation)
+        for name in (*PLAIN_FIELDS, "inputs", "shard_size"):
+            value = tuple(known[name]) if isinstance(known[name], list) else known[name]
+            if not fits(value, hints[name]):
+                raise TypeError(f"{name} is {value!r:.40}")
         acceptance = Acceptance.from_json(known.pop("accepted_returns"))
         spaces = {name: from_description(content[name]) for name in ("observation_space", "action_space")}
         texts = {name: tuple(content[name]) for name in ("optional", "notes")}
@@ -98,7 +107,12 @@ def collation_of(files: Sequence[AnyPath]) -> Collation:
         raise DatasetError("there is no recorded episode to collate")
     beside = files[0].parent / BUILD
     if beside.is_file():
-        return Collation.from_json(json.loads(beside.read_text()))
+        try:
+            return Collation.from_json(read_json(beside, BUILD_BYTES))
+        except (*DAMAGED, OSError) as error:
+            raise DatasetError(
+                f"{beside} is damaged: {error!r:.200}", remedy="run the build again with overwrite=true"
+            ) from error
     recording, header = read_recording(files[0])
     observation_space = _space_of(recording.observations, header.observation_names)
     action_space = _space_of(recording.actions, header.action_names)

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import typing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from builder.episodes.recording import Recording, flat, unflat
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError, storage_error
+from builder.storage.limits import ATTEMPTS
 from builder.storage.paths import AnyPath, atomic_file, local_copy
+from builder.storage.plain_json import check_tensor_file, parse_json
+from builder.values import fits
 
 FORMAT = 1
 
@@ -24,6 +30,14 @@ FORMAT = 1
 SUFFIX = ".safetensors"
 LENGTH, BEGINNING = 8, b'{"__metadata__":{"recording":'
 """How every recording begins: the length of the header in 8 bytes, then the header."""
+
+
+KINDS = {
+    **dict.fromkeys(("attempts", "seeds", "lengths"), "i"),
+    **dict.fromkeys(("terminated", "truncated"), "b"),
+    **dict.fromkeys(("returns", "rewards"), "f"),
+}
+"""The kinds of the arrays that every recording has."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +121,28 @@ def read_header(file: Path, path: AnyPath | None = None) -> Header:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_tensor_file(file)
         with safe_open(file, "np") as opened:
-            content = json.loads(opened.metadata()["recording"])
+            content: dict[str, Any] = parse_json(opened.metadata()["recording"].encode())
         if content.pop("format") != FORMAT:
             raise DatasetError(f"{path or file} was written by another version of il-builder")
-        names = {key: tuple(content[key]) for key in ("observation_names", "action_names")}
-        return Header(**{**content, **names})
+        return _header(content)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
+
+
+def _header(content: Mapping[str, Any]) -> Header:
+    """A header as its file holds it, each field of its type."""
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+    }
+    header = Header(**values)
+    for key, hint in typing.get_type_hints(Header).items():
+        if not fits(getattr(header, key), hint):
+            raise TypeError(f"its {key} is {getattr(header, key)!r:.40}")
+    if not 0 <= header.start <= header.stop <= ATTEMPTS:
+        raise ValueError(f"its attempts are {header.start} to {header.stop}")
+    return header
 
 
 def read_recording(path: AnyPath) -> tuple[Recording, Header]:
@@ -129,8 +157,18 @@ def read_recording(path: AnyPath) -> tuple[Recording, Header]:
     try:
         with local_copy(path) as file:
             header, tensors = read_header(file, path), load_file(file)
-    except (SafetensorError, OSError) as error:
+        if (found := _digest(header, tensors)) != header.sha256:
+            raise DatasetError(f"{path} is damaged", expected=f"sha256 {header.sha256}", got=found)
+        recording = unflat(tensors)
+        _check_kinds(recording)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from error
-    if (found := _digest(header, tensors)) != header.sha256:
-        raise DatasetError(f"{path} is damaged", expected=f"sha256 {header.sha256}", got=found)
-    return unflat(tensors), header
+    return recording, header
+
+
+def _check_kinds(recording: Recording) -> None:
+    """Refuse arrays of other kinds or ranks than a recording has, whatever their sha256."""
+    for name, kind in KINDS.items():
+        array = getattr(recording, name)
+        if not isinstance(array, np.ndarray) or (array.dtype.kind, array.ndim) != (kind, 1):
+            raise TypeError(f"{name} is no row of numbers of its kind")

@@ -7,8 +7,10 @@ The recorder, the schema and the manifest all see a space through its leaves, al
 from __future__ import annotations
 
 import math
+import re
+import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from builder.errors import SpaceError
+from builder.storage.limits import SPACE_BYTES, SPACE_DEPTH, SPACE_LEAVES, SPACE_NUMBERS
 
 Array = NDArray[Any]
-MAX_SIZE = 1 << 24
-"""Numbers of one observation or action that a description may announce."""
+DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|>[iuf][248]")
+"""How the dtypes that can be recorded are spelt in a description."""
+MAX_DIMENSIONS = 32
 LEAF_TYPES = (
     gym.spaces.Box,
     gym.spaces.Discrete,
@@ -182,22 +186,49 @@ def from_description(text: dict[str, Any]) -> gym.Space[Any]:
         SpaceError: the description is not one of ours.
     """
     try:
-        if _size(text) > MAX_SIZE:
-            raise ValueError(f"more than {MAX_SIZE} numbers")
+        _check_sizes(text)
         with np.errstate(invalid="raise", over="raise"):
             return _from_description(text)
     except (
         *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError),
         RecursionError,
     ) as error:
-        raise SpaceError(f"not the description of a space: {str(text)[:200]}") from error
+        raise SpaceError(
+            f"not the description of a space: {str(error)[:100]} in {reprlib.repr(text)}"
+        ) from error
 
 
-def _size(text: dict[str, Any]) -> int:
-    """How many numbers the bounds of all its parts have: a short text may describe more than memory holds."""
+def _check_sizes(text: dict[str, Any]) -> None:
+    """Refuse what a short text may describe and no memory holds, before any of it is made."""
+    found = list(_sizes(text, 0))
+    for what, size, most in (
+        ("parts", len(found), SPACE_LEAVES),
+        ("numbers", sum(numbers for numbers, _ in found), SPACE_NUMBERS),
+        ("bytes", sum(numbers * itemsize for numbers, itemsize in found), SPACE_BYTES),
+    ):
+        if size > most:
+            raise ValueError(f"more than {most} {what}")
+
+
+def _sizes(text: dict[str, Any], depth: int) -> Iterator[tuple[int, int]]:
+    """The numbers of every part, and the bytes of each of them."""
+    if depth > SPACE_DEPTH:
+        raise ValueError(f"nested more than {SPACE_DEPTH} deep")
     if text["type"] in {"Dict", "Tuple"}:
-        return sum(_size(child[1] if text["type"] == "Dict" else child) for child in text["spaces"])
-    return math.prod(map(abs, text["shape"])) if text["type"] == "Box" else 1
+        for child in text["spaces"]:
+            yield from _sizes(child[1] if text["type"] == "Dict" else child, depth + 1)
+        return
+    if not DTYPE.fullmatch(text["dtype"]):
+        raise ValueError(f"the dtype {text['dtype']!r:.40}")
+    # What a MultiDiscrete space has stands in its text, number by number.
+    shape = {"Box": text.get("shape"), "MultiBinary": text.get("n")}.get(text["type"], 1)
+    yield _product(shape if isinstance(shape, list) else [shape]), np.dtype(text["dtype"]).itemsize
+
+
+def _product(shape: list[Any]) -> int:
+    if len(shape) > MAX_DIMENSIONS or any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError(f"the shape {shape!s:.40}")
+    return math.prod(shape)
 
 
 def _from_description(text: dict[str, Any]) -> gym.Space[Any]:

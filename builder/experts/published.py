@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.errors import ArchiveError
+from builder.storage.limits import NOTE_BYTES
+from builder.storage.plain_json import read_json
 
 RESULT_FILES = ("results.json", "published.json")
 """As the Hub's repositories of SB3 have it, and beside a local archive."""
 TOLERANCE = 0.06
 """Share of the published mean that other versions of physics engines and evaluation protocols may cost."""
 DEVIATIONS = 4.0
-MAX_BYTES = 1 << 20
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -55,8 +55,7 @@ def read_published(folder: Path) -> Published | None:
         if not path.is_file():
             continue
         try:
-            with path.open("rb") as file:
-                return _published(json.loads(file.read(MAX_BYTES)))
+            return _published(read_json(path, NOTE_BYTES))
         except (*_DAMAGED, OSError) as error:
             raise ArchiveError(f"{name} beside the expert is damaged: {str(error)[:100]}") from error
     return None

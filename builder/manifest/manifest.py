@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 from builder.episodes.spaces import Spaces, from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
+from builder.manifest.schema import violations
 from builder.storage.digest import file_sha256
 from builder.storage.durable import flush
+from builder.storage.limits import MANIFEST_BYTES
 from builder.storage.paths import AnyPath, write_whole
+from builder.storage.plain_json import read_json
 from builder.storage.tree import files_in, is_folder
 
 MANIFEST = "manifest.json"
@@ -140,6 +144,20 @@ def manifest_text(manifest: Manifest) -> str:
     return json.dumps(_content(manifest), indent=1, sort_keys=True) + "\n"
 
 
+def _check_counts(content: Mapping[str, Any], path: AnyPath) -> None:
+    """Refuse counts of which no build gives one with the other."""
+    accepted, attempts, splits = content["accepted"], content["attempts"], content["splits"]
+    counted = sum(split["episodes"] for split in splits.values())
+    counts_itself = content["inputs"] and "own" not in content["inputs"]
+    if (counts_itself and accepted > attempts) or (accepted and not attempts):
+        raise DatasetError(f"{path} counts {accepted} accepted of {attempts} attempts")
+    if splits and counted != accepted:
+        raise DatasetError(f"{path} counts {accepted} accepted episodes, and {counted} in its splits")
+    for name, split in splits.items():
+        if split["rows"] < split["episodes"]:
+            raise DatasetError(f"{path} counts fewer steps than episodes in the split {name!r}")
+
+
 def _content(manifest: Manifest) -> dict[str, Any]:
     """What the file holds; of what nobody has found out or counted, nothing is there."""
     content = dataclasses.asdict(manifest)
@@ -194,18 +212,34 @@ def read_manifest(folder: AnyPath) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text())
-        if content["manifest_version"] != VERSION:
-            raise DatasetError(
-                f"{path} is of another version", expected=VERSION, got=content["manifest_version"]
-            )
-        splits = {name: Split(**split) for name, split in content.pop("splits").items()}
-        files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
-        counted = content.pop("distinct", None)
-        distinct = None if counted is None else Distinct(**counted)
-        notes = tuple(map(str, content.pop("notes", ())))
-        return Manifest(**content, splits=splits, files=files, distinct=distinct, notes=notes)
+        content = read_json(path, MANIFEST_BYTES)
     except FileNotFoundError as error:
         raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not a manifest: {error}") from error
+    return manifest_of(content, path)
+
+
+def manifest_of(content: Any, path: AnyPath) -> Manifest:
+    """The manifest that a file's content is, once it has passed its schema.
+
+    Args:
+        content: as JSON.
+        path: of the file, for the error.
+
+    Raises:
+        DatasetError: it is none, or not one of this version.
+    """
+    version = content.get("manifest_version") if isinstance(content, dict) else None
+    if type(version) is int and version != VERSION:
+        raise DatasetError(f"{path} is of another version", expected=VERSION, got=version)
+    for wrong in violations("manifest", content):
+        raise DatasetError(f"{path} is not a manifest: {wrong}")
+    _check_counts(content, path)
+    optional = {
+        "distinct": Distinct(**content["distinct"]) if "distinct" in content else None,
+        "notes": tuple(content.get("notes", ())),
+    }
+    splits = {name: Split(**split) for name, split in content["splits"].items()}
+    files = {name: FileEntry(**entry) for name, entry in content["files"].items()}
+    return Manifest(**{**content, **optional, "splits": splits, "files": files})

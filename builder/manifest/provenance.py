@@ -12,6 +12,7 @@ from typing import Any
 
 from builder.manifest.identity import sha256_of
 from builder.storage.paths import write_whole
+from builder.storage.plain_json import parse_json
 
 PROVENANCE = "provenance.json"
 IMAGE = "IL_BUILDER_IMAGE"
@@ -34,7 +35,7 @@ def write_provenance(folder: Path) -> None:
 def is_own_sha256(text: str) -> bool:
     """Whether a description of a machine has the checksum of its own content."""
     try:
-        content = json.loads(text)
+        content = parse_json(text.encode())
         stated = content.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError):
         return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from builder.errors import ConfigError
+from builder.storage.limits import JOBS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -47,3 +48,5 @@ class ParallelConfig:
     def __post_init__(self) -> None:
         if self.n_jobs == 0:
             raise ConfigError("parallel.n_jobs is 0", expected="a number of workers, or -1 for all cores")
+        if abs(self.n_jobs) > JOBS:
+            raise ConfigError("parallel.n_jobs is out of range", expected=f"at most {JOBS}", got=self.n_jobs)

@@ -17,6 +17,7 @@ from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError
 from builder.experts.sources.load import load_expert
 from builder.manifest.identity import build_inputs
+from builder.manifest.schema import check_inputs
 from builder.pipeline.build import Build
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import described_environment, find
@@ -58,6 +59,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         own=code_digests(own or {}),
         packages=package_versions(found.module, images=any(map(is_image, leaves(observation_space)))),
     )
+    check_inputs(inputs)
     return Build(
         config,
         expert,

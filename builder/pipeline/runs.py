@@ -8,6 +8,7 @@ import logging
 import math
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
@@ -35,6 +36,7 @@ from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.digest import file_sha256
 from builder.storage.layout import ATTEMPT, HANDED, JOURNAL
 from builder.storage.paths import AnyPath, local_path, write_whole
+from builder.storage.plain_json import parse_json
 from builder.storage.tree import is_file
 from builder.values import resolved
 
@@ -145,8 +147,10 @@ class AttemptRun:
         found = []
         for line in self._journal.read_text().splitlines():
             try:
-                entry = json.loads(line)
+                entry = parse_json(line.encode())
             except ValueError:  # a build that was killed while it wrote this line
+                continue
+            if not _is_entry(entry):
                 continue
             path = self._folder / entry["file"]
             if not entry["accepted"] or (path.is_file() and file_sha256(path) == entry["sha256"]):
@@ -189,6 +193,16 @@ class AttemptRun:
         wanted = set(played.chosen.tolist())
         ordered = sorted(self.summaries, key=lambda attempt: attempt.start)
         return [summary.path for summary in ordered if summary.start in wanted]
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a line of the journal is one of ours: its attempt, its file, and what `enjoy` said."""
+    if not isinstance(entry, dict):
+        return False
+    kinds = {"attempt": int, "file": str, "accepted": bool}
+    known = all(type(entry.get(key)) is kind for key, kind in kinds.items())
+    named = known and ATTEMPT.fullmatch(entry["file"]) is not None and entry["attempt"] >= 0
+    return named and (not entry["accepted"] or isinstance(entry.get("sha256"), str))
 
 
 def _journal_line(summary: ChunkSummary) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,9 @@ from builder.errors import BuilderError, DatasetError, ExistsError, StorageError
 from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
 from builder.pipeline.intact import is_intact, is_vouched
 from builder.storage.layout import Layout
+from builder.storage.limits import BUILD_BYTES
 from builder.storage.paths import AnyPath
+from builder.storage.plain_json import read_json
 from builder.storage.staging import unfinished
 
 
@@ -94,8 +95,8 @@ def read_note(out: AnyPath) -> Note:
     """What is noted beside a dataset; of what cannot be read, nothing."""
     path = Layout.of(out).request
     try:
-        content = json.loads(path.read_text()) if path.is_file() else {}
+        content = read_json(path, BUILD_BYTES) if path.is_file() else {}
         note = Note(**content)
-    except (BuilderError, OSError, ValueError, TypeError, RecursionError):
+    except (BuilderError, OSError, ValueError, TypeError):
         return Note()
     return note if isinstance(note.files, dict) else Note()

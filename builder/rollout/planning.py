@@ -12,6 +12,7 @@ from builder.episodes.acceptance import first_accepted
 from builder.episodes.distinct import first_of_each
 from builder.episodes.spaces import Array
 from builder.rollout.summary import ChunkSummary
+from builder.storage.limits import WAVE
 
 LANES_PER_CHUNK = 4
 """A chunk holds this many attempts per lane where there are enough, so that few lanes idle at its end."""
@@ -113,15 +114,16 @@ def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
 def next_horizon(played: Played, *, budget: int) -> int:
     """How many attempts should be played in all by the end of the next wave.
 
-    As many as are missing at the acceptance rate seen so far, and never beyond the budget.
+    As many as are missing at the acceptance rate seen so far, never beyond the budget, nor more than can be
+    laid out at a time.
     """
     missing = played.wanted - played.accepted
     if not played.attempts:
-        return min(played.wanted, budget)
+        return min(played.wanted, budget, WAVE)
     rate = (played.accepted + 1) / (played.attempts + 2)  # Laplace's rule: never 0
     if played.accepted == played.attempts:
         rate = 1.0
-    return min(budget, played.attempts + max(1, math.ceil(missing / rate)))
+    return min(budget, played.attempts + min(WAVE, max(1, math.ceil(missing / rate))))
 
 
 def gaps(summaries: Iterable[ChunkSummary], horizon: int) -> list[range]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from builder.errors import BuilderError, ConfigError
+from builder.storage.limits import BUILD_BYTES
 from builder.storage.paths import AnyPath
+from builder.storage.plain_json import read_json
 from builder.storage.tree import is_file
 
 LONGEST_NAME = 255 - len("..metrics.json..12345678.part")
@@ -42,8 +43,8 @@ def is_note(path: AnyPath, key: str) -> bool:
         key: which such an object has.
     """
     try:
-        content = json.loads(path.read_text()) if is_file(path) else None
-    except (BuilderError, OSError, ValueError, RecursionError):
+        content = read_json(path, BUILD_BYTES) if is_file(path) else None
+    except (BuilderError, OSError, ValueError):
         return False
     return isinstance(content, dict) and key in content
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
 
 from builder.card import CARD, rendered_again
 from builder.errors import DatasetError, SignatureError
@@ -17,14 +15,17 @@ from builder.manifest.manifest import (
     UNLISTED,
     Manifest,
     fingerprint,
+    manifest_of,
     manifest_sha256,
     manifest_text,
-    read_manifest,
 )
 from builder.manifest.provenance import PROVENANCE
+from builder.manifest.schema import violations
 from builder.manifest.signature import signer
 from builder.replay import Difference
 from builder.storage.digest import file_sha256
+from builder.storage.limits import MANIFEST_BYTES, NOTE_BYTES
+from builder.storage.plain_json import parse_json, read_bounded
 from builder.verify.checks import Check
 
 HUB_FILES = (".gitattributes",)
@@ -38,10 +39,15 @@ def check_manifest(folder: Path) -> Check:
 
 
 def _manifest_differences(folder: Path) -> Iterator[Difference]:
-    text = (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
-    yield from _schema_differences(text)
     try:
-        manifest = read_manifest(folder)
+        text = read_bounded(folder / MANIFEST, MANIFEST_BYTES)
+        content = parse_json(text)
+    except (OSError, ValueError) as error:
+        yield Difference(what=f"not JSON: {error}", file=MANIFEST)
+        return
+    yield from (Difference(what=wrong, file=MANIFEST) for wrong in violations("manifest", content))
+    try:
+        manifest = manifest_of(content, folder / MANIFEST)
     except DatasetError as error:
         yield Difference(what=str(error), file=MANIFEST)
         return
@@ -55,28 +61,8 @@ def _manifest_differences(folder: Path) -> Iterator[Difference]:
             yield Difference(
                 what=f"{key} is not that of its content", file=MANIFEST, expected=expected, got=got
             )
-    if text != manifest_text(manifest):
+    if text != manifest_text(manifest).encode():
         yield Difference(what="not written as a manifest is", file=MANIFEST)
-
-
-def _schema_differences(text: str) -> Iterator[Difference]:
-    import jsonschema
-
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        yield Difference(what=f"not JSON: {error}", file=MANIFEST)
-        return
-    validator = jsonschema.Draft202012Validator(manifest_schema())
-    for wrong in sorted(validator.iter_errors(content), key=lambda found: found.json_path):
-        yield Difference(what=f"{wrong.json_path}: {wrong.message[:300]}", file=MANIFEST)
-
-
-def manifest_schema() -> dict[str, Any]:
-    """The JSON Schema of `manifest.json`."""
-    text = package_files("builder.manifest").joinpath("manifest.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
 
 
 def check_files(folder: Path, manifest: Manifest) -> Check:
@@ -114,18 +100,19 @@ def check_provenance(folder: Path) -> Check:
 
 def _provenance_differences(path: Path) -> Iterator[Difference]:
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
-        stated = content.pop("sha256")
-    except (ValueError, KeyError, AttributeError, OSError) as error:
-        yield Difference(what=f"cannot be read: {error!r}", file=PROVENANCE)
+        text = read_bounded(path, NOTE_BYTES)
+        content = parse_json(text)
+    except (OSError, ValueError) as error:
+        yield Difference(what=f"cannot be read: {error}", file=PROVENANCE)
         return
+    yield from (Difference(what=wrong, file=PROVENANCE) for wrong in violations("provenance", content))
+    stated = content.pop("sha256")
     if (expected := sha256_of(content)) != stated:
         yield Difference(
             what="sha256 is not that of its content", file=PROVENANCE, expected=expected, got=stated
         )
     written = json.dumps({**content, "sha256": stated}, indent=1, sort_keys=True) + "\n"
-    if text != written:
+    if text != written.encode():
         yield Difference(what="not written as a provenance is", file=PROVENANCE)
 
 

@@ -8,7 +8,8 @@ from recordings import SPACES, recording_of
 from builder.dataset.collation import Collation, collation_of
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import Header, write_recording
-from builder.errors import DatasetError
+from builder.errors import DatasetError, SpaceError
+from builder.storage.layout import BUILD
 
 
 def test_a_plan_survives_its_file():
@@ -29,3 +30,30 @@ def test_files_alone_give_the_columns_that_they_hold(tmp_path):
 def test_without_a_file_there_is_nothing_to_collate():
     with pytest.raises(DatasetError, match="no recorded episode"):
         collation_of([])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"policy": 3},
+        {"episodes": "2"},
+        {"every": 0.5},
+        {"optional": "next_observation"},
+        {"inputs": []},
+        {"accepted_returns": ["x", "y"]},
+        {"observation_space": {"type": "MultiBinary", "dtype": "int8", "n": [2**24, 24]}},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_a_plan_of_other_types_is_one_error(tmp_path, change):
+    plan = Collation({}, "x", *SPACES).to_json()
+    (tmp_path / BUILD).write_text(json.dumps({**plan, **change}))
+    with pytest.raises((DatasetError, SpaceError)):
+        collation_of([tmp_path / "chunk"])
+
+
+def test_a_plan_that_is_no_json_is_one_error(tmp_path):
+    (tmp_path / BUILD).write_text("[" * 100_000)
+    with pytest.raises(DatasetError, match=r"is damaged: .*nested more than 64 deep"):
+        collation_of([tmp_path / "chunk"])

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded import assert_same, recording, with_extras
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from builder.episodes.recording_file import Header, read_header, read_recording, write_recording
+from builder.episodes.recording_file import Header, _digest, read_header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 
 DTYPES = ["?", "i1", "i2", "<i4", ">i4", "i8", "u1", "u2", "u4", "u8", "f2", "<f4", "<f8", ">f8"]
@@ -207,3 +207,51 @@ def test_a_full_disk_is_a_storage_error_that_says_so(tmp_path):
 def test_a_full_disk_is_recognised_in_what_safetensors_says_of_it(tmp_path):
     error = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
     assert storage_error(error, tmp_path / "chunk").what == f"the disk of {tmp_path} is full"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start": "0"},
+        {"start": 1.0},
+        {"start": -1},
+        {"stop": 10**12},
+        {"stop": 0, "start": 1},
+        {"policy": None},
+        {"policy": ["x"]},
+        {"identity": 3},
+        {"observation_names": "abc"},
+        {"action_names": [1]},
+        {"unknown": 1},
+        {"sha256": {}},
+    ],
+    ids=str,
+)
+def test_a_header_of_other_types_is_no_recording(tmp_path, change):
+    path = tmp_path / "chunk"
+    write_recording(recording([1]), path, HEADER)
+    tensors = load_file(path)
+    with safe_open(path, "np") as opened:
+        content = json.loads(opened.metadata()["recording"])
+    save_file(tensors, path, metadata={"recording": json.dumps(content | change)})
+    with pytest.raises(DatasetError, match="is not a recorded file, or is damaged"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("name", ["attempts", "lengths", "rewards", "terminated", "seeds"])
+@pytest.mark.parametrize(
+    "array", [np.zeros((), np.int64), np.zeros((1, 2), bool), np.zeros(1, np.uint8), None], ids=str
+)
+def test_other_arrays_than_those_of_a_recording_are_one_error(tmp_path, name, array):
+    path = tmp_path / "chunk"
+    write_recording(recording([1]), path, HEADER)
+    tensors = load_file(path)
+    tensors.pop(name)
+    if array is not None:
+        tensors[name] = array
+    header = read_header(path)
+    digest = _digest(header, tensors)
+    content = {"format": 1, **dataclasses.asdict(dataclasses.replace(header, sha256=digest))}
+    save_file(tensors, path, metadata={"recording": json.dumps(content)})
+    with pytest.raises(DatasetError):
+        read_recording(path)

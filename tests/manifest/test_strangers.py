@@ -186,7 +186,7 @@ def test_a_value_of_another_type_is_refused(built, tmp_path, where, value):
 
 
 def test_more_episodes_than_the_manifest_counts_are_refused(built, tmp_path):
-    folder = changed(built / "random", tmp_path / "x", put("config.episodes", 10**12))
+    folder = changed(built / "random", tmp_path / "x", put("config.episodes", 10**8))
     with pytest.raises(DatasetError, match="contradicts itself on the number of episodes"):
         config_of(folder)
 
@@ -196,7 +196,10 @@ def test_more_episodes_than_the_manifest_counts_are_refused(built, tmp_path):
     [
         (put("environment.id", "theirs:CartPole-v1"), "the module of the environment theirs:CartPole-v1"),
         (put("environment.mapping", {"trained_on": "theirs:X-v0", "zeros": 0}), "environment theirs:X-v0"),
-        (put("environment.wrappers", ["theirs:Wrapper"]), "the wrapper theirs:Wrapper"),
+        (
+            put("environment.wrappers", [{"path": "theirs:Wrapper", "kwargs": {}}]),
+            "the wrapper theirs:Wrapper",
+        ),
         (put("environment.wrappers", [{"path": "RecordVideo", "kwargs": {}}]), "the wrapper RecordVideo"),
         (
             put("environment.wrappers", [{"path": "ClipReward", "kwargs": {"func": "x"}}]),
@@ -246,7 +249,7 @@ def test_a_manifest_does_not_choose_whether_a_window_opens(built, tmp_path):
 def test_a_name_does_not_choose_a_folder(built, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     folder = changed(built / "random", tmp_path / "x", put("expert.name", name))
-    with pytest.raises(ConfigError, match=r"(is no name for|does not name) a folder"):
+    with pytest.raises(BuilderError, match=r"(is no name for|does not name) a folder|should be non-empty"):
         Controller().start([f"manifest={folder}"])
 
 

@@ -1,5 +1,7 @@
 """Where attempts come from: chunks of the built-in `enjoy`, files of the user's own."""
 
+import json
+
 import pytest
 from corridor import CORRIDOR, Always, record, start
 from folders import files
@@ -56,7 +58,9 @@ def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_
     Controller(enjoy).start({**config, "mode": "play", "out": str(tmp_path / "x")})
     (journal,) = Layout.of(tmp_path / "x").chunks.glob("*/attempts.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
-    journal.write_text("".join([*lines[:3], lines[3][:20]]))
+    theirs = [{"attempt": 1}, [], {"attempt": "1", "accepted": True, "file": "../x"}, {"accepted": []}]
+    strange = [*map(json.dumps, theirs), "[" * 100_000, "1" * 5_000]
+    journal.write_text("".join([*lines[:3], *(f"{line}\n" for line in strange), lines[3][:20]]))
     (damaged,) = journal.parent.glob("attempt-00000001*")
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     played.clear()

@@ -22,6 +22,7 @@ from builder.rollout.planning import (
     played_so_far,
     split,
 )
+from builder.storage.limits import WAVE
 
 ranges = st.tuples(st.integers(0, 15), st.integers(1, 10)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 some_chunks = st.lists(ranges, max_size=8).map(lambda found: [chunk(*pair) for pair in found])
@@ -105,6 +106,12 @@ def test_as_many_are_played_next_as_are_missing_at_the_rate_so_far(
     attempts, accepted, wanted, budget, horizon
 ):
     assert next_horizon(played(attempts, accepted, wanted), budget=budget) == horizon
+
+
+def test_no_more_is_laid_out_at_a_time_than_memory_holds():
+    assert next_horizon(played(0, 0, 10**9), budget=10**10) == WAVE
+    assert next_horizon(played(10, 10, 10**9), budget=10**10) == 10 + WAVE
+    assert next_horizon(played(10, 0, 10**9), budget=10**10) == 10 + WAVE
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 500), st.integers(1, 500))

@@ -68,7 +68,7 @@ def edited(folder, change):
         lambda content: content["files"][STEPS].update(size=1),
         lambda content: content.update(attempts=7),
         lambda content: content.update(fingerprint="0" * 64),
-        lambda content: content["splits"]["train"].update(rows=5),
+        lambda content: content["splits"]["train"].update(rows=50),
     ],
 )
 def test_an_edited_manifest_is_noticed(folder, change):

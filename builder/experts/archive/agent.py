@@ -12,11 +12,12 @@ import gymnasium as gym
 from builder.errors import ArchiveError, ExpertError, UnsafeArchiveError, UnsupportedExpertError
 from builder.experts.archive.architecture import Description, build_network
 from builder.experts.archive.bounded_zip import BoundedZip
-from builder.experts.archive.fields import MAX_FIELDS_BYTES, SavedFields, read_fields
+from builder.experts.archive.fields import SavedFields, read_fields
 from builder.experts.archive.inert_pickle import Global
 from builder.experts.archive.spaces import read_space
-from builder.experts.archive.weights import MAX_WEIGHTS_BYTES, read_weights
+from builder.experts.archive.weights import read_weights
 from builder.experts.network.network import Network
+from builder.storage.limits import FIELDS_BYTES, WEIGHTS_BYTES
 
 _FAMILY_BY_CLASS = {
     "ActorCriticPolicy": "actor_critic",
@@ -112,8 +113,8 @@ def _read(path: Path, where: str) -> Agent:
                 f"{where}: bare weights instead of a Stable-Baselines3 archive",
                 expected="members data, policy.pth",
             )
-        content = archive.read("data", MAX_FIELDS_BYTES)
-        weights = archive.read("policy.pth", MAX_WEIGHTS_BYTES)
+        content = archive.read("data", FIELDS_BYTES)
+        weights = archive.read("policy.pth", WEIGHTS_BYTES)
         try:
             fields = read_fields(content, where)
         except UnsupportedExpertError:

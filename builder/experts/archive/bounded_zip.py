@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from builder.errors import ArchiveError, UnsafeArchiveError
+from builder.storage.limits import ARCHIVE_BYTES, ARCHIVE_MEMBERS, ARCHIVE_RATIO, ARCHIVE_UNPACKED_BYTES
 
 _END_RECORD = b"PK\x05\x06"
 _END_RECORD_SIZE = 22
 _ZIP64_LOCATOR = b"PK\x06\x07"
+_ZIP64_RECORD = b"PK\x06\x06"
 _ZIP64_SIZE = 56 + 20  # its end record and locator, right before the plain end record
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -41,10 +43,10 @@ class ZipLimits:
         ratio: unpacked by packed bytes of a member over 1 MiB; SB3 stores its members unpacked.
     """
 
-    file: int = 512 << 20
-    members: int = 64
-    total: int = 1 << 30
-    ratio: int = 100
+    file: int = ARCHIVE_BYTES
+    members: int = ARCHIVE_MEMBERS
+    total: int = ARCHIVE_UNPACKED_BYTES
+    ratio: int = ARCHIVE_RATIO
 
 
 class BoundedZip:
@@ -143,8 +145,8 @@ def _check_directory_size(source: BinaryIO, where: str, limits: ZipLimits) -> No
     if at < 0 or at + _END_RECORD_SIZE > len(tail):
         raise ArchiveError(f"{where}: not a zip file, or cut short", remedy="download it again")
     directory_size = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if at >= _ZIP64_SIZE and tail.startswith(_ZIP64_LOCATOR, at - 20):  # torch writes one always
-        record = at - _ZIP64_SIZE
+    record = at - _ZIP64_SIZE  # torch writes one always; like `zipfile`, the plain record counts without it
+    if record >= 0 and tail.startswith(_ZIP64_LOCATOR, at - 20) and tail.startswith(_ZIP64_RECORD, record):
         directory_size = int.from_bytes(tail[record + 40 : record + 48], "little")
     if directory_size > limits.members * 1024:
         raise ArchiveError(

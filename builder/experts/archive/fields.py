@@ -16,9 +16,8 @@ from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.audit import audit
 from builder.experts.archive.inert_pickle import MAX_OPERATIONS, Entries, InertPickle, decode
 from builder.experts.archive.inert_values import mapping
+from builder.storage.limits import JSON_VALUES
 
-MAX_FIELDS_BYTES = 32 << 20
-_MAX_VALUES = 1_000_000
 _PICKLED = ":serialized:"
 
 
@@ -105,8 +104,8 @@ def parse_fields(content: bytes, where: str) -> dict[str, Any]:
         ArchiveError: it is damaged.
     """
     values = content.count(b",") + content.count(b"[") + content.count(b"{")
-    if values > _MAX_VALUES:
-        raise ArchiveError(f"{where}: {values} values", expected=f"at most {_MAX_VALUES}")
+    if values > JSON_VALUES:
+        raise ArchiveError(f"{where}: {values} values", expected=f"at most {JSON_VALUES}")
     try:
         parsed = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:

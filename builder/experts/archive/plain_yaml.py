@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from builder.errors import ArchiveError, UnsafeArchiveError
+from builder.storage.limits import YAML_BYTES
 
-MAX_BYTES = 32 << 10
 _MAX_DEPTH = 50
 _MAX_NODES = 10_000
 _PYTHON = "tag:yaml.org,2002:python/"
@@ -93,8 +93,8 @@ def read_yaml(content: bytes, where: str) -> dict[str, Any]:
         ArchiveError: it is damaged, too large or too deep, or not a mapping with text keys.
         UnsafeArchiveError: it carries a tag that would run code.
     """
-    if len(content) > MAX_BYTES:
-        raise ArchiveError(f"{where}: {len(content)} bytes", expected=f"at most {MAX_BYTES}")
+    if len(content) > YAML_BYTES:
+        raise ArchiveError(f"{where}: {len(content)} bytes", expected=f"at most {YAML_BYTES}")
     if _flow_depth(content) > _MAX_DEPTH:
         raise ArchiveError(f"{where}: brackets more than {_MAX_DEPTH} deep")
     try:

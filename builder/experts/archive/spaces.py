@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -10,8 +11,7 @@ import numpy as np
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.inert_pickle import Call
 from builder.experts.archive.inert_values import array, mapping, number
-
-_MAX_SIZE = 1 << 24
+from builder.storage.limits import SPACE_BYTES, SPACE_LEAVES, SPACE_NUMBERS
 
 
 def read_space(record: Any, where: str) -> gym.Space[Any]:
@@ -37,7 +37,8 @@ def read_space(record: Any, where: str) -> gym.Space[Any]:
 
 def _box(state: dict[str, Any], where: str) -> gym.spaces.Box:
     low, high = array(state["low"], where), array(state["high"], where)
-    if low.shape != high.shape or low.dtype != high.dtype or low.size > _MAX_SIZE or not low.size:
+    large = low.size > SPACE_NUMBERS or low.nbytes > SPACE_BYTES
+    if low.shape != high.shape or low.dtype != high.dtype or large or not low.size:
         raise ValueError("bounds")
     if np.isnan(low).any() or np.isnan(high).any() or (low > high).any():
         raise ValueError("bounds that are NaN or crossed")
@@ -56,7 +57,7 @@ def _multi_discrete(state: dict[str, Any], where: str) -> gym.spaces.MultiDiscre
         or not counts.size
         or counts.size > 10_000
         or counts.min() < 1
-        or counts.sum() > _MAX_SIZE
+        or counts.sum() > SPACE_NUMBERS
     ):
         raise ValueError("counts")
     start = array(state["start"], where) if state.get("start") is not None else np.zeros_like(counts)
@@ -66,25 +67,32 @@ def _multi_discrete(state: dict[str, Any], where: str) -> gym.spaces.MultiDiscre
 def _multi_binary(state: dict[str, Any], where: str) -> gym.spaces.MultiBinary:
     n = state["n"]
     if isinstance(n, (tuple, list)):
-        return gym.spaces.MultiBinary([_count(length, where) for length in n])
+        lengths = [_count(length, where) for length in n]
+        if not lengths or math.prod(lengths) > SPACE_NUMBERS:
+            raise ValueError("counts")
+        return gym.spaces.MultiBinary(lengths)
     return gym.spaces.MultiBinary(_count(n, where))
 
 
 def _dict(state: dict[str, Any], where: str) -> gym.spaces.Dict:
     children = mapping(state["spaces"], where)
-    if not 0 < len(children) <= 1000:
+    if not 0 < len(children) <= SPACE_LEAVES:
         raise ValueError("number of spaces")
     for child in children.values():
         if isinstance(child, Call) and child.path.endswith((".Dict", ".Tuple")):
             raise UnsupportedExpertError(f"{where}: spaces inside spaces", expected="one level, as in SB3")
-    return gym.spaces.Dict(
-        [(key, read_space(child, f"{where}.{key[:40]}")) for key, child in children.items()]
-    )
+    spaces, left = [], SPACE_BYTES
+    for key, child in children.items():  # each may be made of the same bytes
+        spaces.append((key, read_space(child, f"{where}.{key[:40]}")))
+        left -= math.prod(spaces[-1][1].shape or ()) * np.dtype(spaces[-1][1].dtype).itemsize
+        if left < 0:
+            raise ValueError(f"more than {SPACE_BYTES} bytes")
+    return gym.spaces.Dict(spaces)
 
 
 def _count(record: Any, where: str) -> int:
     count = number(record, where)
-    if int(count) != count or not 0 < count <= _MAX_SIZE:
+    if int(count) != count or not 0 < count <= SPACE_NUMBERS:
         raise ValueError("count")
     return int(count)
 

@@ -21,10 +21,11 @@ import numpy as np
 from builder.episodes.spaces import Array, leaves
 from builder.errors import BuilderError
 from builder.experts.archive.bounded_zip import BoundedZip
-from builder.experts.archive.fields import MAX_FIELDS_BYTES, parse_fields, pickled_record
+from builder.experts.archive.fields import parse_fields, pickled_record
 from builder.experts.archive.inert_pickle import Call, Entries
 from builder.experts.archive.inert_values import array, mapping
 from builder.experts.archive.spaces import read_space
+from builder.storage.limits import FIELDS_BYTES
 
 _NOW, _BEFORE = "_last_obs", "_last_original_obs"
 _KNOWN_BY = {
@@ -68,7 +69,7 @@ def read_training(path: Path) -> Training:
     """Look at an archive of Stable-Baselines3; of anything else nothing is known."""
     try:
         with path.open("rb") as source, BoundedZip(source, path.name) as archive:
-            fields = parse_fields(archive.read("data", MAX_FIELDS_BYTES), path.name)
+            fields = parse_fields(archive.read("data", FIELDS_BYTES), path.name)
     except (BuilderError, OSError, ValueError, LookupError):
         return Training()
     seen = _seen(fields, _space(fields))

@@ -13,8 +13,8 @@ from builder.errors import ArchiveError, ExpertError
 from builder.experts.archive.audit import audit
 from builder.experts.archive.inert_pickle import Call, Entries, decode
 from builder.experts.archive.inert_values import array, mapping, number
+from builder.storage.limits import STATISTICS_BYTES
 
-MAX_BYTES = 32 << 20
 _CLASS = "stable_baselines3.common.vec_env.vec_normalize.VecNormalize"
 _STATISTICS = "stable_baselines3.common.running_mean_std.RunningMeanStd"
 
@@ -50,8 +50,8 @@ def read_statistics(content: bytes, where: str) -> Statistics | None:
         ArchiveError: it is damaged or something else.
         UnsafeArchiveError: unpickling it would run code.
     """
-    if len(content) > MAX_BYTES:
-        raise ArchiveError(f"{where}: {len(content)} bytes", expected=f"at most {MAX_BYTES}")
+    if len(content) > STATISTICS_BYTES:
+        raise ArchiveError(f"{where}: {len(content)} bytes", expected=f"at most {STATISTICS_BYTES}")
     try:
         return _read(content, where)
     except ExpertError:
@@ -86,7 +86,12 @@ def _read(content: bytes, where: str) -> Statistics | None:
 
 def _moments(record: Any, where: str) -> dict[str, tuple[Array, Array]]:
     if isinstance(record, Entries) or (isinstance(record, Call) and record.path == "collections.OrderedDict"):
-        return {key: _moment(part, f"{where}: {key[:40]}") for key, part in mapping(record, where).items()}
+        moments: dict[str, tuple[Array, Array]] = {}
+        for key, part in mapping(record, where).items():
+            moments[key] = _moment(part, f"{where}: {key[:40]}")
+            if sum(mean.nbytes for mean, _ in moments.values()) > STATISTICS_BYTES:  # of the same bytes
+                raise ArchiveError(f"{where}: its statistics", expected=f"at most {STATISTICS_BYTES} bytes")
+        return moments
     return {"": _moment(record, where)}
 
 

@@ -1,16 +1,14 @@
-"""`policy.pth` to numpy arrays.
+"""`policy.pth` to numpy arrays, without torch.
 
-The pickle inside is first decoded into inert records: every name in it must be one of torch's own for
-plain tensors, and every tensor must fit the bytes that the file really has. Only then does torch read
-it, with `weights_only=True`, and what it read must be what the records announced.
+The pickle inside is decoded into inert records: every name in it must be one of torch's own for plain
+tensors, and every tensor must fit the bytes that the file really has. The numbers are taken from the same
+bytes by the same reader: a second one could find another directory in the file, and other tensors behind it.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,9 +19,9 @@ from builder.episodes.spaces import Array
 from builder.errors import ArchiveError, UnsafeArchiveError, UnsupportedExpertError
 from builder.experts.archive.bounded_zip import BoundedZip, ZipLimits
 from builder.experts.archive.inert_pickle import Call, Entries, Global, InertPickle, PersistentId, decode
+from builder.storage.limits import TENSORS, WEIGHTS_BYTES
 
-MAX_WEIGHTS_BYTES = 160 << 20
-_MAX_TENSORS = 4_000
+_PICKLE_BYTES = 8 << 20
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _STORAGES = {
@@ -53,6 +51,8 @@ class _Tensor:
     dtype: str
     elements: int
     shape: tuple[int, ...]
+    offset: int
+    stride: tuple[int, ...]
 
 
 def read_weights(content: bytes, where: str) -> dict[str, Array]:
@@ -63,33 +63,32 @@ def read_weights(content: bytes, where: str) -> dict[str, Array]:
         where: the file, for messages.
 
     Raises:
-        ArchiveError: it is damaged, or torch and the records disagree.
+        ArchiveError: it is damaged, too large, or holds numbers that are not finite.
         UnsafeArchiveError: its pickle names anything but plain tensors.
         UnsupportedExpertError: its tensors are of a kind that SB3 does not write.
     """
     if content.startswith(b"PK\x03\x04"):
-        announced = _announced_in_zip(content, where)
+        tensors, storages = _read_zip(content, where)
     else:
-        announced = _announced_in_stream(content, where)
-    loaded = _load_with_torch(content, where)
-    if list(loaded) != list(announced):
-        raise ArchiveError(f"{where}: torch reads other tensors than the file names")
-    for name, tensor in announced.items():
-        values = loaded[name]
-        if values.shape != tensor.shape or values.dtype != np.dtype(tensor.dtype):
-            raise ArchiveError(
-                f"{where}: {name[:80]} was read wrong",
-                expected=f"{tensor.dtype}{list(tensor.shape)}",
-                got=f"{values.dtype}{list(values.shape)}",
-            )
+        tensors, storages = _read_stream(content, where)
+    loaded = {name: _array(tensor, storages[tensor.storage]) for name, tensor in tensors.items()}
+    for name, values in loaded.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             count = int(np.count_nonzero(~np.isfinite(values)))
             raise ArchiveError(f"{where}: {name[:80]} has {count} numbers that are NaN or infinite")
     return loaded
 
 
-def _announced_in_zip(content: bytes, where: str) -> dict[str, _Tensor]:
-    limits = ZipLimits(file=MAX_WEIGHTS_BYTES, members=_MAX_TENSORS + 16, total=MAX_WEIGHTS_BYTES)
+def _array(tensor: _Tensor, storage: Array) -> Array:
+    """A tensor's numbers from those of its storage, [*shape], contiguous."""
+    itemsize = storage.itemsize
+    strides = tuple(step * itemsize for step in tensor.stride)
+    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides, writeable=False)
+    return np.ascontiguousarray(view).reshape(tensor.shape)
+
+
+def _read_zip(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[str, Array]]:
+    limits = ZipLimits(file=WEIGHTS_BYTES, members=TENSORS + 16, total=WEIGHTS_BYTES)
     with BoundedZip(io.BytesIO(content), where, limits) as archive:
         pickles = [name for name in archive.members if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1:
@@ -99,8 +98,8 @@ def _announced_in_zip(content: bytes, where: str) -> dict[str, _Tensor]:
             raise UnsafeArchiveError(f"{where}: a TorchScript program", expected="weights")
         if f"{root}/byteorder" in archive.members and archive.read(f"{root}/byteorder", 16) != b"little":
             raise UnsupportedExpertError(f"{where}: written on a big-endian machine")
-        record = decode(archive.read(pickles[0], 8 << 20), where)
-        tensors = _tensors(record, where)
+        tensors = _tensors(decode(archive.read(pickles[0], _PICKLE_BYTES), where), where)
+        storages = {}
         for name, tensor in tensors.items():
             info = archive.members.get(f"{root}/data/{tensor.storage}")
             size = tensor.elements * np.dtype(tensor.dtype).itemsize
@@ -110,7 +109,10 @@ def _announced_in_zip(content: bytes, where: str) -> dict[str, _Tensor]:
                     expected=f"{size} bytes",
                     got=info.file_size if info else "none",
                 )
-    return tensors
+            if tensor.storage not in storages:
+                found = archive.read(info.filename, WEIGHTS_BYTES)
+                storages[tensor.storage] = np.frombuffer(found, tensor.dtype)
+    return tensors, storages
 
 
 def stream_pickles(content: bytes, where: str) -> tuple[list[InertPickle], int]:
@@ -123,7 +125,7 @@ def stream_pickles(content: bytes, where: str) -> tuple[list[InertPickle], int]:
     records: list[InertPickle] = []
     start = 0
     for _ in range(5):
-        record = decode(content[start:], where)
+        record = decode(content[start : start + _PICKLE_BYTES], where)
         check_names(record, where)
         records.append(record)
         start += record.end
@@ -132,7 +134,7 @@ def stream_pickles(content: bytes, where: str) -> tuple[list[InertPickle], int]:
     return records, start
 
 
-def _announced_in_stream(content: bytes, where: str) -> dict[str, _Tensor]:
+def _read_stream(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[str, Array]]:
     """Torch before 1.6: five pickles, then each storage as a count and its numbers."""
     records, start = stream_pickles(content, where)
     state, keys = records[3], records[4].value
@@ -140,17 +142,21 @@ def _announced_in_stream(content: bytes, where: str) -> dict[str, _Tensor]:
     sizes = {t.storage: (t.elements, np.dtype(t.dtype).itemsize) for t in tensors.values()}
     if not isinstance(keys, list) or not all(type(key) is str and key in sizes for key in keys):
         raise ArchiveError(f"{where}: its list of storages does not match its tensors")
-    if len(keys) != len(sizes):
+    if len(keys) != len(sizes) or len(set(keys)) != len(keys):
         raise ArchiveError(f"{where}: {len(keys)} storages", expected=len(sizes))
+    dtypes = {tensor.storage: tensor.dtype for tensor in tensors.values()}
+    storages = {}
     for key in keys:
         elements, itemsize = sizes[key]
         header = content[start : start + 8]
         if len(header) < 8 or struct.unpack("<q", header)[0] != elements:
             raise ArchiveError(f"{where}: cut short, or its storages are damaged", remedy="download it again")
-        start += 8 + elements * itemsize
-    if start > len(content):
-        raise ArchiveError(f"{where}: cut short", expected=f"{start} bytes", got=len(content))
-    return tensors
+        end = start + 8 + elements * itemsize
+        if end > len(content):
+            raise ArchiveError(f"{where}: cut short", expected=f"{end} bytes", got=len(content))
+        storages[key] = np.frombuffer(content, dtypes[key], elements, start + 8)
+        start = end
+    return tensors, storages
 
 
 def _tensors(record: InertPickle, where: str) -> dict[str, _Tensor]:
@@ -159,8 +165,8 @@ def _tensors(record: InertPickle, where: str) -> dict[str, _Tensor]:
     pairs = value.entries.pairs if isinstance(value, Call) else []
     if isinstance(value, Entries):
         pairs = value.pairs
-    if not pairs or len(pairs) > _MAX_TENSORS:
-        raise ArchiveError(f"{where}: {len(pairs)} tensors", expected=f"1 to {_MAX_TENSORS}")
+    if not pairs or len(pairs) > TENSORS:
+        raise ArchiveError(f"{where}: {len(pairs)} tensors", expected=f"1 to {TENSORS}")
     if not all(type(name) is str for name, _ in pairs):
         raise ArchiveError(f"{where}: a tensor has no name")
     tensors = {name: _tensor(record, f"{where}: {name[:80]}") for name, record in pairs}
@@ -171,9 +177,10 @@ def _tensors(record: InertPickle, where: str) -> dict[str, _Tensor]:
             tensor.elements,
         ):
             raise ArchiveError(f"{where}: storage {tensor.storage[:20]} is described in two ways")
-    total = sum(elements * np.dtype(dtype).itemsize for dtype, elements in dtypes.values())
-    if total > MAX_WEIGHTS_BYTES:
-        raise ArchiveError(f"{where}: {total} bytes of weights", expected=f"at most {MAX_WEIGHTS_BYTES}")
+    stored = sum(elements * np.dtype(dtype).itemsize for dtype, elements in dtypes.values())
+    named = sum(prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in tensors.values())
+    if (total := max(stored, named)) > WEIGHTS_BYTES:  # many tensors may share one storage
+        raise ArchiveError(f"{where}: {total} bytes of weights", expected=f"at most {WEIGHTS_BYTES}")
     return tensors
 
 
@@ -213,7 +220,7 @@ def _tensor(record: Any, where: str) -> _Tensor:
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True)) if size else offset
     if len(shape) > 8 or size > elements or last >= max(elements, 1):
         raise ArchiveError(f"{where}: shape {shape[:8]} does not fit its {elements} numbers")
-    return _Tensor(storage, dtype, elements, shape)
+    return _Tensor(storage, dtype, elements, shape, offset, stride)
 
 
 def _storage(reference: Any, where: str) -> tuple[str, str, int]:
@@ -227,17 +234,3 @@ def _storage(reference: Any, where: str) -> tuple[str, str, int]:
     if type(key) is not str or len(key) > 40 or type(elements) is not int or not 0 <= elements < 1 << 40:
         raise ArchiveError(f"{where}: its storage is damaged")
     return key, _STORAGES[kind.path], elements
-
-
-def _load_with_torch(content: bytes, where: str) -> dict[str, Array]:
-    import torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own deprecated storage classes
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its readers raise; none of it may escape unnamed
-        raise ArchiveError(f"{where}: torch cannot read it ({type(error).__name__})") from error
-    if not isinstance(state, Mapping) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise ArchiveError(f"{where}: not a state dict")
-    return {name: tensor.detach().contiguous().numpy() for name, tensor in state.items()}

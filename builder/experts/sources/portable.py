@@ -20,7 +20,6 @@ from builder.episodes.spaces import Array, describe, from_description
 from builder.errors import ArchiveError, BuilderError, ConfigError, storage_error
 from builder.experts.archive.agent import Agent
 from builder.experts.archive.vec_normalize import Statistics
-from builder.experts.archive.weights import MAX_WEIGHTS_BYTES
 from builder.experts.network.encoding import Encoder
 from builder.experts.network.network import (
     ContinuousHead,
@@ -40,12 +39,13 @@ from builder.experts.sources.portable_checks import (
     check_published,
 )
 from builder.experts.sources.zoo_files import Companions
+from builder.storage.limits import EXPERT_BYTES, WEIGHTS_BYTES
 from builder.storage.paths import atomic_file, is_part_of, write_whole
+from builder.storage.plain_json import check_tensor_file, read_bounded, read_json
 
 DESCRIPTION = "expert.json"
 WEIGHTS = "expert.safetensors"
 FORMAT = 1
-MAX_BYTES = 64 << 20
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 CLASSES = {
     kind.__name__: kind
@@ -151,8 +151,9 @@ def read_kept(folder: Path) -> Kept:
     from safetensors.numpy import load
 
     try:
-        arrays = load(_content(folder / WEIGHTS, MAX_WEIGHTS_BYTES))
-        content = json.loads(_content(folder / DESCRIPTION, MAX_BYTES))
+        check_tensor_file(folder / WEIGHTS)
+        arrays = load(read_bounded(folder / WEIGHTS, WEIGHTS_BYTES))
+        content = read_json(folder / DESCRIPTION, EXPERT_BYTES)
         if content.pop("format") != FORMAT:
             raise ArchiveError(f"{DESCRIPTION} is of another version", expected=FORMAT)
         if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays.values()):
@@ -167,14 +168,6 @@ def read_kept(folder: Path) -> Kept:
     except (SafetensorError, OSError, *_DAMAGED) as error:
         raise ArchiveError(f"the expert in {folder} is damaged: {str(error)[:200]}") from error
     return kept
-
-
-def _content(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ArchiveError(f"{path.name} is too large", expected=f"at most {limit} bytes")
-    return content
 
 
 def _decode(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911  (one for each kind)

@@ -25,7 +25,8 @@ from builder.experts.network.network import ContinuousHead, DiscreteHead, Networ
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
-from builder.experts.sources.zoo_files import MAX_FRAMES, ZOO_FILES, Companions
+from builder.experts.sources.zoo_files import ZOO_FILES, Companions
+from builder.storage.limits import FRAMES
 from builder.values import fits
 
 MAX_NOTES, MAX_NOTE = 20, 500
@@ -128,7 +129,7 @@ def check_companions(companions: Companions, where: str) -> None:
     """
     check_known(companions.wrappers)
     named = all(name in ZOO_FILES or _OF_STATISTICS.fullmatch(name) for name in companions.files)
-    if not 1 <= companions.frame_stack <= MAX_FRAMES or not named:
+    if not 1 <= companions.frame_stack <= FRAMES or not named:
         raise ArchiveError(f"{where}: impossible companions")
     check_notes(companions.notes, where)
     statistics = companions.statistics

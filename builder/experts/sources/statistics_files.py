@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from builder.errors import ArchiveError, ExpertError
-from builder.experts.archive.plain_yaml import MAX_BYTES as MAX_TEXT_BYTES
-from builder.experts.archive.vec_normalize import MAX_BYTES as MAX_STATISTICS_BYTES
+from builder.storage.limits import STATISTICS_BYTES, YAML_BYTES
 
 STATISTICS_NAMES = ("vec_normalize.pkl", "vecnormalize.pkl")
 """On the Hub, and in the zoo's own log folders."""
@@ -155,7 +154,7 @@ def content_of(path: Path) -> bytes | None:
     Raises:
         ArchiveError: it cannot be read.
     """
-    limit = MAX_STATISTICS_BYTES if path.suffix == ".pkl" else MAX_TEXT_BYTES
+    limit = STATISTICS_BYTES if path.suffix == ".pkl" else YAML_BYTES
     try:
         if not path.is_file():
             return None

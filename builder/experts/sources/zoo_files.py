@@ -35,10 +35,10 @@ from builder.experts.observations.wrappers import (
 )
 from builder.experts.sources.normalisation import choose_statistics
 from builder.experts.sources.statistics_files import STATISTICS_NAMES, content_of, parameter_folders
+from builder.storage.limits import FRAMES
 
 ZOO_FILES = ("config.yml", "args.yml", "env_kwargs.yml", *STATISTICS_NAMES)
 """The files that are read; of statistics, other names as well."""
-MAX_FRAMES = 100
 _IGNORED_KWARGS = frozenset({"render_mode", "render"})
 
 
@@ -212,7 +212,7 @@ def _frame_stack(config: dict[str, Any], given: int | None) -> int:
 def _count(value: Any, where: str) -> int:
     if value is None:
         return 1
-    if type(value) is not int or not 0 <= value <= MAX_FRAMES:
+    if type(value) is not int or not 0 <= value <= FRAMES:
         raise ArchiveError(where, expected="a small whole number", got=repr(value)[:40])
     return max(1, value)
 

@@ -117,3 +117,55 @@ def test_encrypted_member_is_refused(archive, spoiled):
         content[source.start_dir + 8] |= 1  # the flags of the first member
     with pytest.raises(ArchiveError, match="is encrypted"):
         read_agent(spoiled(bytes(content)))
+
+
+def two_directories(hidden, shown):
+    """A zip file with two central directories: one reader finds `shown`, another one `hidden`.
+
+    The first end record is where the file says that it begins; the last one is at the file's end.
+    """
+    return zipped(hidden) + zipped(shown)
+
+
+def weights_of(archive, **changed):
+    members = members_of(archive.read_bytes())
+    inner = members_of(members["policy.pth"])
+    root = next(iter(inner)).partition("/")[0]
+    return members, inner | {f"{root}/{name}": content for name, content in changed.items()}
+
+
+def test_of_two_directories_in_the_weights_the_one_that_is_checked_is_the_one_that_is_read(archive, spoiled):
+    """Torch finds a directory of its own in such a file; nothing of the archive is given to it."""
+    expected = read_agent(archive).network.output.weight
+    members, inner = weights_of(archive)
+    root = next(iter(inner)).partition("/")[0]
+    zeros = {name: bytes(len(content)) if "/data/" in name else content for name, content in inner.items()}
+    assert root
+    found = read_agent(spoiled(zipped(members | {"policy.pth": two_directories(zeros, inner)})))
+    assert (found.network.output.weight == expected).all()
+
+
+def test_a_second_directory_does_not_make_a_small_file_large(archive, spoiled):
+    members, inner = weights_of(archive)
+    bomb = {**inner, "archive/data/0": bytes(20 << 20)}
+    content = zipped(bomb, zipfile.ZIP_DEFLATED) + zipped(inner)
+    read_quickly(spoiled(zipped(members | {"policy.pth": content})))
+    content = zipped(inner) + zipped(bomb, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ArchiveError, match=r"unpacks to|compressed"):
+        read_quickly(spoiled(zipped(members | {"policy.pth": content})))
+
+
+def test_a_record_that_zipfile_does_not_take_says_nothing_of_the_directory(spoiled):
+    """Its signature is wrong, so that the plain record counts, and what that says is the directory's size."""
+    record = b"PK\x06\x07".rjust(60, b"\0") + bytes(16)
+    end = b"PK\x05\x06" + bytes(8) + b"\xff\xff\xff\x7f" + bytes(6)
+    with pytest.raises(ArchiveError, match="its directory takes 2147483647 bytes"):
+        read_quickly(spoiled(bytes(100) + record + end))
+
+
+def test_an_archive_larger_than_any_is_not_read(spoiled):
+    path = spoiled(b"PK\x03\x04")
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ArchiveError, match=f"{1 << 40} bytes; expected at most"):
+        read_quickly(path)

@@ -1,6 +1,7 @@
 """Spaces of an archive, as gym and gymnasium pickled them, without unpickling."""
 
 import pickle
+import tracemalloc
 
 import cloudpickle
 import gymnasium as gym
@@ -82,3 +83,25 @@ def test_a_damaged_space_is_refused(space):
 def test_what_is_no_space_is_said_to_be_missing(record):
     with pytest.raises(ArchiveError, match="spaces: a space is missing"):
         read_space(decode(pickle.dumps(record), "spaces").value, "spaces")
+
+
+@pytest.mark.parametrize("lengths", [[2**24, 24], [2**13, 2**13], [2] * 30, []], ids=str)
+def test_the_bits_of_all_dimensions_together_are_bounded(lengths):
+    space = gym.spaces.MultiBinary(2)
+    space.n = tuple(lengths)
+    with pytest.raises(ArchiveError, match="a damaged MultiBinary space"):
+        read(space)
+
+
+def test_boxes_made_of_the_same_bytes_are_counted_each():
+    """A pickle holds an array once, however often it is named."""
+    large = gym.spaces.Box(0, 1, (1 << 21,), np.float64)
+    space = gym.spaces.Dict({"a": large})
+    space.spaces = {str(index): large for index in range(40)}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArchiveError, match=r"more than 33554432 bytes"):
+            read(space)
+        assert tracemalloc.get_traced_memory()[1] < 500 << 20
+    finally:
+        tracemalloc.stop()

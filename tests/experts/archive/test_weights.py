@@ -2,12 +2,14 @@
 
 import io
 
+import numpy as np
 import pytest
 from damaged import NAMED, members_of, read_quickly, zipped
 from sb3_models import change_weights
 
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.agent import read_agent
+from builder.experts.archive.weights import read_weights
 
 
 def test_nan_weight_is_refused(archive):
@@ -113,3 +115,41 @@ def test_weights_of_the_old_torch_format_cut_short_are_refused(archive, spoiled)
     for size in range(0, len(whole) - 1, len(whole) // 23):
         with pytest.raises(ArchiveError):
             read_agent(spoiled(zipped({**members, "policy.pth": whole[:size]})))
+
+
+def test_tensors_that_share_a_storage_are_counted_each(archive):
+    """A transposed view is a copy once it is an array: a small file would become all memory."""
+    import torch
+
+    def spoil(state):
+        shared = torch.zeros(1000, 1001)
+        state.update({f"value_net.{index}": shared.t() for index in range(100)})
+
+    change_weights(archive, spoil)
+    with pytest.raises(ArchiveError, match=r"400\d+ bytes of weights; expected at most 167772160"):
+        read_quickly(archive)
+
+
+@pytest.mark.parametrize("zipped_format", [True, False])
+def test_weights_in_any_layout_are_those_that_torch_reads(zipped_format):
+    import torch
+
+    base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
+    state = {
+        "a": base.t(),
+        "b": base[1:3, ::2],
+        "c": torch.tensor(2.5),
+        "d": torch.zeros(0, 3),
+        "e": torch.tensor([1, -2], dtype=torch.int64),
+        "f": torch.nn.Parameter(base[0]),
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer, _use_new_zipfile_serialization=zipped_format)
+    found = read_weights(buffer.getvalue(), "policy.pth")
+    expected = torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
+    assert list(found) == list(expected)
+    for name, values in found.items():
+        assert np.array_equal(values, expected[name].detach().numpy())
+        assert values.dtype == expected[name].detach().numpy().dtype
+        assert values.shape == tuple(expected[name].shape)
+        assert values.flags.c_contiguous

@@ -1,0 +1,60 @@
+"""What a file of a stranger's may be, asked before it is read; `docs/security.md` has the table.
+
+All limits stand here. A size is that of a file on the disk or, where it says so, of what it unpacks to;
+whatever a file says of itself is multiplied out, and the product compared, before anything of that size is
+made.
+"""
+
+from __future__ import annotations
+
+MANIFEST_BYTES = 32 << 20
+NOTE_BYTES = 1 << 20
+"""Of `provenance.json`, of notes beside a dataset and lines of a journal."""
+BUILD_BYTES = 64 << 20
+"""Of `build.json` among the chunks, which holds both spaces and the inputs."""
+TENSOR_HEADER_BYTES = 16 << 20
+"""Of a safetensors file: a chunk, or an expert's weights."""
+
+JSON_DEPTH = 64
+JSON_VALUES = 1 << 20
+JSON_DIGITS = 40
+"""Of an integer; more are no number of a dataset's."""
+
+FILES = 50_000
+"""Of a dataset."""
+SPACE_NUMBERS = 1 << 24
+"""Of one observation or action."""
+SPACE_BYTES = 32 << 20
+"""Of one observation or action."""
+SPACE_LEAVES = 1_000
+"""Boxes, Discretes and so on of a nested space."""
+SPACE_DEPTH = 16
+
+EPISODES = 10**9
+ATTEMPTS = 10 * EPISODES
+STEPS = 10**9
+"""Of an episode."""
+JOBS = 4_096
+LANES = 1 << 16
+SHARD_MB = 10**6
+FRAMES = 100
+"""Of a stack of observations."""
+LEAST_TEST_FRACTION = 1e-9
+SEED = 2**128 - 1
+WAVE = 1 << 20
+"""Attempts that are laid out at a time."""
+
+ARCHIVE_BYTES = 512 << 20
+ARCHIVE_MEMBERS = 64
+ARCHIVE_UNPACKED_BYTES = 1 << 30
+ARCHIVE_RATIO = 100
+"""Unpacked by packed bytes of a member over 1 MiB; SB3 stores its members unpacked."""
+FIELDS_BYTES = 32 << 20
+"""Of an archive's member `data`."""
+WEIGHTS_BYTES = 160 << 20
+"""Of all tensors, each counted as often as it is named."""
+TENSORS = 4_000
+STATISTICS_BYTES = 32 << 20
+EXPERT_BYTES = 64 << 20
+"""Of `expert.json`."""
+YAML_BYTES = 32 << 10
