@@ -6,6 +6,7 @@
     * MissingExtraError         it needs a package that is not installed
     * SpaceError                a space that cannot be recorded, or two that differ
     * NotANumberError           an observation or a reward is NaN or infinite
+    * NoActionError             its mask allows no action
   * ExpertError                 the expert cannot be found, read or played
     * ArchiveError              its file is damaged
     * UnsafeArchiveError        its file carries something that would run code
@@ -104,6 +105,10 @@ class SpaceError(EnvironmentError_):
 
 class NotANumberError(EnvironmentError_):
     """An observation or a reward is NaN or infinite."""
+
+
+class NoActionError(EnvironmentError_):
+    """A mask that allows no action at all."""
 
 
 class ExpertError(BuilderError):

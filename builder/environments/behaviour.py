@@ -22,10 +22,12 @@ import gymnasium as gym
 
 from builder.environments import answers
 from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.masks import allowed, random_choice
 from builder.episodes import global_generators
 from builder.episodes.context import Context
 from builder.episodes.episode import arrays_of
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
+from builder.episodes.spaces import Array
 from builder.errors import EnvironmentError_
 
 KEEPS_ITS_PAST = ("gymnasium.envs.box2d.bipedal_walker", "gymnasium.envs.box2d.car_racing")
@@ -40,9 +42,10 @@ SECONDS = 0.5
 BEFORE, BESIDE, AFTER = 3, 50, 50
 """The most steps of an episode before another instance is made, while it plays, and once it is closed."""
 
-Act = Callable[[Any], Any]
+Act = Callable[..., Any]
 Chooser = Callable[[Context], Act]
-"""Given the attempt that begins: what chooses an action for each of its observations."""
+"""Given the attempt that begins: what chooses an action for each of its observations, given the mask as well
+where the environment is asked for masks."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def random_actions(action_space: gym.Space[Any]) -> Chooser:
     def begin(context: Context) -> Act:
         space = copy.deepcopy(action_space)
         space.seed(stream_seed(context.root_seed, context.index, ACTION_SPACE))
-        return lambda _: space.sample()
+        return lambda _, *mask: random_choice(space, *mask) if mask else space.sample()
 
     return begin
 
@@ -117,10 +120,11 @@ def record(spec: EnvironmentSpec, chooser: Chooser, context: Context, *, steps: 
         trace = [_seen(observation)]
         limit = min(steps, spec.max_episode_steps or 0)
         while len(actions) < limit and time.monotonic() < deadline:
-            action = act(observation)
+            mask = allowed(environment)
+            action = act(observation, *mask)
             kept = copy.deepcopy(action)
             observation, reward, terminated, truncated, _ = environment.step(action)
-            trace.append(_seen(observation, reward, terminated, truncated))
+            trace.append(_seen(observation, reward, terminated, truncated, before=mask))
             actions.append(kept)
             if any(answers.ended(terminated, truncated)):
                 break
@@ -141,10 +145,17 @@ def rehearse(spec: EnvironmentSpec, seed: int, actions: Sequence[Any]) -> Script
         environment.close()
 
 
-def _seen(observation: Any, reward: Any = 0.0, terminated: Any = False, truncated: Any = False) -> bytes:
-    """A digest of what a step gave: its bits, and the kind of numbers they are."""
+def _seen(
+    observation: Any,
+    reward: Any = 0.0,
+    terminated: Any = False,
+    truncated: Any = False,
+    *,
+    before: tuple[Array, ...] = (),
+) -> bytes:
+    """A digest of what a step gave, and of the mask before it: their bits, and the kind of numbers they are."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in arrays_of(observation):
+    for array in (*before, *arrays_of(observation)):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(array.tobytes())
     flags = answers.ended(terminated, truncated)
@@ -157,8 +168,9 @@ def _follow(environment: gym.Env[Any, Any], script: Script) -> Iterator[bytes]:
     try:
         yield _seen(answers.begin(environment, script.seed))
         for action in script.actions:
+            mask = allowed(environment)
             observation, reward, terminated, truncated, _ = environment.step(copy.deepcopy(action))
-            yield _seen(observation, reward, terminated, truncated)
+            yield _seen(observation, reward, terminated, truncated, before=mask)
             if any(answers.ended(terminated, truncated)):
                 return
     except (Exception, SystemExit) as error:  # noqa: BLE001  (it did not before, so this is a difference like any other)

@@ -17,6 +17,7 @@ import gymnasium as gym
 from builder.environments.atari import AtariEnvironment
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.importing import import_module
+from builder.environments.masks import ASKED, Masked
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
@@ -44,6 +45,7 @@ class EnvironmentSpec:
         single: it is right only where nothing else plays in its process: one lane, one object at a time.
         preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
         wrappers: the user's own, innermost first.
+        masks: where it is asked which actions are allowed (`builder.environments.masks`); "": it is not asked.
         registered: its registration, so that a worker makes what this process knows by the id.
         folder: where modules are looked for beside the installed packages.
     """
@@ -56,6 +58,7 @@ class EnvironmentSpec:
     single: bool = False
     preprocessing: AtariPreprocessing | None = None
     wrappers: tuple[WrapperSpec, ...] = ()
+    masks: str = ""
     registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
     folder: str = field(default="", compare=False, repr=False)
 
@@ -223,4 +226,5 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         ) from error
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)
-    return wrapped(environment, spec.wrappers, spec.folder)
+    environment = wrapped(environment, spec.wrappers, spec.folder)
+    return Masked(environment, spec.masks) if spec.masks in ASKED else environment

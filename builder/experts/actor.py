@@ -39,13 +39,16 @@ class Actor(Protocol):
     def resume(self, lane: int, context: Context, memory: Any) -> None:
         """An attempt goes on, on this lane, from what `memory` gave."""
 
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
+    def act(
+        self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
+    ) -> Sequence[Array]:
         """Choose one action per row.
 
         Args:
             observations: per leaf of the observation space, an array [rows, *leaf shape] in the leaf's dtype.
                 Valid during this call only.
             lanes: the lane of each row.
+            masks: which choices are allowed, bool [rows, choices], where the environment is asked for that.
 
         Returns:
             Per leaf of the action space, an array [rows, *leaf shape] in the leaf's dtype.
@@ -65,6 +68,10 @@ class Player(Protocol):
     @property
     def alone(self) -> bool:
         """Whether a process must play one attempt at a time, with the generators of the process to itself."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether it is asked with masks of the allowed actions, so that it is not itself without them."""
 
     def careful(self) -> Player:
         """The same, asked as one of which nothing is known; it gives the same actions, only more slowly."""
@@ -98,6 +105,7 @@ class RandomPlayer:
     """Samples the action space, each attempt from its own seed."""
 
     alone = False
+    masked = False
 
     def careful(self) -> RandomPlayer:
         return self
@@ -123,7 +131,9 @@ class _RandomActor:
     def resume(self, lane: int, context: Context, memory: Any) -> None:
         self._lanes[lane] = copy.deepcopy(memory)
 
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
+    def act(
+        self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
+    ) -> Sequence[Array]:
         return stack_actions(self._columns, (self._lanes[lane].sample() for lane in lanes), len(lanes))
 
     def end(self) -> None:
@@ -144,6 +154,14 @@ def observation_keyword(policy: Predictor) -> str:
     except (TypeError, ValueError):  # a method that does not tell
         return "obs"
     return "observation" if "observation" in known and "obs" not in known else "obs"
+
+
+def takes_masks(policy: Predictor) -> bool:
+    """Whether `predict` has an argument `action_masks`, as that of MaskablePPO has."""
+    try:
+        return "action_masks" in inspect.signature(policy.predict).parameters
+    except (TypeError, ValueError, AttributeError):  # a method that does not tell; or none
+        return False
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ import numpy as np
 from builder.episodes import global_generators
 from builder.episodes.context import Context
 from builder.episodes.seeding import EXPERT_GLOBALS, child
+from builder.episodes.spaces import Array
 from builder.errors import ExpertError, NotStatelessError
 from builder.experts import own_noise
-from builder.experts.actor import Actor, Predictor, observation_keyword
+from builder.experts.actor import Actor, Predictor, observation_keyword, takes_masks
 from builder.experts.own_object import LARGE_BYTES, Own, copying, gone_on, kept, remembered
 from builder.experts.parts import large
 from builder.experts.stateless import digest, shared_digest
@@ -64,7 +65,8 @@ class Witness:
     """Notes what a policy is asked and what it answers, attempt by attempt.
 
     Attributes:
-        attempts: of each attempt, its context, and its observations and answers.
+        attempts: of each attempt, its context, and what was asked, each an observation with its mask or None,
+            and answered.
         drew: the generators of the process that the policy drew from.
         disturbed: something else draws from them, too.
     """
@@ -83,6 +85,7 @@ class ForeignPlayer:
         batched: it takes a batch of observations.
         stateless: it is said to keep nothing between its answers.
         deterministic: passed on to `predict`.
+        masks: it is asked with masks; None: its `predict` tells.
         manner: how it is asked.
         witness: notes what it is asked, where somebody wants to know; it never leaves this process.
     """
@@ -90,6 +93,7 @@ class ForeignPlayer:
     batched: bool = False
     stateless: bool = False
     deterministic: bool = True
+    masks: bool | None = None
     manner: Manner = CAREFUL
     witness: Witness | None = field(default=None, compare=False)
 
@@ -109,6 +113,15 @@ class ForeignPlayer:
     def alone(self) -> bool:
         """Whether a process plays one attempt at a time."""
         return self.manner.alone and not (self.batched or self.stateless)
+
+    @property
+    def masked(self) -> bool:
+        """Whether it is asked with masks of the allowed actions; to know, it may have to be made.
+
+        Raises:
+            BuilderError: it cannot be had.
+        """
+        return takes_masks(_made(self)) if self.masks is None else self.masks
 
     def asked(self, manner: Manner, witness: Witness | None = None) -> Self:
         """The same policy, asked in another manner."""
@@ -221,12 +234,12 @@ class ForeignPolicy:
         if drawing is not None:
             self._drawing[lane] = drawing
 
-    def ask(self, lane: int, observation: Any) -> Any:
-        """The action for an observation, of which the policy may keep what it likes."""
+    def ask(self, lane: int, observation: Any, mask: Array | None = None) -> Any:
+        """The action for an observation, of which, as of a mask, the policy may keep what it likes."""
         if self._player.witness:
-            return self._ask_before(self._player.witness, lane, observation)
+            return self._ask_before(self._player.witness, lane, observation, mask)
         with self._to_itself(lane):
-            action, state = self.call(self._answering(lane), observation, self._states.get(lane))
+            action, state = self.call(self._answering(lane), observation, self._states.get(lane), mask)
         if state is not None:
             self._states[lane] = kept(state)
         elif lane in self._states:
@@ -235,13 +248,13 @@ class ForeignPolicy:
             self._watch.look_sometimes()
         return action
 
-    def _ask_before(self, witness: Witness, lane: int, observation: Any) -> Any:
+    def _ask_before(self, witness: Witness, lane: int, observation: Any, mask: Array | None) -> Any:
         """The same, with all that a witness wants to know."""
-        asked = copy.deepcopy(observation)
+        asked = copy.deepcopy((observation, mask))
         witness.disturbed |= self._after != global_generators.states()
         with self._to_itself(lane):
             before = global_generators.states()
-            action, state = self.call(self._answering(lane), observation, self._states.get(lane))
+            action, state = self.call(self._answering(lane), observation, self._states.get(lane), mask)
             witness.drew.update(global_generators.moved(before))
         self._states[lane] = kept(state)
         self._after = global_generators.states()
@@ -256,18 +269,21 @@ class ForeignPolicy:
         own.answers += 1
         return own.policy
 
-    def ask_all(self, observations: Any) -> Any:
+    def ask_all(self, observations: Any, masks: Array | None = None) -> Any:
         """The actions for a batch of observations."""
-        return self.call(self._first, observations, None)[0]
+        return self.call(self._first, observations, None, masks)[0]
 
-    def call(self, policy: Predictor, observation: Any, state: Any) -> tuple[Any, Any]:
+    def call(
+        self, policy: Predictor, observation: Any, state: Any, masks: Array | None = None
+    ) -> tuple[Any, Any]:
         """What `predict` answers.
 
         Raises:
             ExpertError: no pair.
         """
+        allowed = {} if masks is None else {"action_masks": masks}
         answer = policy.predict(
-            **{self._keyword: observation}, state=state, deterministic=self._player.deterministic
+            **{self._keyword: observation}, state=state, deterministic=self._player.deterministic, **allowed
         )
         if not (isinstance(answer, tuple) and len(answer) == 2):
             raise ExpertError(

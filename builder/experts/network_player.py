@@ -18,6 +18,7 @@ from builder.experts.network.action_selection import (
     Decision,
     DiscreteDecider,
     Draws,
+    masked,
     round_state,
 )
 from builder.experts.network.encoding import Encoder, encode
@@ -39,12 +40,14 @@ class NetworkPlayer:
         precision: "float64" keeps the promise that actions do not depend on the batch or the CPU;
             "float32" computes as Stable-Baselines3 does and gives it up.
         view: what the policy sees of the environment, where it was trained behind wrappers.
+        masked: it was trained to choose among the actions that a mask allows.
     """
 
     network: Network
     deterministic: bool = True
     precision: str = "float64"
     view: PolicyView | None = None
+    masked: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -112,13 +115,15 @@ class _NetworkActor:
             kept.state = memory[0].copy()
             kept.matrix = kept.matrix if memory[1] is None else memory[1]
 
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
+    def act(
+        self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
+    ) -> Sequence[Array]:
         with np.errstate(over="ignore", invalid="ignore"):
             inputs = [source.features(observations) for source in self._sources]
             draws = None if self._sampling == "none" else self._draw(lanes)
             before = self._states(lanes)
             outputs = self._forward(inputs, before)
-            decision = self._decide(self._forward, outputs, draws)
+            decision = self._decide(self._forward, masked(outputs, masks), draws)
             actions, unsure = decision.actions, decision.unsure
             after, blurred = self._after(outputs)
             if blurred is not None:
@@ -126,7 +131,7 @@ class _NetworkActor:
             if self._forward.dtype == np.float32:
                 _check_finite(outputs)
             elif unsure is not None:
-                self._settle(inputs, before, draws, unsure, actions, after)
+                self._settle(inputs, before, draws, masks, unsure, actions, after)
             if after is not None:
                 for row, lane in enumerate(lanes):
                     self._lanes[lane].state = after[row]
@@ -167,6 +172,7 @@ class _NetworkActor:
         inputs: list[Array],
         before: Array | None,
         draws: Draws | None,
+        masks: Array | None,
         unsure: Array,
         actions: Array,
         after: Array | None,
@@ -180,7 +186,9 @@ class _NetworkActor:
             outputs = self._exact([values[here] for values in inputs], state)
             _check_finite(outputs)
             decision: Decision = self._decide(
-                self._exact, outputs, None if draws is None else draws.rows(here)
+                self._exact,
+                masked(outputs, None if masks is None else masks[here]),
+                None if draws is None else draws.rows(here),
             )
             actions[here] = decision.actions + 0  # -0.0 becomes 0.0
             if after is not None and outputs.state is not None:

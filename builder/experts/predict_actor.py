@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import gymnasium as gym
@@ -43,10 +44,13 @@ class PredictActor:
     def resume(self, lane: int, context: Context, memory: Any) -> None:
         self._policy.resume(lane, memory)
 
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
+    def act(
+        self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
+    ) -> Sequence[Array]:
         if self._policy.batched:
-            return self._act_batch(observations, len(lanes))
-        asked = map(self._policy.ask, lanes, self._one_by_one(observations, len(lanes)))
+            return self._act_batch(observations, len(lanes), masks)
+        each = repeat(None) if masks is None else masks.copy()
+        asked = map(self._policy.ask, lanes, self._one_by_one(observations, len(lanes)), each)
         return stack_actions(self._columns, asked, len(lanes))
 
     def _one_by_one(self, observations: Sequence[Array], rows: int) -> Iterator[Any]:
@@ -60,9 +64,9 @@ class PredictActor:
     def end(self) -> None:
         self._policy.end()
 
-    def _act_batch(self, observations: Sequence[Array], rows: int) -> Sequence[Array]:
+    def _act_batch(self, observations: Sequence[Array], rows: int, masks: Array | None) -> Sequence[Array]:
         batch = assemble(self._observation_space, [leaf.copy() for leaf in observations])
-        actions = self._policy.ask_all(batch)
+        actions = self._policy.ask_all(batch, None if masks is None else masks.copy())
         return [
             np.array(checked_action(column, actions, (rows, *column.leaf.shape))) for column in self._columns
         ]

@@ -35,6 +35,8 @@ WRITTEN_FIRST = ("torch.distributions.", "stable_baselines3.common.distributions
 """Modules whose objects hold the parameters of the last answer, and are written before they are read."""
 
 Answer = tuple[bytes, ...]
+Question = tuple[Any, Array | None]
+"""An observation, and the mask of the allowed actions where it is asked with masks."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def examine(
     action_space: gym.Space[Any],
     *,
     deterministic: bool = True,
+    masks: Sequence[Array | None] | None = None,
 ) -> Examined:
     """Ask a policy the same in several orders, and look whether it has changed.
 
@@ -91,13 +94,15 @@ def examine(
         observations: what it is asked about, at least one.
         action_space: what it answers with.
         deterministic: passed on to the policy.
+        masks: with which masks it is asked, one for each observation.
     """
+    questions = list(zip(observations, masks or [None] * len(observations), strict=True))
     with global_generators.restored():
         global_generators.stir()
         before = global_generators.states()
         asked = _Asked(fresh, action_space, deterministic=deterministic)
         try:
-            remembers = asked.compare(observations)
+            remembers = asked.compare(questions)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises: nothing is known of it)
             return Examined(raised=f"{type(error).__name__}: {error}")
         return Examined(
@@ -126,10 +131,10 @@ class _Asked:
         whole, _, shared = self._seen
         return not {None} & (whole | shared) and len(whole) == len(shared) == 1
 
-    def compare(self, observations: Sequence[Any]) -> str:
+    def compare(self, questions: Sequence[Question]) -> str:
         """How the policy was seen to remember; empty: it was not."""
-        rows = [i * len(observations) // (SEQUENCES * STEPS) for i in range(SEQUENCES * STEPS)]
-        spread = [observations[row] for row in rows]
+        rows = [i * len(questions) // (SEQUENCES * STEPS) for i in range(SEQUENCES * STEPS)]
+        spread = [questions[row] for row in rows]
         sequences = [spread[start : start + STEPS] for start in range(0, len(spread), STEPS)]
         alone = []
         for sequence in sequences:
@@ -143,22 +148,22 @@ class _Asked:
             return "it answers otherwise in a later episode than in its first"
         if self._interleaved(one, sequences) != alone:
             return "it answers otherwise where other episodes are played between its steps"
-        self._play(one, [observations[row] for row in range(len(observations)) if row not in rows])
+        self._play(one, [questions[row] for row in range(len(questions)) if row not in rows])
         self._look_into(one)
         _, without_buffers, shared = self._seen
         if len(shared) > 1:
             return "what its class or its module holds changes with its answers, and copies share that"
         return "" if len(without_buffers) == 1 else "what it holds changes with its answers"
 
-    def _play(self, policy: Predictor, sequence: Sequence[Any], state: Any = None) -> list[Answer]:
+    def _play(self, policy: Predictor, sequence: Sequence[Question], state: Any = None) -> list[Answer]:
         """The answers to a sequence, with the state that the policy hands on."""
         found = []
-        for observation in sequence:
-            answer, state = self._ask(policy, observation, state)
+        for question in sequence:
+            answer, state = self._ask(policy, question, state)
             found.append(answer)
         return found
 
-    def _interleaved(self, policy: Predictor, sequences: Sequence[Sequence[Any]]) -> list[list[Answer]]:
+    def _interleaved(self, policy: Predictor, sequences: Sequence[Sequence[Question]]) -> list[list[Answer]]:
         """The answers where each sequence's step follows on another sequence's, and is asked twice."""
         states: list[Any] = [None] * len(sequences)
         found: list[list[Answer]] = [[] for _ in sequences]
@@ -169,8 +174,10 @@ class _Asked:
                 found[number].append(answer if answer == again else ())
         return found
 
-    def _ask(self, policy: Predictor, observation: Any, state: Any) -> tuple[Answer, Any]:
-        keywords = {observation_keyword(policy): copy.deepcopy(observation), "state": state}
+    def _ask(self, policy: Predictor, question: Question, state: Any) -> tuple[Answer, Any]:
+        observation, mask = copy.deepcopy(question)
+        allowed = {} if mask is None else {"action_masks": mask}
+        keywords = {observation_keyword(policy): observation, "state": state, **allowed}
         action, state = policy.predict(**keywords, deterministic=self._deterministic)
         parts = [leaf.pick(action) for leaf in self._leaves]
         arrays = [part for part in parts if isinstance(part, np.ndarray)]

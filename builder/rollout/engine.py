@@ -21,6 +21,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.environments import answers
+from builder.environments.masks import Masked, allowed, choices
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store, store_checked
 from builder.episodes.context import Context
@@ -128,6 +129,7 @@ class Lockstep:
             observation_space, [np.zeros(leaf.shape, leaf.dtype) for leaf in self._observation_leaves]
         )
         self._action_rule = ActionRule(self._action_space, clip=self._rules.clip)
+        self._choices = choices(self._action_space) if isinstance(environment, Masked) else 0
         try:
             return self._play(attempts, copy=False)
         except _SharedBufferError:
@@ -135,7 +137,7 @@ class Lockstep:
 
     def _play(self, attempts: range, *, copy: bool) -> Recording:
         self._copy = copy
-        self._log = RowLog(self._observation_leaves, self._action_rule.leaves)
+        self._log = RowLog(self._observation_leaves, self._action_rule.leaves, self._choices)
         self._outcomes = {attempt: Outcome() for attempt in attempts}
         self._lanes: list[_Lane] = []
         self._tick = 0
@@ -267,10 +269,26 @@ class Lockstep:
         rest = _Turn(self._turn.waiting, self._turn.width, tuple(suspects), error)
         self._turns.extendleft([rest, *(_Turn(iter([attempt]), 1) for attempt in reversed(suspects))])
 
+    def _ask_masks(self) -> bool:
+        """Write down which actions each lane's environment allows; false where one has failed to say."""
+        failed = []
+        for row, lane in enumerate(self._lanes):
+            try:
+                for mask in allowed(lane.environment) if lane.environment else ():
+                    self._log.masks[self._log.rows + row] = mask
+            except RAISED as error:
+                self._fail(lane, error, "the environment")
+                failed.append((row, False, False))
+        if failed:
+            self._end(failed)
+        return not failed
+
     def _act(self, rows: slice) -> Sequence[Array] | None:
         """The actions of a tick, as the environments are given them; None where there is no tick any more."""
+        observations = [column[rows] for column in self._log.observations]
+        masks = (self._log.masks[rows],) if self._choices else ()
         try:
-            actions = self._actor.act([column[rows] for column in self._log.observations], self._numbers)
+            actions = self._actor.act(observations, self._numbers, *masks)
             return self._action_rule.apply(actions)
         except NotStatelessError:
             raise
@@ -300,6 +318,8 @@ class Lockstep:
         log, width = self._log, len(self._lanes)
         log.reserve(2 * width)
         rows = slice(log.rows, log.rows + width)
+        if self._choices and not self._ask_masks():
+            return
         actions = self._act(rows)
         if actions is None:
             return

@@ -22,14 +22,16 @@ class RowLog:
         actions: per leaf [capacity, ...].
         rewards: float64 [capacity].
         attempts: int64 [capacity].
+        masks: bool [capacity, choices]: which actions were allowed; no choices where nobody asks.
     """
 
-    def __init__(self, observations: Sequence[Leaf], actions: Sequence[Leaf]) -> None:
+    def __init__(self, observations: Sequence[Leaf], actions: Sequence[Leaf], choices: int = 0) -> None:
         self.rows = 0
         self.observations = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in observations]
         self.actions = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in actions]
         self.rewards = np.empty(FIRST_ROWS, np.float64)
         self.attempts = np.empty(FIRST_ROWS, np.int64)
+        self.masks = np.empty((FIRST_ROWS, choices), np.bool_)
 
     def reserve(self, rows: int) -> None:
         """Make room for this many rows beyond those that are played."""
@@ -40,6 +42,7 @@ class RowLog:
         self.observations = [_grown(array, size) for array in self.observations]
         self.actions = [_grown(array, size) for array in self.actions]
         self.rewards, self.attempts = _grown(self.rewards, size), _grown(self.attempts, size)
+        self.masks = _grown(self.masks, size)
 
     def drop(self, attempts: Sequence[int]) -> None:
         """Let the steps of some attempts count no more."""

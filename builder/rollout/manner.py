@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import time
@@ -117,11 +118,14 @@ def _enough(witness: Witness, began: float) -> bool:
 
 def _examined(player: ForeignPlayer, attempts: Asked, action_space: gym.Space[Any]) -> Examined:
     """What else shows when the policy is asked in several orders, and looked into."""
-    observations = [observation for _, asked in attempts for observation, _ in asked]
+    questions = [question for _, asked in attempts for question, _ in asked]
+    observations, masks = zip(*questions, strict=True)
     found = Examined()
     for copies in ("deepcopy", "pickle"):
         policy = ForeignPolicy(player.asked(dataclasses.replace(CAREFUL, copies=copies)))
-        found = examine(policy.fresh, observations, action_space, deterministic=player.deterministic)
+        found = examine(
+            policy.fresh, observations, action_space, deterministic=player.deterministic, masks=masks
+        )
         if not found.raised:
             break
     return found
@@ -163,8 +167,8 @@ def _differs(policy: ForeignPolicy, attempts: Asked, first_lane: int) -> int | N
     for step in range(max(len(asked) for _, asked in attempts)):
         for lane, (_, asked) in enumerate(attempts, start=first_lane):
             if step < len(asked):
-                observation, answer = asked[step]
-                if not _same(policy.ask(lane, copied(observation)), answer):
+                (observation, mask), answer = asked[step]
+                if not _same(policy.ask(lane, copied(observation), copy.copy(mask)), answer):
                     return step
     return None
 

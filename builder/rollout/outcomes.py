@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from builder.environments.masks import ACTION_MASK
 from builder.episodes.recording import Recording, episode_returns
 from builder.episodes.spaces import Array
-from builder.errors import BuilderError, NotANumberError, NotFiniteError, RolloutError
+from builder.errors import BuilderError, NoActionError, NotANumberError, NotFiniteError, RolloutError
 from builder.rollout.log import RowLog
 
 ARTICLES = {"observation": "an", "reward": "a"}
@@ -69,7 +70,7 @@ def placed(error: BaseException, place: Place, who: str) -> BuilderError:
 
 def rejectable(error: BaseException) -> bool:
     """Whether an attempt in which this was raised may count as rejected: other attempts may go well."""
-    return isinstance(error, (NotANumberError, NotFiniteError)) or not isinstance(error, BuilderError)
+    return isinstance(error, (NotANumberError, NotFiniteError, NoActionError)) or not isinstance(error, BuilderError)
 
 
 def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Recording:
@@ -99,6 +100,7 @@ def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Rec
         actions=tuple(column[order] for column in log.actions),
         rewards=rewards,
         finals=tuple(np.stack(leaf) for leaf in zip(*finals, strict=True)),
+        extras={ACTION_MASK: log.masks[order]} if log.masks.shape[1] else {},
     )
 
 

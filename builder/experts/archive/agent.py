@@ -19,6 +19,8 @@ from builder.experts.archive.weights import read_weights
 from builder.experts.network.network import Network
 from builder.storage.limits import FIELDS_BYTES, WEIGHTS_BYTES
 
+MASKABLE = "MaskablePPO"
+"""The algorithm whose agents choose among the actions that a mask allows."""
 _FAMILY_BY_CLASS = {
     "ActorCriticPolicy": "actor_critic",
     "ActorCriticCnnPolicy": "actor_critic",
@@ -133,7 +135,6 @@ def _read(path: Path, where: str) -> Agent:
         action_space=description.action_space,
         network=network,
         exploration_rate=description.exploration_rate,
-        notes=_notes(policy_class),
     )
 
 
@@ -200,7 +201,7 @@ def _check_kwargs(kwargs: dict[str, Any], where: str) -> None:
 def _algorithm(family: str, policy_class: Global, fields: SavedFields) -> str:
     """Where algorithms share a policy class, the fields that only one of them saves tell."""
     if policy_class.name.startswith("Maskable"):
-        return "MaskablePPO"
+        return MASKABLE
     if family == "actor_critic":
         if "clip_range" in fields.plain:
             return "PPO"
@@ -213,8 +214,3 @@ def _algorithm(family: str, policy_class: Global, fields: SavedFields) -> str:
         return "DDPG"
     return "RecurrentPPO" if family == "recurrent" else family.upper()
 
-
-def _notes(policy_class: Global) -> tuple[str, ...]:
-    if policy_class.name.startswith("Maskable"):
-        return ("trained with action masks; played without them",)
-    return ()

@@ -8,6 +8,7 @@ wider type and in a fixed order by whoever asked (`player.py`): correctly rounde
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,11 @@ STATE_UNIT = 2.0**-24
 """LSTM states are rounded to multiples of this (SB3 keeps them in float32), so that no error can build up."""
 STATE_TOLERANCE = 2.0**-40
 """How near to the border between two of them float64 does not decide, times the size of the state."""
+
+
+FORBIDDEN = -1e8
+"""The score of a choice that a mask forbids. Source: `MaskableCategorical.apply_masking` of sb3-contrib,
+`sb3_contrib/common/maskable/distributions.py`; where a component allows nothing, all of it scores alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +144,20 @@ def standard_deviation(head: ContinuousHead, dtype: np.dtype[Any]) -> Array:
     if head.expln:
         deviation = np.where(log_std <= 0, deviation, np.log1p(np.maximum(log_std, 0) + 1e-6) + 1)
     return deviation
+
+
+def masked(outputs: Outputs, masks: Array | None) -> Outputs:
+    """The outputs with the scores of what is forbidden replaced.
+
+    Args:
+        outputs: of a network whose outputs are scores.
+        masks: which choices are allowed, bool [rows, choices]; None: all are.
+    """
+    if masks is None:
+        return outputs
+    return dataclasses.replace(
+        outputs, values=np.where(masks, outputs.values, outputs.values.dtype.type(FORBIDDEN))
+    )
 
 
 class DiscreteDecider:

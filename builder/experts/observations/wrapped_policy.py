@@ -111,30 +111,33 @@ class WrappedActor:
     def end(self) -> None:
         self._actor.end()
 
-    def act(self, observations: Sequence[Array], lanes: Sequence[int]) -> Sequence[Array]:
+    def act(
+        self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
+    ) -> Sequence[Array]:
         for lane in lanes if self._view.opening is not None else ():
             if self._lanes[lane].at_noops_end:
                 for observer in self._every_step:  # the skipping of frames starts here
                     observer.begin(lane)
         seen = _through(self._every_step, observations, lanes)
-        actions = self._timely(seen, lanes) if self._timed else self._choose(seen, lanes)
+        choose = self._timely if self._timed else self._choose
+        actions = choose(seen, lanes, *(() if masks is None else (masks,)))
         for observer in self._every_step:
             observer.acted(actions, lanes)
         return [actions]
 
-    def _choose(self, seen: Sequence[Array], lanes: Sequence[int]) -> Array:
+    def _choose(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
         seen = _through(self._decisions, seen, lanes)
-        actions = self._actor.act(seen, lanes)[0]
+        actions = self._actor.act(seen, lanes, *masks)[0]
         for observer in self._decisions:
             observer.acted(actions, lanes)
         return actions
 
-    def _timely(self, seen: Sequence[Array], lanes: Sequence[int]) -> Array:
+    def _timely(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
         """Ask the policy on the lanes where it is time; elsewhere the opening or the last action goes on."""
         rows = [row for row, lane in enumerate(lanes) if self._lanes[lane].decides]
         if rows:
             deciding = [lanes[row] for row in rows]
-            chosen = self._choose([leaf[rows] for leaf in seen], deciding)
+            chosen = self._choose([leaf[rows] for leaf in seen], deciding, *(mask[rows] for mask in masks))
             for lane, action in zip(deciding, chosen, strict=True):
                 self._lanes[lane].last = action
         return np.stack([self._lanes[lane].step() for lane in lanes])

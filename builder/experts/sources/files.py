@@ -14,7 +14,7 @@ from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.errors import ConfigError, ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
-from builder.experts.archive.agent import Agent, read_agent
+from builder.experts.archive.agent import MASKABLE, Agent, read_agent
 from builder.experts.archive.training import read_training
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
@@ -81,9 +81,21 @@ class Archived:
         if self.agent is None:
             archive = self.path.resolve()
             return TrustedPlayer(
-                archive, str(self.algo), view, str(Path.cwd()), deterministic=rollout.deterministic
+                archive,
+                str(self.algo),
+                view,
+                str(Path.cwd()),
+                deterministic=rollout.deterministic,
+                masks=self.masked,
             )
-        return NetworkPlayer(self.agent.network, rollout.deterministic, rollout.precision, view)
+        return NetworkPlayer(
+            self.agent.network, rollout.deterministic, rollout.precision, view, masked=self.masked
+        )
+
+    @property
+    def masked(self) -> bool:
+        """Whether it was trained to choose among the actions that a mask allows."""
+        return self.algo == MASKABLE
 
     @property
     def preprocessing(self) -> AtariPreprocessing | None:

@@ -92,7 +92,9 @@ class _Renamed:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def predict(self, obs: Any, state: Any = None, deterministic: bool = True) -> tuple[Any, Any]:
-        """The model's own."""
-        action, state = self._model.predict(obs, state=state, deterministic=deterministic)
+    def predict(
+        self, obs: Any, state: Any = None, deterministic: bool = True, **masks: Any
+    ) -> tuple[Any, Any]:
+        """The model's own; that of MaskablePPO takes `action_masks` as well."""
+        action, state = self._model.predict(obs, state=state, deterministic=deterministic, **masks)
         return action, state
