@@ -66,6 +66,8 @@ class ExpertConfig:
         vec_normalize: where an archive's normalisation statistics lie, or `none`; unset: they are looked for.
         frame_stack: how many observations an archive's agent was trained on at once; unset: what lies beside
             it says so.
+        action_masks: `none` plays an expert that is asked with masks of the allowed actions without them;
+            unset: the environment gives them.
     """
 
     name: str
@@ -90,6 +92,11 @@ class ExpertConfig:
     check_episodes: int = 10
     vec_normalize: str | None = None
     frame_stack: int | None = None
+    action_masks: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.action_masks is not None:
+            _one_of("expert.action_masks", self.action_masks, ("none",))
 
     @property
     def label(self) -> str:

@@ -26,6 +26,7 @@ from builder.config import CheckConfig
 from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
 from builder.environments.behaviour import Chooser, random_actions
+from builder.environments.masks import ASKED, GIVEN
 from builder.errors import BuilderError, SpaceError
 from builder.experts.actor import Player, pack
 from builder.experts.policy import Experts, Policy
@@ -119,11 +120,15 @@ def check(config: CheckConfig, expert: Expert | None = None) -> Checked:
     """
     found = find(expert or load_expert(config.expert, config.rollout), config)
     what = f"{found.matched.spec.id}, played by {found.expert.name}"
+    if found.matched.spec.masks == GIVEN:
+        text = f"{found.expert.name} chooses among allowed actions, and {found.matched.spec.id} says of none"
+        return Checked(what, (finding("no-masks", text),))
     try:
         for table in TABLES.values():
             features(present(table), found.spaces)
     except SpaceError as error:
         return Checked(what, (finding("no-columns", f"{found.matched.spec.id}: {error.what}"),))
+    masks = found.matched.spec.masks
     findings, watched = environment_findings(
         found.matched.spec,
         _chooser(found),
@@ -132,6 +137,8 @@ def check(config: CheckConfig, expert: Expert | None = None) -> Checked:
         others=config.env.instances != "single",
         infinite=config.rollout.infinite == "record",
     )
+    if masks:
+        findings.append(finding("action-masks", f"{found.expert.name} is asked with {ASKED[masks]}"))
     if isinstance(found.player, PythonPlayer) and watched.observations:
         findings += policy_findings(found.player, found.spaces, watched.observations)
     if watched.expert_raised and all(item.severity == "note" for item in findings):

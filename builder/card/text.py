@@ -9,6 +9,7 @@ from typing import Any
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
 from builder.card.markdown import code, number, numbers, plain, share, table
+from builder.environments.masks import ASKED
 from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
@@ -152,6 +153,7 @@ def collection_table(manifest: Manifest) -> str:
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),
         _version(expert),
         ("what it sees", _sees(expert.get("sees", {}), environment)),
+        ("masks of its actions", ASKED.get(expert.get("action_masks"), "")),
         ("loaded by", "Stable-Baselines3 itself, by trust" if expert.get("trust_remote_code") else ""),
         ("actions", _actions(inputs)),
         ("inference", "" if _own_enjoy(inputs) else _inference(expert, config["rollout"])),

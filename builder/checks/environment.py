@@ -28,7 +28,7 @@ from builder.environments.environment import EnvironmentSpec
 from builder.environments.stepping import action_values, store_checked
 from builder.episodes import global_generators
 from builder.episodes.context import Context
-from builder.episodes.spaces import Spaces, leaves
+from builder.episodes.spaces import Array, Spaces, leaves
 from builder.experts.actor import Actor
 from builder.rollout.rules import ActionRule
 
@@ -51,10 +51,11 @@ def actions_of(actor: Actor, observation_space: gym.Space[Any], action_space: gy
         rows = [np.empty((1, *leaf.shape), leaf.dtype) for leaf in found]
         rule = ActionRule(action_space, clip=True)
 
-        def act(observation: Any) -> Any:
+        def act(observation: Any, *mask: Array) -> Any:
             for leaf, row in zip(found, rows, strict=True):
                 store_checked(leaf, row, [leaf.pick(observation)])
-            return action_values(action_space, rule.apply(actor.act(rows, [0])))[0]
+            chosen = actor.act(rows, [0], *(part[None] for part in mask))
+            return action_values(action_space, rule.apply(chosen))[0]
 
         return act
 

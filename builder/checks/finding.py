@@ -72,6 +72,16 @@ CODES = {
     "no-columns": Code(
         "error", "a space has no columns in a dataset", "wrap the environment so that it is a Box or alike"
     ),
+    "no-masks": Code(
+        "error",
+        "a policy chooses among allowed actions, and the environment says of none that it is allowed",
+        "put the wrapper around it that has action_masks(); expert.action_masks=none plays without",
+    ),
+    "action-masks": Code(
+        "note",
+        "a policy is asked with masks of the allowed actions",
+        "a build asks the environment for them and records them as the column action_mask",
+    ),
     "hidden-state": Code(
         "note",
         "a policy's answer depends on more than what it is given",

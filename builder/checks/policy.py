@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cloudpickle
-import gymnasium as gym
 import numpy as np
 
 from builder.checks.finding import Finding, finding
+from builder.environments.masks import choices, maskable
 from builder.environments.stepping import store_checked
 from builder.episodes.context import Context
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.errors import BuilderError, ExpertError, NotFiniteError, SpaceError
-from builder.experts.actor import Actor, Player, pack
+from builder.experts.actor import Player, pack
 from builder.experts.sources.python import PythonPlayer
 from builder.experts.stateless import SAMPLED, Examined, examine
 from builder.rollout.rules import ActionRule
@@ -51,7 +51,11 @@ def policy_findings(player: PythonPlayer, spaces: Spaces, observations: Sequence
             yield finding("depends-on-batch", f"{name}: {differs}")
         return
     found = examine(
-        lambda: cloudpickle.loads(packed).made(), chosen, spaces.action, deterministic=player.deterministic
+        lambda: cloudpickle.loads(packed).made(),
+        chosen,
+        spaces.action,
+        deterministic=player.deterministic,
+        masks=_all_allowed(player, spaces, len(chosen)),
     )
     yield from examined_findings(name, found)
 
@@ -89,7 +93,7 @@ def _refused(player: Player, spaces: Spaces, observations: Sequence[Any]) -> str
     rule = ActionRule(spaces.action, clip=False)
     try:
         for index, observation in enumerate(observations):
-            rule.apply(_asked(player.actor(*spaces), spaces.observation, [observation], first=index))
+            rule.apply(_asked(player, spaces, [observation], first=index))
     except (SpaceError, NotFiniteError) as error:
         return f"{error.what}; expected {error.expected}, got {error.got}"
     except BuilderError:
@@ -99,14 +103,20 @@ def _refused(player: Player, spaces: Spaces, observations: Sequence[Any]) -> str
     return ""
 
 
-def _asked(
-    actor: Actor, space: gym.Space[Any], observations: Sequence[Any], *, first: int = 0
-) -> Sequence[Array]:
-    """The answers to the first observations of as many attempts, asked at once."""
-    lanes = range(first, first + len(observations))
+def _asked(player: Player, spaces: Spaces, observations: Sequence[Any], *, first: int = 0) -> Sequence[Array]:
+    """The answers of a new actor to the first observations of as many attempts, asked at once."""
+    actor, lanes = player.actor(*spaces), range(first, first + len(observations))
     for lane in lanes:
         actor.begin(lane, Context(lane))
-    return actor.act([_column(leaf, observations) for leaf in leaves(space)], lanes)
+    columns = [_column(leaf, observations) for leaf in leaves(spaces.observation)]
+    return actor.act(columns, lanes, _all_allowed(player, spaces, len(observations)))
+
+
+def _all_allowed(player: Player, spaces: Spaces, rows: int) -> Array | None:
+    """Masks that allow everything, for a policy that is asked with masks: bool [rows, choices]."""
+    if not (maskable(spaces.action) and player.masked):
+        return None
+    return np.ones((rows, choices(spaces.action)), np.bool_)
 
 
 def _column(leaf: Leaf, observations: Sequence[Any]) -> Array:
@@ -118,9 +128,9 @@ def _column(leaf: Leaf, observations: Sequence[Any]) -> Array:
 def _depends_on_batch(player: Player, spaces: Spaces, observations: Sequence[Any]) -> str:
     """How a row's answer differs with the rows beside it; empty: it does not."""
     rows = list(observations[:ROWS])
-    together = _asked(player.actor(*spaces), spaces.observation, rows)
-    reverse = _asked(player.actor(*spaces), spaces.observation, rows[::-1])
-    alone = [_asked(player.actor(*spaces), spaces.observation, [row]) for row in rows]
+    together = _asked(player, spaces, rows)
+    reverse = _asked(player, spaces, rows[::-1])
+    alone = [_asked(player, spaces, [row]) for row in rows]
     for number, column in enumerate(together):
         singly = np.concatenate([answer[number] for answer in alone])
         for how, other in (("alone", singly), ("in another order", reverse[number][::-1])):
@@ -134,11 +144,12 @@ def seconds_per_action(player: Player, spaces: Spaces, observations: Sequence[An
     """What an action takes, asked for so many lanes at once."""
     actor, rows = player.actor(*spaces), [observations[i % len(observations)] for i in range(lanes)]
     columns = [_column(leaf, rows) for leaf in leaves(spaces.observation)]
+    masks = _all_allowed(player, spaces, lanes)
     for lane in range(lanes):
         actor.begin(lane, Context(lane))
     best = math.inf
     for _ in range(REPEATED):
         began = time.perf_counter()
-        actor.act(columns, range(lanes))
+        actor.act(columns, range(lanes), masks)
         best = min(best, time.perf_counter() - began)
     return best / lanes

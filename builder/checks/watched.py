@@ -15,6 +15,7 @@ from builder.checks.finding import Finding, Severity, finding
 from builder.environments import answers
 from builder.environments.behaviour import Chooser
 from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.masks import allowed
 from builder.episodes.bounds import bounds
 from builder.episodes.context import Context
 from builder.episodes.episode import arrays_of
@@ -84,7 +85,14 @@ def _episode(environment: gym.Env[Any, Any], chooser: Chooser, context: Context,
             return
         kept.look(observation, step)
         try:
-            action = act(observation)
+            mask = allowed(environment)
+        except Exception as error:  # noqa: BLE001  (as above)
+            watched.raised = (
+                f"action_masks at step {step} of seed {context.seed} raised {type(error).__name__}: {error}"
+            )
+            return
+        try:
+            action = act(observation, *mask)
         except Exception as error:  # noqa: BLE001  (as above)
             watched.expert_raised = f"at step {step} of seed {context.seed}: {type(error).__name__}: {error}"
             return

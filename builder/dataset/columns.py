@@ -146,6 +146,7 @@ TRANSITIONS = (
         lambda spaces: mask_space(spaces.action),
         "extras",
         "which actions were allowed",
+        replayed=True,
         key="expert.action_masks",
     ),
     Column("reward", "float64", "rewards", "what the environment gave for it", replayed=True),

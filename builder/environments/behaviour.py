@@ -153,7 +153,7 @@ def _seen(
     *,
     before: tuple[Array, ...] = (),
 ) -> bytes:
-    """A digest of what a step gave, and of the mask before it: their bits, and the kind of numbers they are."""
+    """A digest of what a step gave, and of the mask before it: bits, and the kind of numbers they are."""
     digest = hashlib.blake2b(digest_size=16)
     for array in (*before, *arrays_of(observation)):
         digest.update(f"{array.dtype}{array.shape}".encode())

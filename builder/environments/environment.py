@@ -45,7 +45,7 @@ class EnvironmentSpec:
         single: it is right only where nothing else plays in its process: one lane, one object at a time.
         preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
         wrappers: the user's own, innermost first.
-        masks: where it is asked which actions are allowed (`builder.environments.masks`); "": it is not asked.
+        masks: where it is asked which actions are allowed (`builder.environments.masks`); "": nowhere.
         registered: its registration, so that a worker makes what this process knows by the id.
         folder: where modules are looked for beside the installed packages.
     """

@@ -1,9 +1,9 @@
 """Which of an environment's actions are allowed, wherever it says so.
 
-An environment may say it in three ways: by a method `action_masks()`, which MaskablePPO of sb3-contrib calls
-(`sb3_contrib/common/maskable/utils.py`); in its observations, under `action_mask`, as those of PettingZoo are;
-or in `info["action_mask"]`, as gymnasium's Taxi does. Whichever it is, it is asked once for each state, before
-an action is chosen.
+An environment may say it in three ways: by a method `action_masks()`, which MaskablePPO of sb3-contrib
+calls (`sb3_contrib/common/maskable/utils.py`); in its observations, under `action_mask`, as those of
+PettingZoo; or in `info["action_mask"]`, as gymnasium's Taxi does. Whichever it is, it is asked once for each
+state, before an action is chosen.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Masked(gym.Wrapper[Any, Any, Any, Any]):
         self._given: Any = None
         self._mask: Array | None = None
 
-    def reset(self, **kwargs: Any) -> Any:  # type: ignore[override]  # whatever keywords the environment takes
+    def reset(self, **kwargs: Any) -> Any:
         answer = self.env.reset(**kwargs)
         self._keep(answer)
         return answer
@@ -123,7 +123,9 @@ def mask_of(value: Any, count: int) -> Array:
         NoActionError: it allows nothing.
     """
     array = _flat(value)
-    plain = array.dtype.kind in "biuf" and (array.dtype.kind == "b" or bool(((array == 0) | (array == 1)).all()))
+    plain = array.dtype.kind in "biuf" and (
+        array.dtype.kind == "b" or bool(((array == 0) | (array == 1)).all())
+    )
     if array.size != count or not plain:
         raise EnvironmentError_(
             "the environment gave something else than a mask over its actions",
@@ -179,8 +181,10 @@ def masks_in(environment: gym.Env[Any, Any]) -> str:
 
 
 def random_choice(action_space: gym.Space[Any], mask: Array) -> Any:
-    """A sample of the allowed actions, drawn with the generator of the space; where a component allows none,
-    of all of its own."""
+    """A sample of the allowed actions, drawn with the generator of the space.
+
+    Where a component allows none of its own, they all are.
+    """
     counts = _counts(action_space)
     parts = np.split(mask, np.cumsum(counts)[:-1])
     drawn = [

@@ -20,6 +20,7 @@ import numpy as np
 
 from builder.config import RolloutConfig
 from builder.environments.environment import make
+from builder.environments.masks import ACTION_MASK, OBSERVATION, choices, mask_of
 from builder.environments.wrappers import Layers
 from builder.episodes import global_generators
 from builder.episodes.context import Context
@@ -112,15 +113,17 @@ class Oracle:
         state: Any = KEPT,
         deterministic: bool = True,
         episode_start: Any = None,
+        action_masks: Any = None,
     ) -> tuple[Any, Any]:
         """See `Policy.predict`."""
         number, columns, single = self._observed(obs)
         rows = len(columns[0])
+        masks = _masks(self.seats[number], obs, action_masks, None if single else rows)
         if isinstance(self.seats[number].player, RandomPlayer):
             return self._sampled(self.seats[number].action_space, None if single else rows), None
         with self._taken(number, deterministic=deterministic) as actor:
             self._begin(actor, self._memories(state, rows), _starts(episode_start, rows))
-            actions = actor.act(columns, range(rows))
+            actions = actor.act(columns, range(rows), *masks)
             after = EpisodeState(tuple(actor.memory(row) for row in range(rows)))
         self._kept = None if all(memory is None for memory in after.rows) else after
         values = [np.array(column[0] if single else column) for column in actions]
@@ -221,6 +224,42 @@ class _OfAttempt(gym.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
         return self.env.reset(seed=self._seed if seed is None else seed, options=options)
+
+
+def _masks(seat: Seat, obs: Any, given: Any, rows: int | None) -> tuple[Array, ...]:
+    """The masks of some observations, where an expert is asked with masks: bool [rows, choices].
+
+    Args:
+        seat: whose observations they are.
+        obs: the observation, or the batch of them.
+        given: the masks that came with it.
+        rows: of the batch; None: it is one observation alone.
+
+    Raises:
+        ExpertError: there are none, or there are some, and the expert is asked without.
+        EnvironmentError_: they are no masks.
+    """
+    where = seat.environment.masks
+    if given is None and where == OBSERVATION:
+        given = obs[ACTION_MASK]
+    if not where and given is None:
+        return ()
+    if not where or given is None:
+        raise ExpertError(
+            "predict was given masks, and the expert chooses without"
+            if given is not None
+            else "predict was given no masks, and the expert chooses among the actions that a mask allows",
+            remedy="leave action_masks out"
+            if given is not None
+            else 'give action_masks=env.get_wrapper_attr("action_masks")(), of an environment from'
+            " get_environment()",
+        )
+    count = choices(seat.action_space)
+    if rows is None:
+        return (mask_of(given, count)[None],)
+    if len(given) != rows:
+        raise ExpertError("the action_masks of predict", expected=f"{rows} masks", got=len(given))
+    return (np.stack([mask_of(mask, count) for mask in given]),)
 
 
 def _in_dtypes(values: Sequence[Array], seat: Seat) -> list[Array]:

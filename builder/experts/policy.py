@@ -65,6 +65,7 @@ class Policy:
         vec_normalize: where an archive's normalisation statistics lie, or "none"; None: they are looked for.
         frame_stack: how many observations an archive's agent was trained on at once; None: what lies beside
             it says so.
+        action_masks: "none" plays an expert that is asked with masks of the allowed actions without them.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Policy:
     vec_normalize: str | None = None
     frame_stack: int | None = None
     stateless: bool = False
+    action_masks: str | None = None
 
     @property
     def acceptance(self) -> Acceptance:
@@ -99,6 +101,7 @@ class Policy:
         state: Any = KEPT,
         deterministic: bool = True,
         episode_start: Any = None,
+        action_masks: Any = None,
     ) -> tuple[Any, Any]:
         """The actions that a build plays, bit for bit.
 
@@ -112,6 +115,9 @@ class Policy:
             deterministic: the policy's best action, rather than a sample of its distribution. What is sampled
                 comes from the attempt's `context.rng` inside `enjoy`; see `seeded` for elsewhere.
             episode_start: bool per observation of a batch: these episodes begin, whatever the state.
+            action_masks: of an expert that is asked with masks, as MaskablePPO is: which actions are allowed,
+                as `env.get_wrapper_attr("action_masks")()` of an environment from `get_environment` says;
+                of a batch with one more axis in front. Needless where the observation holds them.
 
         Returns:
             The action in the shape and dtype of the action space, of a batch with one more axis in front; and
@@ -121,7 +127,9 @@ class Policy:
             BuilderError: the expert or its environment cannot be had, the observation is not its own, or the
                 state is one from which it cannot go on.
         """
-        answer: tuple[Any, Any] = self.oracle().predict(obs, state, deterministic, episode_start)
+        answer: tuple[Any, Any] = self.oracle().predict(
+            obs, state, deterministic, episode_start, action_masks
+        )
         return answer
 
     def seeded(self, rng: np.random.Generator | int) -> Policy:

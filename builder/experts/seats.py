@@ -17,6 +17,7 @@ from builder.environments.legacy import Match
 from builder.environments.wrappers import Layers
 from builder.experts.actor import Actor, Player
 from builder.experts.foreign import ForeignPlayer
+from builder.experts.masks import with_masks
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.registered import DEFAULT_ROLLOUT
 
@@ -65,7 +66,8 @@ def seat_of(expert: Expert, rollout: RolloutConfig, matched: Match) -> Seat:
     )
     environment = make(spec)
     try:
-        return Seat(player, spec, *spaces_of(environment, spec.id))
+        spaces = spaces_of(environment, spec.id)
+        return Seat(player, with_masks(expert, player, spec, environment), *spaces)
     finally:
         environment.close()
 

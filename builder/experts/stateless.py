@@ -31,7 +31,10 @@ SAMPLED = 64
 """So many observations are sampled; those beyond the sequences are asked once, to see what they change."""
 FOREIGN = ("abc", "builtins", "enum", "functools", "gymnasium", "numpy", "torch", "types", "typing")
 """Packages whose classes and functions keep nothing of a policy's beside the object."""
-WRITTEN_FIRST = ("torch.distributions.", "stable_baselines3.common.distributions")
+WRITTEN_FIRST = (
+    *("torch.distributions.", "stable_baselines3.common.distributions"),
+    "sb3_contrib.common.maskable.distributions",
+)
 """Modules whose objects hold the parameters of the last answer, and are written before they are read."""
 
 Answer = tuple[bytes, ...]
@@ -84,7 +87,7 @@ def examine(
     action_space: gym.Space[Any],
     *,
     deterministic: bool = True,
-    masks: Sequence[Array | None] | None = None,
+    masks: Sequence[Array | None] | Array | None = None,
 ) -> Examined:
     """Ask a policy the same in several orders, and look whether it has changed.
 
@@ -96,7 +99,7 @@ def examine(
         deterministic: passed on to the policy.
         masks: with which masks it is asked, one for each observation.
     """
-    questions = list(zip(observations, masks or [None] * len(observations), strict=True))
+    questions = list(zip(observations, [None] * len(observations) if masks is None else masks, strict=True))
     with global_generators.restored():
         global_generators.stir()
         before = global_generators.states()

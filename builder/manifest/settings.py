@@ -6,6 +6,7 @@ that are known; its values are set as they are, on a configuration that was comp
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from builder.episodes.acceptance import Acceptance
 from builder.episodes.spaces import next_observation_default
 from builder.errors import DatasetError
 from builder.experts.policy import conf_folder, configured
+from builder.experts.sources.expert import unmasked
 from builder.experts.sources.local import LocalSource
 from builder.experts.sources.source import Rebuilt
 from builder.experts.sources.table import described_source
@@ -74,6 +76,8 @@ def rebuild_settings(manifest: Manifest, *, included: str | None = None) -> Sett
         rebuilt = Rebuilt(LocalSource.name, {"path": included}) if included else source.rebuilt(expert)
         if rebuilt is None:
             return None
+        if unmasked(expert):
+            rebuilt = dataclasses.replace(rebuilt, values={**rebuilt.values, "action_masks": "none"})
         defaults = configured().get(rebuilt.group, {})
         values = {
             "episodes": inputs["config"]["episodes"],

@@ -17,6 +17,7 @@ from builder.episodes.acceptance import Acceptance
 from builder.episodes.spaces import Spaces
 from builder.errors import ConfigError, SpaceError, UnsafeArchiveError
 from builder.experts.actor import Player
+from builder.experts.masks import with_masks
 from builder.experts.matching import played
 from builder.experts.sources.expert import Expert
 from builder.values import recorded
@@ -50,7 +51,7 @@ class Found:
 
     Attributes:
         expert: with the environment that it plays here.
-        matched: that environment.
+        matched: that environment; its `masks` are `GIVEN` where the expert needs masks and it has none.
         player: what its actors are made from.
         spaces: the observation and the action space.
         module: of the environment's class.
@@ -80,8 +81,13 @@ def find(expert: Expert, config: Asked) -> Found:
     )
     sample = make(matched.spec)
     spaces, module = Spaces(*spaces_of(sample, matched.spec.id)), type(sample.unwrapped).__module__
-    sample.close()
-    return Found(expert, matched, player, spaces, module)
+    try:
+        spec = with_masks(expert, player, matched.spec, sample)
+    finally:
+        sample.close()
+    if spec.masks:
+        expert = dataclasses.replace(expert, identity={**expert.identity, "action_masks": spec.masks})
+    return Found(expert, dataclasses.replace(matched, spec=spec), player, spaces, module)
 
 
 def _matched(expert: Expert, config: Asked) -> Match:

@@ -13,8 +13,10 @@ from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
+from builder.environments.masks import ASKED
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError
+from builder.experts.masks import refuse_without_masks
 from builder.experts.sources.load import load_expert
 from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
@@ -45,6 +47,10 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
             f"the weights of {expert.name!r} cannot be kept as data",
             remedy="set dataset.include_expert=false",
         )
+    if "enjoy" not in (own or {}):  # which may give masks of its own
+        refuse_without_masks(expert.name, matched.spec)
+    if matched.spec.masks in ASKED:
+        log.info("%s chooses among the actions that %s allows", expert.name, ASKED[matched.spec.masks])
     for note in expert.notes:
         log.info("%s: %s", expert.name, note)
     config = _resolved(config, observation_space)

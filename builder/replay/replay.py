@@ -16,15 +16,16 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
-from builder.dataset.columns import TRANSITIONS, arrays_by_name
+from builder.dataset.columns import TRANSITIONS, arrays_by_name, recorded
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
 from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.environments.masks import ACTION_MASK, ASKED, allowed
 from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Leaf, Spaces, describe, leaves
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
@@ -107,13 +108,15 @@ def recorded_environment(
         wrappers = restored(described.get("wrappers", []))
         check_trust(code_of_environment(described["id"], arguments, wrappers), trusted=trusted)
         preprocessing = AtariPreprocessing.from_description(described.get("preprocessing"))
-        return resolve(
+        spec = resolve(
             described["id"],
             arguments,
             max_episode_steps=described["max_episode_steps"],
             max_steps=None,
             layers=Layers(preprocessing, wrapper_specs(wrappers)),
         )
+        masks = manifest.inputs["expert"].get("action_masks")
+        return dataclasses.replace(spec, masks=masks if masks in ASKED else "")
     except DAMAGED as error:
         raise DatasetError(f"the manifest does not describe an environment: {error!r:.200}") from error
 
@@ -253,7 +256,9 @@ def compare(
         what = f"the environment raised {type(error).__name__}: {error}"
         return Difference(what=what, file=episode.file, episode=episode.index)
     spaces = Spaces(environment.observation_space, environment.action_space)
+    there = recorded(played)
     columns = [column for column in TRANSITIONS if column.replayed]
+    columns = [column for column in columns if column.holds not in EXTRAS or column.name in there]
     expected, got = (
         arrays_by_name(columns, rows, spaces)
         for rows in (dataclasses.replace(episode.rows, recording=played), episode.rows)
@@ -268,8 +273,10 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
     _keep(found, observations, 0, answers.begin(environment, int(recorded.seeds[0])))
     rewards: list[float] = []
     ends = False, False
-    step = environment.step
+    step, asked = environment.step, ACTION_MASK in recorded.extras
+    masks: list[Array] = []
     for action in action_values(environment.action_space, recorded.actions):
+        masks.extend(allowed(environment) if asked else ())
         observation, reward, terminated, truncated, _ = step(action)
         rewards.append(answers.reward_value(reward))
         _keep(found, observations, len(rewards), observation)
@@ -288,6 +295,7 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
         actions=tuple(column[:steps] for column in recorded.actions),
         rewards=np.array(rewards, np.float64),
         finals=tuple(column[steps : steps + 1] for column in observations),
+        extras={ACTION_MASK: np.stack(masks)} if masks else {},
     )
 
 

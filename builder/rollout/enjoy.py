@@ -15,6 +15,7 @@ from builder.environments.pool import EnvironmentPool, turn
 from builder.episodes.context import Context
 from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import BuilderError, NotStatelessError, RolloutError
+from builder.experts.masks import refuse_without_masks
 from builder.experts.oracle import Oracle
 from builder.experts.policy import Policy
 from builder.experts.seats import Actors, Seat
@@ -47,6 +48,7 @@ def enjoy(path: str, context: Context, expert: Policy) -> bool:
     """
     asked: Oracle = expert.oracle()
     rules = replace(Rules.of(asked.rollout), reject=False)  # what it raises is raised by whoever calls it
+    refuse_without_masks(asked.name or expert.name, asked.seats[0].environment)
     with asked.taken() as (seat, actor), turn(seat.environment):
         pool = EnvironmentPool(seat.environment)
         try:

@@ -70,7 +70,9 @@ def placed(error: BaseException, place: Place, who: str) -> BuilderError:
 
 def rejectable(error: BaseException) -> bool:
     """Whether an attempt in which this was raised may count as rejected: other attempts may go well."""
-    return isinstance(error, (NotANumberError, NotFiniteError, NoActionError)) or not isinstance(error, BuilderError)
+    return isinstance(error, (NotANumberError, NotFiniteError, NoActionError)) or not isinstance(
+        error, BuilderError
+    )
 
 
 def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Recording:

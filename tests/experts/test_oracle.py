@@ -10,6 +10,7 @@ import pytest
 from sb3_models import as_observation, box, draw, image, make_model
 
 from builder import Experts, Policy
+from builder.environments.environment import EnvironmentSpec
 from builder.episodes.context import Context
 from builder.episodes.spaces import leaves
 from builder.errors import BuilderError, ConfigError, ExpertError, SpaceError
@@ -76,7 +77,7 @@ def kind(request, tmp_path):
 
 
 def oracle(player, space, actions):
-    return Oracle(Actors([Seat(player, None, space, actions)]))
+    return Oracle(Actors([Seat(player, EnvironmentSpec("its own"), space, actions)]))
 
 
 def built(player, space, actions, batches, context, *, deterministic=True):

@@ -114,6 +114,7 @@ RESOLVED_LATER = {
 CHECKED = {
     "expert.source": "local",
     "expert.check": "off",
+    "expert.action_masks": "none",
     "expert.frame_stack": 4,
     "env.max_episode_steps": 9,
     "env.preprocessing": "raw",

@@ -213,4 +213,3 @@ def _algorithm(family: str, policy_class: Global, fields: SavedFields) -> str:
     ):
         return "DDPG"
     return "RecurrentPPO" if family == "recurrent" else family.upper()
-

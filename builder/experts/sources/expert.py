@@ -19,6 +19,14 @@ NOT_PINNED = "not pinned"
 """The version of an expert that nothing tells from another one."""
 
 
+UNMASKED = "played without masks of the allowed actions, as expert.action_masks=none says"
+
+
+def unmasked(identity: Mapping[str, Any]) -> bool:
+    """Whether an expert that is asked with masks plays without them, since the user said so."""
+    return identity.get("action_masks") is False
+
+
 class Trained(Protocol):
     """A trained policy that was read from files: it knows its spaces, and what surrounded it in training."""
 
@@ -122,7 +130,8 @@ class Expert:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of its dataset should know of it."""
-        return () if self.trained is None else self.trained.notes
+        said = (UNMASKED,) if unmasked(self.identity) else ()
+        return (*said, *(() if self.trained is None else self.trained.notes))
 
     def preprocessing(self, wanted: str | None = None) -> AtariPreprocessing | None:
         """What is made of Atari's frames before they are recorded and before the expert sees them.
@@ -154,9 +163,11 @@ def expert_of(config: ExpertConfig, identity: Mapping[str, Any], **parts: Any) -
         stateless=config.stateless,
         version=config.version,
         revision=config.revision,
+        action_masks=config.action_masks,
     )
     published = None
     if config.mean_return is not None:
         published = Published(config.mean_return, config.std_return or 0.0)
     known = {"name": config.label, "source": config.source, "algo": config.algo}
-    return Expert(config.label, policy, {**known, **identity}, published=published, **parts)
+    said = {"action_masks": False} if config.action_masks else {}
+    return Expert(config.label, policy, {**known, **identity, **said}, published=published, **parts)

@@ -30,6 +30,8 @@ from builder.experts.sources.statistics_files import NONE, files_beside
 from builder.experts.sources.zoo_files import ZOO_FILES, Beside, Companions, read_beside
 from builder.storage.digest import file_sha256
 
+OF_OLD = "trained with action masks; played without them"
+"""What version 0.1.0 noted of MaskablePPO, also in experts that it kept; it is so no more."""
 _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
 """What a repository of RL Baselines3 Zoo holds beside its agent."""
 
@@ -103,7 +105,8 @@ class Archived:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*(self.agent.notes if self.agent else ()), *self.companions.notes)
+        own = self.agent.notes if self.agent else ()
+        return (*(note for note in own if note != OF_OLD), *self.companions.notes)
 
     @property
     def readable(self) -> bool:

@@ -25,7 +25,8 @@ class RegisteredSource(Source):
     surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        policy = dataclasses.replace(Experts.get(config.name), **said_beside(config))
+        said = {**said_beside(config), **({"action_masks": "none"} if config.action_masks else {})}
+        policy = dataclasses.replace(Experts.get(config.name), **said)
         return policy_expert(config.name, policy, rollout)
 
 
@@ -78,4 +79,5 @@ def _configuration(name: str, policy: Policy, source: Source) -> ExpertConfig:
         threshold=policy.threshold,
         vec_normalize=policy.vec_normalize,
         frame_stack=policy.frame_stack,
+        action_masks=policy.action_masks,
     )
