@@ -327,12 +327,19 @@ def limits(contents: Contents) -> str:
     """What whoever uses the dataset should know."""
     manifest, found = contents.manifest, []
     expert, config = manifest.inputs.get("expert", {}), manifest.inputs.get("config", {})
-    rejected, own = manifest.attempts - manifest.accepted, _own_enjoy(manifest.inputs)
+    rejected = manifest.attempts - manifest.accepted - manifest.failed
+    own = _own_enjoy(manifest.inputs)
     if rejected:
         found.append(
             f"{_count(rejected, 'attempt')} of {number(manifest.attempts)} "
             f"{'was' if rejected == 1 else 'were'} rejected by {'`enjoy`' if own else 'return'}, so the "
             "distribution of returns is a truncated one: its mean is not the policy's own."
+        )
+    if manifest.failed:
+        found.append(
+            f"{_count(manifest.failed, 'attempt')} of {number(manifest.attempts)} failed and count as"
+            " rejected (`rollout.on_error=reject`): the environment or the expert raised something, or gave"
+            " NaN. Where that happens is where the dataset shows nothing."
         )
     found.extend(_copies(contents))
     found.extend(_sentence(note) for note in manifest.notes)
@@ -347,6 +354,12 @@ def limits(contents: Contents) -> str:
     if "next_observation" not in [column.name for column in contents.columns["transitions"]]:
         found.append(
             "Next observations are not repeated: take the next row's, or `final_observation` at the end."
+        )
+    if manifest.beyond_bounds:
+        total = sum(split.rows + split.episodes for split in manifest.splits.values())
+        found.append(
+            f"{share_of(manifest.beyond_bounds, total)} of all observations, final ones included, have"
+            " values beyond the bounds that their space declares, or infinite ones, as they were given."
         )
     found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
     return "\n".join(f"- {sentence}" for sentence in found)

@@ -20,6 +20,7 @@ from builder.dataset.columns import FOLDERS, TABLES, Rows, present
 from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table
+from builder.dataset.within import count_beyond, refuse_outside
 from builder.dataset.writer import ShardWriter
 from builder.episodes.acceptance import first_accepted
 from builder.episodes.distinct import first_of_each, trajectory_digests
@@ -53,8 +54,8 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     plan = collation_of(files)
     with ExitStack() as stack:
         writers = _Writers(folder, plan, stack)
-        kept = 0
-        for recording, policy in _accepted(files, plan):
+        kept, failed = 0, list[int]()
+        for recording, policy in _accepted(files, plan, failed):
             kept = writers.write(recording, policy, kept)
     manifest = Manifest(
         inputs=dict(plan.inputs),
@@ -69,14 +70,23 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         instances=plan.instances,
         notes=plan.notes,
         distinct=writers.copies.count() if kept else None,
+        beyond_bounds=writers.beyond_bounds,
+        failed=sum(attempt < writers.attempts for attempt in failed),
     )
     return seal(manifest, folder)
 
 
-def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[tuple[Recording, str]]:
+def _accepted(
+    files: Sequence[AnyPath], plan: Collation, failed: list[int]
+) -> Iterator[tuple[Recording, str]]:
     """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
 
     A file of a user's own may name somebody else than the expert; most name nobody.
+
+    Args:
+        files: recorded ones.
+        plan: which are accepted, and how many are wanted.
+        failed: takes the attempts in which something went wrong.
 
     Raises:
         DatasetError: a file is damaged, or they do not hold as many.
@@ -85,7 +95,9 @@ def _accepted(files: Sequence[AnyPath], plan: Collation) -> Iterator[tuple[Recor
     for path in files:
         recording, header = read_recording(path)
         recording = _arranged(recording, header, plan, path)
-        accepted = plan.acceptance.accepts(recording.returns) & (recording.attempts >= following)
+        unknown = recording.attempts >= following
+        failed.extend(recording.attempts[unknown & (recording.lengths == 0)].tolist())
+        accepted = plan.acceptance.accepts(recording.returns) & unknown
         if plan.unique:
             accepted = _new(accepted, trajectory_digests(recording), known)
         keep = first_accepted(accepted, missing)
@@ -161,10 +173,16 @@ class _Writers:
         }
         self.splits: dict[str, _SplitWriter] = {}
         self.copies = Copies(plan.every)
-        self.attempts = 0
+        self.attempts = self.beyond_bounds = 0
 
     def write(self, recording: Recording, policy: str, first: int) -> int:
-        """Write episodes that a policy played after the `first` ones; return how many there are now."""
+        """Write episodes that a policy played after the `first` ones; return how many there are now.
+
+        Raises:
+            SpaceError: an action is not of its space.
+        """
+        refuse_outside(recording, self._plan.spaces)
+        self.beyond_bounds += count_beyond(self._plan.observation_space, recording)
         ordinals = np.arange(first, first + len(recording.attempts))
         test = self.copies.sides(recording, ordinals)
         for name, keep in (("train", ~test), ("test", test)):

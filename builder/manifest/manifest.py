@@ -87,6 +87,10 @@ class Manifest:
         notes: what else a reader should know of how it came about; left out where there are none.
         manifest_version: of this format.
         sha256: of the canonical JSON of everything else here; empty in a manifest of another tool.
+        beyond_bounds: observations with a component beyond the bounds that their space declares, or an
+            infinite one; left out where there are none, or nobody has counted.
+        failed: attempts, up to the last accepted one, in which something was raised or was NaN; left out
+            where there are none.
         instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
             decides no byte, and is left out where it is None.
     """
@@ -105,6 +109,8 @@ class Manifest:
     manifest_version: int = VERSION
     sha256: str = ""
     instances: str | None = None
+    beyond_bounds: int = 0
+    failed: int = 0
 
     @property
     def spaces(self) -> Spaces:
@@ -166,6 +172,8 @@ def _content(manifest: Manifest) -> dict[str, Any]:
         "instances": manifest.instances,
         "distinct": {name: count for name, count in known.items() if count is not None} or None,
         "notes": list(manifest.notes) or None,
+        "beyond_bounds": manifest.beyond_bounds or None,
+        "failed": manifest.failed or None,
     }
     for name, value in optional.items():
         del content[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 from builder.card import read_notes, write_card
 from builder.config import ParallelConfig
 from builder.dataset.distinct import warn_of_copies
+from builder.dataset.within import tell_of_beyond
 from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_kept
@@ -48,6 +49,7 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
         manifest = _completed(build, folder, len(files), notes)
         warn_of_copies(manifest)
+        tell_of_beyond(manifest)
         if not build.own:
             _replay_some(build, folder, manifest)
         elif build.own.keys() == {"enjoy"}:

@@ -18,6 +18,7 @@ from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, Rows, arrays_
 from builder.dataset.distinct import Alike, count_alike
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import table_arrays, to_rows
+from builder.dataset.within import count_beyond, first_outside
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.seeding import attempt_seed
 from builder.episodes.spaces import Array
@@ -37,7 +38,8 @@ def check_tables(folder: Path, manifest: Manifest) -> Check:
     rows = sum(split.rows for split in manifest.splits.values())
     episodes = sum(split.episodes for split in manifest.splits.values())
     compared = (
-        f"{episodes:,} episodes, {rows:,} steps: types, order, seeds, returns, flags, next observations"
+        f"{episodes:,} episodes, {rows:,} steps: types, order, seeds, returns, flags, next observations,"
+        " actions of their space"
     )
     found = _differences(folder, manifest)
     try:
@@ -47,9 +49,12 @@ def check_tables(folder: Path, manifest: Manifest) -> Check:
 
 
 def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
-    alike = {name: Alike() for name in manifest.splits}
+    alike, beyond = {name: Alike() for name in manifest.splits}, list[int]()
     for name in sorted(manifest.splits):
-        yield from _split(folder, manifest, name, alike[name])
+        yield from _split(folder, manifest, name, alike[name], beyond)
+    if manifest.distinct is not None and sum(beyond) != manifest.beyond_bounds:
+        what = "how many observations are beyond their bounds"
+        yield Difference(what=what, expected=sum(beyond), got=manifest.beyond_bounds)
     if manifest.distinct is not None:
         yield from _copies(manifest, alike)
 
@@ -65,7 +70,9 @@ def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Differen
         yield Difference(what="how many episodes are distinct", expected=got.distinct, got=manifest.distinct)
 
 
-def _split(folder: Path, manifest: Manifest, name: str, alike: Alike) -> Iterator[Difference]:
+def _split(
+    folder: Path, manifest: Manifest, name: str, alike: Alike, beyond: list[int]
+) -> Iterator[Difference]:
     split = RecordedSplit(folder, manifest, name)
     yield from _types(split, manifest)
     stated = manifest.splits[name]
@@ -81,7 +88,7 @@ def _split(folder: Path, manifest: Manifest, name: str, alike: Alike) -> Iterato
     if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
         yield from _returns_within(split, config)
     for first in range(0, stated.episodes, EPISODES_AT_A_TIME):
-        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME), alike)
+        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME), alike, beyond)
 
 
 def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
@@ -144,12 +151,16 @@ def _returns_within(split: RecordedSplit, config: dict[str, Any]) -> Iterator[Di
         )
 
 
-def _values(split: RecordedSplit, manifest: Manifest, positions: slice, alike: Alike) -> Iterator[Difference]:
+def _values(
+    split: RecordedSplit, manifest: Manifest, positions: slice, alike: Alike, beyond: list[int]
+) -> Iterator[Difference]:
     """The values of a few episodes and of their steps, computed from the columns that hold them."""
     episodes = split.episodes[positions]
     steps = split.steps(episodes["row_start"][0].as_py(), episodes["row_end"][-1].as_py())
     rows = to_rows(steps, episodes, split.spaces)
     alike.add(rows.recording, rows.episode_index, steps=_every(manifest) > 0)
+    beyond.append(count_beyond(split.spaces.observation, rows.recording))
+    yield from _actions(split, rows)
     # Where copies are counted, it depends on all episodes in which split one is: see `_copies`.
     counted = manifest.distinct is not None and _every(manifest) > 0
     indices = rows.episode_index if counted else _indices(manifest, split.split)[positions]
@@ -160,6 +171,15 @@ def _values(split: RecordedSplit, manifest: Manifest, positions: slice, alike: A
         yield _at_step(split, found, rows)
     expected = arrays_by_name(EPISODES, rows, split.spaces)
     yield from _in_episodes(split, positions.start, expected, table_arrays(EPISODES, episodes, split.spaces))
+
+
+def _actions(split: RecordedSplit, rows: Rows) -> Iterator[Difference]:
+    """The first action that is not of its space."""
+    found = first_outside(split.spaces.action, rows.recording.actions)
+    if found is not None:
+        column = f"action.{found.name}" if found.name else "action"
+        difference = Difference(step=found.row, column=column, expected=found.expected, got=found.got)
+        yield _at_step(split, difference, rows)
 
 
 def _stated(rows: Rows, manifest: Manifest, indices: Array) -> Rows:

@@ -3,14 +3,15 @@
 import pytest
 from card_folders import REWARDS, inputs_of
 
-from builder.card import mend_card, rendered_again, write_card
+from builder.card import mend_card, name_repository, rendered_again, write_card
 from builder.card.comparison import named_repository
 
 
 @pytest.fixture
 def folder(dataset):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
-    write_card(folder, repo_id="user/name", notes="mine")
+    write_card(folder, notes="mine")
+    name_repository(folder, "user/name")
     return folder
 
 
