@@ -14,9 +14,9 @@ from builder.manifest.manifest import MANIFEST
 def test_figures_that_contradict_the_manifest_are_refused(dataset):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
     content = json.loads((folder / MANIFEST).read_text())
-    content["splits"]["train"]["episodes"] = 6
+    content["splits"]["train"]["rows"] = 15
     (folder / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match="6 episodes and 16 steps in 'train'; got 5 and 16"):
+    with pytest.raises(DatasetError, match="5 episodes and 15 steps in 'train'; got 5 and 16"):
         render_card(folder)
 
 
@@ -24,7 +24,7 @@ def test_a_manifest_without_the_keys_of_a_build_is_refused(dataset):
     folder = dataset(
         REWARDS, inputs={"config": {"seed": 0}, "expert": {"name": 1}, "environment": {"id": "x"}}
     )
-    with pytest.raises(DatasetError, match="does not describe a build"):
+    with pytest.raises(DatasetError, match=r"\$\.inputs: 'packages' is a required property"):
         render_card(folder)
 
 
