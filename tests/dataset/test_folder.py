@@ -18,7 +18,7 @@ from builder.episodes.recording_file import Header, write_recording
 from builder.errors import DatasetError
 from builder.verify.tables import check_tables
 
-MASKED = {"name": "mine", "source": "random", "version": "random", "action_masks": True}
+MASKED = {"name": "mine", "source": "random", "version": "random", "action_masks": "method"}
 
 
 def recorded_file(folder, lengths=(2, 1, 3), *, masks=True, optional=None, inputs=None):
