@@ -134,7 +134,7 @@ def _retire(old: Path, out: Path, *, owned: Collection[str]) -> None:
                 (out / name).parent.mkdir(parents=True, exist_ok=True)
                 path.replace(out / name)
     remove_empty(old)
-    if old.is_dir():
+    if is_folder(old) and any(files_in(old)):  # an empty one that could not be removed goes with the rest
         _set_aside(old)
 
 
