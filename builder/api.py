@@ -13,6 +13,7 @@ from builder.loading.open import open_folder
 from builder.loading.trajectories import Trajectories
 from builder.loading.url_cache import cached
 from builder.pipeline.controller import Controller
+from builder.storage.lock import recover_unless_held
 from builder.storage.paths import place
 from builder.storage.remote_path import RemotePath
 
@@ -62,6 +63,7 @@ def load(source: str | Path, revision: str | None = None, split: str | None = No
     if isinstance(source, Path) or folder.exists() or not REPO_ID.fullmatch(source):
         if revision is not None:
             raise ConfigError(f"{folder} is a folder, which has no revisions", got=f"revision={revision!r}")
+        recover_unless_held(folder)
         return open_folder(folder, split)
     try:
         snapshot = fetch(source, revision)

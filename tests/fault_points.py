@@ -1,8 +1,8 @@
 """One command, failed at each of its calls that change a disk, and what is left of its dataset then.
 
-Run as a program with `faults.so` preloaded: `fault_points.py FOLDER SCENARIO MODE FIRST EVERY [WORDS]`. It imports
-all that a command needs once, then forks for each point, which takes a fraction of a second. It prints one JSON
-object for each point.
+Run as a program with `faults.so` preloaded: `fault_points.py FOLDER SCENARIO MODE FIRST EVERY [WORDS]`. It
+imports all that a command needs once, then forks for each point, which takes a fraction of a second. It
+writes one JSON object for each point.
 """
 
 import ctypes
@@ -59,8 +59,8 @@ class Points:
         before, command = SCENARIOS[scenario]
         self.words = [*command, *words, f"out={self.disk / 'x'}"]
         self.disk.mkdir()
-        for words in before:
-            assert self.run([*words, f"out={self.disk / 'x'}"]) == 0
+        for earlier in before:
+            assert self.run([*earlier, f"out={self.disk / 'x'}"]) == 0
         if scenario == "mend":
             (self.disk / "x/data/train-00000-of-00001.parquet").write_bytes(b"")
         shutil.copytree(self.disk, self.start)
@@ -83,7 +83,7 @@ class Points:
             os.dup2(said, 1)
             os.dup2(said, 2)
             code = function()
-        except BaseException:
+        except BaseException:  # noqa: BLE001  (what nobody has caught is what is looked for)
             traceback.print_exc()
         finally:
             sys.stdout.flush()
@@ -128,14 +128,19 @@ class Points:
         return next((name for name, files in known.items() if files == there), sorted(there))
 
 
+def tell(found):
+    sys.stdout.write(f"{json.dumps(found)}\n")
+    sys.stdout.flush()
+
+
 def main(folder, scenario, mode, first, every, *words):
     points = Points(Path(folder), scenario, list(words))
-    print(json.dumps({"beside": points.beside}), flush=True)
+    tell({"beside": points.beside})
     for number in itertools.count(int(first), int(every)):
         found = points.point(number, mode)
         if found is None:
             break
-        print(json.dumps(found), flush=True)
+        tell(found)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ STORIES = {
     "test_documents": "what the documents say of the code",
     "test_examples": "the examples",
     "test_exported_members": "what `import builder` offers",
+    "test_fault_points": "every call that changes a disk, failed",
     "test_fingerprints": "the bytes of whole datasets",
     "test_house": "this",
     "test_power_cut": "recorded writes, and a power cut after each",

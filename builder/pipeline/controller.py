@@ -23,7 +23,7 @@ from builder.manifest.rebuild import with_manifest
 from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
-from builder.pipeline.instances import settle, slower
+from builder.pipeline.instances import WAYS, settle, slower
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.play import play, recorded
@@ -158,6 +158,7 @@ class Controller:
         if wanted is not None:
             build = as_wanted(build, wanted)
         if not anew and (found := up_to_date(build, standing)):
+            _forget_others(build)
             return found, None
         return self._right(build, standing.manifest)
 
@@ -197,6 +198,15 @@ class Controller:
         else:
             store.remove()
         return manifest, played
+
+
+def _forget_others(build: Build) -> None:
+    """Remove the chunks of what stood at `out` before: a build that was stopped at its very end has not."""
+    if build.config.keep_chunks:
+        stores = [dataclasses.replace(build, instances=way).store for way in (None, *WAYS)]
+        build.store.remove_others(store.folder for store in stores)
+    else:
+        build.store.remove()
 
 
 def _look_for_secrets(inputs: Mapping[str, Any], *, published: bool) -> None:

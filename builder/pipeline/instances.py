@@ -23,6 +23,9 @@ from builder.pipeline.build import Build
 
 log = logging.getLogger(__name__)
 
+WAYS = ("reused", "fresh", "single")
+"""How instances can be used; None stands for the usual way where nobody has stated it."""
+
 
 def settle(build: Build, standing: Manifest | None) -> Build:
     """The build with an environment that is used so that it repeats itself.

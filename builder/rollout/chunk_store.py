@@ -142,10 +142,15 @@ class ChunkStore:
         except OSError as error:
             raise storage_error(error, self.folder / BUILD) from error
 
-    def remove_others(self) -> None:
-        """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`."""
+    def remove_others(self, kept: Iterable[AnyPath] = ()) -> None:
+        """Remove the chunks of other identities: they belong to a dataset that is no longer at `out`.
+
+        Args:
+            kept: folders of others that stay all the same.
+        """
+        stay = {self.folder, *kept}
         for folder in sorted_paths(self.root.iterdir()):
-            if folder != self.folder:
+            if folder not in stay:
                 remove_chunks(folder)
 
     def remove(self) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from builder.errors import BuilderError
 from builder.storage.layout import Layout
-from builder.storage.paths import is_part_of
+from builder.storage.paths import is_part, is_part_of
 from builder.storage.staging import recover
-from builder.storage.workplace import passing_workplace, remove_passed
+from builder.storage.workplace import is_workplace, passing_workplace, remove_passed
 
 
 def remove_left_overs(out: Path) -> None:
@@ -22,6 +23,19 @@ def remove_left_overs(out: Path) -> None:
     for path in sorted(out.parent.iterdir()):
         if any(is_part_of(note, path) for note in notes):
             shutil.rmtree(path, ignore_errors=True)
+    for path in sorted(out.iterdir()) if out.is_dir() else ():
+        if is_part(path):  # of a card, written in place
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def has_left_overs(out: Path) -> bool:
+    """Whether what lies at a dataset's place is not what it should be, since a process was killed there."""
+    try:
+        return is_workplace(Layout.of(out).staging) or any(
+            map(is_part, out.iterdir() if out.is_dir() else ())
+        )
+    except (BuilderError, OSError):
+        return False
 
 
 @contextmanager

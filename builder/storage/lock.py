@@ -11,7 +11,7 @@ from pathlib import Path
 from builder.errors import BuilderError, LockedError, StorageError
 from builder.storage.durable import make_folder
 from builder.storage.layout import BUILD, DESCRIBES, IDENTITY, LOCK, Layout, is_note
-from builder.storage.left_overs import remove_left_overs
+from builder.storage.left_overs import has_left_overs, remove_left_overs
 from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
@@ -48,6 +48,13 @@ def locked(out: AnyPath) -> Iterator[None]:
     finally:
         _remove_if_unused(root, made)
         os.close(handle)
+
+
+def recover_unless_held(out: Path) -> None:
+    """Undo or finish what a process that was killed has left, for who reads and may not be able to write."""
+    if has_left_overs(out):
+        with suppress(BuilderError, OSError), locked(out):
+            pass
 
 
 def _held(lock: Path, out: Path) -> int:

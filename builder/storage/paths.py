@@ -175,6 +175,14 @@ def is_part_of(name: str, path: Path) -> bool:
     return part is not None and part[1] == name and path.is_dir() and not path.is_symlink()
 
 
+def is_part(path: Path) -> bool:
+    """Whether a path is what a killed `atomic_file` has left: a folder with that file alone, or nothing."""
+    part = PART.fullmatch(path.name)
+    if part is None or path.is_symlink() or not path.is_dir():
+        return False
+    return {child.name for child in path.iterdir()} <= {part[1]}
+
+
 def is_shared(probe: AnyPath) -> bool:
     """Whether this process sees a file that another has written, and may write beside it."""
     if isinstance(probe, Path):

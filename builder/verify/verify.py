@@ -14,6 +14,7 @@ from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
+from builder.storage.lock import recover_unless_held
 from builder.verify.checks import Check, Report
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance, check_signature
 from builder.verify.portability import notes
@@ -41,6 +42,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
         if isinstance(config.out, Path):
+            recover_unless_held(config.out)
             return _verify(config.out, config, str(config.out), started)
         with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
             folder = Path(scratch) / config.out.name

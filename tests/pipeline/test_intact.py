@@ -13,6 +13,7 @@ from builder.manifest.manifest import read_manifest
 from builder.pipeline.intact import is_intact, is_vouched, stamps
 from builder.pipeline.standing import read_note
 from builder.rollout.cleaning import clean
+from builder.storage.layout import Layout
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance
 
 SHARD = "data/train-00000-of-00001.parquet"
@@ -198,3 +199,13 @@ def test_a_copy_is_read_once_and_vouched_for_from_then_on(built, tmp_path):
     assert not is_vouched(tmp_path / "y", manifest, read_note(tmp_path / "y").files)
     assert start(tmp_path / "y").fresh is False
     assert is_vouched(tmp_path / "y", manifest, read_note(tmp_path / "y").files)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_chunks_that_a_stopped_build_has_not_removed_go_when_it_is_asked_again(built, keep):
+    store = Layout.of(built).chunks
+    (mine,) = store.glob("*[0-9a-f]")
+    shutil.copytree(mine, store / "0123456789abcdef")
+    Layout.of(built).request.unlink()  # it comes last
+    assert start(built, keep_chunks=keep).fresh is False
+    assert sorted(store.glob("*[0-9a-f]")) == ([mine] if keep else [])

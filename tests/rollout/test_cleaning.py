@@ -6,7 +6,7 @@ import os
 import pytest
 from folders import files
 
-from builder import Controller
+from builder import Controller, load
 from builder.cli.main import main
 from builder.errors import LockedError, StorageError
 from builder.rollout.cleaning import clean
@@ -178,6 +178,29 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
         "..y.request.json.0123abcd.part"
     ]
     assert not [path for path in out.parent.iterdir() if "staging" in path.name or "rebuild" in path.name]
+
+
+@pytest.mark.parametrize("verb", ["build", "verify", "clean"])
+def test_a_card_half_written_in_its_folder_goes_with_the_next_command(out, verb):
+    (out / ".README.md.0123abcd.part").mkdir()
+    (out / ".README.md.0123abcd.part/README.md").write_text("half")
+    (out / ".mine.0123abcd.part").mkdir()
+    (out / ".mine.0123abcd.part/notes.txt").write_text("mine")
+    words = {"build": [f"{key}={value}" for key, value in CONFIG.items()]}
+    main([verb, *words.get(verb, []), f"out={out}"])
+    assert [path.name for path in sorted(out.glob(".*"))] == [".mine.0123abcd.part"]
+    assert (out / ".mine.0123abcd.part/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("read", [lambda out: main(["verify", f"out={out}"]) == 0, load])
+def test_who_only_reads_finds_what_a_kill_between_two_renames_has_moved_aside(out, read):
+    whole = files(out)
+    make_workplace(out.parent / ".x.staging")
+    out.rename(out.parent / ".x.staging/old")
+    (out.parent / ".x.staging/new").mkdir()
+    assert read(out)
+    assert files(out) == whole
+    assert not (out.parent / ".x.staging").exists()
 
 
 def test_the_command_names_what_it_leaves(out, capsys):
