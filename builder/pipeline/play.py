@@ -134,13 +134,13 @@ def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:
 
 
 def _write_metrics(build: Build, played: Played, reporter: Reporter) -> None:
-    """Figures and timings of this run, beside the dataset folder."""
+    """Figures and timings of this run, beside the dataset folder; returns that nobody knows are null."""
     metrics = {
         "accepted": played.accepted,
         "attempts": played.attempts,
-        "best_return": played.best,
+        "best_return": played.best if math.isfinite(played.best) else None,
         **({"failed": played.failed} if played.failed else {}),
-        "mean_return": played.mean,
+        "mean_return": played.mean if math.isfinite(played.mean) else None,
         "seconds": round(reporter.seconds, 3),
         "steps": played.steps,
         "steps_per_second": round(reporter.steps_per_second, 1),
