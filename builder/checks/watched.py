@@ -74,7 +74,7 @@ def watch(spec: EnvironmentSpec, chooser: Chooser, context: Context, watched: Wa
 
 def _episode(environment: gym.Env[Any, Any], chooser: Chooser, context: Context, watched: Watched) -> None:
     found = leaves(environment.observation_space, "observation space")
-    act, kept = chooser(context), Kept(watched)
+    act, watch = chooser(context), ObservationWatch(watched)
     try:
         observation = answers.begin(environment, context.seed)
     except Exception as error:  # noqa: BLE001  (that it raises is what is looked for)
@@ -83,7 +83,7 @@ def _episode(environment: gym.Env[Any, Any], chooser: Chooser, context: Context,
     for step in range(STEPS):
         if not _look(found, observation, f"step {step}", watched):
             return
-        kept.look(observation, step)
+        watch.look(observation, step)
         try:
             mask = allowed(environment)
         except Exception as error:  # noqa: BLE001  (as above)
@@ -109,11 +109,11 @@ def _episode(environment: gym.Env[Any, Any], chooser: Chooser, context: Context,
         ended = _ended(reward, terminated, truncated, step, watched)
         if ended:
             _look(found, observation, f"step {step + 1}", watched)
-            kept.look(observation, step + 1)
+            watch.look(observation, step + 1)
             return
 
 
-class Kept:
+class ObservationWatch:
     """The observations so far, and whether an environment writes into one of them again."""
 
     def __init__(self, watched: Watched) -> None:

@@ -70,7 +70,7 @@ def _print_table(console: Console) -> None:
 def _save_expert(config: ExpertsConfig) -> None:
     from builder.composition import build_config
     from builder.experts.sources.load import load_expert
-    from builder.experts.sources.portable import save_kept
+    from builder.experts.sources.portable import save_portable
 
     if config.name is None or config.save is None:
         raise ConfigError("which expert shall be saved?", remedy="add name=... to the command")
@@ -79,6 +79,6 @@ def _save_expert(config: ExpertsConfig) -> None:
     if expert.trained is None:
         raise ConfigError(f"the expert {config.name!r} has no weights to save")
     folder = Path(config.save).expanduser()
-    save_kept(expert.trained.kept(), folder)
+    save_portable(expert.trained.portable(), folder)
     plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
     print(f"saved {config.name} in {folder}; {plays} plays it")

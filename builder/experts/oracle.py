@@ -29,7 +29,7 @@ from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ExpertError, SpaceError
 from builder.experts.actor import Actor, RandomPlayer
 from builder.experts.matching import played
-from builder.experts.policy import KEPT, Policy
+from builder.experts.policy import LEFT_OUT, Policy
 from builder.experts.seats import NO_LIMITS, Actors, Seat, seat_of, seats_of
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 
@@ -110,7 +110,7 @@ class Oracle:
     def predict(
         self,
         obs: Any,
-        state: Any = KEPT,
+        state: Any = LEFT_OUT,
         deterministic: bool = True,
         episode_start: Any = None,
         action_masks: Any = None,
@@ -167,7 +167,7 @@ class Oracle:
 
     def _memories(self, state: Any, rows: int) -> tuple[Any, ...]:
         """What each row goes on from; None: it begins, or remembers nothing."""
-        if state is KEPT:
+        if state is LEFT_OUT:
             state = self._kept if self._attempt else None
             if state is not None and len(state.rows) != rows:
                 state = None

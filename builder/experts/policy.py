@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).parent / "bundled"
 
 
-class Kept(Enum):
+class LeftOut(Enum):
     """What stands for a state that was left out."""
 
-    KEPT = "the attempt's own"
+    LEFT_OUT = "the attempt's own"
 
     def __repr__(self) -> str:
         return "None"
 
 
-KEPT: Final = Kept.KEPT
+LEFT_OUT: Final = LeftOut.LEFT_OUT
 
 
 def conf_folder() -> Path:
@@ -98,7 +98,7 @@ class Policy:
     def predict(
         self,
         obs: Any,
-        state: Any = KEPT,
+        state: Any = LEFT_OUT,
         deterministic: bool = True,
         episode_start: Any = None,
         action_masks: Any = None,

@@ -13,7 +13,7 @@ from builder.dataset.distinct import warn_of_copies
 from builder.dataset.within import tell_of_beyond
 from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
-from builder.experts.sources.portable import save_kept
+from builder.experts.sources.portable import save_portable
 from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
@@ -71,7 +71,7 @@ def _completed(build: Build, folder: Path, attempts: int, notes: str | None) -> 
     if notes:
         write_card(folder, notes=notes)
     if build.config.dataset.include_expert and build.expert.trained is not None:
-        save_kept(build.expert.trained.kept(), folder / "expert")
+        save_portable(build.expert.trained.portable(), folder / "expert")
         if (folder / MANIFEST).is_file():
             seal(read_manifest(folder), folder)
     if not (folder / MANIFEST).is_file():

@@ -90,7 +90,7 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     return replace(summarise(recording, task.path, seconds=seconds, failures=failures), logs=logs)
 
 
-def _play(kept: _Kept, attempts: range) -> tuple[Recording, tuple[str, ...]]:
+def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]]:
     """The recording of some attempts, and what went wrong in those that failed."""
     setup, alone = kept.setup, kept.player.alone
     lockstep = Lockstep(
@@ -118,7 +118,7 @@ def _controller(thread: int) -> threadpoolctl.ThreadpoolController:  # noqa: ARG
 
 
 @dataclass
-class _Kept:
+class _Resources:
     """What one thread has made for one build.
 
     Attributes:
@@ -150,28 +150,28 @@ class _Kept:
         self.actor = self.player.actor(*self.spaces)
 
 
-_kept: dict[int, _Kept] = {}
+_by_thread: dict[int, _Resources] = {}
 """By thread: an environment is stepped by the thread that made it."""
 _lock = threading.Lock()
 
 
 @contextmanager
-def _resources(setup: Setup) -> Iterator[_Kept]:
+def _resources(setup: Setup) -> Iterator[_Resources]:
     """This thread's environments and actor for a build, made once; closed where a chunk of it failed."""
     thread = threading.get_ident()
     with _lock:
-        found = _kept.get(thread)
+        found = _by_thread.get(thread)
         if found is not None and found.serves(setup):
             found.busy = True
         elif found is not None:
-            del _kept[thread]
+            del _by_thread[thread]
     if found is not None and not found.serves(setup):
         found.pool.close()
         found = None
     if found is None:
         found = _made(setup)
         with _lock:
-            _kept[thread] = found
+            _by_thread[thread] = found
     whole = False
     try:
         yield found
@@ -180,18 +180,18 @@ def _resources(setup: Setup) -> Iterator[_Kept]:
         with _lock:
             found.busy = False
             if ending := found.over or not whole:
-                _kept.pop(thread, None)
+                _by_thread.pop(thread, None)
         if ending or setup.environment.single:
             found.pool.close()
 
 
-def _made(setup: Setup) -> _Kept:
+def _made(setup: Setup) -> _Resources:
     pool = EnvironmentPool(setup.environment)
     environment = make(setup.environment)
     player: Player = cloudpickle.loads(setup.player)
     spaces = environment.observation_space, environment.action_space
     pool.give_back(environment)
-    return _Kept(setup, pool, player, spaces, player.actor(*spaces))
+    return _Resources(setup, pool, player, spaces, player.actor(*spaces))
 
 
 def release(token: str) -> None:
@@ -201,11 +201,11 @@ def release(token: str) -> None:
         token: of the build's setup.
     """
     with _lock:
-        mine = {thread: kept for thread, kept in _kept.items() if kept.setup.token == token}
+        mine = {thread: kept for thread, kept in _by_thread.items() if kept.setup.token == token}
         for thread, kept in mine.items():
             kept.over = True
             if not kept.busy:
-                del _kept[thread]
+                del _by_thread[thread]
     for kept in mine.values():
         if not kept.busy:
             kept.pool.close()

@@ -13,7 +13,7 @@ from builder.errors import ExpertError
 from builder.experts.actor import Player
 from builder.experts.policy import Policy
 from builder.experts.published import Published
-from builder.experts.sources.portable import Kept
+from builder.experts.sources.portable import PortableExpert
 
 NOT_PINNED = "not pinned"
 """The version of an expert that nothing tells from another one."""
@@ -68,7 +68,7 @@ class Trained(Protocol):
             UnsupportedExpertError: a wrapper cannot be had for this environment.
         """
 
-    def kept(self) -> Kept:
+    def portable(self) -> PortableExpert:
         """What of it is kept as data.
 
         Raises:

@@ -23,7 +23,7 @@ from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn
 from builder.experts.published import RESULT_FILES, Published, read_published
 from builder.experts.sources.expert import Expert, expert_of
-from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, Kept, read_kept
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, PortableExpert, read_portable
 from builder.experts.sources.sb3_loader import TrustedPlayer, say_trusted
 from builder.experts.sources.source import STATISTICS, algorithm, said_beside
 from builder.experts.sources.statistics_files import NONE, files_beside
@@ -112,13 +112,13 @@ class Archived:
     def readable(self) -> bool:
         return self.agent is not None
 
-    def kept(self) -> Kept:
+    def portable(self) -> PortableExpert:
         if self.agent is None:
             raise UnsupportedExpertError(
                 f"{self.path.name} was loaded by Stable-Baselines3 itself, so it cannot be kept as data"
             )
         origin = {"algo": self.algo, **self.identity}
-        return Kept(self.agent, self.companions, self.published, self.origin or origin)
+        return PortableExpert(self.agent, self.companions, self.published, self.origin or origin)
 
     @property
     def _trained_on(self) -> gym.Space[Any] | None:
@@ -178,7 +178,7 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
         )
     if archive.name == DESCRIPTION:
         _refuse_what_is_kept(config)
-        kept = read_kept(archive.parent)
+        kept = read_portable(archive.parent)
         return Archived(
             archive, digest, kept.agent, kept.companions, kept.published, kept.agent.algorithm, kept.origin
         )

@@ -58,7 +58,7 @@ CLASSES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Kept:
+class PortableExpert:
     """What the two files hold.
 
     Attributes:
@@ -74,7 +74,7 @@ class Kept:
     origin: dict[str, Any]
 
 
-def save_kept(kept: Kept, folder: Path) -> None:
+def save_portable(kept: PortableExpert, folder: Path) -> None:
     """Write an expert into a folder.
 
     Raises:
@@ -141,8 +141,8 @@ def _items(values: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, Any
     return {name: _encode(item, arrays) for name, item in values.items()}
 
 
-def read_kept(folder: Path) -> Kept:
-    """Read an expert that `save_kept` wrote.
+def read_portable(folder: Path) -> PortableExpert:
+    """Read an expert that `save_portable` wrote.
 
     Raises:
         ArchiveError: it is damaged, or holds anything else.
@@ -158,7 +158,7 @@ def read_kept(folder: Path) -> Kept:
             raise ArchiveError(f"{DESCRIPTION} is of another version", expected=FORMAT)
         if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays.values()):
             raise ArchiveError(f"{WEIGHTS} holds numbers that are not finite")
-        kept = Kept(**{name: _decode(value, arrays) for name, value in content.items()})
+        kept = PortableExpert(**{name: _decode(value, arrays) for name, value in content.items()})
         check_fields(kept, DESCRIPTION)
         check_agent(kept.agent, DESCRIPTION)
         check_companions(kept.companions, DESCRIPTION)

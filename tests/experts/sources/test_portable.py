@@ -17,7 +17,7 @@ from builder.episodes.context import Context
 from builder.errors import ArchiveError, ConfigError, ExpertError
 from builder.experts.policy import BUNDLED
 from builder.experts.sources.files import read_archived
-from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_portable, save_portable
 
 
 def archived(path, **changes):
@@ -42,7 +42,7 @@ def agents():
 @pytest.mark.parametrize("path", agents(), ids=lambda path: path.stem)
 def test_a_kept_expert_acts_alike_to_the_bit(path, tmp_path):
     original, rollout = archived(path)
-    save_kept(original.kept(), tmp_path / "kept")
+    save_portable(original.portable(), tmp_path / "kept")
     kept, _ = archived(tmp_path / "kept")
     env_id = original.companions.env_id or "CartPole-v1"
     env_id = env_id.replace("LunarLander-v2", "LunarLander-v3")
@@ -58,27 +58,27 @@ def test_a_kept_expert_acts_alike_to_the_bit(path, tmp_path):
 
 def test_what_it_was_read_from_is_remembered(tmp_path):
     original, _ = archived(BUNDLED / "cartpole.zip")
-    save_kept(original.kept(), tmp_path / "kept")
-    assert read_kept(tmp_path / "kept").origin["sha256"] == original.sha256
+    save_portable(original.portable(), tmp_path / "kept")
+    assert read_portable(tmp_path / "kept").origin["sha256"] == original.sha256
     assert archived(tmp_path / "kept")[0].identity["origin"]["sha256"] == original.sha256
 
 
 def test_keeping_does_not_touch_a_folder_that_holds_something_else(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(ConfigError, match="holds something else"):
-        save_kept(archived(BUNDLED / "cartpole.zip")[0].kept(), tmp_path)
+        save_portable(archived(BUNDLED / "cartpole.zip")[0].portable(), tmp_path)
 
 
 @pytest.fixture
 def kept(tmp_path):
-    save_kept(archived(BUNDLED / "cartpole.zip")[0].kept(), tmp_path / "kept")
+    save_portable(archived(BUNDLED / "cartpole.zip")[0].portable(), tmp_path / "kept")
     return tmp_path / "kept"
 
 
 def test_a_truncated_file_is_an_error(kept):
     (kept / WEIGHTS).write_bytes((kept / WEIGHTS).read_bytes()[:-9])
     with pytest.raises(ArchiveError, match="is damaged"):
-        read_kept(kept)
+        read_portable(kept)
 
 
 def test_only_known_classes_are_made(kept):
@@ -86,7 +86,7 @@ def test_only_known_classes_are_made(kept):
     content["agent"] = {"class": "Popen", "fields": {"args": "touch marker"}}
     (kept / DESCRIPTION).write_text(json.dumps(content))
     with pytest.raises(ArchiveError, match="is damaged"):
-        read_kept(kept)
+        read_portable(kept)
 
 
 def test_the_weights_can_go_with_the_dataset_and_play_alike(tmp_path):

@@ -17,7 +17,7 @@ from builder.errors import ArchiveError, BuilderError
 from builder.experts.policy import BUNDLED
 from builder.experts.sources.files import read_archived
 from builder.experts.sources.load import load_expert
-from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_kept, save_kept
+from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, read_portable, save_portable
 
 
 def archived(path):
@@ -28,7 +28,7 @@ def archived(path):
 def kept(tmp_path):
     """A kept expert; `change(*keys, value=)` changes its description."""
     folder = tmp_path / "kept"
-    save_kept(archived(BUNDLED / "cartpole.zip").kept(), folder)
+    save_portable(archived(BUNDLED / "cartpole.zip").portable(), folder)
 
     def change(*keys, value):
         content = json.loads((folder / DESCRIPTION).read_text())
@@ -71,19 +71,19 @@ def published(**fields):
         (("agent", "fields", "exploration_rate"), "much", "Agent.exploration_rate"),
         (("published",), published(mean={"float": "nan"}, std=0), "an impossible published return"),
         (("published",), published(mean=10**400, std=0), "is damaged"),
-        (("origin",), {"mapping": {"x": {"array": "0000"}}}, "Kept.origin"),
+        (("origin",), {"mapping": {"x": {"array": "0000"}}}, "PortableExpert.origin"),
         (("agent",), {}, "is damaged|holds something"),
     ],
 )
 def test_description_that_does_not_hold_together_is_refused(kept, keys, value, message):
     with pytest.raises(ArchiveError, match=message):
-        read_kept(kept(*keys, value=value))
+        read_portable(kept(*keys, value=value))
 
 
 def test_space_of_more_numbers_than_memory_holds_is_refused(kept):
     keys = (*NETWORK, "observation_space", "space", "shape")
     with pytest.raises(BuilderError, match="not the description of a space"):
-        read_kept(kept(*keys, value=[1 << 20, 1 << 20]))
+        read_portable(kept(*keys, value=[1 << 20, 1 << 20]))
 
 
 def test_weights_of_another_type_are_refused(kept, tmp_path):
@@ -92,7 +92,7 @@ def test_weights_of_another_type_are_refused(kept, tmp_path):
     path = tmp_path / "kept" / WEIGHTS
     save_file({name: array.astype(np.float64) for name, array in load_file(path).items()}, path)
     with pytest.raises(ArchiveError, match="weights of another type; expected float32"):
-        read_kept(path.parent)
+        read_portable(path.parent)
 
 
 VALUES = (None, True, -1, 2**70, 1e308, "", "x", [], {}, {"array": "0001"}, {"float": "nan"}, {"tuple": []})
@@ -137,7 +137,7 @@ def test_mutated_descriptions_give_named_errors_only(tmp_path, seed):
     paths = sources(tmp_path)
     original = archived(paths[seed % len(paths)])
     folder = tmp_path / "kept"
-    save_kept(original.kept(), folder)
+    save_portable(original.portable(), folder)
     content = json.loads((folder / DESCRIPTION).read_text())
     config = build_config(["expert=local", f"expert.path={folder}"])
     for _ in range(150):

@@ -13,7 +13,7 @@ from builder.config import ExpertConfig
 from builder.errors import ConfigError
 from builder.experts.policy import BUNDLED, Experts, Policy
 from builder.experts.sources.load import files_of, load_expert
-from builder.experts.sources.portable import save_kept
+from builder.experts.sources.portable import save_portable
 from builder.experts.sources.registered import DEFAULT_ROLLOUT, policy_expert
 from builder.experts.sources.source import ARCHIVE, STATISTICS
 from builder.experts.sources.table import SOURCES, described_source, source_named
@@ -193,8 +193,8 @@ def test_a_policy_says_what_surrounds_its_archive(configured):
 
 @pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
 def test_an_expert_that_was_kept_keeps_what_surrounds_it(configured, tmp_path, key, value):
-    kept = load_expert(configured["bundled"], DEFAULT_ROLLOUT).trained.kept()
-    save_kept(kept, tmp_path / "kept")
+    kept = load_expert(configured["bundled"], DEFAULT_ROLLOUT).trained.portable()
+    save_portable(kept, tmp_path / "kept")
     config = dataclasses.replace(configured["local"], path=str(tmp_path / "kept"), **{key: value})
     with pytest.raises(ConfigError, match=rf"expert\.{key} cannot change an expert that was kept as data"):
         load_expert(config, DEFAULT_ROLLOUT)
