@@ -20,6 +20,7 @@ from builder.config import BuildConfig
 from builder.errors import BuilderError
 from builder.experts.actor import pack
 from builder.experts.sources.load import load_expert
+from builder.pipeline.instances import settle
 from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
@@ -62,7 +63,7 @@ def measure(agent: Path, episodes: int = EPISODES) -> Line:
     config = build_config(["expert=local", f"expert.path='{agent}'", f"episodes={episodes}"])
     try:
         read = statistics.median(_reading(config) for _ in range(READINGS))
-        build = prepare(config)
+        build = settle(prepare(config), None)
     except BuilderError as error:
         return Line(agent.name, str(error).split(";")[0], "", "", "not played", "", "")
     setup = Setup(build.store.identity, build.environment, pack(build.player), build.expert.name, 0, 32)

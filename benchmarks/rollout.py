@@ -35,6 +35,7 @@ from builder.episodes.recording_file import read_recording
 from builder.errors import BuilderError
 from builder.experts.actor import pack
 from builder.pipeline.build import Build
+from builder.pipeline.instances import settle
 from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
@@ -92,16 +93,20 @@ def replayed_rate(
     return sum(len(actions) for _, actions in episodes) / seconds
 
 
-def build_rate(build: Build, attempts: int, path: Path, clock: Clock) -> float:
-    """Steps per second of one worker: environments, expert, recording and the chunk's file."""
-    setup = Setup(
-        identity=build.store.identity,  # a worker keeps what it made for one identity
+def setup_of(build: Build) -> Setup:
+    """What all chunks of a build have in common: a worker keeps what it made for it."""
+    return Setup(
+        identity=build.store.identity,
         environment=build.environment,
         player=pack(build.player),
         policy=build.expert.name,
         root_seed=0,
         lanes=build.config.rollout.lanes,
     )
+
+
+def build_rate(setup: Setup, attempts: int, path: Path, clock: Clock) -> float:
+    """Steps per second of one worker: environments, expert, recording and the chunk's file."""
     began = clock()
     summary = play_chunk(ChunkTask(setup, 0, attempts, path))
     return int(summary.lengths.sum()) / (clock() - began)
@@ -111,11 +116,11 @@ def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[f
     """Per round: steps per second sampled, replayed and built."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chunk.safetensors"
-        lanes = build.config.rollout.lanes
-        build_rate(build, lanes, path, clock)
+        lanes, setup = build.config.rollout.lanes, setup_of(build)
+        build_rate(setup, lanes, path, clock)
         mean_length = read_recording(path)[0].lengths.mean()
         attempts = lanes * max(1, round(steps / mean_length / lanes))
-        build_rate(build, attempts, path, clock)
+        build_rate(setup, attempts, path, clock)
         recording = read_recording(path)[0]
         spec = build.environment
         kwargs = {**spec.kwargs, "max_episode_steps": spec.max_episode_steps}
@@ -123,7 +128,7 @@ def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[f
             (
                 sampled_rate(spec.id, kwargs, steps // 2, clock=clock),
                 replayed_rate(spec.id, kwargs, recording, steps=steps // 2, clock=clock),
-                build_rate(build, attempts, path, clock),
+                build_rate(setup, attempts, path, clock),
             )
             for _ in range(rounds)
         ]
@@ -150,7 +155,7 @@ def sections(options: Options) -> list[Section]:
         if lanes:
             overrides.append(f"rollout.lanes={lanes}")
         try:
-            build = prepare(build_config(overrides))
+            build = settle(prepare(build_config(overrides)), None)
         except BuilderError as error:
             notes.append(f"{name} is left out: {error}")
             continue
