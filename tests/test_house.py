@@ -15,6 +15,7 @@ STORIES = {
     "pipeline/test_exits": "an expert or an environment that ends the program",
     "pipeline/test_expert_notes": "what readers of experts note, to log, manifest and card",
     "pipeline/test_masked_experts": "experts that choose among allowed actions",
+    "pipeline/test_next_build": "the builds after the first in one program",
     "pipeline/test_own_enjoy": "a build by a user's own functions",
     "pipeline/test_references": "values that came through an environment variable",
     "test_bucket": "builds behind a URL",

@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import unruly
+from verification import check
 
 from builder import Controller, Episode, Policy, build, load
 from builder.errors import EnvironmentError_, NotRepeatedError
@@ -82,6 +83,18 @@ def test_each_episode_is_what_a_fresh_instance_gives(name, instances, config, tm
     dataset = played(name, tmp_path, **config)
     assert wrong(dataset, f"unruly/{name}-v0") == 0
     assert read_manifest(tmp_path / "x").instances == instances
+
+
+@pytest.mark.parametrize("name", ["Keeps", "Edits"])
+def test_what_an_environment_writes_into_is_recorded_and_stepped_again_as_it_was(name, tmp_path):
+    dataset = played(name, tmp_path, rollout={"lanes": 5})
+    for episode in dataset:
+        environment = gym.make(f"unruly/{name}-v0", disable_env_checker=True)
+        seen = [environment.reset(seed=episode.seed)[0].copy()]
+        seen += [environment.step(action.copy())[0].copy() for action in episode.actions]
+        np.testing.assert_array_equal(np.array(seen), episode.observations)
+        assert (np.abs(episode.actions) <= 1).all()
+    check(tmp_path / "x", "replay").raise_for_difference()
 
 
 class Gusts:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, Tuple
 
 from builder.episodes.recording import flat
 from builder.episodes.spaces import leaves
@@ -104,6 +104,31 @@ def test_infinities_are_errors_unless_they_are_to_be_recorded(values, rewards, f
     assert str(error).startswith(message)
     nan = rewards is not None and np.isnan(rewards).any()
     assert bool(not_numbers(recording, "x gave", infinite=True)) == nan
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Box(-np.inf, np.inf, (2, 2), np.float16),
+        Dict(a=Discrete(3), b=Box(-1, 1, (3,), np.float32)),
+        Tuple([Box(0, 9, (2,), np.uint8), Dict(c=Box(-np.inf, np.inf, ()))]),
+    ],
+    ids=["a matrix", "a part", "a number in a part"],
+)
+def test_nan_after_the_last_step_is_found_wherever_it_hides(space):
+    found = leaves(space)
+    log, ended = RowLog(found, DONE), outcomes(range(2))
+    log.rows, log.attempts[:2] = 2, (0, 1)
+    for column in (*log.observations, *log.actions, log.rewards):
+        column[:2] = 1
+    for outcome in ended.values():
+        outcome.truncated, outcome.terminated = True, False
+        outcome.final = tuple(np.ones(leaf.shape, leaf.dtype) for leaf in found)
+    assert not_numbers(record(log, ended, range(2)), "x gave", infinite=False) == {}
+    floats = max(number for number, leaf in enumerate(found) if leaf.dtype.kind == "f")
+    ended[1].final[floats][...] = np.nan
+    (error,) = not_numbers(record(log, ended, range(2)), "x gave", infinite=True).values()
+    assert error.what == "x gave an observation that is not a number in attempt 1, step 1 (seed 10)"
 
 
 def test_large_numbers_are_numbers():
