@@ -5,7 +5,7 @@ EPISODES ?= 1000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help dataset experts test test-slow lint check format reproduce benchmark peers lock clean
+.PHONY: help dataset experts test test-slow lint check format reproduce lies benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -42,6 +42,10 @@ reproduce: $(VENV)/.dev
 	PATH="$(abspath $(BIN)):$$PATH" dvc repro --quiet
 	@git diff --exit-code --stat -- dvc.lock data/reports || \
 		(echo "dvc.lock has changed: commit it with the change that explains it (docs/dvc.md)" >&2; exit 1)
+
+# The table of docs/verify.md: which lie of a dataset each level of verify catches.
+lies: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python tests/lies.py
 
 experts: $(VENV)/.base
 	$(BIN)/python -m builder.experts.bundled.train

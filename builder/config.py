@@ -238,6 +238,7 @@ class VerifyConfig:
         expert: what `rebuild` may need.
         env: what `replay` and `rebuild` may need.
         report: a folder for the dataset's figures and returns as files; unset: none.
+        json: a file for all of it that other programs read; unset: none.
         signed_by: a public SSH key, or a file of signers: it must have been signed by one of them.
         debug: show tracebacks.
     """
@@ -250,6 +251,7 @@ class VerifyConfig:
     expert: TrustConfig
     env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
     report: str | None = None
+    json: str | None = None
     signed_by: str | None = None
     debug: bool = False
 

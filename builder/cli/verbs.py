@@ -77,6 +77,10 @@ def _verify(overrides: list[str]) -> None:
         table.add_row(check.name, check.compared, check.verdict)
     console.print(table)
     report.raise_for_difference()
+    if report.claims:
+        console.print("claimed, not checked:")
+    for claim in report.claims:
+        console.print(f"  {claim}", markup=False)
     console.print(f"verified: {report.dataset}", markup=False)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from builder.errors import VerificationError
 from builder.replay import Difference
+from builder.verify.claims import Claim
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,18 @@ class Check:
             return "not checked"
         return "differs" if self.difference else "ok"
 
+    def to_json(self) -> dict[str, Any]:
+        """As `Report.to_json` has it; values that JSON does not have are text."""
+        found = self.difference
+        places = (
+            {} if found is None else {key: value for key, value in vars(found).items() if value is not None}
+        )
+        difference = {
+            key: value if isinstance(value, int | str) else str(value) for key, value in places.items()
+        }
+        outcome = {"name": self.name, "compared": self.compared, "verdict": self.verdict}
+        return {**outcome, **({"difference": {**difference, "message": str(found)}} if found else {})}
+
 
 @dataclass(frozen=True)
 class Report:
@@ -45,12 +60,24 @@ class Report:
     Attributes:
         dataset: the folder or repository.
         checks: in the order in which they were made.
+        claims: what the dataset says of itself and none of these checks has looked at; where all passed.
         notes: where this machine or its packages are not those of the build, and what is not promised.
     """
 
     dataset: str
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """For other programs: the checks, the first difference, and what remains a claim."""
+        return {
+            "dataset": self.dataset,
+            "verified": not any(self.failures()),
+            "checks": [check.to_json() for check in self.checks],
+            "claims": [dataclasses.asdict(claim) for claim in self.claims],
+            "notes": list(self.notes),
+        }
 
     def failures(self) -> Iterator[Check]:
         """The checks that found a difference, or could not be made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from builder.card import CARD, rendered_again
 from builder.errors import DatasetError, SignatureError
@@ -84,9 +84,11 @@ def _file_differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
         elif (digest := file_sha256(file)) != entry.sha256:
             yield Difference(what="another content", file=path, expected=f"sha256 {entry.sha256}", got=digest)
     known = {*manifest.files, *UNLISTED, *HUB_FILES}
+    folders = {parent.as_posix() for name in known for parent in PurePosixPath(name).parents}
     for found in sorted(folder.rglob("*")):
         name = found.relative_to(folder).as_posix()
-        if not found.is_dir() and name not in known:
+        ours = folders if found.is_dir() and not found.is_symlink() else known
+        if name not in ours:
             yield Difference(what="not in the manifest", file=name)
 
 

@@ -65,9 +65,11 @@ Dataset = tuple[Path, Manifest]
 
 
 def _difference(given: Dataset, rebuilt: Dataset) -> Difference | None:
-    wanted = covered(rebuilt[1].files)
-    for path, got in sorted(covered(given[1].files).items()):
-        expected = wanted.get(path)
+    files = [covered(manifest.files) for _, manifest in (given, rebuilt)]
+    for path in sorted({**files[0], **files[1]}):
+        got, expected = (side.get(path) for side in files)
+        if got is None:
+            return Difference(what="a rebuild has it, and the dataset does not", file=path)
         if expected is None:
             return Difference(what="not part of the rebuilt dataset", file=path)
         if expected != got:

@@ -52,11 +52,24 @@ def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
     alike, beyond = {name: Alike() for name in manifest.splits}, list[int]()
     for name in sorted(manifest.splits):
         yield from _split(folder, manifest, name, alike[name], beyond)
+    yield from _totals(folder, manifest)
     if manifest.distinct is not None and sum(beyond) != manifest.beyond_bounds:
         what = "how many observations are beyond their bounds"
         yield Difference(what=what, expected=sum(beyond), got=manifest.beyond_bounds)
     if manifest.distinct is not None:
         yield from _copies(manifest, alike)
+
+
+def _totals(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+    """Whether as many attempts were played and accepted as is said."""
+    splits = [RecordedSplit(folder, manifest, name) for name in manifest.splits]
+    got = {
+        "accepted": sum(split.episodes.num_rows for split in splits),
+        "attempts": max(split.episodes["attempt_index"][-1].as_py() for split in splits) + 1,
+    }
+    for name, number in got.items():
+        if getattr(manifest, name) != number:
+            yield Difference(what=f"the number {name!r}", expected=number, got=getattr(manifest, name))
 
 
 def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Difference]:
@@ -103,6 +116,8 @@ def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
                 if one is None or other is None or not one.equals(other):
                     wanted, there = (f"{side.name}: {side.type}" if side else "none" for side in (one, other))
                     yield Difference(what="its columns", file=path, expected=wanted, got=there)
+            if more := sorted({*(got.metadata or {})} - {*(expected.metadata or {})}):
+                yield Difference(what="its metadata", file=path, expected="none but ours", got=str(more[0]))
 
 
 def _bounds(split: RecordedSplit) -> Iterator[Difference]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builder.config import HubConfig, VerifyConfig
-from builder.errors import ConfigError, DatasetError
+from builder.errors import ConfigError, DatasetError, storage_error
 from builder.hub import pull
 from builder.loading.url_cache import fetch_all
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
@@ -15,7 +16,9 @@ from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
 from builder.storage.lock import recover_unless_held
+from builder.storage.paths import write_whole
 from builder.verify.checks import Check, Report
+from builder.verify.claims import claims
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance, check_signature
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
@@ -38,6 +41,17 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     Raises:
         BuilderError: the folder cannot be read, or the environment or the expert cannot be had.
     """
+    report = _verified(config, started)
+    if config.json is not None:
+        target = Path(config.json).expanduser()
+        try:
+            write_whole(target, json.dumps(report.to_json(), indent=1) + "\n")
+        except OSError as error:
+            raise storage_error(error, target) from error
+    return report
+
+
+def _verified(config: VerifyConfig, started: Started) -> Report:
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
@@ -74,6 +88,7 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> 
     else:
         if config.report is not None:
             write_report(folder, Path(config.report).expanduser())
+        return Report(name, tuple(checks), remarks, claims(folder, read_manifest(folder), config))
     return Report(name, tuple(checks), remarks)
 
 

@@ -1,0 +1,94 @@
+"""What a dataset says of itself that a verification has not checked, and what would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.config import VerifyConfig
+from builder.errors import SignatureError
+from builder.manifest.manifest import SIGNATURE, Manifest
+from builder.manifest.provenance import PROVENANCE
+from builder.manifest.signature import stated_signer
+
+NOTHING = "nothing checks it"
+REPLAY, REBUILD = "level=replay", "level=rebuild"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that is only claimed.
+
+    Attributes:
+        statement: what is said.
+        proof: what would check it.
+    """
+
+    statement: str
+    proof: str = NOTHING
+
+    def __str__(self) -> str:
+        return f"{self.statement} ({self.proof})"
+
+
+def claims(folder: Path, manifest: Manifest, config: VerifyConfig) -> tuple[Claim, ...]:
+    """What remains a claim after all checks of a level.
+
+    Args:
+        folder: the dataset folder.
+        manifest: of the folder.
+        config: what was checked.
+    """
+    checked = {"files": (), "replay": (REPLAY,), "rebuild": (REPLAY, REBUILD)}[config.level]
+    whole = ("sample=1.0",) if config.sample == 1 or config.level != "replay" else ()
+    found = (*_of_play(manifest, config), *_of_the_build(folder, manifest), *_of_signers(folder, config))
+    return tuple(claim for claim in found if claim.proof not in (*checked, *whole))
+
+
+def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
+    """Who played what, and what was left out."""
+    inputs = manifest.inputs
+    rejected = manifest.attempts - manifest.accepted
+    if "environment" not in inputs or "config" not in inputs:
+        yield Claim("its episodes are some environment's, as some policy played them")
+        return
+    own = sorted(inputs.get("own", {}))
+    if own:
+        yield Claim(f"the author's own {' and '.join(own)} recorded it so")
+    env_id = inputs["environment"]["id"]
+    yield Claim(f"observations, rewards and endings are what {env_id} gives", NOTHING if own else REPLAY)
+    if config.level == "replay" and config.sample < 1:
+        yield Claim(f"so are those of the {1 - config.sample:.0%} that were not stepped again", "sample=1.0")
+    yield Claim(f"{inputs['expert']['name']!r} played them", NOTHING if own else REBUILD)
+    why = f"for a return outside {inputs['config']['threshold']} to {inputs['config']['max_return']}"
+    if rejected:
+        left_out = (
+            f"the {rejected:,} of {manifest.attempts:,} attempts that are not in it were rejected {why}"
+        )
+        yield Claim(left_out, NOTHING if own else REBUILD)
+
+
+def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
+    """What no byte of the episodes depends on."""
+    inputs = manifest.inputs
+    if packages := inputs.get("packages"):
+        yield Claim(f"{len(packages)} packages had the versions that the manifest lists")
+    if (folder / PROVENANCE).is_file():
+        yield Claim(f"the machine was the one in {PROVENANCE}")
+    if licence := inputs.get("config", {}).get("dataset", {}).get("license"):
+        yield Claim(f"its author may publish it under {licence}")
+    for note in manifest.notes:
+        yield Claim(f"the note {note!r}")
+    if any(path.startswith("assets/") for path in manifest.files):
+        yield Claim("the pictures of its card show its figures")
+    if any(path.startswith("expert/") for path in manifest.files):
+        yield Claim("expert/ holds the weights of the archive that the manifest names")
+
+
+def _of_signers(folder: Path, config: VerifyConfig) -> Iterator[Claim]:
+    if config.signed_by is None and (folder / SIGNATURE).exists():
+        try:
+            yield Claim(f"{stated_signer(folder)} has signed it", "signed_by=FILE")
+        except SignatureError:
+            yield Claim(f"{SIGNATURE} is a signature", "signed_by=FILE")

@@ -1,0 +1,75 @@
+"""What remains a claim is said, with what would check it."""
+
+import dataclasses
+import json
+
+import pytest
+from verification import EPISODES, check, rewrite
+
+from builder import Controller
+from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.manifest.manifest import SIGNATURE, read_manifest
+from builder.verify.claims import NOTHING, claims
+
+
+def proofs(report):
+    return {claim.proof for claim in report.claims}
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ({"level": "files"}, {"level=replay", "level=rebuild", NOTHING}),
+        ({"level": "replay"}, {"level=rebuild", NOTHING}),
+        ({"level": "replay", "sample": 0.5}, {"sample=1.0", "level=rebuild", NOTHING}),
+        ({"level": "rebuild"}, {NOTHING}),
+    ],
+    ids=str,
+)
+def test_a_level_leaves_as_claims_what_it_has_not_checked(folder, options, left):
+    assert proofs(check(folder, **options)) == left
+
+
+def test_an_included_expert_plays_and_whose_it_is_remains_a_claim(tmp_path):
+    short = {"episodes": 1, "threshold": 0, "expert.check": "off", "env.max_episode_steps": 20}
+    out = tmp_path / "x"
+    Controller().start({"expert": "cartpole", **short, "dataset.include_expert": True, "out": str(out)})
+    said = [claim.statement for claim in check(out, "rebuild").claims]
+    assert "expert/ holds the weights of the archive that the manifest names" in said
+
+
+def test_who_has_signed_is_a_claim_until_it_is_asked_for(folder):
+    (folder / SIGNATURE).write_text("no signature")
+    (claim,) = [claim for claim in check(folder, "files").claims if claim.proof == "signed_by=FILE"]
+    assert claim.statement == "dataset.sig is a signature"
+
+
+def test_attempts_that_are_missing_are_said_to_have_been_rejected(folder):
+    config = VerifyConfig(
+        out=folder,
+        hub=HubConfig(),
+        level="files",
+        sample=1.0,
+        parallel=ParallelConfig(backend="threading", n_jobs=1),
+        expert=TrustConfig(),
+    )
+    manifest = read_manifest(folder)
+    assert not [claim for claim in claims(folder, manifest, config) if "rejected" in claim.statement]
+    picked = dataclasses.replace(manifest, attempts=10)
+    (claim,) = [claim for claim in claims(folder, picked, config) if "rejected" in claim.statement]
+    assert claim.statement.startswith("the 4 of 10 attempts that are not in it were rejected")
+
+
+def test_all_of_it_is_written_for_other_programs(folder, tmp_path):
+    target = tmp_path / "report.json"
+    check(folder, "files", json=str(target))
+    said = json.loads(target.read_text())
+    assert said["verified"] is True
+    assert [found["verdict"] for found in said["checks"]] == ["ok"] * 5
+    assert {"statement": "'random' played them", "proof": "level=rebuild"} in said["claims"]
+    rewrite(folder, EPISODES, lambda columns: columns.update(seed=[7, *columns["seed"][1:]]))
+    check(folder, "files", json=str(target))
+    said = json.loads(target.read_text())
+    assert said["verified"] is False
+    assert said["claims"] == []
+    assert said["checks"][-1]["difference"]["column"] == "seed"
