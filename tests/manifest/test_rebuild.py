@@ -17,10 +17,18 @@ from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, read_manifest, seal
 
 
+@pytest.fixture(scope="module")
+def _built(tmp_path_factory):
+    place = tmp_path_factory.mktemp("built")
+    words = ["expert=pendulum", "episodes=3", "seed=5", "dataset.test_fraction=0.5"]
+    Controller().start([*words, f"out={place / 'first'}"])
+    return place
+
+
 @pytest.fixture
-def first(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Controller().start(["expert=pendulum", "episodes=3", "seed=5", "dataset.test_fraction=0.5", "out=first"])
+def first(_built, tmp_path, monkeypatch):
+    """A dataset with all that lies beside it, in the working folder."""
+    monkeypatch.chdir(shutil.copytree(_built, tmp_path, dirs_exist_ok=True))
     return Path("first")
 
 

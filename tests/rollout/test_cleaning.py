@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from folders import files
@@ -17,13 +18,17 @@ from builder.storage.workplace import make_workplace
 CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 3}
 
 
+@pytest.fixture(scope="module")
+def _built(tmp_path_factory):
+    place = tmp_path_factory.mktemp("built")
+    Controller().start({**CONFIG, "out": str(place / "x")})
+    return place
+
+
 @pytest.fixture
-def out(tmp_path):
+def out(_built, tmp_path):
     """A dataset, with all that lies beside it."""
-    (tmp_path / "work").mkdir()
-    out = tmp_path / "work/x"
-    Controller().start({**CONFIG, "out": str(out)})
-    return out
+    return shutil.copytree(_built, tmp_path / "work") / "x"
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ class Right:
         return 1, state
 
 
-@pytest.fixture
-def configured(tmp_path):
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory):
     """The configuration of one expert of each source that needs no network."""
-    archive = shutil.copy(BUNDLED / "cartpole.zip", tmp_path / "agent.zip")
+    archive = shutil.copy(BUNDLED / "cartpole.zip", tmp_path_factory.mktemp("local") / "agent.zip")
     local = ["expert=local", "expert.name=mine", f"expert.path={archive}"]
     overrides = {
         "bundled": ["expert=cartpole"],
@@ -203,7 +203,7 @@ def test_an_expert_that_was_kept_keeps_what_surrounds_it(configured, tmp_path, k
 def test_statistics_of_any_name_and_place_are_among_the_files_that_decide_an_expert(configured, tmp_path):
     head = b"\x80\x04\x95\x8c.stable_baselines3.common.vec_env.vec_normalize\x94\x8c\x0cVecNormalize\x94"
     (tmp_path / "stats.pkl").write_bytes(head)
-    elsewhere = tmp_path / "elsewhere.pickle"
-    config = dataclasses.replace(configured["local"], vec_normalize=str(elsewhere))
+    archive, elsewhere = shutil.copy(configured["local"].path, tmp_path), tmp_path / "elsewhere.pickle"
+    config = dataclasses.replace(configured["local"], path=archive, vec_normalize=str(elsewhere))
     names = [path.name for path in files_of(config)]
     assert names == ["agent.zip", "elsewhere.pickle", "stats.pkl"]
