@@ -67,14 +67,23 @@ class ShardWriter:
         split: the name of the split.
         schema: from `builder.dataset.schema.arrow_schema`.
         shard_size: uncompressed bytes at which a shard is full.
+        most_rows: of a row group.
     """
 
-    def __init__(self, folder: Path, split: str, *, schema: pa.Schema, shard_size: int = SHARD_SIZE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        *,
+        schema: pa.Schema,
+        shard_size: int = SHARD_SIZE,
+        most_rows: int = ROW_GROUP_ROWS,
+    ) -> None:
         self._folder = folder
         self._split = split
         self._schema = schema
         self._shard_size = shard_size
-        self._group_rows = row_group_rows(schema)
+        self._group_rows = row_group_rows(schema, most_rows)
         self._settings = SETTINGS | _encodings(schema)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
@@ -193,15 +202,15 @@ def _copied(table: pa.Table) -> pa.Table:
     ).combine_chunks()  # of one chunk alone it copies nothing
 
 
-def row_group_rows(schema: pa.Schema) -> int:
-    """The rows of a row group: a power of two, about 16 MiB uncompressed, at most 65,536.
+def row_group_rows(schema: pa.Schema, most: int = ROW_GROUP_ROWS) -> int:
+    """The rows of a row group: a power of two, about 16 MiB uncompressed, at most `most`.
 
     Large enough to compress well, small enough that a reader of one episode or of a stream need not fetch
     and hold much. It follows from the schema alone, where an image counts as 16 KiB.
     """
     bits = sum(_bits(field.type) for field in schema)
     fitting = max(1, ROW_GROUP_SIZE * 8 // bits)
-    return min(ROW_GROUP_ROWS, 1 << (fitting.bit_length() - 1))
+    return min(most, 1 << (fitting.bit_length() - 1))
 
 
 def uncompressed_size(table: pa.Table) -> int:

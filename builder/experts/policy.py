@@ -35,9 +35,8 @@ class LeftOut(Enum):
 LEFT_OUT: Final = LeftOut.LEFT_OUT
 
 
-def conf_folder() -> Path:
+def conf_folder(package: Path = Path(__file__).parents[1]) -> Path:
     """The folder of the YAML files: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
 

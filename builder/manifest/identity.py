@@ -104,7 +104,9 @@ def growth_identity(inputs: Mapping[str, Any]) -> str:
     return sha256_of({**inputs, "config": config})
 
 
-def chunk_identity(inputs: Mapping[str, Any], instances: str | None = None) -> str:
+def chunk_identity(
+    inputs: Mapping[str, Any], instances: str | None = None, *, code: str | None = None
+) -> str:
     """Equal for two builds whose recorded chunks are the same attempts, bit for bit.
 
     Those that failed are not looked at by a build that fails with them: see `ChunkStore.scan`.
@@ -113,12 +115,13 @@ def chunk_identity(inputs: Mapping[str, Any], instances: str | None = None) -> s
         inputs: of the build.
         instances: how the environment is used, where it was stated or is not as usual: what was played
             otherwise may be wrong.
+        code: the digest of the code that plays; None: of this one.
     """
     rollout = {key: value for key, value in inputs["config"]["rollout"].items() if key != "on_error"}
     config = {"seed": inputs["config"]["seed"], "rollout": rollout}
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
     played = {"instances": instances} if instances else {}
-    return sha256_of({**inputs, "config": config, "own": own, "code": playing_code(), **played})
+    return sha256_of({**inputs, "config": config, "own": own, "code": code or playing_code(), **played})
 
 
 def differences(ours: Any, theirs: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -73,17 +73,25 @@ def machine_id() -> str:
 
 
 @contextmanager
-def remotely_locked(lock: RemotePath, out: RemotePath) -> Iterator[None]:
+def remotely_locked(
+    lock: RemotePath, out: RemotePath, *, settles: float = SETTLES, renewed: float = RENEWED
+) -> Iterator[None]:
     """Hold a dataset behind a URL for this process alone.
+
+    Args:
+        lock: the object that says who holds it.
+        out: the dataset.
+        settles: seconds in which another build, which takes over the same dead lock, can remove a new one.
+        renewed: seconds between two signs of life.
 
     Raises:
         LockedError: another build holds it.
         StorageError: it cannot be written.
     """
     owner = Owner(uuid.uuid4().hex, socket.gethostname(), machine_id(), os.getpid(), time.time())
-    _take(lock, out, owner)
+    _take(lock, out, owner, settles)
     ended = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(lock, owner, ended), daemon=True)
+    keeper = threading.Thread(target=_keep, args=(lock, owner, ended, renewed), daemon=True)
     keeper.start()
     try:
         yield
@@ -95,12 +103,12 @@ def remotely_locked(lock: RemotePath, out: RemotePath) -> Iterator[None]:
                 lock.unlink()
 
 
-def _take(lock: RemotePath, out: RemotePath, owner: Owner) -> None:
+def _take(lock: RemotePath, out: RemotePath, owner: Owner, settles: float) -> None:
     taken_over = False
     for _ in range(3):
         lock.create(_text(owner))
         if taken_over:
-            time.sleep(SETTLES)
+            time.sleep(settles)
         found = read_owner(lock)  # a repeated request may find what the first one has created: this tells
         if found is not None and found.build == owner.build:
             return
@@ -132,9 +140,9 @@ def check_held(lock: RemotePath, out: RemotePath) -> None:
         )
 
 
-def _keep(lock: RemotePath, owner: Owner, ended: threading.Event) -> None:
+def _keep(lock: RemotePath, owner: Owner, ended: threading.Event, renewed: float) -> None:
     """Renew the lock until the build has ended; one renewal that fails is no harm."""
-    while not ended.wait(RENEWED):
+    while not ended.wait(renewed):
         try:
             if _holds(lock, owner):
                 lock.write_text(_text(replace(owner, renewed=time.time())))

@@ -48,15 +48,8 @@ def make_rows(count):
 ROWS = make_rows(100)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _small_groups():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "ROW_GROUP_ROWS", GROUP)
-        yield
-
-
-def write(folder, tables, *, split="train", table_schema=SCHEMA, **options):
-    with ShardWriter(Path(folder), split, schema=table_schema, **options) as out:
+def write(folder, tables, *, split="train", table_schema=SCHEMA, most_rows=GROUP, **options):
+    with ShardWriter(Path(folder), split, schema=table_schema, most_rows=most_rows, **options) as out:
         for table in tables:
             out.write(table)
     return out.shards
@@ -97,19 +90,17 @@ def wide_rows(start, count):
     return pa.table({"index": np.arange(start, start + count) // 500, "observation": observation})
 
 
-def test_the_bytes_do_not_depend_on_the_cuts_where_a_row_group_has_many_pages(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 16_384)
+def test_the_bytes_do_not_depend_on_the_cuts_where_a_row_group_has_many_pages(tmp_path):
     found = []
     for name, step in (("whole", 40_000), ("thirds", 13_334), ("episodes", 499)):
         (tmp_path / name).mkdir()
         tables = [wide_rows(start, min(step, 40_000 - start)) for start in range(0, 40_000, step)]
-        write(tmp_path / name, tables, table_schema=tables[0].schema)
+        write(tmp_path / name, tables, table_schema=tables[0].schema, most_rows=16_384)
         found.append(contents(tmp_path / name))
     assert found[0] == found[1] == found[2]
 
 
-def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1024)
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     peaks, rows = [], 300
     start = pa.total_allocated_bytes()
 
@@ -118,7 +109,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch):
             yield copied(wide_rows(index * rows, rows))
             peaks.append(pa.total_allocated_bytes() - start)
 
-    write(tmp_path, tables(), table_schema=wide_rows(0, 1).schema, shard_size=10**7)
+    write(tmp_path, tables(), table_schema=wide_rows(0, 1).schema, shard_size=10**7, most_rows=1024)
     row_group = 1024 * (8 + 64 * 4)
     assert max(peaks) <= 15 * row_group  # of 88: the writer frees some of its buffers in its own time
 
@@ -180,7 +171,7 @@ def test_a_block_that_raises_leaves_nothing(tmp_path, error):
 
 
 def test_no_file_has_its_final_name_before_the_block_ends(tmp_path):
-    with ShardWriter(tmp_path, "train", schema=SCHEMA, shard_size=1) as out:
+    with ShardWriter(tmp_path, "train", schema=SCHEMA, shard_size=1, most_rows=GROUP) as out:
         out.write(ROWS)
         assert not list(tmp_path.glob("*.parquet"))
     assert len(list(tmp_path.glob("*.parquet"))) == 13
@@ -256,8 +247,7 @@ def test_encodings_and_compression_are_as_chosen(tmp_path):
         (spaces.Box(0, 255, (210, 160, 3), np.uint8), 256),  # two images
     ],
 )
-def test_a_row_group_is_a_power_of_two_of_rows_near_16_mib(observation_space, rows, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 65_536)
+def test_a_row_group_is_a_power_of_two_of_rows_near_16_mib(observation_space, rows):
     columns = transition_features(observation_space, spaces.Discrete(2), next_observation=True)
     assert writer.row_group_rows(schema.arrow_schema(columns)) == rows
 

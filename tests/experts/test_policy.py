@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-from pathlib import Path
 
 import pytest
 
-import builder.experts.policy as module
 from builder.errors import ConfigError
 from builder.experts.policy import BUNDLED, Experts, Policy, conf_folder, configured
 
@@ -116,8 +114,8 @@ def test_the_generic_files_are_no_experts():
     assert stems - set(configured()) == set(GENERIC)
 
 
-def test_the_configuration_lies_in_the_installed_package_else_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "builder" / "experts" / "policy.py"))
-    assert conf_folder() == tmp_path / "conf"
-    Path(tmp_path / "builder" / "conf").mkdir(parents=True)
-    assert conf_folder() == tmp_path / "builder" / "conf"
+def test_the_configuration_lies_in_the_installed_package_else_beside_it(tmp_path):
+    package = tmp_path / "builder"
+    assert conf_folder(package) == tmp_path / "conf"
+    (package / "conf").mkdir(parents=True)
+    assert conf_folder(package) == package / "conf"

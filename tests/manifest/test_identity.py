@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from builder.composition import build_config
 from builder.config import DatasetConfig
-from builder.manifest import identity as identity_module
 from builder.manifest.identity import (
     build_inputs,
     canonical,
@@ -20,7 +19,7 @@ from builder.manifest.identity import (
     identity,
     sha256_of,
 )
-from builder.versions import DATA_FORMAT
+from builder.versions import DATA_FORMAT, playing_code
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {
@@ -202,10 +201,9 @@ def test_inputs_that_a_manifest_has_kept_name_the_same_build():
         assert name(kept) == name(inputs())
 
 
-def test_chunks_played_by_other_code_have_another_identity(monkeypatch):
-    before = chunk_identity(inputs())
-    monkeypatch.setattr(identity_module, "playing_code", lambda: "other")
-    assert chunk_identity(inputs()) != before
+def test_chunks_played_by_other_code_have_another_identity():
+    assert chunk_identity(inputs()) == chunk_identity(inputs(), code=playing_code())
+    assert chunk_identity(inputs()) != chunk_identity(inputs(), code="other")
 
 
 json_values = st.recursive(

@@ -1,5 +1,6 @@
 """The lock behind a URL: one build at a time, and none for ever."""
 
+import functools
 import json
 import logging
 import os
@@ -14,13 +15,10 @@ import pytest
 from builder.errors import LockedError
 from builder.storage import remote_lock
 from builder.storage.paths import place
-from builder.storage.remote_lock import Owner, check_held, read_owner, remotely_locked
+from builder.storage.remote_lock import Owner, check_held, read_owner
 from builder.storage.remote_path import RemotePath
 
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch):
-    monkeypatch.setattr(remote_lock, "SETTLES", 0.01)
+remotely_locked = functools.partial(remote_lock.remotely_locked, settles=0.01)
 
 
 @pytest.fixture
@@ -76,10 +74,9 @@ def test_of_two_that_take_over_the_same_dead_lock_one_is_refused(out, monkeypatc
         pass
 
 
-def test_a_living_owner_renews_it(out, monkeypatch):
-    monkeypatch.setattr(remote_lock, "RENEWED", 0.01)
+def test_a_living_owner_renews_it(out):
     lock = out.parent / "lock"
-    with remotely_locked(lock, out):
+    with remotely_locked(lock, out, renewed=0.01):
         first = read_owner(lock)
         while read_owner(lock).renewed == first.renewed:
             time.sleep(0.01)
