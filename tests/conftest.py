@@ -1,5 +1,6 @@
 """What all tests share: environments of ours, and a home for caches that is thrown away."""
 
+import gc
 import logging
 import os
 import shutil
@@ -24,6 +25,8 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec, register
 from hypothesis import HealthCheck, settings
+
+gc.set_threshold(50_000, 20, 50)  # what torch and datasets hold is looked through less often
 
 # Whoever runs the tests in the background has them ignore ctrl-C, which their children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
