@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from builder.pipeline.controller import Controller
     from builder.rollout.enjoy import enjoy
 
-__version__ = "0.2.0"
+__version__ = "0.2.0"  # `builder.versions.RELEASE` says the same
 
 _HOMES = {
     "BuilderError": "builder.errors",

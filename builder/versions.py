@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 
 OURS = "il-builder"
+RELEASE = "0.2.0"
+"""The version of this code, whatever is installed."""
 DATA_FORMAT = "0.1.0"
 """What stands in identities in place of our own version: it changes where a byte of a dataset does,
 and is spelt so that identities of il-builder 0.1.0 stay what they were."""

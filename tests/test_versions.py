@@ -8,7 +8,8 @@ from importlib.metadata import version
 import pytest
 from places import PACKAGE
 
-from builder.versions import DATA_FORMAT, IDLE, PLAYING, package_versions, playing_code
+from builder import __version__
+from builder.versions import DATA_FORMAT, IDLE, PLAYING, RELEASE, package_versions, playing_code
 
 CANNOT_CHANGE_A_BYTE = {"config.py", "errors.py", "parallel", "storage", "versions.py"}
 """A worker imports these; identities hold what a configuration says, and no byte depends on the rest."""
@@ -97,3 +98,7 @@ def test_the_package_that_an_environment_comes_from_is_named():
 def test_an_environment_of_no_package_adds_no_name():
     plain = package_versions("gymnasium.envs.x", images=False)
     assert package_versions("my_module.environments", images=False) == plain
+
+
+def test_the_code_knows_its_own_version():
+    assert __version__ == RELEASE

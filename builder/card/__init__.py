@@ -1,6 +1,6 @@
 """The dataset card: a `README.md` with YAML header, computed from the folder's own files."""
 
-from builder.card.comparison import mend_card, rendered_again
+from builder.card.comparison import mend_card, rendered_again, same_header
 from builder.card.render import CARD, name_repository, read_notes, render_card, write_card
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "read_notes",
     "render_card",
     "rendered_again",
+    "same_header",
     "write_card",
 ]

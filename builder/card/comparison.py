@@ -8,6 +8,8 @@ from pathlib import Path
 
 from builder.card.render import ANYWHERE, CARD, read_notes, render_card, write_text
 
+DECLARED = ("configs", "dataset_info")
+"""Keys of the header by which `load_dataset` finds and reads files."""
 REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')
 
 
@@ -47,6 +49,25 @@ def mend_card(folder: Path) -> bool:
     if damaged:
         write_text(folder, expected)
     return damaged
+
+
+def same_header(card: str, expected: str) -> bool:
+    """Whether the headers of two cards have the same keys, and say the same of files, splits and features."""
+    ours, theirs = _header(card), _header(expected)
+    return ours.keys() == theirs.keys() and all(ours[key] == theirs[key] for key in DECLARED)
+
+
+def _header(card: str) -> dict[str, list[str]]:
+    """The lines of each key of a card's YAML header; of a key that stands there twice, all."""
+    found: dict[str, list[str]] = {key: [] for key in DECLARED}
+    key = ""
+    lines = card.splitlines()
+    end = lines.index("---", 1) if "---" in lines[1:] else len(lines)
+    for line in lines[1:end]:
+        if line[:1] not in (" ", "-", ""):
+            key = line.partition(":")[0]
+        found.setdefault(key, []).append(line)
+    return found
 
 
 def named_repository(card: str) -> str | None:

@@ -20,6 +20,7 @@ from builder.storage.limits import MANIFEST_BYTES
 from builder.storage.paths import AnyPath, write_whole
 from builder.storage.plain_json import read_json
 from builder.storage.tree import files_in, is_folder
+from builder.versions import RELEASE
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -93,6 +94,7 @@ class Manifest:
             where there are none.
         instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
             decides no byte, and is left out where it is None.
+        written_by: the version of il-builder whose words the card has; None: one before 0.2.0.
     """
 
     inputs: dict[str, Any]
@@ -111,6 +113,7 @@ class Manifest:
     instances: str | None = None
     beyond_bounds: int = 0
     failed: int = 0
+    written_by: str | None = None
 
     @property
     def spaces(self) -> Spaces:
@@ -134,7 +137,9 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
     }
-    sealed = dataclasses.replace(manifest, files=files, fingerprint=fingerprint(manifest.identity, files))
+    sealed = dataclasses.replace(
+        manifest, files=files, fingerprint=fingerprint(manifest.identity, files), written_by=RELEASE
+    )
     sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
     target = folder / MANIFEST
     try:
@@ -174,6 +179,7 @@ def _content(manifest: Manifest) -> dict[str, Any]:
         "notes": list(manifest.notes) or None,
         "beyond_bounds": manifest.beyond_bounds or None,
         "failed": manifest.failed or None,
+        "written_by": manifest.written_by,
     }
     for name, value in optional.items():
         del content[name]

@@ -11,6 +11,7 @@ from builder.errors import SignatureError
 from builder.manifest.manifest import SIGNATURE, Manifest
 from builder.manifest.provenance import PROVENANCE
 from builder.manifest.signature import stated_signer
+from builder.versions import RELEASE
 
 NOTHING = "nothing checks it"
 REPLAY, REBUILD = "level=replay", "level=rebuild"
@@ -80,6 +81,8 @@ def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
         yield Claim(f"its author may publish it under {licence}")
     for note in manifest.notes:
         yield Claim(f"the note {note!r}")
+    if manifest.splits and manifest.written_by != RELEASE:
+        yield Claim("what its card says in words other than this version's", "the version that wrote it")
     if any(path.startswith("assets/") for path in manifest.files):
         yield Claim("the pictures of its card show its figures")
     if any(path.startswith("expert/") for path in manifest.files):

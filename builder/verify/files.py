@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from builder.card import CARD, rendered_again
+from builder.card import CARD, rendered_again, same_header
 from builder.errors import DatasetError, SignatureError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
@@ -27,6 +27,7 @@ from builder.storage.digest import file_sha256
 from builder.storage.limits import MANIFEST_BYTES, NOTE_BYTES
 from builder.storage.plain_json import parse_json, read_bounded
 from builder.verify.checks import Check
+from builder.versions import RELEASE
 
 HUB_FILES = (".gitattributes",)
 """What the Hub itself puts into a repository."""
@@ -118,21 +119,30 @@ def _provenance_differences(path: Path) -> Iterator[Difference]:
         yield Difference(what="not written as a provenance is", file=PROVENANCE)
 
 
-def check_card(folder: Path, repo_id: str | None) -> Check:
-    """The card's figures, and all its text but the user's notes, computed from the data again."""
+def check_card(folder: Path, repo_id: str | None, *, written_by: str | None = RELEASE) -> Check:
+    """The card's figures, and all its text but the user's notes, computed from the data again.
+
+    Args:
+        folder: the dataset folder.
+        repo_id: the repository that the card should name; None: the one that it names.
+        written_by: the version of il-builder that wrote the dataset, by its manifest; another one may have
+            said the same in other words.
+    """
     compared = "figures and text, computed again; ## Notes is the user's"
-    return Check("card", compared, next(_card_differences(folder, repo_id), None))
-
-
-def _card_differences(folder: Path, repo_id: str | None) -> Iterator[Difference]:
     try:
         text, rendered = rendered_again(folder, repo_id)
     except FileNotFoundError:
-        yield Difference(what="missing", file=CARD)
-        return
+        return Check("card", compared, Difference(what="missing", file=CARD))
     except (UnicodeDecodeError, DatasetError) as error:
-        yield Difference(what=str(error), file=CARD)
-        return
+        return Check("card", compared, Difference(what=str(error), file=CARD))
+    found = next(_card_differences(text, rendered), None)
+    if found and written_by != RELEASE and same_header(text, rendered):
+        version = f"version {written_by}" if written_by else "another version"
+        return Check("card", f"its header; its text was written by {version}, and was not compared")
+    return Check("card", compared, found)
+
+
+def _card_differences(text: str, rendered: str) -> Iterator[Difference]:
     got, expected = text.splitlines(), rendered.splitlines()
     for number in range(max(len(got), len(expected))):
         pair = [lines[number] if number < len(lines) else "no such line" for lines in (expected, got)]

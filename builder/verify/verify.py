@@ -100,7 +100,7 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
     yield "provenance", lambda: check_provenance(folder)
     if manifest.splits:
         yield "tables", lambda: check_tables(folder, manifest)
-        yield "card", lambda: check_card(folder, config.hub.repo_id)
+        yield "card", lambda: check_card(folder, config.hub.repo_id, written_by=manifest.written_by)
     if config.signed_by is not None:
         allowed = Path(config.signed_by).expanduser()
         yield "signature", lambda: check_signature(folder, allowed)

@@ -9,7 +9,7 @@ from verification import STEPS, check, failure
 
 from builder.card import CARD, name_repository, write_card
 from builder.errors import VerificationError
-from builder.manifest.manifest import MANIFEST, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, manifest_sha256, manifest_text, read_manifest, seal
 from builder.verify.files import check_manifest
 
 
@@ -46,6 +46,61 @@ def test_a_folder_from_a_cache_of_dvc_has_no_provenance_and_the_table_says_so(fo
     report.raise_for_difference()
     said = {item.name: item.compared for item in report.checks}
     assert said["provenance"] == "there is none: the machine that built it is not described"
+
+
+def older(folder, written_by):
+    """Make a dataset one that another version has written."""
+    manifest = dataclasses.replace(read_manifest(folder), written_by=written_by)
+    manifest = dataclasses.replace(manifest, sha256=manifest_sha256(manifest))
+    (folder / MANIFEST).write_text(manifest_text(manifest))
+
+
+@pytest.mark.parametrize(
+    ("written_by", "version"), [(None, "another version"), ("0.1.9", "version 0.1.9"), ("9", "version 9")]
+)
+def test_other_words_of_another_version_are_not_compared_and_the_table_says_so(folder, written_by, version):
+    card = folder / CARD
+    card.write_text(card.read_text().replace("\n## ", "\nIn other words.\n\n## ", 1))
+    assert failure(folder)[0] == "card"
+    older(folder, written_by)
+    report = check(folder, "files")
+    report.raise_for_difference()
+    said = {item.name: item.compared for item in report.checks}
+    claims = [str(claim) for claim in report.claims]
+    assert "what its card says in words other than this version's (the version that wrote it)" in claims
+    assert said["card"] == f"its header; its text was written by {version}, and was not compared"
+
+
+def test_the_same_words_of_another_version_are_compared(folder):
+    older(folder, None)
+    said = {item.name: item.compared for item in check(folder, "files").checks}
+    assert said["card"].startswith("figures and text, computed again")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("path: data/train-*.parquet", "path: https://elsewhere/*.parquet"),
+        ("configs:", "config:"),
+        ("configs:", '"configs": []\nconfigs:'),
+        ("configs:", "configs: []\nconfigs:"),
+        ("num_examples:", "num_exampled:"),
+        ("\n---\n", "\nx: 1\n---\n"),
+        ("\n---\n", "\n"),
+    ],
+)
+def test_where_a_card_of_another_version_says_other_files_are_it_differs(folder, before, after):
+    older(folder, "0.1.9")
+    text = (folder / CARD).read_text()
+    assert before in text
+    (folder / CARD).write_text(text.replace(before, after, 1))
+    assert failure(folder)[0] == "card"
+
+
+def test_a_card_of_another_version_that_is_missing_is_named(folder):
+    older(folder, "0.1.9")
+    (folder / CARD).unlink()
+    assert str(failure(folder)[1]) == "file README.md, missing"
 
 
 def test_a_file_that_nobody_listed_is_named(folder):
