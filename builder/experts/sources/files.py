@@ -47,7 +47,7 @@ class Archived:
         companions: what the files beside it say.
         published: its published return, if a file beside it has one.
         algo: the algorithm.
-        origin: the identity of the archive that a kept expert comes from.
+        origin: the identity of the archive that a portable expert comes from.
         beside: the sha256 of each file beside it that was read, by its name.
         said: what the configuration says that is beside it, where it does; for the manifest.
     """
@@ -302,7 +302,7 @@ def archive_code(config: ExpertConfig) -> list[str]:
 
 
 def _digest(archive: Path) -> str:
-    """The sha256 of the archive; of a kept expert, that of its two files."""
+    """The sha256 of the archive; of a portable expert, that of its two files."""
     files = [archive, *([archive.with_name(WEIGHTS)] if archive.name == DESCRIPTION else [])]
     return file_sha256(*files)
 
