@@ -2,11 +2,13 @@
 
 from builder.card.comparison import mend_card, rendered_again, same_header
 from builder.card.render import CARD, name_repository, read_notes, render_card, write_card
+from builder.card.steering import names_other_files
 
 __all__ = [
     "CARD",
     "mend_card",
     "name_repository",
+    "names_other_files",
     "read_notes",
     "render_card",
     "rendered_again",

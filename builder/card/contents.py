@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.dataset.columns import FOLDERS, TABLES, Column, present
+from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest, read_manifest
@@ -90,14 +91,16 @@ def read_contents(folder: Path) -> Contents:
         raise DatasetError(f"the manifest of {folder} names no usable splits", got=splits)
     try:
         sizes = {
-            config: {split: _size(_files(folder / place, split)) for split in splits}
-            for config, place in FOLDERS.items()
+            config: {split: _size(shards(folder, manifest, config, split)) for split in splits}
+            for config in FOLDERS
         }
-        endings = {split: _endings(_files(folder / "episodes", split)) for split in splits}
-        players = _players([path for split in splits for path in _files(folder / "episodes", split)])
+        endings = {split: _endings(shards(folder, manifest, "episodes", split)) for split in splits}
+        players = _players([path for split in splits for path in shards(folder, manifest, "episodes", split)])
         columns = {
-            config: present(TABLES[config], pq.read_schema(_files(folder / place, splits[0])[0]).names)
-            for config, place in FOLDERS.items()
+            config: present(
+                TABLES[config], pq.read_schema(shards(folder, manifest, config, splits[0])[0]).names
+            )
+            for config in FOLDERS
         }
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetError(f"the Parquet files of {folder} cannot be read: {error}") from error
@@ -110,13 +113,6 @@ def read_contents(folder: Path) -> Contents:
                 got=f"{found[0]} and {found[1]}",
             )
     return Contents(manifest, sizes, endings, columns, players, plot=(folder / PLOT).is_file())
-
-
-def _files(folder: Path, split: str) -> list[Path]:
-    files = sorted(folder.glob(f"{split}-*.parquet"))
-    if not files:
-        raise DatasetError(f"{folder} holds no file of the split {split!r}")
-    return files
 
 
 def _endings(files: Sequence[Path]) -> Endings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.card.contents import Contents, TableSize
@@ -38,7 +38,7 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
         task_categories=["reinforcement-learning"],
         tags=tags(inputs),
         size_categories=[size_category(rows)],
-        configs=[_config(name, contents.sizes[name]) for name in FOLDERS],
+        configs=data_configs(list(contents.sizes[DEFAULT_CONFIG])),
         dataset_info=[
             {"config_name": name, "features": declared[name], **_sizes(contents.sizes[name])}
             for name in FOLDERS
@@ -65,7 +65,12 @@ def size_category(rows: int) -> str:
     return f"{SIZE_STEPS[above - 1]}<n<{SIZE_STEPS[above]}"
 
 
-def _config(name: str, splits: Mapping[str, TableSize]) -> dict[str, Any]:
+def data_configs(splits: Sequence[str]) -> list[dict[str, Any]]:
+    """Which files are which split of which config, for `load_dataset`."""
+    return [_config(name, splits) for name in FOLDERS]
+
+
+def _config(name: str, splits: Sequence[str]) -> dict[str, Any]:
     data_files = [{"split": split, "path": f"{FOLDERS[name]}/{split}-*.parquet"} for split in splits]
     default = {"default": True} if name == DEFAULT_CONFIG else {}
     return {"config_name": name, **default, "data_files": data_files}

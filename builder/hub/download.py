@@ -14,13 +14,14 @@ from threading import Thread
 
 from builder.errors import HubDamagedError, HubMissingError, HubUnreachableError
 from builder.hub.byte_bar import ByteBar
-from builder.hub.remote import Remote, RemoteFile, check_name, read_remote
+from builder.hub.remote import Remote, RemoteFile, check_name, listed, read_remote
 from builder.hub_client.cache import is_intact, note_commit, noted_commit, repository_folder, snapshot_folder
 from builder.hub_client.download import download_file as fetch_file
 from builder.hub_client.retries import connected
 from builder.manifest.manifest import MANIFEST, Manifest, fingerprint, read_manifest
 from builder.storage.digest import file_sha256
 from builder.storage.disk import check_space, nearest_existing
+from builder.storage.limits import MANIFEST_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +84,12 @@ def download(remote: Remote) -> Snapshot:
     Raises:
         HubError: the Hub refuses or cannot be reached, or a file does not arrive as it should.
     """
+    manifest = remote_manifest(remote)
+    remote = listed(remote, manifest)
     size = sum(file.size for file in remote.files.values())
     check_space(repository_folder(remote.repo_id), _to_come(remote), "let HF_HOME name another folder")
     with ByteBar(f"pull {remote.repo_id}", size) as bar:
         folder = _download_all(remote, bar)
-    manifest = remote_manifest(remote)
     if manifest is not None:
         _check_manifest(remote, manifest, folder)
     return Snapshot(folder, remote.commit, tuple(remote.files), manifest)
@@ -162,11 +164,13 @@ def remote_manifest(remote: Remote) -> Manifest | None:
         DatasetError: it has one that is not ours.
         HubError: the Hub refuses, cannot be reached, or the file does not arrive as it should.
     """
-    return (
-        read_manifest(download_file(remote, remote.files[MANIFEST]).parent)
-        if MANIFEST in remote.files
-        else None
-    )
+    if MANIFEST not in remote.files:
+        return None
+    if (size := remote.files[MANIFEST].size) > MANIFEST_BYTES:
+        raise HubDamagedError(
+            f"{MANIFEST} of {remote.repo_id} has {size} bytes", expected=f"at most {MANIFEST_BYTES}"
+        )
+    return read_manifest(download_file(remote, remote.files[MANIFEST]).parent)
 
 
 def _check_manifest(remote: Remote, manifest: Manifest, folder: Path) -> None:

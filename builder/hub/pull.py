@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.card import CARD, read_notes
+from builder.card import CARD, names_other_files, read_notes, render_card
 from builder.config import HubConfig
-from builder.errors import ExistsError, HubDamagedError
+from builder.errors import DatasetError, ExistsError, HubDamagedError
 from builder.hub.download import Snapshot, download, download_file, remote_manifest, room_for
-from builder.hub.remote import Remote, check_name, read_remote
+from builder.hub.remote import Remote, check_name, listed, read_remote
 from builder.hub_client.retries import connected
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest
 from builder.storage.digest import file_sha256
@@ -58,6 +59,8 @@ def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
     with locked(out), connected():
         remote = read_remote(repo_id, hub.revision)
         manifest = remote_manifest(remote)
+        if left := len(remote.files) - len((remote := listed(remote, manifest)).files):
+            log.warning("%d files of %s are not in its manifest: they stay there", left, repo_id)
         if _same(remote, out):
             return Pulled(out, repo_id, remote.commit, manifest, fresh=False)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -65,7 +68,7 @@ def pull(hub: HubConfig, out: Path, *, overwrite: bool = False) -> Pulled:
         check_space(out.parent, room_for(remote, out.parent), "choose another `out`")
         if manifest is None:
             log.warning("%s has no %s: nothing tells whether it is what was once built", repo_id, MANIFEST)
-        _copy(download(remote), out)
+        _copy(download(remote), out, repo_id)
     return Pulled(out, repo_id, remote.commit, manifest)
 
 
@@ -102,7 +105,7 @@ def _check_replaced(out: Path, remote: Remote, manifest: Manifest | None, *, ove
         )
 
 
-def _copy(snapshot: Snapshot, out: Path) -> None:
+def _copy(snapshot: Snapshot, out: Path, repo_id: str) -> None:
     """Copy a snapshot beside `out`, compare every byte, and put it in its place."""
     with replaced(out, MANIFEST, owned_files) as folder:
         for path in snapshot.files:
@@ -110,6 +113,18 @@ def _copy(snapshot: Snapshot, out: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(snapshot.folder / path, target)
             _check_copy(snapshot, path, target)
+        _mend_card(folder, snapshot.manifest, repo_id)
+
+
+def _mend_card(folder: Path, manifest: Manifest | None, repo_id: str) -> None:
+    """Put the card that the data give in place of one that has `load_dataset` read other files than these."""
+    if not (folder / CARD).is_file() or not names_other_files(folder / CARD, manifest):
+        return
+    (folder / CARD).unlink()
+    log.warning("the card of %s names files that are not the dataset's: it stays there", repo_id)
+    if manifest is not None and manifest.splits:
+        with suppress(DatasetError):
+            (folder / CARD).write_text(render_card(folder, repo_id=repo_id), encoding="utf-8")
 
 
 def _check_copy(snapshot: Snapshot, path: str, target: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from builder.errors import ConfigError, HubDamagedError, HubMissingError
 from builder.hub_client.cache import holds
 from builder.hub_client.errors import LOG_IN, explained
+from builder.manifest.manifest import UNLISTED, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,19 @@ class Remote:
 def belongs(path: str) -> bool:
     """Whether a file is part of a dataset: not the Hub's own `.gitattributes`, nor anything hidden."""
     return not any(part.startswith(".") for part in PurePosixPath(path).parts)
+
+
+def listed(remote: Remote, manifest: Manifest | None) -> Remote:
+    """The repository without files that its manifest does not list; they stay where they are.
+
+    Args:
+        remote: the repository.
+        manifest: its manifest; None: it has none, and all are taken.
+    """
+    if manifest is None:
+        return remote
+    known = {*manifest.files, *UNLISTED}
+    return replace(remote, files={path: file for path, file in remote.files.items() if path in known})
 
 
 def check_name(repo_id: str | None) -> str:

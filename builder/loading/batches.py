@@ -102,7 +102,7 @@ class ParquetReader:
 
     Args:
         folder: the dataset folder.
-        split: one of its splits.
+        paths: the files of one of its splits, in order.
         spaces: what was observed, and what was done.
         columns: which are read; None: all.
 
@@ -111,15 +111,14 @@ class ParquetReader:
         DatasetError: the files are missing or damaged.
     """
 
-    def __init__(self, folder: Path, split: str, spaces: Spaces, columns: Sequence[str] | None) -> None:
+    def __init__(
+        self, folder: Path, paths: Sequence[Path], spaces: Spaces, columns: Sequence[str] | None
+    ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._folder, self._spaces = folder, spaces
         self._whole: Plain | None = None
-        paths = sorted((folder / "data").glob(f"{split}-*.parquet"))
-        if not paths:
-            raise DatasetError(f"{folder} has no steps of the split {split!r}", remedy="build it again")
         try:
             metadata: list[pq.FileMetaData] = [pq.read_metadata(path) for path in paths]
             self._schema = pq.read_schema(paths[0])

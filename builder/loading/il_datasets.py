@@ -5,7 +5,10 @@ They say neither what an episode's last action led to, nor whether it was termin
 
 from __future__ import annotations
 
+import glob
 import itertools
+import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +24,7 @@ from builder.errors import DatasetError
 from builder.loading.batches import ArrayReader, Reader
 from builder.loading.trajectories import Trajectories, choose_split
 from builder.manifest.manifest import Manifest, Split
+from builder.storage.tree import files_in, inside
 
 if TYPE_CHECKING:
     import datasets
@@ -28,12 +32,24 @@ if TYPE_CHECKING:
 
 RENAMED = {"obs": "observation", "actions": "action", "rewards": "reward"}
 STARTS = "episode_starts"
-ENDINGS = (".jsonl", ".json", ".parquet", ".csv", ".arrow")
+BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv", ".arrow": "arrow"}
+"""What of `datasets` reads which files."""
+SPLITS = {
+    "test": re.compile(r"test|testing|eval|evaluation"),
+    "validation": re.compile(r"validation|valid|dev|val"),
+}
+"""What a word in a file's path says of its split, as `datasets` has it; else it is train."""
+WORDS = re.compile(r"[^a-z]+")
 
 
 def looks_like_data(folder: Path) -> bool:
     """Whether a folder holds files that `datasets` can read."""
-    return folder.is_dir() and any(path.name.endswith(ENDINGS) for path in folder.rglob("*"))
+    return folder.is_dir() and bool(_data_in(folder))
+
+
+def _data_in(folder: Path) -> list[Path]:
+    """Those files."""
+    return [path for path in files_in(folder) if path.suffix in BUILDERS and not path.name.startswith(".")]
 
 
 class SeedTrajectories(Trajectories):
@@ -129,8 +145,9 @@ def _read(folder: Path) -> dict[str, Any]:
     """
     import datasets
 
+    builder, files = _data_files(folder)
     try:
-        tables: dict[str, Any] = dict(datasets.load_dataset(str(folder)))
+        tables: dict[str, Any] = dict(datasets.load_dataset(builder, data_files=files))
     except Exception as error:
         raise DatasetError(f"{folder} cannot be read by `datasets`: {error}") from error
     for table in tables.values():
@@ -142,6 +159,26 @@ def _read(folder: Path) -> dict[str, Any]:
                 remedy="datasets.load_dataset opens it as it is",
             )
     return tables
+
+
+def _data_files(folder: Path) -> tuple[str, dict[str, list[str]]]:
+    """Who reads the files of a folder, and which they are by split: those in it, whatever its card names.
+
+    Raises:
+        DatasetError: one is a link that leads elsewhere.
+    """
+    found = _data_in(folder)
+    kinds = Counter(BUILDERS[path.suffix] for path in found)
+    builder = kinds.most_common(1)[0][0]
+    splits: dict[str, list[str]] = {}
+    for path in found:
+        if BUILDERS[path.suffix] == builder:
+            name = path.relative_to(folder)
+            words = WORDS.split(name.with_suffix("").as_posix().lower())
+            split = next((key for key, known in SPLITS.items() if any(map(known.fullmatch, words))), "train")
+            file = inside(folder, name.as_posix()).absolute()
+            splits.setdefault(split, []).append(glob.escape(str(file)))
+    return builder, splits
 
 
 def _bounds(starts: pa.ChunkedArray) -> Array:

@@ -13,10 +13,12 @@ import gymnasium as gym
 import numpy as np
 
 from builder.dataset.schema import from_arrow
+from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
-from builder.errors import ConfigError, DatasetError, suggest
+from builder.errors import ConfigError, suggest
 from builder.loading.batches import MEMORY, ParquetReader, Reader, epoch, leaf_columns
+from builder.loading.parquet_tables import read_table
 from builder.loading.stacking import StackedReader, stack, stack_columns
 from builder.manifest.manifest import Manifest, read_manifest
 
@@ -65,12 +67,10 @@ class Trajectories:
         return self._table("episodes")
 
     def _table(self, config: str) -> datasets.Dataset:
-        import datasets
+        return read_table(self.folder, self._shards(config), config, self._spaces)
 
-        try:
-            return datasets.load_dataset(str(self.folder), config, split=self.split)
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{self.folder} cannot be read: {error}", remedy="build it again") from error
+    def _shards(self, table: str) -> list[Path]:
+        return shards(self.folder, self.manifest, table, self.split, hashed=True)
 
     def __len__(self) -> int:
         return self.manifest.splits[self.split].episodes
@@ -192,7 +192,7 @@ class Trajectories:
         return self._single_reader(columns)
 
     def _single_reader(self, columns: Sequence[str] | None) -> ParquetReader:
-        return ParquetReader(self.folder, self.split, self._spaces, columns)
+        return ParquetReader(self.folder, self._shards("transitions"), self._spaces, columns)
 
     @property
     def _step_table(self) -> pa.Table:

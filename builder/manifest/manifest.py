@@ -19,7 +19,7 @@ from builder.storage.durable import flush
 from builder.storage.limits import MANIFEST_BYTES
 from builder.storage.paths import AnyPath, write_whole
 from builder.storage.plain_json import read_json
-from builder.storage.tree import files_in, is_folder
+from builder.storage.tree import files_in, inside, is_folder, is_link
 from builder.versions import RELEASE
 
 MANIFEST = "manifest.json"
@@ -225,6 +225,8 @@ def read_manifest(folder: AnyPath) -> Manifest:
         DatasetError: there is none, or it is not one of this version.
     """
     path = folder / MANIFEST
+    if isinstance(folder, Path) and is_link(path):
+        inside(folder, MANIFEST)
     try:
         content = read_json(path, MANIFEST_BYTES)
     except FileNotFoundError as error:

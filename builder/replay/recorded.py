@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import FOLDERS, Rows
+from builder.dataset.columns import Rows
+from builder.dataset.shards import shards
 from builder.dataset.tables import to_rows
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
@@ -46,14 +47,14 @@ class RecordedSplit:
     """
 
     def __init__(self, folder: Path, manifest: Manifest, split: str) -> None:
-        self.folder, self.split = folder, split
+        self.folder, self.split, self._manifest = folder, split, manifest
         self.spaces = manifest.spaces
         self.files = self.files_of("transitions")
         self._group: tuple[int, pa.Table] | None = None
 
     def files_of(self, table: str) -> list[Path]:
         """The files of this split that hold a table, in order."""
-        return sorted((self.folder / FOLDERS[table]).glob(f"{self.split}-*.parquet"))
+        return shards(self.folder, self._manifest, table, self.split)
 
     def schemas(self, table: str) -> Iterator[tuple[str, pa.Schema]]:
         """The files of a table, each by its name within the dataset folder, and their columns."""

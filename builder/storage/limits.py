@@ -58,3 +58,8 @@ STATISTICS_BYTES = 32 << 20
 EXPERT_BYTES = 64 << 20
 """Of `expert.json`."""
 YAML_BYTES = 32 << 10
+PARQUET_FOOTER_BYTES = 16 << 20
+PARQUET_GROUP_ROWS = 1 << 20
+PARQUET_GROUP_BYTES = 256 << 20
+"""Of a row group, by what its footer says that it unpacks to; a build closes one at 16 MiB."""
+CARD_BYTES = 4 << 20

@@ -26,6 +26,7 @@ from builder.replay import Difference
 from builder.storage.digest import file_sha256
 from builder.storage.limits import MANIFEST_BYTES, NOTE_BYTES
 from builder.storage.plain_json import parse_json, read_bounded
+from builder.storage.tree import inside, is_link
 from builder.verify.checks import Check
 from builder.versions import RELEASE
 
@@ -74,6 +75,7 @@ def check_files(folder: Path, manifest: Manifest) -> Check:
 
 
 def _file_differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+    yield from _misplaced(folder, manifest)
     for path, entry in sorted(manifest.files.items()):
         file = folder / path
         if not file.is_file():
@@ -91,6 +93,16 @@ def _file_differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
         ours = folders if found.is_dir() and not found.is_symlink() else known
         if name not in ours:
             yield Difference(what="not in the manifest", file=name)
+
+
+def _misplaced(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+    """Files that are links to elsewhere, or no files, before one of them is opened."""
+    for name in sorted({*manifest.files, *UNLISTED}):
+        if is_link(folder / name) or (folder / name).exists():
+            try:
+                inside(folder, name)
+            except DatasetError as error:
+                yield Difference(what=str(error), file=name)
 
 
 def check_provenance(folder: Path) -> Check:

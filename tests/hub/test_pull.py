@@ -8,8 +8,9 @@ from pathlib import Path
 import hub_clients
 import pytest
 from folders import files
-from hub_cases import REPOSITORY, build, held, repository
+from hub_cases import REPOSITORY, build, repository
 
+from builder.card import names_other_files
 from builder.errors import (
     ConfigError,
     DatasetError,
@@ -21,6 +22,7 @@ from builder.errors import (
     StorageError,
 )
 from builder.manifest.manifest import read_manifest
+from builder.storage.limits import MANIFEST_BYTES
 
 DATA = "data/train-00000-of-00001.parquet"
 
@@ -125,10 +127,31 @@ def test_a_manifest_whose_fingerprint_is_not_that_of_its_files_is_refused(hub, c
         clients(hub_clients.pull, REPOSITORY, out)
 
 
-def test_files_beside_a_dataset_come_too(hub, clients, published, out):
-    hub.store.write(repository(hub), {"LICENSE": b"MIT"})
-    clients(hub_clients.pull, REPOSITORY, out)
-    assert files(out) == held(hub) == files(published) | {"LICENSE": b"MIT"}
+def test_files_that_nobody_listed_stay_on_the_hub(hub, clients, published, out):
+    more = {"data/train-00001-of-00002.parquet": b"x", "data/evil.py": b"x", "LICENSE": b"MIT"}
+    hub.store.write(repository(hub), more)
+    _, said = clients(hub_clients.pull_with_logs, REPOSITORY, out)
+    assert files(out) == files(published)
+    assert f"3 files of {REPOSITORY} are not in its manifest: they stay there" in said
+    assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
+
+
+@pytest.mark.parametrize(
+    "path", ["data/more.parquet", "../../x", "/etc/passwd", "http://127.0.0.1:9/x.parquet"]
+)
+def test_a_card_that_names_other_files_stays_on_the_hub(hub, clients, published, out, path):
+    theirs = f"---\nconfigs:\n- config_name: transitions\n  data_files: {path}\n---\n# theirs\n"
+    hub.store.write(repository(hub), {"README.md": theirs.encode()})
+    _, said = clients(hub_clients.pull_with_logs, REPOSITORY, out)
+    assert f"the card of {REPOSITORY} names files that are not the dataset's: it stays there" in said
+    assert {**files(out), "README.md": b""} == {**files(published), "README.md": b""}
+    assert not names_other_files(out / "README.md", read_manifest(out))
+
+
+def test_a_manifest_larger_than_any_is_not_fetched(hub, clients, published, out):
+    hub.store.write(repository(hub), {"manifest.json": b" " * (MANIFEST_BYTES + 1)})
+    with pytest.raises(HubDamagedError, match=f"has {MANIFEST_BYTES + 1} bytes; expected at most"):
+        clients(hub_clients.pull, REPOSITORY, out)
 
 
 def test_a_repository_without_a_manifest_comes_with_a_warning(hub, clients, out):

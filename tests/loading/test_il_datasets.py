@@ -89,3 +89,37 @@ def test_a_dataset_of_the_seed_project_comes_from_the_hub(hub, clients):
 def test_what_is_no_dataset_of_trajectories_is_named(tmp_path, rows, message):
     with pytest.raises(DatasetError, match=message):
         load(seed_folder(tmp_path, rows))
+
+
+OTHERS = "---\nconfigs:\n- config_name: default\n  data_files: {}\n---\n"
+
+
+@pytest.mark.parametrize(
+    "place", ["../other.jsonl", "{absolute}", "http://127.0.0.1:9/x.jsonl", "sub/../../other.jsonl"]
+)
+def test_a_card_has_no_file_outside_the_folder_opened(tmp_path, place):
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(jsonl([row | {"rewards": 9.0} for row in SEED_ROWS]))
+    folder = seed_folder(tmp_path, SEED_ROWS)
+    (folder / "README.md").write_text(OTHERS.format(place.format(absolute=other)))
+    assert load(folder).arrays()["reward"].tolist() == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path):
+    folder = seed_folder(tmp_path, SEED_ROWS)
+    (folder / "teacher.jsonl").rename(tmp_path / "other.jsonl")
+    (folder / "teacher.jsonl").symlink_to("../other.jsonl")
+    with pytest.raises(DatasetError, match="is a link that leads out of the dataset"):
+        load(folder)
+
+
+def test_splits_are_told_by_the_words_in_the_names_of_files(tmp_path):
+    folder = seed_folder(tmp_path, SEED_ROWS)
+    (folder / "teacher.jsonl").rename(folder / "cartpole_train-0.jsonl")
+    (folder / "test").mkdir()
+    (folder / "test/latest.jsonl").write_bytes(jsonl(SEED_ROWS[:3]))
+    (folder / "latest.csv").write_text("a\n1\n")
+    assert (len(load(folder).arrays()["reward"]), len(load(folder, split="test").arrays()["reward"])) == (
+        4,
+        3,
+    )

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from builder.errors import DatasetError
-from builder.manifest.manifest import read_manifest
+from builder.manifest.manifest import read_manifest, seal
 from builder.replay.recorded import RecordedSplit
 
 REWARDS = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0], [7.0, 8.0, 9.0, 10.0]]
@@ -22,7 +22,7 @@ def split(dataset):
     for number, (first, last, size) in enumerate([(0, 5, 2), (5, 10, 3)]):
         target = folder / f"data/train-0000{number}-of-00002.parquet"
         pq.write_table(steps.slice(first, last - first), target, row_group_size=size)
-    return RecordedSplit(folder, read_manifest(folder), "train")
+    return RecordedSplit(folder, seal(read_manifest(folder), folder), "train")
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 10), (0, 1), (1, 4), (4, 6), (5, 5), (7, 10), (9, 10)])

@@ -1,0 +1,81 @@
+"""Parquet files as tables of `datasets`: these files, with these types, whatever stands beside them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builder.dataset.columns import TABLES
+from builder.dataset.images import STORAGE
+from builder.dataset.schema import features
+from builder.episodes.spaces import Spaces
+from builder.errors import BuilderError, DatasetError
+
+if TYPE_CHECKING:
+    import datasets
+
+SPLIT = "train"
+"""What `datasets` calls the rows of files that it is given by name."""
+
+
+def read_table(folder: Path, paths: Sequence[Path], table: str, spaces: Spaces) -> datasets.Dataset:
+    """The rows of some files as `datasets` gives them, memory-mapped.
+
+    Args:
+        folder: the dataset folder, for an error.
+        paths: the files, in order.
+        table: transitions or episodes.
+        spaces: what was observed, and what was done; they give the types.
+
+    Raises:
+        DatasetError: a file is damaged, or does not hold values of these types.
+    """
+    import datasets
+
+    files = [glob.escape(str(path.absolute())) for path in paths]
+    try:
+        found = datasets.load_dataset(
+            "parquet", data_files={SPLIT: files}, features=_types(paths[0], table, spaces), split=SPLIT
+        )
+    except BuilderError:
+        raise
+    except Exception as error:  # whatever its readers raise
+        cause = str(error.__cause__ or error).partition("\n")[0]
+        raise DatasetError(f"{folder} cannot be read: {cause:.300}", remedy="build it again") from error
+    if any(path.null_count != len(path) for path in image_paths(found.data.table)):
+        raise DatasetError(f"{folder} names files in place of images", expected="PNG files in its rows")
+    return found
+
+
+def _types(path: Path, table: str, spaces: Spaces) -> datasets.Features:
+    """The features of the columns that a file has: of those that are known, what the spaces give."""
+    import datasets
+
+    schema = pq.read_schema(path)
+    columns = {column.name: column for column in TABLES[table]}
+    known = features([columns[name] for name in schema.names if name in columns], spaces)
+    plain = pa.schema([field for field in schema if field.name not in columns])  # without any metadata
+    unknown = datasets.Features.from_arrow_schema(plain)
+    return datasets.Features({name: known.get(name) or unknown[name] for name in schema.names})
+
+
+def image_paths(table: pa.Table) -> Iterator[pa.ChunkedArray]:
+    """Of every image in a table, the field that could name a file, which `datasets` would open."""
+    for column in table.columns:
+        yield from _paths(column)
+
+
+def _paths(column: Any) -> Iterator[pa.ChunkedArray]:
+    if not pa.types.is_struct(column.type):
+        return
+    children = column.flatten()
+    if column.type == STORAGE:
+        yield children[1]
+        return
+    for child in children:
+        yield from _paths(child)
