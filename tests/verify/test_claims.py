@@ -24,7 +24,7 @@ def proofs(report):
         ({"level": "replay", "sample": 0.5}, {"sample=1.0", "level=rebuild", NOTHING}),
         ({"level": "rebuild"}, {NOTHING}),
     ],
-    ids=str,
+    ids=["files", "replay", "half a replay", "rebuild"],
 )
 def test_a_level_leaves_as_claims_what_it_has_not_checked(folder, options, left):
     assert proofs(check(folder, **options)) == left
