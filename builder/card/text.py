@@ -339,7 +339,7 @@ def limits(contents: Contents) -> str:
         found.append(
             f"{_count(manifest.failed, 'attempt')} of {number(manifest.attempts)} failed and count as"
             " rejected (`rollout.on_error=reject`): the environment or the expert raised something, or gave"
-            " NaN. Where that happens is where the dataset shows nothing."
+            " what is no number. Where that happens is where the dataset shows nothing."
         )
     found.extend(_copies(contents))
     found.extend(_sentence(note) for note in manifest.notes)

@@ -14,6 +14,7 @@ import numpy as np
 from builder.checks.finding import Finding, finding
 from builder.checks.watched import Watched, watch, watched_findings
 from builder.environments.behaviour import (
+    NOTHING_PLAYED,
     Act,
     Behaviour,
     Chooser,
@@ -88,7 +89,7 @@ def behaviour_findings(env_id: str, found: Behaviour) -> Iterator[Finding]:
         drawn = f", and it draws from {generators}" if generators else ""
         yield finding("ignores-seed", f"{env_id} gives something else at {found.unlike}{drawn}")
         return
-    if found.remembers:
+    if found.remembers and found.remembers != NOTHING_PLAYED:
         yield finding(
             "remembers-past", f"a used instance of {env_id} gives something else: {found.remembers}"
         )

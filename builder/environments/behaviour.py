@@ -42,6 +42,9 @@ SECONDS = 0.5
 BEFORE, BESIDE, AFTER = 3, 50, 50
 """The most steps of an episode before another instance is made, while it plays, and once it is closed."""
 
+NOTHING_PLAYED = "nothing could be played"
+"""Why an environment is not trusted that raises at once; the play itself will say it better."""
+
 Act = Callable[..., Any]
 Chooser = Callable[[Context], Act]
 """Given the attempt that begins: what chooses an action for each of its observations, given the mask as well
@@ -210,7 +213,7 @@ def behaviour(
     """
     played = [script for script in scripts if script.trace]
     if not played:
-        return Behaviour(remembers="nothing could be played")
+        return Behaviour(remembers=NOTHING_PLAYED)
     with global_generators.restored():
         global_generators.stir()
         before = global_generators.states()

@@ -56,8 +56,16 @@ def store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
             + (f" (at {leaf.name})" if leaf.path else ""),
             expected=f"{leaf.dtype}{list(leaf.shape)}",
             got=f"{array.dtype}{list(array.shape)}",
-            remedy="wrap the environment so that its space and its observations agree",
+            remedy="wrap the environment so that its space and its observations agree"
+            + (_in_dtype(leaf) if array.shape == leaf.shape else ""),
         )
+
+
+def _in_dtype(leaf: Leaf) -> str:
+    """The wrapper that rounds, where an environment is only careless with its dtype."""
+    if leaf.path:
+        return ""
+    return f", or have env.wrappers=[{{path: DtypeObservation, kwargs: {{dtype: {leaf.dtype}}}}}] round them"
 
 
 def _same_numbers(stored: Any, given: Array) -> bool:

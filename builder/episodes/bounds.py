@@ -37,3 +37,13 @@ def outside(leaf: Leaf, values: Array) -> Array:
     within = (values >= low) & (values <= high)
     found: Array = ~within.reshape(len(values), -1).all(axis=1)
     return found
+
+
+def starts_elsewhere(leaf: Leaf) -> str | None:
+    """Why the actions of an agent may be others than those of its environment."""
+    if not np.any(getattr(leaf.space, "start", 0)):
+        return None
+    return (
+        "Stable-Baselines3 ignores `start` and counts actions from 0: give its agents the environment in a"
+        " wrapper whose action space starts at 0"
+    )

@@ -16,7 +16,7 @@ import cloudpickle
 import gymnasium as gym
 import numpy as np
 
-from builder.episodes.bounds import bounds
+from builder.episodes.bounds import bounds, starts_elsewhere
 from builder.episodes.context import Context
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
 from builder.episodes.spaces import Array, Leaf, leaves
@@ -245,6 +245,7 @@ def checked_action(column: ActionColumn, whole: Any, shape: tuple[int, ...]) -> 
             "the expert chose an action that the environment does not have",
             expected=f"{least} to {greatest}",
             got=str(action[place]),
+            remedy=starts_elsewhere(leaf),
         )
     return action.astype(leaf.dtype, copy=False)
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import RolloutConfig
-from builder.episodes.bounds import finite_bounds
+from builder.episodes.bounds import finite_bounds, starts_elsewhere
 from builder.episodes.spaces import Array, Leaf, leaves
 from builder.errors import NotFiniteError, SpaceError
 
@@ -87,15 +87,5 @@ class ActionRule:
             got=str(values[place]),
             remedy="rollout.out_of_bounds=clip gives the environment, and records, the nearest action within"
             if box
-            else _starts_elsewhere(leaf),
+            else starts_elsewhere(leaf),
         )
-
-
-def _starts_elsewhere(leaf: Leaf) -> str | None:
-    """Why the actions of an agent may be others than those of its environment."""
-    if not np.any(getattr(leaf.space, "start", 0)):
-        return None
-    return (
-        "Stable-Baselines3 ignores `start` and counts actions from 0: give its agents the environment in a"
-        " wrapper whose action space starts at 0"
-    )

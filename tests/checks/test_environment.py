@@ -7,7 +7,14 @@ import pytest
 import unruly
 
 from builder.checks.environment import actions_of, behaviour_findings, scripts
-from builder.environments.behaviour import KEEPS_ITS_PAST, Behaviour, known, random_actions, settled
+from builder.environments.behaviour import (
+    KEEPS_ITS_PAST,
+    NOTHING_PLAYED,
+    Behaviour,
+    known,
+    random_actions,
+    settled,
+)
 from builder.environments.environment import make, resolve
 from builder.experts.actor import RandomPlayer
 from builder.experts.sources.python import PythonPlayer
@@ -76,6 +83,10 @@ def test_an_environment_of_a_module_that_remembers_is_known_even_if_no_play_show
         assert known(spec_of("Calm")) is None
     finally:
         gym.registry.pop("unruly/Quiet-v0")
+
+
+def test_of_an_environment_that_cannot_be_played_only_the_play_says_why():
+    assert not [*behaviour_findings("Dead-v0", Behaviour(remembers=NOTHING_PLAYED))]
 
 
 def test_a_finding_is_one_line_with_its_code_and_remedy():

@@ -10,6 +10,7 @@ import unruly
 from builder.environments.behaviour import (
     FORGETS_ITS_PAST,
     KEEPS_ITS_PAST,
+    NOTHING_PLAYED,
     Behaviour,
     behaviour,
     random_actions,
@@ -159,7 +160,7 @@ def test_what_cannot_be_played_at_all_is_not_trusted():
 
     gym.register("unruly/Dead-v0", Dead, max_episode_steps=50)
     try:
-        assert found("Dead").remembers == "nothing could be played"
+        assert found("Dead").remembers == NOTHING_PLAYED
     finally:
         gym.registry.pop("unruly/Dead-v0")
 

@@ -62,6 +62,14 @@ def test_a_value_that_would_change_is_refused(value, got):
     assert (caught.value.expected, caught.value.got) == ("float32[2]", got)
 
 
+def test_an_environment_that_is_careless_with_its_dtype_is_told_of_the_wrapper_that_rounds():
+    with pytest.raises(SpaceError, match=r"path: DtypeObservation, kwargs: \{dtype: float32\}"):
+        stored(gym.spaces.Box(-np.inf, np.inf, (2,), np.float32), np.array([0.1, 0.2]))
+    with pytest.raises(SpaceError) as caught:
+        stored(gym.spaces.Box(-np.inf, np.inf, (2,), np.float32), np.zeros(3))
+    assert "DtypeObservation" not in str(caught.value)
+
+
 def test_the_leaf_of_a_nested_space_is_named():
     leaf = leaves(NESTED)[0]
     with pytest.raises(SpaceError, match=rf"\(at {leaf.name}\)"):
