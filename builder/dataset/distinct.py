@@ -138,7 +138,7 @@ class Copies:
 
 
 def warn_of_copies(manifest: Manifest) -> None:
-    """Say that a dataset holds few distinct episodes."""
+    """Say that a dataset holds few distinct episodes, or none for the split that was asked for."""
     distinct, episodes = manifest.distinct.episodes if manifest.distinct else 0, manifest.accepted
     if 1 < distinct < FEW * episodes:
         log.warning(
@@ -146,4 +146,12 @@ def warn_of_copies(manifest: Manifest) -> None:
             " to chance; dataset.unique=true keeps the first of each, rollout.deterministic=false varies it",
             distinct,
             episodes,
+        )
+    fraction = manifest.inputs.get("config", {}).get("dataset", {}).get("test_fraction", 0)
+    if fraction and "test" not in manifest.splits:
+        log.warning(
+            "there is no split test: of %d episodes, each that was planned for it is a copy of one in train,"
+            " or there are fewer than %d",
+            episodes,
+            round(1 / fraction),
         )

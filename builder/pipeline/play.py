@@ -103,11 +103,14 @@ def _budget_error(build: Build, played: Played) -> BudgetError:
     acceptance = build.config.acceptance
     bounds = f"threshold {acceptance.low:g}"
     bounds += f", max_return {acceptance.high:g}" if acceptance.high < math.inf else ""
+    unique = build.config.dataset.unique
     return BudgetError(
-        f"too few episodes were accepted: {played.attempts} attempts, {played.accepted} accepted of"
-        f" {played.wanted}, best return {played.best:g}, mean return {played.mean:g}, {bounds}"
-        + (f", {played.failed} failed" if played.failed else ""),
-        remedy="lower the threshold, or raise max_attempts",
+        f"too few {'distinct ' * unique}episodes were accepted: {played.attempts} attempts,"
+        f" {played.accepted} accepted of {played.wanted}, best return {played.best:g},"
+        f" mean return {played.mean:g}, {bounds}" + (f", {played.failed} failed" if played.failed else ""),
+        remedy="want fewer episodes, leave dataset.unique=true out, or raise max_attempts"
+        if unique
+        else "lower the threshold, or raise max_attempts",
     )
 
 

@@ -74,6 +74,15 @@ def test_copies_are_on_the_side_of_the_first_of_their_kind(tmp_path):
     assert (distinct.test_steps, distinct.shared_steps) == (3 * len(test), 0)
 
 
+def test_a_split_that_was_asked_for_and_holds_nothing_is_a_warning(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "builder")
+    assert [*few(tmp_path / "x", episodes=12, dataset={"test_fraction": 0.1}).manifest.splits] == ["train"]
+    assert "there is no split test: of 12 episodes, each that was planned for it is a copy" in caplog.text
+    caplog.clear()
+    few(tmp_path / "y", episodes=12, dataset={"test_fraction": 0.5})
+    assert "there is no split test" not in caplog.text
+
+
 def test_steps_that_train_and_test_share_are_counted(tmp_path):
     manifest = build(
         "random",
@@ -108,8 +117,9 @@ def test_unique_grows_to_what_a_fresh_build_of_the_larger_number_is(tmp_path):
 
 
 def test_unique_ends_with_the_budget(tmp_path, capsys):
-    with pytest.raises(BudgetError, match="3 accepted of 4"):
+    with pytest.raises(BudgetError, match=r"too few distinct .*3 accepted of 4") as caught:
         few(tmp_path / "x", episodes=4, max_attempts=50, dataset={"unique": True})
+    assert "want fewer episodes" in caught.value.remedy
 
 
 def test_unique_is_not_for_an_own_enjoy(tmp_path):
