@@ -69,3 +69,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def count_of(count: int, what: str) -> str:
+    """A count of things, in the singular where it is one."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def share_of(count: int, total: int) -> str:
+    """A count, and what share of all it is."""
+    return f"{number(count)} ({share(count, total)})"

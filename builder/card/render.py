@@ -13,6 +13,7 @@ from builder.card import text
 from builder.card.columns import columns_table, components
 from builder.card.contents import PLOT, Contents, read_contents
 from builder.card.header import header
+from builder.card.limits import limits
 from builder.card.markdown import code
 from builder.card.plot import Panel, histogram_png
 from builder.errors import BuilderError, DatasetError, storage_error
@@ -122,8 +123,8 @@ def draw_returns(contents: Contents) -> bytes:
     lengths = np.concatenate([endings.lengths for endings in contents.endings.values()])
     finite = returns[np.isfinite(returns)]
     config = contents.manifest.inputs.get("config", {})
-    limits = [(float(config.get(key, "nan")), key) for key in ("threshold", "max_return")]
-    marks = tuple(limit for limit in limits if np.isfinite(limit[0]))
+    bounds = [(float(config.get(key, "nan")), key) for key in ("threshold", "max_return")]
+    marks = tuple(limit for limit in bounds if np.isfinite(limit[0]))
     count = f"{len(lengths):,} episode" + ("" if len(lengths) == 1 else "s")
     panels = [Panel(finite, f"Return of {count}", "return (sum of rewards)", marks)] if len(finite) else []
     if lengths.min() != lengths.max() or not panels:
@@ -151,7 +152,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),
         "licence": text.licence(inputs),
-        "limits": text.limits(contents),
+        "limits": limits(contents),
     }
 
 

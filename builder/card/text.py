@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures
-from builder.card.markdown import code, number, numbers, plain, share, table
+from builder.card.markdown import code, count_of, number, numbers, share, share_of, table
 from builder.environments.masks import ASKED
 from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
@@ -36,7 +36,7 @@ INSTANCES = {
 }
 
 
-def _own_enjoy(inputs: Mapping[str, Any]) -> bool:
+def own_enjoy(inputs: Mapping[str, Any]) -> bool:
     """Whether a function of the author's own played, and said what is accepted."""
     return "enjoy" in inputs.get("own", {})
 
@@ -46,7 +46,7 @@ def title(inputs: Mapping[str, Any]) -> str:
     environment, expert = inputs.get("environment"), inputs.get("expert")
     if not environment or not expert:
         return "Recorded trajectories"
-    if _own_enjoy(inputs):
+    if own_enjoy(inputs):
         return f"{code(environment['id'])}: recorded trajectories"
     if not described_source(expert).chooses:
         return f"{code(environment['id'])}: random trajectories"
@@ -56,7 +56,7 @@ def title(inputs: Mapping[str, Any]) -> str:
 def summary(contents: Contents) -> str:
     """What the dataset is, in one sentence."""
     inputs, total = contents.manifest.inputs, figures(list(contents.endings.values()))
-    amount = f"{_count(total.episodes, 'episode')} ({_count(total.steps, 'step')})"
+    amount = f"{count_of(total.episodes, 'episode')} ({count_of(total.steps, 'step')})"
     if not inputs.get("environment"):
         return f"{amount}, put together from recorded files."
     return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs, contents.players)}."
@@ -64,7 +64,7 @@ def summary(contents: Contents) -> str:
 
 def _player(inputs: Mapping[str, Any], players: Mapping[str, int]) -> str:
     expert = inputs["expert"]
-    if _own_enjoy(inputs):
+    if own_enjoy(inputs):
         given = f"an `enjoy` function of its author's own, which was given the expert {code(expert['name'])}"
         return given + _named(players, expert["name"])
     if not described_source(expert).chooses:
@@ -79,13 +79,9 @@ def _named(players: Mapping[str, int], expert: str) -> str:
     """Whom a function of the author's own names as players, where that is not the expert alone."""
     if [*players] == [expert]:
         return ""
-    named = [f"{code(name)} ({_count(count, 'episode')})" for name, count in players.items()]
+    named = [f"{code(name)} ({count_of(count, 'episode')})" for name, count in players.items()]
     more = [f"{len(named) - SHOWN_PLAYERS} more"] if len(named) > SHOWN_PLAYERS else []
     return " and says who played: " + ", ".join([*named[:SHOWN_PLAYERS], *more])
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def figures_table(contents: Contents) -> str:
@@ -131,11 +127,6 @@ def _share(count: int, found: Figures) -> str:
     return share_of(count, found.episodes)
 
 
-def share_of(count: int, total: int) -> str:
-    """A count, and what share of all it is."""
-    return f"{number(count)} ({share(count, total)})"
-
-
 def collection_table(manifest: Manifest) -> str:
     """Who played what, and how."""
     inputs = manifest.inputs
@@ -148,7 +139,7 @@ def collection_table(manifest: Manifest) -> str:
         ("its keyword arguments", _mapping(environment["kwargs"])),
         ("its preprocessing", _mapping(environment.get("preprocessing", {}), absent="")),
         ("its instances", INSTANCES.get(manifest.instances or "", "")),
-        ("limit of an episode", _count(environment["max_episode_steps"], "step")),
+        ("limit of an episode", count_of(environment["max_episode_steps"], "step")),
         ("expert", f"{code(expert['name'])}, {described_source(expert).origin(expert, code)}"),
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),
         _version(expert),
@@ -156,7 +147,7 @@ def collection_table(manifest: Manifest) -> str:
         ("masks of its actions", ASKED.get(expert.get("action_masks"), "")),
         ("loaded by", "Stable-Baselines3 itself, by trust" if expert.get("trust_remote_code") else ""),
         ("actions", _actions(inputs)),
-        ("inference", "" if _own_enjoy(inputs) else _inference(expert, config["rollout"])),
+        ("inference", "" if own_enjoy(inputs) else _inference(expert, config["rollout"])),
         ("root seed", str(config["seed"])),
         ("accepted", _accepted(inputs)),
     ]
@@ -164,7 +155,7 @@ def collection_table(manifest: Manifest) -> str:
 
 
 def _accepted(inputs: Mapping[str, Any]) -> str:
-    if _own_enjoy(inputs):
+    if own_enjoy(inputs):
         return "what its author's own `enjoy` accepted"
     return f"return {rule}" if (rule := accepted_returns(inputs["config"])) else "every attempt"
 
@@ -206,7 +197,7 @@ def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
 def _actions(inputs: Mapping[str, Any]) -> str:
     """How they were chosen, as far as that is known: of functions and policies of others, it is not."""
     expert, rollout = inputs["expert"], inputs["config"]["rollout"]
-    if _own_enjoy(inputs):
+    if own_enjoy(inputs):
         return "whatever its author's own `enjoy` chose"
     if not described_source(expert).chooses:
         return "sampled from the action space"
@@ -242,9 +233,9 @@ def acceptance(contents: Contents) -> str:
         return f"The dataset holds {number(manifest.accepted)} of the {number(manifest.attempts)} attempts."
     rule = accepted_returns(config)
     meaning = f"It is *accepted* if its return is {rule}" if rule else "Every attempt is *accepted*"
-    if _own_enjoy(manifest.inputs):
+    if own_enjoy(manifest.inputs):
         meaning = "It is *accepted* if its author's own `enjoy` says so"
-    count = f"{number(manifest.accepted)} of {_count(manifest.attempts, 'attempt')}"
+    count = f"{number(manifest.accepted)} of {count_of(manifest.attempts, 'attempt')}"
     sentence = f"{meaning}; the dataset holds the accepted ones in the order of attempts, {count}."
     fraction = config["dataset"]["test_fraction"]
     return (
@@ -287,79 +278,7 @@ def packages_table(inputs: Mapping[str, Any]) -> str:
     return table(("package", "version"), [(code(name), code(packages[name])) for name in sorted(packages)])
 
 
-def _copies(contents: Contents) -> Iterator[str]:
-    """What repeats itself, and what was done about it."""
-    manifest, distinct = contents.manifest, contents.manifest.distinct
-    if manifest.inputs.get("config", {}).get("dataset", {}).get("unique"):
-        yield (
-            "Of equal episodes only the first was kept (`dataset.unique=true`): their frequencies are not the"
-            " policy's own."
-        )
-    if distinct is None:
-        return
-    if distinct.episodes < manifest.accepted:
-        aside = " Copies are all on one side of the split." if len(manifest.splits) > 1 else ""
-        copies = _count(manifest.accepted - distinct.episodes, "episode")
-        yield (
-            f"{copies} of {number(manifest.accepted)} repeat an earlier one, observation by"
-            f" observation and action by action.{aside}"
-        )
-    if distinct.shared_steps:
-        yield (
-            f"Of the different (observation, action) pairs of `test`,"
-            f" {share_of(distinct.shared_steps, distinct.test_steps or 0)} stand in `train` too."
-        )
-
-
 def licence(inputs: Mapping[str, Any]) -> str:
     """The licence, or that there is none."""
     stated = inputs.get("config", {}).get("dataset", {}).get("license")
     return code(stated) if stated else "Not stated. Ask whoever published the dataset before you reuse it."
-
-
-def _sentence(note: str) -> str:
-    """A note of whoever read the expert, or checked the episodes."""
-    text = plain(note)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def limits(contents: Contents) -> str:
-    """What whoever uses the dataset should know."""
-    manifest, found = contents.manifest, []
-    expert, config = manifest.inputs.get("expert", {}), manifest.inputs.get("config", {})
-    rejected = manifest.attempts - manifest.accepted - manifest.failed
-    own = _own_enjoy(manifest.inputs)
-    if rejected:
-        found.append(
-            f"{_count(rejected, 'attempt')} of {number(manifest.attempts)} "
-            f"{'was' if rejected == 1 else 'were'} rejected by {'`enjoy`' if own else 'return'}, so the "
-            "distribution of returns is a truncated one: its mean is not the policy's own."
-        )
-    if manifest.failed:
-        found.append(
-            f"{_count(manifest.failed, 'attempt')} of {number(manifest.attempts)} failed and count as"
-            " rejected (`rollout.on_error=reject`): the environment or the expert raised something, or gave"
-            " what is no number. Where that happens is where the dataset shows nothing."
-        )
-    found.extend(_copies(contents))
-    found.extend(_sentence(note) for note in manifest.notes)
-    if expert.get("version") == NOT_PINNED:
-        found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
-    if expert.get("sha256") and config["rollout"]["precision"] != "float64":
-        found.append("Inference was in float32, whose results depend on batch size and processor.")
-    if expert.get("sha256") and config["rollout"]["deterministic"] and not own:
-        found.append(
-            "One deterministic policy visits few states: nothing here shows how to recover from others."
-        )
-    if "next_observation" not in [column.name for column in contents.columns["transitions"]]:
-        found.append(
-            "Next observations are not repeated: take the next row's, or `final_observation` at the end."
-        )
-    if manifest.beyond_bounds:
-        total = sum(split.rows + split.episodes for split in manifest.splits.values())
-        found.append(
-            f"{share_of(manifest.beyond_bounds, total)} of all observations, final ones included, have"
-            " values beyond the bounds that their space declares, or infinite ones, as they were given."
-        )
-    found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
-    return "\n".join(f"- {sentence}" for sentence in found)

@@ -27,19 +27,6 @@ def test_recorded_files_without_a_configuration_have_a_card_that_says_so(dataset
     assert "il-builder expert=" not in card
 
 
-def test_limits_name_what_was_given_up(dataset):
-    unpinned = {"name": "mine", "source": "python", "algo": None, "version": "not pinned", "target": "a:b"}
-    inputs = inputs_of("episodes=5", "dataset.next_observation=false", expert=unpinned)
-    card = render_card(dataset(REWARDS, inputs=inputs))
-    assert "The expert is not pinned, so nobody can tell" in card
-    assert "Next observations are not repeated" in card
-    single = render_card(
-        dataset(REWARDS, name="single", inputs=inputs_of("episodes=5", "rollout.precision=float32"))
-    )
-    assert "Inference was in float32" in single
-    assert "byte for byte" not in single
-
-
 def test_the_lines_that_load_name_the_repository_or_a_placeholder(dataset):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
     assert 'load_dataset("path/to/this/folder", "episodes", split="train")' in render_card(folder)

@@ -10,7 +10,7 @@ import pytest
 from recordings import recording_of
 
 from builder.card.contents import read_contents
-from builder.card.text import limits
+from builder.card.limits import limits
 from builder.dataset.collation import Collation
 from builder.dataset.folder import write_dataset
 from builder.dataset.within import count_beyond, first_outside, refuse_outside, tell_of_beyond

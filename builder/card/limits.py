@@ -1,0 +1,82 @@
+"""What whoever uses a dataset should know of it, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builder.card.contents import Contents
+from builder.card.markdown import count_of, number, plain, share_of
+from builder.card.text import own_enjoy
+from builder.experts.sources.expert import NOT_PINNED
+
+
+def limits(contents: Contents) -> str:
+    """What whoever uses the dataset should know."""
+    manifest, found = contents.manifest, []
+    expert, config = manifest.inputs.get("expert", {}), manifest.inputs.get("config", {})
+    rejected = manifest.attempts - manifest.accepted - manifest.failed
+    own = own_enjoy(manifest.inputs)
+    if rejected:
+        found.append(
+            f"{count_of(rejected, 'attempt')} of {number(manifest.attempts)} "
+            f"{'was' if rejected == 1 else 'were'} rejected by {'`enjoy`' if own else 'return'}, so the "
+            "distribution of returns is a truncated one: its mean is not the policy's own."
+        )
+    if manifest.failed:
+        found.append(
+            f"{count_of(manifest.failed, 'attempt')} of {number(manifest.attempts)} failed and count as"
+            " rejected (`rollout.on_error=reject`): the environment or the expert raised something, or gave"
+            " what is no number. Where that happens is where the dataset shows nothing."
+        )
+    found.extend(_copies(contents))
+    found.extend(_sentence(note) for note in manifest.notes)
+    if expert.get("version") == NOT_PINNED:
+        found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
+    if expert.get("sha256") and config["rollout"]["precision"] != "float64":
+        found.append("Inference was in float32, whose results depend on batch size and processor.")
+    if expert.get("sha256") and config["rollout"]["deterministic"] and not own:
+        found.append(
+            "One deterministic policy visits few states: nothing here shows how to recover from others."
+        )
+    if "next_observation" not in [column.name for column in contents.columns["transitions"]]:
+        found.append(
+            "Next observations are not repeated: take the next row's, or `final_observation` at the end."
+        )
+    if manifest.beyond_bounds:
+        total = sum(split.rows + split.episodes for split in manifest.splits.values())
+        found.append(
+            f"{share_of(manifest.beyond_bounds, total)} of all observations, final ones included, have"
+            " values beyond the bounds that their space declares, or infinite ones, as they were given."
+        )
+    found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
+    return "\n".join(f"- {sentence}" for sentence in found)
+
+
+def _copies(contents: Contents) -> Iterator[str]:
+    """What repeats itself, and what was done about it."""
+    manifest, distinct = contents.manifest, contents.manifest.distinct
+    if manifest.inputs.get("config", {}).get("dataset", {}).get("unique"):
+        yield (
+            "Of equal episodes only the first was kept (`dataset.unique=true`): their frequencies are not the"
+            " policy's own."
+        )
+    if distinct is None:
+        return
+    if distinct.episodes < manifest.accepted:
+        aside = " Copies are all on one side of the split." if len(manifest.splits) > 1 else ""
+        copies = count_of(manifest.accepted - distinct.episodes, "episode")
+        yield (
+            f"{copies} of {number(manifest.accepted)} repeat an earlier one, observation by"
+            f" observation and action by action.{aside}"
+        )
+    if distinct.shared_steps:
+        yield (
+            f"Of the different (observation, action) pairs of `test`,"
+            f" {share_of(distinct.shared_steps, distinct.test_steps or 0)} stand in `train` too."
+        )
+
+
+def _sentence(note: str) -> str:
+    """A note of whoever read the expert, or checked the episodes."""
+    text = plain(note)
+    return f"{text[:1].upper()}{text[1:]}."
