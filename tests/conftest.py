@@ -32,12 +32,13 @@ gc.set_threshold(50_000, 20, 50)  # what torch and datasets hold is looked throu
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail: no example has a time limit. The same examples each time, so that
-# whoever sees red has caused it; HYPOTHESIS_PROFILE=explore looks for new ones.
+# whoever sees red has caused it; HYPOTHESIS_PROFILE=explore looks for new ones. CI takes more of them.
 settings.register_profile(
     "project", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
+settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures"]
 
