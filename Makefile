@@ -4,12 +4,22 @@ VENV ?= .venv
 EPISODES ?= 1000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TESTED := mujoco,box2d,atari,s3,test
+ALL := $(TESTED),robotics,dask,ray,dvc,dev
+
+# pip works for minutes the first time, and says nothing meanwhile.
+define install
+	@echo "installing il-builder$(1) into $(VENV): minutes the first time"
+	@$(PIP) --editable ".$(1)"
+	@echo "installed"
+endef
 
 .PHONY: help dataset experts test test-slow lint check format reproduce lies benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
-	@echo "make test       the tests that take seconds;  make test-slow: the others"
+	@echo "make test       the tests that take seconds, without the extras robotics, dask, ray and dvc"
+	@echo "make test-slow  the others, and all extras"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
 	@echo "make experts    train the bundled experts anew"
@@ -18,8 +28,8 @@ help:
 dataset: $(VENV)/.base
 	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile -m "not slow"
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal -m "not slow" $(COVER)
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal -m slow $(COVER)
@@ -67,19 +77,23 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable .
+	$(call install,)
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(call install,[$(TESTED)])
 	@touch $@ $(VENV)/.base
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(call install,[$(ALL)])
+	@touch $@ $(VENV)/.test $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[mujoco,box2d,robotics,atari,dask,ray,s3,dvc,dev]"
+	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[$(ALL)]"
 	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --all --exclude pip --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from extras import skip_without
 from folders import files
 from s3_server import s3_client
 
@@ -187,6 +188,7 @@ def test_a_build_into_a_bucket_that_is_killed_goes_on_where_it_was(s3, bucket, t
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "dask", "ray"])
 def test_workers_write_their_chunks_into_a_bucket(s3, bucket, tmp_path, backend):
+    skip_without(backend)
     command = [sys.executable, "-m", "builder", "expert=cartpole", "episodes=60", "rollout.lanes=4"]
     parallel = [f"parallel={backend}", "parallel.n_jobs=2"]
     subprocess.run([*command, *parallel, f"out=s3://{bucket}/x"], check=True, capture_output=True)

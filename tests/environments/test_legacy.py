@@ -67,7 +67,7 @@ def test_a_package_that_is_not_installed_is_named():
 
 
 def test_fetch_reach_is_played_where_its_package_is_installed():
-    pytest.importorskip("gymnasium_robotics")
+    pytest.importorskip("gymnasium_robotics", reason="the extra robotics is not installed")
 
     def fits(observation_space, action_space, zeros):
         assert isinstance(observation_space, gym.spaces.Dict)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from extras import CLUSTERS, skip_without
 from places import PACKAGE, ROOT
 
 from builder.composition import build_config
@@ -14,7 +15,6 @@ from builder.parallel.backends import BACKENDS, open_workers
 from builder.parallel.cancellation import cancelled
 from builder.parallel.workers import ParallelConfig
 
-CLUSTERS = ("dask", "ray")
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in CLUSTERS else ()) for name in BACKENDS]
 
 
@@ -35,6 +35,7 @@ def refuse(task):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("backend", EACH)
 def test_every_task_is_done_once(backend, n_jobs):
+    skip_without(backend)
     with open_workers(ParallelConfig(backend, n_jobs)) as workers:
         assert workers.count == n_jobs
         assert sorted(workers.run(double, range(9))) == list(range(0, 18, 2))
@@ -44,6 +45,7 @@ def test_every_task_is_done_once(backend, n_jobs):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("backend", EACH)
 def test_what_a_task_raises_is_raised_where_its_result_is_awaited(backend, n_jobs):
+    skip_without(backend)
     with (
         pytest.raises(OwnError, match="not 3"),
         open_workers(ParallelConfig(backend, n_jobs)) as workers,
@@ -59,6 +61,7 @@ def note(folder):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("backend", EACH)
 def test_every_process_that_lives_on_is_reached(tmp_path, backend, n_jobs):
+    skip_without(backend)
     with open_workers(ParallelConfig(backend, n_jobs)) as workers:
         played = set(workers.run(note, [tmp_path] * 20))
         for path in tmp_path.iterdir():

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from extras import skip_without
 
 from builder.config import ParallelConfig
 from builder.errors import ConfigError, MissingExtraError, StorageError, WorkersError
@@ -70,6 +71,7 @@ def start(folder, *words):
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["dask", "ray"])
 def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path, cluster):
+    skip_without(cluster)
     (tmp_path / "deadly_environment.py").write_text(DEADLY)
     command = ["expert=random", "env.id=deadly_environment:Deadly-v0", "episodes=300", "rollout.lanes=4"]
     found = {}
@@ -86,6 +88,7 @@ def test_a_worker_that_is_killed_in_mid_build_changes_no_byte(tmp_path, cluster)
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["dask", "ray"])
 def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path, cluster):
+    skip_without(cluster)
     (tmp_path / "deadly_environment.py").write_text(DEADLY)
     command = ["expert=random", "env.id=deadly_environment:Deadlier-v0", "episodes=100", "rollout.lanes=100"]
     process = start(tmp_path, *command, f"parallel={cluster}", "parallel.n_jobs=1", f"out={tmp_path / 'x'}")
@@ -98,6 +101,7 @@ def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path, cluster):
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["dask", "ray"])
 def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path, cluster):
+    skip_without(cluster)
     process = start(
         tmp_path,
         "expert=cartpole",
@@ -120,6 +124,7 @@ def test_ctrl_c_ends_a_build_on_a_local_cluster_without_a_word_too_many(tmp_path
 
 @pytest.mark.parametrize(("cluster", "prefix"), [("dask", "tcp://"), ("ray", "")])
 def test_an_address_where_nobody_answers_is_an_error_that_names_it(cluster, prefix, monkeypatch):
+    skip_without(cluster)
     monkeypatch.setattr(f"builder.parallel.on_{cluster}.SECONDS", 1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but deaf: nobody else can answer there
@@ -151,6 +156,7 @@ def test_without_its_package_the_extra_is_named(monkeypatch, cluster, package):
 
 
 def test_the_address_of_rays_client_is_refused():
+    skip_without("ray")
     with (
         pytest.raises(ConfigError, match="host:port"),
         open_workers(ParallelConfig("ray", 1, "ray://here:10001")),
@@ -159,5 +165,5 @@ def test_the_address_of_rays_client_is_refused():
 
 
 def test_ray_still_takes_the_folder_that_its_documentation_calls_its_own():
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
     assert "``_temp_dir`` (root temp directory" in ray.init.__doc__

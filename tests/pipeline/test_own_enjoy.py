@@ -1,5 +1,6 @@
 """A user's own `enjoy` asks the expert with `predict`: the same actions as a build's, on every backend."""
 
+import importlib
 import pickle
 import re
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from extras import skip_without
 from folders import files
 from places import ROOT
 from sb3_models import make_model
@@ -106,7 +108,8 @@ def test_it_plays_the_same_whatever_plays_it(tmp_path, backend, own):
 @pytest.mark.parametrize("own", [enjoy, calling])
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_it_plays_the_same_on_clusters(tmp_path, backend, own):
-    pickler = pytest.importorskip({"dask": "cloudpickle", "ray": "ray.cloudpickle"}[backend])
+    skip_without(backend)
+    pickler = importlib.import_module({"dask": "cloudpickle", "ray": "ray.cloudpickle"}[backend])
     config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
     pickler.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
     try:

@@ -1,0 +1,12 @@
+"""Tests of an extra run where it is installed."""
+
+import pytest
+
+CLUSTERS = {"dask": "distributed", "ray": "ray"}
+"""The package of each backend that needs one."""
+
+
+def skip_without(backend):
+    """Skip the test where the package of this backend is not installed."""
+    if backend in CLUSTERS:
+        pytest.importorskip(CLUSTERS[backend], reason=f"the extra {backend} is not installed")
