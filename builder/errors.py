@@ -22,6 +22,7 @@
     * LockedError               another build is writing to `out`
     * SecretError               something that looks like a secret would be published
     * VerificationError         a dataset is not what it says it is
+      * SignatureError          it cannot be signed, or its signature does not hold
       * NotRepeatedError        its environment, stepped again, gives something else
     * StorageError              the disk is full or not writable
   * HubError                    the Hub refuses something
