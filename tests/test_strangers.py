@@ -5,8 +5,9 @@ import json
 import shutil
 
 import pytest
+from folders import files
 from forging import PLACES, forged_copy, odd_values, put, texts
-from tracing import LOAD, SECRET, THEIRS, Sandbox, trace
+from tracing import EVERYTHING, LOAD, PULLED, SECRET, THEIRS, Sandbox, trace
 
 from builder import Controller
 
@@ -20,7 +21,7 @@ QUICK = (
     ("environment.kwargs.sutton_barto_reward", {"_target_": f"{THEIRS}.make"}),
     ("config.dataset.license", "${oc.env:CANARY_TOKEN}"),
 )
-SOME = 300
+SOME = 500
 """How many of all forged folders the long run takes."""
 
 
@@ -51,7 +52,8 @@ def watched(sandbox, folders, **options):
     assert not sandbox.ran
     assert SECRET not in found.output
     written = [path for folder in (sandbox.work, sandbox.folders) for path in sorted(folder.rglob("*"))]
-    assert [path for path in written if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+    written = [path for path in written if path.is_file() and not path.is_symlink()]
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
     return found
 
 
@@ -80,6 +82,79 @@ def test_an_honest_folder_passes_all_of_it_and_nothing_of_a_few_forged_ones_runs
     codes = watched(sandbox, folders).codes
     assert codes[:6] == [0] * 6
     assert set(codes) <= {0, 1, 2}
+
+
+STEPS = "data/train-00000-of-00001.parquet"
+HEADER = "---\nconfigs:\n- config_name: transitions\n  data_files: {}\n---\n"
+
+
+def led(folder, name, target):
+    """Put a link in place of something of a folder."""
+    path = folder / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    path.symlink_to(target)
+
+
+def steer(folder, path):
+    (folder / "README.md").write_text(HEADER.format(path))
+
+
+STEERED = {
+    "card-absolute": steer,
+    "card-above": lambda folder, secret: steer(folder, f"../../outside/{secret.name}"),
+    "card-host": lambda folder, secret: steer(folder, "http://127.0.0.1:9/x.parquet"),
+    "card-unlisted": lambda folder, secret: (
+        shutil.copy(folder / STEPS, folder / "x.parquet"),
+        steer(folder, "x.parquet"),
+    ),
+    "link-steps": lambda folder, secret: led(folder, STEPS, secret),
+    "link-folder": lambda folder, secret: led(folder, "data", secret.parent),
+    "link-card": lambda folder, secret: led(folder, "README.md", secret),
+    "link-manifest": lambda folder, secret: led(folder, "manifest.json", secret),
+    "link-provenance": lambda folder, secret: led(folder, "provenance.json", "../../outside/secret.txt"),
+    "link-unlisted": lambda folder, secret: (folder / "more").symlink_to(secret.parent),
+    "no-manifest": lambda folder, secret: ((folder / "manifest.json").unlink(), steer(folder, secret)),
+    "no-manifest-link": lambda folder, secret: (
+        (folder / "manifest.json").unlink(),
+        (folder / "a.jsonl").symlink_to(secret),
+    ),
+}
+"""What a folder may name beside its manifest: files elsewhere, and another host."""
+
+
+def test_nothing_that_a_folder_names_elsewhere_is_opened(sandbox):
+    folders = []
+    for name, change in STEERED.items():
+        folders.append(shutil.copytree(sandbox.root / "honest", sandbox.folders / name))
+        change(folders[-1], sandbox.outside / "secret.txt")
+    commands = [EVERYTHING[index] for index in (0, 1, 4)]
+    assert set(watched(sandbox, folders, commands=commands).codes) <= {0, 1, 2}
+
+
+def repositories(hub, folders):
+    """Each folder as a repository, with files that nobody listed; each second card leads elsewhere."""
+    for index, folder in enumerate(folders):
+        content = files(folder) | {
+            "data/train-00001-of-00002.parquet": b"x",
+            "theirs.py": b"raise SystemExit",
+        }
+        if index % 2:
+            content["README.md"] = HEADER.format("http://127.0.0.1:9/x.parquet").encode()
+        hub.store.add("dataset", f"theirs/{folder.name}", content)
+
+
+def test_nothing_of_a_repository_runs_and_no_other_host_is_asked(sandbox, hub):
+    base = sandbox.root / "honest"
+    folders = [shutil.copytree(base, sandbox.folders / f"hub-{index}") for index in range(2)]
+    folders += [
+        forged_copy(base, sandbox.folders / f"hub-{index + 2}", put(place, value), planted=True)
+        for index, (place, value) in enumerate(QUICK[::3])
+    ]
+    repositories(hub, [*folders, base])
+    found = watched(sandbox, folders, commands=PULLED, hub=hub.url)
+    codes = found.codes[: len(PULLED)]
+    assert codes[:3] + codes[4:] == [0] * 5  # the card was not pushed, so it names no repository
+    assert set(found.codes) <= {0, 1, 2}
 
 
 @pytest.mark.slow

@@ -12,8 +12,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SECRET = "hf_" + "Canary0123456789" * 3
 """The value of the environment variable `CANARY_TOKEN`, which must stand in no output and no file."""
@@ -29,11 +31,21 @@ EVERYTHING = (
     ("build", "manifest='{folder}'", "out='{work}/rebuilt'", "overwrite=true"),
     ("build", "manifest='{folder}'", "overwrite=true"),
 )
-"""What is done with a folder; `{folder}` and `{work}` are filled in."""
+"""What is done with a folder; `{folder}`, `{work}` and `{repo}` are filled in."""
+PULLED = (
+    ("pull", "hub.repo_id='{repo}'", "out='{work}/pulled/{repo}'"),
+    (LOAD, "{work}/pulled/{repo}"),
+    (LOAD, "{repo}"),
+    ("verify", "hub.repo_id='{repo}'", "level=replay"),
+    ("verify", "out='{work}/pulled/{repo}'", "level=rebuild"),
+    ("build", "manifest='{work}/pulled/{repo}'", "out='{work}/rebuilt'", "overwrite=true"),
+)
+"""What is done with a repository."""
 PROCESSES = (
     *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"),
     *("pty.spawn", "webbrowser.open"),
 )
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONNECTIONS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind")
 CHANGES = (
     "os.remove",
@@ -137,6 +149,7 @@ def trace(
     *,
     honest: Path | None = None,
     commands: Sequence[Sequence[str]] = EVERYTHING,
+    hub: str | None = None,
     timeout: float = 3000,
 ) -> Traced:
     """Run commands over folders and note what leaves the sandbox.
@@ -146,6 +159,7 @@ def trace(
         folders: of strangers.
         honest: a folder that the commands handle first, unseen, so that what is imported late is imported.
         commands: words of the command line, or `LOAD`.
+        hub: the URL of a Hub on loopback, the one place that may be connected to; None: nothing may be.
         timeout: in seconds.
     """
     plan, report = sandbox.root / "plan.json", sandbox.root / "report.json"
@@ -154,12 +168,14 @@ def trace(
         "folders": [str(folder) for folder in folders],
         "commands": [list(words) for words in commands],
         "root": str(sandbox.root),
+        "hub": [urlsplit(hub).hostname, urlsplit(hub).port] if hub else None,
     }
+    online = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"} if hub else {}
     plan.write_text(json.dumps(jobs))
     finished = subprocess.run(
         [sys.executable, __file__, str(plan), str(report)],
         cwd=sandbox.work,
-        env=sandbox.environment,
+        env={**sandbox.environment, **online},
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -174,22 +190,24 @@ def trace(
 class _Watch:
     """The audit hook: notes what leaves the place while it is armed."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, hub: Sequence[object] | None) -> None:
         code = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).parents[1])}
         self._ours = tuple(f"{os.path.realpath(path)}/" for path in code)
         self._place, self._outside = f"{root}/", f"{root}/outside/"
+        self._hub = tuple(hub) if hub else None
+        self._busy = threading.local()  # of each thread, as others go on meanwhile
         self.armed, self.label = False, ""
         self.events: list[str] = []
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if not self.armed:
+        if not self.armed or getattr(self._busy, "now", False):
             return
-        self.armed = False  # what this does itself is not looked at
+        self._busy.now = True  # what this does itself is not looked at
         try:
             if wrong := self._wrong(event, arguments):
                 self.events.append(f"{self.label}: {wrong}")
         finally:
-            self.armed = True
+            self._busy.now = False
 
     def _wrong(self, event: str, arguments: tuple[object, ...]) -> str | None:
         first = arguments[0] if arguments else None
@@ -200,6 +218,8 @@ class _Watch:
             "exec": code[:1] not in ("", "<") and os.path.realpath(code).startswith(self._place),
             "pickle.find_class": str(first).partition(".")[0] not in SAFE,
         }
+        if event in CONNECTIONS and self._is_hub(event, arguments):
+            return None
         if event in PROCESSES or event in CONNECTIONS or stranger.get(event):
             return f"{event} {code or repr(arguments)[:200]}"
         if event == "open":
@@ -207,8 +227,18 @@ class _Watch:
             writes = isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
             return self._misplaced(first, writes=writes)
         if event in CHANGES or event in LISTINGS:
-            return self._misplaced(first or ".", writes=event in CHANGES)
+            place = arguments[1] if event == "os.symlink" else first  # where a link leads is no change there
+            return self._misplaced(place or ".", writes=event in CHANGES)
         return None
+
+    def _is_hub(self, event: str, arguments: tuple[object, ...]) -> bool:
+        """Whether an address is that of the one Hub; `urllib3` binds a socket to see if there is IPv6."""
+        if self._hub is None:
+            return False
+        asked = arguments if event == "socket.getaddrinfo" else arguments[1]
+        if event == "socket.bind":
+            return asked == ("::1", 0)
+        return isinstance(asked, tuple) and asked[0] in LOOPBACK and asked[1] == self._hub[1]
 
     def _misplaced(self, named: object, *, writes: bool) -> str | None:
         if not isinstance(named, (str, bytes, os.PathLike)):
@@ -240,13 +270,16 @@ def _run(words: Sequence[str]) -> object:
 
 def _main(plan: Path, report: Path) -> None:
     jobs = json.loads(plan.read_text())
-    watch = _Watch(jobs["root"])
+    watch = _Watch(jobs["root"], jobs["hub"])
     codes: list[object] = []
     sys.addaudithook(watch)
     for armed, folders in ((False, jobs["warm"]), (True, jobs["folders"])):
         for folder in folders:
             for command in jobs["commands"]:
-                words = [word.format(folder=folder, work=Path.cwd()) for word in command]
+                words = [
+                    word.format(folder=folder, work=Path.cwd(), repo=f"theirs/{Path(folder).name}")
+                    for word in command
+                ]
                 watch.label = f"{Path(folder).name}: {' '.join(words)}"
                 watch.armed = armed
                 try:

@@ -9,7 +9,7 @@ import glob
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RENAMED = {"obs": "observation", "actions": "action", "rewards": "reward"}
 STARTS = "episode_starts"
 BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv", ".arrow": "arrow"}
-"""What of `datasets` reads which files."""
+"""What kind of file each is."""
 SPLITS = {
     "test": re.compile(r"test|testing|eval|evaluation"),
     "validation": re.compile(r"validation|valid|dev|val"),
@@ -143,11 +143,9 @@ def _read(folder: Path) -> dict[str, Any]:
     Raises:
         DatasetError: `datasets` cannot read it, or it has other columns.
     """
-    import datasets
-
-    builder, files = _data_files(folder)
+    kind, files = _data_files(folder)
     try:
-        tables: dict[str, Any] = dict(datasets.load_dataset(builder, data_files=files))
+        tables = {split: _READERS[kind](named) for split, named in files.items()}
     except Exception as error:
         raise DatasetError(f"{folder} cannot be read by `datasets`: {error}") from error
     for table in tables.values():
@@ -159,6 +157,31 @@ def _read(folder: Path) -> dict[str, Any]:
                 remedy="datasets.load_dataset opens it as it is",
             )
     return tables
+
+
+def _from_arrow(files: list[str]) -> Any:
+    import datasets
+
+    return datasets.concatenate_datasets([datasets.Dataset.from_file(path) for path in files])
+
+
+def _reader(name: str) -> Callable[[list[str]], Any]:
+    """A reader of `datasets`, of patterns; its `load_dataset` would tell a host of its own of the call."""
+
+    def read(files: list[str]) -> Any:
+        import datasets
+
+        return getattr(datasets.Dataset, name)([glob.escape(path) for path in files])
+
+    return read
+
+
+_READERS: dict[str, Callable[[list[str]], Any]] = {
+    "json": _reader("from_json"),
+    "parquet": _reader("from_parquet"),
+    "csv": _reader("from_csv"),
+    "arrow": _from_arrow,
+}
 
 
 def _data_files(folder: Path) -> tuple[str, dict[str, list[str]]]:
@@ -177,7 +200,7 @@ def _data_files(folder: Path) -> tuple[str, dict[str, list[str]]]:
             words = WORDS.split(name.with_suffix("").as_posix().lower())
             split = next((key for key, known in SPLITS.items() if any(map(known.fullmatch, words))), "train")
             file = inside(folder, name.as_posix()).absolute()
-            splits.setdefault(split, []).append(glob.escape(str(file)))
+            splits.setdefault(split, []).append(str(file))
     return builder, splits
 
 

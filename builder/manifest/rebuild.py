@@ -20,6 +20,7 @@ from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_
 from builder.manifest.settings import Settings, rebuild_settings
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, place
+from builder.storage.tree import inside
 from builder.values import fits
 
 KEY = "manifest"
@@ -209,7 +210,17 @@ def _with_own_out(config: BuildConfig) -> BuildConfig:
 def _is_included(folder: Path, manifest: Manifest, path: str | None) -> bool:
     """Whether the expert is to come from the dataset itself, which holds it as the manifest says."""
     asked_for = path is None or Path(path).expanduser().resolve() == folder.resolve()
-    return asked_for and stands_in(folder, manifest)
+    return asked_for and not _leads_out(folder) and stands_in(folder, manifest)
+
+
+def _leads_out(folder: Path) -> bool:
+    """Whether the expert in a dataset is a link to elsewhere, which is not opened."""
+    try:
+        for name in (DESCRIPTION, WEIGHTS):
+            inside(folder.parent, f"{folder.name}/{name}")
+    except DatasetError:
+        return True
+    return False
 
 
 def stands_in(folder: Path, manifest: Manifest) -> bool:

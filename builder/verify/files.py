@@ -42,8 +42,11 @@ def check_manifest(folder: Path) -> Check:
 
 def _manifest_differences(folder: Path) -> Iterator[Difference]:
     try:
-        text = read_bounded(folder / MANIFEST, MANIFEST_BYTES)
+        text = read_bounded(inside(folder, MANIFEST), MANIFEST_BYTES)
         content = parse_json(text)
+    except DatasetError as error:
+        yield Difference(what=str(error), file=MANIFEST)
+        return
     except (OSError, ValueError) as error:
         yield Difference(what=f"not JSON: {error}", file=MANIFEST)
         return
