@@ -141,8 +141,8 @@ class RolloutConfig:
         max_steps: a limit on an episode's steps beside the environment's own.
         out_of_bounds: of an action beyond the bounds of a Box: error ends the build, clip plays and records
             the nearest one within.
-        on_error: of an attempt in which the environment or the expert raises, or gives what is not a number:
-            fail ends the build, reject counts the attempt as rejected.
+        on_error: of an attempt in which the environment or the expert raises, gives what is not a number or
+            allows no action: fail ends the build, reject counts the attempt as rejected.
         infinite: of an infinity in an observation or a reward: error treats it as NaN, record records it.
     """
 

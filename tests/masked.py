@@ -76,6 +76,13 @@ class Info(Doors):
         return (*super().step(action)[:4], self.told())
 
 
+class Once(Info):
+    """Says it when an episode begins, and then no more."""
+
+    def step(self, action):
+        return (*super().step(action)[:4], {})
+
+
 class Attribute(Doors):
     """Has an array under that name."""
 
@@ -128,7 +135,7 @@ class Opened(gym.Wrapper):
         return self.env.unwrapped.mask
 
 
-for kind in (Doors, Method, Listed, Info, Attribute, Short, DeadEnd, Drawn, Raises):
+for kind in (Doors, Method, Listed, Info, Once, Attribute, Short, DeadEnd, Drawn, Raises):
     gym.register(f"masked/{kind.__name__}-v0", kind, max_episode_steps=12)
 
 

@@ -85,7 +85,6 @@ class ForeignPlayer:
         batched: it takes a batch of observations.
         stateless: it is said to keep nothing between its answers.
         deterministic: passed on to `predict`.
-        masks: it is asked with masks; None: its `predict` tells.
         manner: how it is asked.
         witness: notes what it is asked, where somebody wants to know; it never leaves this process.
     """
@@ -93,7 +92,6 @@ class ForeignPlayer:
     batched: bool = False
     stateless: bool = False
     deterministic: bool = True
-    masks: bool | None = None
     manner: Manner = CAREFUL
     witness: Witness | None = field(default=None, compare=False)
 
@@ -121,7 +119,7 @@ class ForeignPlayer:
         Raises:
             BuilderError: it cannot be had.
         """
-        return takes_masks(_made(self)) if self.masks is None else self.masks
+        return takes_masks(_made(self))
 
     def asked(self, manner: Manner, witness: Witness | None = None) -> Self:
         """The same policy, asked in another manner."""

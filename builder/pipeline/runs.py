@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from builder.environments.masks import ASKED, choices
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.episodes.spaces import leaves
@@ -104,6 +105,7 @@ class ChunkRun:
             for space in (build.observation_space, build.action_space)
             for leaf in leaves(space)
         )
+        row += choices(build.action_space) if build.environment.masks in ASKED else 0
         return float((row + 8) * (build.environment.max_episode_steps or 1))
 
     def files(self, played: Played) -> list[AnyPath]:

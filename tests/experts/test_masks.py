@@ -11,12 +11,15 @@ from sb3_models import box, draw, make_model, start
 from builder import Policy
 from builder.environments.environment import make, resolve
 from builder.environments.masks import GIVEN, METHOD
+from builder.episodes.context import Context
 from builder.errors import ConfigError, EnvironmentError_, ExpertError
 from builder.experts.actor import RandomPlayer, takes_masks
 from builder.experts.archive.agent import read_agent
 from builder.experts.masks import refuse_without_masks, with_masks
 from builder.experts.network_player import NetworkPlayer
+from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
 from builder.experts.predict_actor import PredictActor
+from builder.experts.sources.files import OF_OLD
 from builder.experts.sources.python import PythonPlayer
 from builder.experts.sources.registered import policy_expert
 
@@ -110,8 +113,8 @@ def test_a_policy_is_known_to_be_masked_by_what_its_predict_takes(saved):
     assert takes_masks(model)
     assert not takes_masks(Plain())
     assert not takes_masks(object())
-    assert PythonPlayer(Chooses).masked
-    assert PythonPlayer(Chooses()).masked
+    for policy in (Chooses, Chooses(), lambda: Chooses()):  # noqa: PLW0108  (a factory that is a function)
+        assert PythonPlayer(policy).masked
     assert not PythonPlayer(Plain).masked
     assert not RandomPlayer().masked
 
@@ -166,6 +169,41 @@ def test_actions_that_no_mask_can_be_over_need_none():
     expert = policy_expert("x", Policy(name="x", policy=Chooses()))
     environment = make(spec)
     assert with_masks(expert, expert.foreign, spec, environment) == spec
+
+
+def test_an_action_that_goes_on_for_several_steps_is_chosen_among_what_was_allowed_when_it_was_chosen():
+    class Chosen:
+        """Notes the masks that it is given, and takes the first that is allowed."""
+
+        def __init__(self):
+            self.given = []
+
+        def begin(self, lane, context):
+            pass
+
+        def act(self, observations, lanes, masks):
+            self.given.append(masks.argmax(axis=1).tolist())
+            return [masks.argmax(axis=1)]
+
+    chosen, space = Chosen(), gym.spaces.Discrete(4)
+    actor = WrappedActor(chosen, PolicyView(repeat=2), box(1), space)
+    actor.begin(0, Context(0))
+    seen, actions = np.zeros((2, 1), np.float32), []
+    for step in range(4):
+        lanes = [0] if step == 0 else [0, 1]
+        if step == 1:
+            actor.begin(1, Context(1))
+        masks = np.eye(4, dtype=bool)[[step, 3 - step]][: len(lanes)]
+        actions.append(actor.act([seen[: len(lanes)]], lanes, masks)[0].tolist())
+    assert chosen.given == [[0], [2], [2], [0]]
+    assert actions == [[0], [0, 2], [2, 2], [2, 0]]
+
+
+def test_the_note_of_old_that_an_agent_played_without_masks_is_not_repeated(saved):
+    _, path, *_ = saved
+    archived = policy_expert("x", Policy(name="x", path=str(path))).trained
+    agent = dataclasses.replace(archived.agent, notes=(OF_OLD, "something else"))
+    assert dataclasses.replace(archived, agent=agent).notes == ("something else",)
 
 
 class Spoils:

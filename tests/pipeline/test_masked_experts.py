@@ -155,14 +155,15 @@ def test_the_bytes_do_not_depend_on_lanes_and_workers(trained, tmp_path, options
     assert dataset.arrays()["reward"].min() > -10
 
 
-@pytest.mark.parametrize("way", ["object", "trust"])
+@pytest.mark.parametrize("way", ["object", "batched", "trust"])
 def test_an_object_and_sb3s_own_loader_play_as_the_archive(trained, tmp_path, way):
     model, path = trained()
     first = built(tmp_path / "a", path).arrays()
     if way == "trust":
         second = built(tmp_path / "b", path, **{"expert.trust_remote_code": True})
     else:
-        policy = Policy(name=masked.env_id(masked.Method), policy=model, version="1")
+        batched = way == "batched"
+        policy = Policy(name=masked.env_id(masked.Method), policy=model, version="1", batched=batched)
         second = build(policy, episodes=EPISODES, out=tmp_path / "b")
     for name, column in second.arrays().items():
         np.testing.assert_array_equal(column, first[name])
@@ -241,6 +242,7 @@ def test_who_needs_none_plays_in_such_an_environment_as_ever(tmp_path):
             masked.Short,
             r"something else than a mask over its actions in attempt 0, step 0 .*expected 5 .*got 4",
         ),
+        (masked.Once, r"else than a mask over its actions in attempt \d+, step 1 .*got none"),
         (masked.Attribute, "action_masks of the environment is no method"),
     ],
 )

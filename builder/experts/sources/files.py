@@ -88,7 +88,6 @@ class Archived:
                 view,
                 str(Path.cwd()),
                 deterministic=rollout.deterministic,
-                masks=self.masked,
             )
         return NetworkPlayer(
             self.agent.network, rollout.deterministic, rollout.precision, view, masked=self.masked

@@ -13,7 +13,7 @@ import gymnasium as gym
 from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.importing import imported
 from builder.errors import BuilderError, ExpertError
-from builder.experts.actor import Actor
+from builder.experts.actor import Actor, takes_masks
 from builder.experts.foreign import ForeignPlayer
 from builder.experts.predict_actor import PredictActor
 from builder.experts.sources.expert import NOT_PINNED, Expert, expert_of
@@ -34,6 +34,12 @@ class PythonPlayer(ForeignPlayer):
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         return PredictActor(self, observation_space, action_space)
+
+    @property
+    def masked(self) -> bool:
+        """See `ForeignPlayer`; only a factory that is a function has to be called for that."""
+        policy = self.named()
+        return takes_masks(policy) if hasattr(policy, "predict") else super().masked
 
     def named(self) -> Any:
         """The policy, imported where it is a name; its module may register the environment as well.

@@ -12,6 +12,7 @@ import gymnasium as gym
 from builder.environments.importing import import_module
 from builder.errors import ConfigError, ExpertError, suggest
 from builder.experts.actor import Actor, Predictor
+from builder.experts.archive.agent import MASKABLE
 from builder.experts.archive.training import read_training
 from builder.experts.foreign import ForeignPlayer
 from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
@@ -48,6 +49,11 @@ class TrustedPlayer(ForeignPlayer):
     algo: str
     view: PolicyView | None = None
     folder: str = ""
+
+    @property
+    def masked(self) -> bool:
+        """Whether it was trained to choose among the actions that a mask allows."""
+        return self.algo == MASKABLE
 
     def actor(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> Actor:
         """Load the archive; whatever code it carries is run.
