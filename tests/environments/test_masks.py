@@ -94,11 +94,11 @@ def test_a_name_that_is_no_method_is_refused():
 def test_a_mask_is_asked_for_once_in_a_state_and_is_the_callers_own():
     environment = Masked(masked.Drawn(), METHOD)
     environment.reset(seed=0)
-    first = environment.action_masks()
+    first = environment.action_masks().tolist()
     again = environment.action_masks()
-    assert first.tolist() == again.tolist()
+    assert first == again.tolist()
     again[:] = False
-    assert environment.action_masks().tolist() == first.tolist()
+    assert environment.action_masks().tolist() == first
     environment.step(int(np.argmax(first)))
     other = Masked(masked.Drawn(), METHOD)
     other.reset(seed=0)

@@ -20,6 +20,15 @@ def test_rows_are_kept_when_the_arrays_grow():
     assert log.attempts[:2].tolist() == [3, 4]
 
 
+def test_masks_are_kept_when_the_arrays_grow():
+    log = RowLog(leaves(Discrete(9)), leaves(Discrete(2)), choices=2)
+    log.masks[0] = True, False
+    log.rows = 1
+    log.reserve(2 * FIRST_ROWS)
+    assert log.masks.shape == (len(log.rewards), 2)
+    assert log.masks[0].tolist() == [True, False]
+
+
 def test_the_order_is_by_attempt_and_then_as_played():
     assert log_of([2, 1, 2, 1]).order().tolist() == [1, 3, 0, 2]
 
