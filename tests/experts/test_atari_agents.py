@@ -120,7 +120,7 @@ def breakout(agent):
 
 
 def test_whole_games_are_played_and_the_environment_can_be_made_from_the_manifest(built, breakout):
-    dataset = built(**breakout | {"env.max_episode_steps": 500}, episodes=2)
+    dataset = built(**breakout | {"env.max_episode_steps": 500}, episodes=1)
     described = dict(dataset.manifest.inputs["environment"])
     assert described["preprocessing"] == dataclasses.asdict(AtariPreprocessing())
     env = make(recorded_environment(dataset.manifest))
