@@ -1,15 +1,26 @@
 """Nothing of a stranger's runs: forged datasets are loaded, verified and built again, and watched."""
 
+import base64
 import itertools
 import json
 import shutil
+import zipfile
 
+import cloudpickle
+import gymnasium as gym
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from damaged import members_of, zipped
 from folders import files
+from forged_manifests import Raw, forged, honest
 from forging import PLACES, forged_copy, odd_values, put, texts
+from frugal import costs
+from places import PACKAGE
 from tracing import EVERYTHING, LOAD, PULLED, SECRET, THEIRS, Sandbox, trace
 
 from builder import Controller
+from builder.manifest.manifest import read_manifest, seal
 
 QUICK = (
     ("expert.name", "../../folders/evil"),
@@ -181,3 +192,85 @@ def test_nothing_of_hundreds_of_forged_folders_runs(tmp_path):
     found = watched(place, folders)
     escaped = [code for code in found.codes if code not in {0, 1, 2}]
     assert escaped == []
+
+
+def with_field(archive, name, space):
+    """An archive with a space of one's own in place of its own."""
+    members = members_of(archive)
+    fields = json.loads(members["data"])
+    fields[name][":serialized:"] = base64.b64encode(cloudpickle.dumps(space)).decode()
+    return members | {"data": json.dumps(fields).encode()}
+
+
+def hostile_archives(place):
+    """Archives that are small, and large where they are believed."""
+    source = (PACKAGE / "experts/bundled/cartpole.zip").read_bytes()
+    members = members_of(source)
+    bits = gym.spaces.MultiBinary(2)
+    bits.n = (2**24, 24)
+    weights = members_of(members["policy.pth"])
+    bomb = zipped({**weights, "archive/data/0": bytes(400 << 20)}, zipfile.ZIP_DEFLATED)
+    contents = {
+        "bits": zipped(with_field(source, "observation_space", bits)),
+        "bomb": zipped({**members, "data": bytes(400 << 20)}, zipfile.ZIP_DEFLATED),
+        "first-directory": zipped(members | {"policy.pth": bomb + zipped(weights)}),
+        "last-directory": zipped(members | {"policy.pth": zipped(weights) + bomb}),
+    }
+    for name, content in contents.items():
+        (place / f"{name}.zip").write_bytes(content)
+        yield name, ("archive", place / f"{name}.zip")
+
+
+def hostile_folders(place, base):
+    """Datasets and experts, likewise."""
+    content = honest(base)
+    box = {"type": "Box", "dtype": "float64", "shape": [2**12, 2**12], "low": 0, "high": 1}
+    texts = {
+        "many-values": forged(content, ("notes",), Raw("[" + "1," * (1 << 23) + "1]")),
+        "one-text": forged(content, ("notes", 0), "x" * (30 << 20)),
+        "deep": forged(content, ("observation_space",), Raw("[" * (4 << 20) + "]" * (4 << 20))),
+        "box": forged(content, ("observation_space",), box),
+        "bits": forged(
+            content, ("action_space",), {"type": "MultiBinary", "dtype": "int8", "n": [2**24, 24]}
+        ),
+        "large": json.dumps(content) + " " * (300 << 20),
+        "files": forged(
+            content, ("files",), {f"data/{n}": {"sha256": "0" * 64, "size": 1} for n in range(60_000)}
+        ),
+    }
+    for name, text in texts.items():
+        folder = shutil.copytree(base, place / name)
+        (folder / "manifest.json").write_text(text)
+        yield f"manifest-{name}", ("verify", folder)
+    zeros = {f"c{n}": pa.array([0] * (1 << 20), pa.int64()) for n in range(40)}
+    folder = shutil.copytree(base, place / "rows")
+    pq.write_table(pa.table(zeros), folder / STEPS, row_group_size=1 << 30)
+    seal(read_manifest(folder), folder)
+    yield "parquet-rows", ("load", folder)
+    yield "parquet-rows-verified", ("verify", folder)
+    folder = shutil.copytree(base, place / "provenance")
+    (folder / "provenance.json").write_text(" " * (300 << 20))
+    yield "provenance", ("verify", folder)
+    (place / "kept").mkdir()
+    (place / "kept/expert.json").write_text("{" + " " * (300 << 20))
+    (place / "kept/expert.safetensors").write_bytes((1 << 40).to_bytes(8, "little") + bytes(100))
+    yield "expert", ("expert", place / "kept")
+    (place / "chunk").write_bytes((90 << 20).to_bytes(8, "little") + b"{" + b" " * (90 << 20))
+    yield "chunk", ("recording", place / "chunk")
+
+
+@pytest.mark.slow
+def test_no_hostile_file_takes_more_than_500_megabytes_or_5_seconds(sandbox, tmp_path):
+    readings = {
+        "honest": ("verify", sandbox.root / "honest"),  # what is imported late is imported
+        "honest-load": ("load", sandbox.root / "honest"),
+        "honest-archive": ("archive", PACKAGE / "experts/bundled/cartpole.zip"),
+        **dict(hostile_archives(tmp_path)),
+        **dict(hostile_folders(tmp_path, sandbox.root / "honest")),
+    }
+    found = costs(readings, tmp_path / "report.json")
+    assert len(found) == len(readings) > 15
+    hostile = {name: cost for name, cost in found.items() if not name.startswith("honest")}
+    unnoticed = [name for name, cost in hostile.items() if not cost["said"]]
+    assert unnoticed == ["first-directory"]  # whose last directory is an honest one, and the only one read
+    assert [name for name, cost in hostile.items() if cost["megabytes"] > 500 or cost["seconds"] > 5] == []

@@ -21,6 +21,10 @@ from builder.storage.tree import inside
 
 MAGIC = b"PAR1"
 REMEDY = "build or pull it again"
+WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
+"""Bytes of a value, which equal ones need not have in the file."""
+TEXT_WIDTH = 8
+"""Of what varies in size: where it begins."""
 KNOWN = 4096
 """Files that need not be looked at again while their stamps are the same."""
 
@@ -87,7 +91,8 @@ def _check_size(path: Path, stamp: Stamp) -> None:
         group = metadata.row_group(index)
         if group.num_rows > PARQUET_GROUP_ROWS:
             raise _too_large(path, f"a part of {group.num_rows} rows", f"{PARQUET_GROUP_ROWS}")
-        values = sum(group.column(column).num_values for column in range(group.num_columns))
+        parts = [group.column(column) for column in range(group.num_columns)]
+        values = sum(part.num_values * WIDTHS.get(part.physical_type, TEXT_WIDTH) for part in parts)
         if (size := max(group.total_byte_size, values)) > PARQUET_GROUP_BYTES:
             raise _too_large(path, f"a part of {size} bytes", f"{PARQUET_GROUP_BYTES}")
 
