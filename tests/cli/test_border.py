@@ -1,6 +1,7 @@
 """Whatever goes wrong, one line with its remedy leaves the command line, and never a traceback."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -134,20 +135,20 @@ def test_streams_that_are_closed_from_the_start_do_no_harm(closed):
 
 
 def test_a_working_folder_that_is_gone_is_said(tmp_path):
-    lines = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
-    lines += "from builder.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    for words in (
+    lines = "import json, os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+    lines += "from builder.cli.main import main; print([main(words) for words in json.loads(sys.argv[1])])"
+    verbs = [
         [*BUILD, "out=x"],
         ["verify", "x"],
         ["clean", "out=x"],
         ["pull", "out=x", "hub.repo_id=a/b"],
-    ):
-        answer = subprocess.run(
-            [sys.executable, "-c", lines, *words], cwd=tmp_path, capture_output=True, check=False
-        )
-        said, traceback = one_line(answer.stderr)
-        assert said == ["il-builder: the working folder is gone; change to another one"]
-        assert (answer.returncode, traceback) == (2, False)
+    ]
+    answer = subprocess.run(
+        [sys.executable, "-c", lines, json.dumps(verbs)], cwd=tmp_path, capture_output=True, check=False
+    )
+    said, traceback = one_line(answer.stderr)
+    assert said == ["il-builder: the working folder is gone; change to another one"] * 4
+    assert (answer.stdout, traceback) == (b"[2, 2, 2, 2]\n", False)
 
 
 @pytest.mark.parametrize("length", [LONGEST_NAME + 1, 248, 255, 256, 5000])
