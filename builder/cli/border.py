@@ -107,7 +107,7 @@ def watched_output() -> Iterator[None]:
 
 
 class _Output:
-    """Standard output, whose failures say that they are its own."""
+    """Standard output without secrets, whose failures say that they are its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -117,7 +117,8 @@ class _Output:
 
     def write(self, text: str) -> int:
         with self._explained():
-            return self._stream.write(text)
+            self._stream.write(redacted(text))
+        return len(text)
 
     def flush(self) -> None:
         with self._explained():

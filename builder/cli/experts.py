@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.errors import ConfigError, suggest
+from builder.storage.paths import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +78,7 @@ def _save_expert(config: ExpertsConfig) -> None:
     expert = load_expert(build.expert, build.rollout)
     if expert.trained is None:
         raise ConfigError(f"the expert {config.name!r} has no weights to save")
-    folder = Path(config.save).expanduser()
+    folder = expanded(config.save)
     save_portable(expert.trained.portable(), folder)
     plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
     print(f"saved {config.name} in {folder}; {plays} plays it")

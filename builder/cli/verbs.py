@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
-from builder.storage.paths import AnyPath, local_path
+from builder.storage.paths import AnyPath, expanded, local_path
 
 if TYPE_CHECKING:
     from builder.hub import Pushed
@@ -147,7 +146,7 @@ def _sign(overrides: list[str]) -> None:
     config = compose(SignConfig, "sign", overrides)
     out = local_path(config.out, "sign")
     manifest = read_manifest(out)
-    signer = sign(out, Path(config.key).expanduser() if config.key else None)
+    signer = sign(out, expanded(config.key) if config.key else None)
     print(f"signed: {out / SIGNATURE}\n  fingerprint {manifest.fingerprint}\n  {signer}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from builder.composition.environment_variables import keep_references
 from builder.composition.errors import first_line, unknown_key
+from builder.composition.overrides import OPEN
 from builder.config import BuildConfig, EnvConfig, ExpertConfig, folder_name
 from builder.errors import ConfigError
 from builder.storage.paths import AnyPath, place
@@ -41,15 +42,31 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
         written: Any = OmegaConf.to_object(merged)
         if schema is BuildConfig:
             keep_references(written, merged)
+        _check_mappings(written)
     except ConfigKeyError as error:
         raise unknown_key(str(error.full_key or error.key), node) from error
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).split(":")[-1].strip()
         raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command") from error
+    except OverflowError as error:
+        raise ConfigError("a number is larger than any that is computed with") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {first_line(error)}") from error
     values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
     return schema(**values | {name: _place(schema, name, values) for name in _places(schema)})
+
+
+def _check_mappings(written: Any) -> None:
+    """Refuse what stands for a whole mapping and is none: nothing else looks behind an interpolation.
+
+    Raises:
+        ConfigError: there is such a value; it may be a secret, and is not shown.
+    """
+    for key in OPEN:
+        holder, name = key.split(".")
+        value = getattr(getattr(written, holder, None), name, {})
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key} is no mapping", remedy=f"set its keys one by one: {key}.KEY=...")
 
 
 def _writable(node: Any) -> None:

@@ -36,6 +36,7 @@ from builder.hub_client.retries import connected
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.manifest.signature import is_of_its_content, sign
 from builder.storage.lock import locked
+from builder.storage.paths import expanded
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, CommitOperationAdd
@@ -113,7 +114,7 @@ def _sign(folder: Path, hub: HubConfig) -> None:
         SignatureError: it is not, or there is no key.
     """
     if hub.sign:
-        sign(folder, Path(hub.key).expanduser() if hub.key else None)
+        sign(folder, expanded(hub.key) if hub.key else None)
     elif not is_of_its_content(folder):
         raise SignatureError(
             "its signature is of another manifest or card: the card names its repository now",

@@ -19,7 +19,7 @@ from builder.manifest.environment import KWARGS, check_trust, code_of_environmen
 from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
 from builder.manifest.settings import Settings, rebuild_settings
 from builder.storage.digest import file_sha256
-from builder.storage.paths import AnyPath, place
+from builder.storage.paths import AnyPath, expanded, place
 from builder.storage.tree import inside
 from builder.values import fits
 
@@ -209,7 +209,7 @@ def _with_own_out(config: BuildConfig) -> BuildConfig:
 
 def _is_included(folder: Path, manifest: Manifest, path: str | None) -> bool:
     """Whether the expert is to come from the dataset itself, which holds it as the manifest says."""
-    asked_for = path is None or Path(path).expanduser().resolve() == folder.resolve()
+    asked_for = path is None or expanded(path).resolve() == folder.resolve()
     return asked_for and not _leads_out(folder) and stands_in(folder, manifest)
 
 

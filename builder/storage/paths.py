@@ -71,11 +71,20 @@ def place(text: str) -> AnyPath:
     return RemotePath(f"{protocol}://{rest}")
 
 
-def _local_place(text: str) -> Path:
+def expanded(text: str) -> Path:
+    """A path of this machine, with a home in place of `~`.
+
+    Raises:
+        ConfigError: there is no such home.
+    """
     try:
-        path = Path(text).expanduser()
+        return Path(text).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"{text} is in the home of nobody known here") from error
+
+
+def _local_place(text: str) -> Path:
+    path = expanded(text)
     try:
         str(path.absolute()).encode()
         if path.is_symlink() or path.name in ("", ".."):  # "." has no name of its own

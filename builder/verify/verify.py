@@ -16,7 +16,7 @@ from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
 from builder.storage.lock import recover_unless_held
-from builder.storage.paths import write_whole
+from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
 from builder.verify.claims import claims
 from builder.verify.files import check_card, check_files, check_manifest, check_provenance, check_signature
@@ -43,7 +43,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     """
     report = _verified(config, started)
     if config.json is not None:
-        target = Path(config.json).expanduser()
+        target = expanded(config.json)
         try:
             write_whole(target, json.dumps(report.to_json(), indent=1) + "\n")
         except OSError as error:
@@ -87,7 +87,7 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> 
             break
     else:
         if config.report is not None:
-            write_report(folder, Path(config.report).expanduser())
+            write_report(folder, expanded(config.report))
         return Report(name, tuple(checks), remarks, claims(folder, read_manifest(folder), config))
     return Report(name, tuple(checks), remarks)
 
@@ -102,7 +102,7 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
         yield "tables", lambda: check_tables(folder, manifest)
         yield "card", lambda: check_card(folder, config.hub.repo_id, written_by=manifest.written_by)
     if config.signed_by is not None:
-        allowed = Path(config.signed_by).expanduser()
+        allowed = expanded(config.signed_by)
         yield "signature", lambda: check_signature(folder, allowed)
     if config.level == "replay":
         yield "replay", lambda: _check_replay(folder, manifest, config)
@@ -135,6 +135,6 @@ def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
         )
     expert = config.expert
     named = {"path": expert.path, "vec_normalize": expert.vec_normalize}
-    files = {key: str(Path(path).expanduser()) for key, path in named.items() if path}
+    files = {key: str(expanded(path)) for key, path in named.items() if path}
     given = Given(files, trusted=expert.trust_remote_code, kwargs=config.env.kwargs)
     return check_rebuild(folder, manifest, given, config.parallel)

@@ -207,3 +207,9 @@ def test_what_may_not_be_read_is_said(tmp_path, capsys):
                 assert (len(lines), traceback) == (1 if code else 0, False)
         finally:
             path.chmod(mode)
+
+
+def test_what_is_printed_holds_no_secret(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ODD_SECRET_KEY", "s3cr3t-0123456789")
+    assert main(["clean", f"out={tmp_path}/${{oc.env:ODD_SECRET_KEY}}"]) == 0
+    assert capsys.readouterr().out.endswith("/***\n")

@@ -7,6 +7,8 @@ import pytest
 
 from builder.composition import build_config, compose
 from builder.config import (
+    BuildConfig,
+    CheckConfig,
     VerifyConfig,
 )
 from builder.errors import ConfigError
@@ -93,3 +95,19 @@ def test_the_data_root_is_read_when_a_build_is_composed(monkeypatch, root, out):
 def test_the_folder_of_an_expert_without_a_name_has_that_of_the_environment(monkeypatch, overrides, name):
     monkeypatch.delenv("IL_BUILDER_DATA", raising=False)
     assert build_config(overrides).out == Path("data") / name
+
+
+@pytest.mark.parametrize("key", ["threshold", "max_return", "dataset.test_fraction", "expert.mean_return"])
+def test_a_number_beyond_all_floats_is_refused(key):
+    with pytest.raises(ConfigError, match="a number is larger than any"):
+        build_config([f"{key}={'7' * 400}"])
+
+
+@pytest.mark.parametrize("verb", ["build", "check", "verify"])
+@pytest.mark.parametrize("key", ["env.kwargs", "expert.env_kwargs"])
+def test_a_variable_is_no_mapping_and_its_value_is_not_shown(monkeypatch, key, verb):
+    monkeypatch.setenv("ODD_KEY", "hidden-value")
+    schema = {"build": BuildConfig, "check": CheckConfig, "verify": VerifyConfig}[verb]
+    with pytest.raises(ConfigError) as refused:
+        compose(schema, verb, [f"{key}=${{oc.env:ODD_KEY}}"])
+    assert "hidden-value" not in str(refused.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import ConfigError, MissingExtraError
-from builder.storage.paths import atomic_file, local_copy, local_path, place
+from builder.storage.paths import atomic_file, expanded, local_copy, local_path, place
 
 
 def test_a_path_and_a_file_url_are_paths_of_this_machine(monkeypatch):
@@ -59,3 +59,8 @@ def test_a_file_is_written_whole_or_not_at_all(box, tmp_path):
         with pytest.raises(ZeroDivisionError), atomic_file(folder / "half") as file:
             file.write_bytes(b"%d" % (1 // 0))
         assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
+def test_a_home_of_nobody_is_said():
+    with pytest.raises(ConfigError, match="~nobody-here/x is in the home of nobody known here"):
+        expanded("~nobody-here/x")

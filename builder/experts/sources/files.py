@@ -29,6 +29,7 @@ from builder.experts.sources.source import STATISTICS, algorithm, said_beside
 from builder.experts.sources.statistics_files import NONE, files_beside
 from builder.experts.sources.zoo_files import ZOO_FILES, Beside, Companions, read_beside
 from builder.storage.digest import file_sha256
+from builder.storage.paths import expanded
 
 OF_OLD = "trained with action masks; played without them"
 """What version 0.1.0 noted of MaskablePPO, also in experts that it kept; it is so no more."""
@@ -275,7 +276,7 @@ def archive_files(path: Path, *, vec_normalize: str | None = None) -> list[Path]
         vec_normalize: where its statistics lie, if that was said.
     """
     archive = _archive(path, "")
-    given = [] if vec_normalize in (None, NONE) else [Path(str(vec_normalize)).expanduser()]
+    given = [] if vec_normalize in (None, NONE) else [expanded(str(vec_normalize))]
     names = {archive.name, WEIGHTS, *ZOO_FILES, *RESULT_FILES}
     return sorted({*files_beside(archive, names), *given})
 

@@ -16,6 +16,7 @@ from builder.experts.sources.files import (
     expert_in_files,
 )
 from builder.experts.sources.source import ARCHIVE, Quote, Rebuilt, Source
+from builder.storage.paths import expanded
 
 
 class LocalSource(Source):
@@ -26,12 +27,12 @@ class LocalSource(Source):
     surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        return expert_in_files(config, Path(str(config.path)).expanduser())
+        return expert_in_files(config, expanded(str(config.path)))
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         if not config.path:
             return None
-        return archive_files(Path(config.path).expanduser(), vec_normalize=config.vec_normalize)
+        return archive_files(expanded(config.path), vec_normalize=config.vec_normalize)
 
     def runs(self, config: ExpertConfig) -> list[str]:
         return archive_code(config)

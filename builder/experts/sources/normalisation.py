@@ -25,6 +25,7 @@ from builder.experts.sources.statistics_files import (
     saved_by_callback,
     search,
 )
+from builder.storage.paths import expanded
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def choose_statistics(archive: Path, config: Mapping[str, Any] | None, given: st
     if given == NONE:
         return Chosen(notes=("played without normalisation statistics, as expert.vec_normalize=none says",))
     if given is not None:
-        return _read(Path(given).expanduser())
+        return _read(expanded(given))
     training, found = read_training(archive), search(archive)
     needed, unwanted = _why(config, training)
     path = next(iter((*found.own, *found.shared)), None) if unwanted else found.chosen()
