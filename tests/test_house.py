@@ -9,6 +9,7 @@ STORIES = {
     "cli/test_odd_values": "whatever every key can be set to",
     "experts/archive/test_mutated_files": "thousands of damaged archives and statistics, read to their end",
     "experts/test_atari_agents": "an agent on Atari, from its archive to its dataset",
+    "fuzz/test_corpus": "files that the fuzzer found, read again",
     "hub/test_privacy": "the token, in whatever is written anywhere",
     "hub/test_publish_stage": "a stage of dvc.yaml",
     "hub/test_with_datasets": "what was pushed, read without us",

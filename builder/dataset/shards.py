@@ -85,7 +85,8 @@ def _check_size(path: Path, stamp: Stamp) -> None:
         raise _too_large(path, f"a footer of {length} bytes", f"{PARQUET_FOOTER_BYTES}")
     try:
         metadata = pq.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
+        _names(metadata)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}", remedy=REMEDY) from error
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
@@ -95,6 +96,19 @@ def _check_size(path: Path, stamp: Stamp) -> None:
         values = sum(part.num_values * WIDTHS.get(part.physical_type, TEXT_WIDTH) for part in parts)
         if (size := max(group.total_byte_size, values)) > PARQUET_GROUP_BYTES:
             raise _too_large(path, f"a part of {size} bytes", f"{PARQUET_GROUP_BYTES}")
+
+
+def _names(metadata: pq.FileMetaData) -> list[str]:
+    """The names of all columns, at any depth; one may be no text."""
+    leaves = [metadata.schema.column(index).path for index in range(metadata.num_columns)]
+    fields = list(metadata.schema.to_arrow_schema())
+    names: list[str] = []
+    while fields:
+        field = fields.pop()
+        names.append(field.name)
+        if pa.types.is_struct(field.type):
+            fields.extend(field.type)
+    return [*leaves, *names]
 
 
 def _too_large(path: Path, what: str, most: str) -> DatasetError:
