@@ -38,7 +38,7 @@ Each states what happened and, where they apply, what was expected, what was fou
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -229,11 +229,17 @@ def storage_error(error: Exception, path: Any) -> BuilderError:
     )
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """A remedy that names the nearest of the known words, or lists some of them."""
+def suggest(word: str, known: Iterable[str], *, written: Callable[[str], str] = str) -> str:
+    """A remedy that names the nearest of the known words, or lists some of them.
+
+    Args:
+        word: what is not known.
+        known: what is.
+        written: how the user has to write one of them.
+    """
     names = sorted(known)
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {written(near[0])!r}?"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"known: {shown}" if names else "none is known"

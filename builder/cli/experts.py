@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,4 +82,6 @@ def _save_expert(config: ExpertsConfig) -> None:
     folder = expanded(config.save)
     save_portable(expert.trained.portable(), folder)
     plays = f"expert=local expert.path={folder} env.id={expert.policy.name}"
+    if build.expert.threshold > -math.inf:  # what was kept holds the policy alone
+        plays += f" threshold={build.expert.threshold:g}"
     print(f"saved {config.name} in {folder}; {plays} plays it")

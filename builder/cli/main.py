@@ -156,6 +156,7 @@ def _hydra(verb: str, words: list[str]) -> int:
             {name: entry.about for name, entry in table.items()} for table in (VERBS, BACKENDS)
         )
         print(usage(verb, verbs, backends))
+        words = [*words, "hydra.help.app_name=il-builder"]
     sys.argv = ["il-builder", *words]
     if "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)

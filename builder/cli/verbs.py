@@ -160,7 +160,11 @@ def _clean(overrides: list[str]) -> None:
 
     config = compose(CleanConfig, "clean", overrides)
     cleaned = clean(config.out)
-    print(f"freed {cleaned.freed / 1e6:.1f} MB beside {config.out}")
+    if cleaned.freed:
+        size = f"{cleaned.freed / 1e6:.1f} MB" if cleaned.freed >= 1e6 else f"{cleaned.freed / 1e3:.1f} kB"
+        print(f"freed {size} beside {config.out}")
+    else:
+        print(f"nothing was kept for {config.out}")
     for path in cleaned.left:
         print(f"left, since il-builder has not made it: {path}")
 

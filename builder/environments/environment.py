@@ -94,7 +94,7 @@ def resolve(
         make(EnvironmentSpec(env_id, dict(kwargs), registered=registered, folder=folder)).close()
         raise EnvironmentError_(
             f"{env_id} has no time limit, so an episode might never end",
-            remedy="give one with rollout.max_steps=",
+            remedy="give one with env.max_episode_steps=",
         )
     # Wrappers may need the limit beneath them: leave it in place.
     bare = not registered.additional_wrappers and not layers.wrappers
@@ -173,7 +173,8 @@ def registration(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec
     except ImportError as error:
         raise missing_extra(env_id, module, error) from error
     except (errors.Error, ValueError) as error:
-        remedy = suggest(name, [known for known in gym.registry if ("/" in known) == ("/" in name)])
+        like = [known for known in gym.registry if ("/" in known) == ("/" in name)]
+        remedy = suggest(name, like, written=lambda near: _written(near, module) if colon else near)
         if "/" in env_id and not colon:
             remedy = f"name the package that registers it, which must be installed: env.id=package:{env_id}"
         raise ConfigError(f"there is no environment {env_id!r}", remedy=remedy) from error
@@ -181,6 +182,12 @@ def registration(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec
         raise EnvironmentError_(
             f"{env_id} cannot be made: importing {module} raised {type(error).__name__}: {error}"
         ) from error
+
+
+def _written(registered: str, module: str) -> str:
+    """The id of what a module may have registered; gymnasium's own need none in front."""
+    ours = str(gym.registry[registered].entry_point).startswith("gymnasium.")
+    return registered if ours else f"{module}:{registered}"
 
 
 def missing_extra(env_id: str, entry_point: str, error: ImportError) -> MissingExtraError:

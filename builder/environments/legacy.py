@@ -91,7 +91,7 @@ def match(
                 tried.setdefault(candidate, error)
             else:
                 return Match(spec, env_id, zeros)
-    raise _why_none(env_id, tried)
+    raise _why_none(env_id, tried, wrapped=bool(layers.wrappers))
 
 
 def _name(env_id: str) -> str:
@@ -118,7 +118,7 @@ def _candidates(env_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((known, {}) for known in ordered)
 
 
-def _why_none(env_id: str, tried: Mapping[str, Exception]) -> Exception:
+def _why_none(env_id: str, tried: Mapping[str, Exception], *, wrapped: bool) -> Exception:
     """The most telling of the candidates' errors: a package that is missing, else that nothing fits."""
     if set(tried) == {env_id} and not isinstance(tried[env_id], SpaceError):
         return tried[env_id]
@@ -127,12 +127,15 @@ def _why_none(env_id: str, tried: Mapping[str, Exception]) -> Exception:
         missing = [error for error in tried.values() if isinstance(error, MissingExtraError)]
         return missing[-1] if missing else next(iter(tried.values()))
     last = list(fitting.values())[-1]
+    remedy = "install the package version that had it, or name another environment with env.id="
+    if wrapped:
+        remedy = "leave out what in env.wrappers changes spaces: the expert was trained without"
     return SpaceError(
         f"no environment here has the spaces of {env_id}, which the expert was trained on"
-        f" (tried {', '.join(fitting)})",
+        f" (tried {', '.join(fitting)}{', within env.wrappers' if wrapped else ''})",
         expected=getattr(last, "expected", None),
         got=getattr(last, "got", None),
-        remedy="install the package version that had it, or name another environment with env.id=",
+        remedy=remedy,
     )
 
 

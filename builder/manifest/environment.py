@@ -47,7 +47,7 @@ def filled(held: Any, given: Mapping[str, Any], key: str = KWARGS) -> dict[str, 
         elif isinstance(own, Reference):
             filled_in[name] = Reference(own.text, value.value if isinstance(value, Reference) else value)
         else:
-            raise ConfigError(f"{key}.{name} is what the manifest says already", remedy="leave it out")
+            raise ConfigError(f"{key}.{name} stands in the manifest already", remedy="leave it out")
     for place, reference in _unknown(filled_in, key):
         raise ConfigError(
             f"the manifest keeps {place} only as {reference.text:.80}, which its author's machine knew",

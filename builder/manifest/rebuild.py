@@ -243,7 +243,7 @@ def _refuse_what_it_says(keys: Sequence[str]) -> None:
 
 def _said_already(key: str) -> ConfigError:
     return ConfigError(
-        f"{key} is what the manifest says already",
+        f"{key} stands in the manifest already",
         remedy=f"leave it out; beside {KEY}= these can be given: {', '.join(FREE)}",
     )
 

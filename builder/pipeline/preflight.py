@@ -74,7 +74,10 @@ def _forecast(build: Build, returns: Array) -> None:
     acceptance = build.config.acceptance
     if acceptance == EVERY_RETURN:
         return
-    share = float(acceptance.accepts(returns).mean())
+    accepted = acceptance.accepts(returns)
+    if accepted.sum() >= build.config.episodes:  # nothing is left to forecast
+        return
+    share = float(accepted.mean())
     if not share:
         log.info("none of the first %d attempts was accepted", len(returns))
         return

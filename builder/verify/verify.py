@@ -52,6 +52,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
 
 
 def _verified(config: VerifyConfig, started: Started) -> Report:
+    _refuse_missing_signers(config)
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
@@ -68,6 +69,15 @@ def _verified(config: VerifyConfig, started: Started) -> Report:
         folder = Path(scratch) / "dataset"
         pull(HubConfig(repo_id=config.hub.repo_id, revision=config.hub.revision), folder)
         return _verify(folder, config, config.hub.repo_id, started)
+
+
+def _refuse_missing_signers(config: VerifyConfig) -> None:
+    """A mistyped path says nothing about the dataset."""
+    if config.signed_by is not None and not Path(config.signed_by).expanduser().is_file():
+        raise ConfigError(
+            f"there is no file {config.signed_by}",
+            remedy="give signed_by= a public key, or a file of signers",
+        )
 
 
 def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:

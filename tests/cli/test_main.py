@@ -144,6 +144,7 @@ def test_help_and_cfg_are_hydras_and_leave_no_file():
     assert "  parallel=loky       processes of this machine" in answer.stdout
     assert "expert: " in answer.stdout
     assert "episodes: 100" in answer.stdout
+    assert "\nil-builder is powered by Hydra" in answer.stdout
     assert "episodes: 7" in run("build", "--cfg", "job", "episodes=7").stdout
     assert names() == []
 

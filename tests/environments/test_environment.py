@@ -51,7 +51,7 @@ def test_an_environment_without_a_limit_is_refused():
     with pytest.raises(EnvironmentError_) as caught:
         found("Endless-v0")
     assert str(caught.value) == (
-        "Endless-v0 has no time limit, so an episode might never end; give one with rollout.max_steps="
+        "Endless-v0 has no time limit, so an episode might never end; give one with env.max_episode_steps="
     )
 
 
@@ -99,6 +99,11 @@ def module(tmp_path, monkeypatch):
     yield name
     gym.registry.pop("Choosy-v0", None)
     gym.registry.pop("own/Choosy-v0", None)
+
+
+def test_an_id_of_a_module_is_suggested_with_the_module_in_front(module):
+    with pytest.raises(ConfigError, match=f"did you mean '{module}:Choosy-v0'"):
+        found(f"{module}:Chosy-v0")
 
 
 @pytest.mark.parametrize(("env_id", "limit"), [("Choosy-v0", 5), ("own/Choosy-v0", 6)])

@@ -5,6 +5,7 @@ import pytest
 
 from builder.environments.legacy import match
 from builder.environments.providers import provide
+from builder.environments.wrappers import Layers, wrapper_specs
 from builder.errors import ConfigError, MissingExtraError, SpaceError
 
 LIMITS = {"max_episode_steps": None, "max_steps": None}
@@ -75,3 +76,11 @@ def test_fetch_reach_is_played_where_its_package_is_installed():
             raise SpaceError("no")
 
     assert match("FetchReach-v1", {}, fits, limits=LIMITS).spec.id == "FetchReach-v4"
+
+
+def test_wrappers_that_change_the_spaces_are_named_as_the_cause():
+    layers = Layers(wrappers=wrapper_specs(["TimeAwareObservation"]))
+    with pytest.raises(
+        SpaceError, match=r"CartPole-v0, within env\.wrappers\).*what in env\.wrappers changes spaces"
+    ):
+        match("CartPole-v1", {}, fits_shape(4), limits=LIMITS, layers=layers)

@@ -65,7 +65,7 @@ def test_the_api_takes_a_manifest(first):
 
 @pytest.mark.parametrize("key", ["seed=1", "episodes=9", "expert=cartpole", "dataset.shard_mb=1"])
 def test_what_the_manifest_says_cannot_be_said_again(first, key):
-    with pytest.raises(ConfigError, match=f"{key.split('=')[0]} is what the manifest says already"):
+    with pytest.raises(ConfigError, match=f"{key.split('=')[0]} stands in the manifest already"):
         Controller().start([f"manifest={first}", "out=again", key])
 
 

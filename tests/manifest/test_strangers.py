@@ -270,7 +270,7 @@ def test_what_a_manifest_does_not_hold_can_be_given_and_nothing_else(built, tmp_
     folder = changed(built / "random", tmp_path / "x", put("environment.kwargs", held))
     given = config_of(folder, kwargs={"sutton_barto_reward": True}).env.kwargs["sutton_barto_reward"]
     assert (given.text, given.value) == ("${oc.env:CHOICE}", True)
-    with pytest.raises(ConfigError, match=r"env\.kwargs\.other is what the manifest says already"):
+    with pytest.raises(ConfigError, match=r"env\.kwargs\.other stands in the manifest already"):
         config_of(folder, kwargs={"sutton_barto_reward": True, "other": 1})
 
 

@@ -39,6 +39,14 @@ def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, 
     assert "about 100% of the attempts will be accepted: about 15 attempts for 15 episodes" in caplog.text
 
 
+def test_nothing_is_forecast_where_all_has_been_played(tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)
+    start(tmp_path, folder, threshold=450, episodes=2)
+    assert "mean return 500.0 of the first 2 attempts" in caplog.text
+    assert "will be accepted" not in caplog.text
+
+
 def test_it_is_said_when_none_of_the_first_attempts_is_accepted(tmp_path, caplog):
     caplog.set_level("INFO")
     folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)

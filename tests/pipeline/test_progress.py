@@ -1,5 +1,6 @@
 """What a user sees while a build runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,10 @@ def test_a_log_line_says_who_plays_what_and_how_far_it_is(caplog):
     assert caplog.messages[0].startswith(
         "cartpole: 1000 of 1000 episodes of CartPole-v1 accepted · 1,000 attempts"
     )
+
+
+def test_no_speed_is_shown_where_nothing_was_played_now(caplog):
+    caplog.set_level("INFO", logger="builder")
+    with reporter(Console(force_terminal=False), lambda: 0.0) as lines:
+        lines.add(replace(chunk(0, 1000), seconds=0.0))
+    assert "1,000 attempts · mean return 500.0" in caplog.text

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -212,8 +213,13 @@ def test_the_command_names_what_it_leaves(out, capsys):
     (Layout.of(out).chunks / "notes.txt").write_text("mine")
     assert main(["clean", f"out={out}"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("freed 0.0 MB beside")
+    assert re.fullmatch(rf"freed \d+\.\d kB beside {re.escape(str(out))}", lines[0])
     assert lines[1] == f"left, since il-builder has not made it: {Layout.of(out).chunks / 'notes.txt'}"
+
+
+def test_the_command_says_where_nothing_was_kept(tmp_path, capsys):
+    assert main(["clean", f"out={tmp_path / 'typo'}"]) == 0
+    assert capsys.readouterr().out == f"nothing was kept for {tmp_path / 'typo'}\n"
 
 
 def test_a_damaged_chunk_of_ours_goes_and_one_that_lost_its_header_is_named(out):

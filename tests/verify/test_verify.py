@@ -123,3 +123,8 @@ def test_who_has_signed_stands_in_the_table(folder, tmp_path):
         VerificationError, match=r"fails signature: .*has not signed this manifest and this card"
     ):
         check(folder, signed_by=public).raise_for_difference()
+
+
+def test_a_file_of_signers_that_is_not_there_is_no_fault_of_the_dataset(folder, tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no file .*typo\.pub; give signed_by="):
+        check(folder, signed_by=str(tmp_path / "typo.pub"))
