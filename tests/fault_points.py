@@ -1,6 +1,6 @@
 """One command, failed at each of its calls that change a disk, and what is left of its dataset then.
 
-Run as a program with `faults.so` preloaded: `fault_points.py FOLDER SCENARIO MODE FIRST EVERY [WORDS]`. It
+Run as a program with `faults.so` preloaded: `fault_points.py FOLDER SCENARIO MODES FIRST EVERY [WORDS]`. It
 imports all that a command needs once, then forks for each point, which takes a fraction of a second. It
 writes one JSON object for each point.
 """
@@ -133,14 +133,15 @@ def tell(found):
     sys.stdout.flush()
 
 
-def main(folder, scenario, mode, first, every, *words):
+def main(folder, scenario, modes, first, every, *words):
     points = Points(Path(folder), scenario, list(words))
     tell({"beside": points.beside})
-    for number in itertools.count(int(first), int(every)):
-        found = points.point(number, mode)
-        if found is None:
-            break
-        tell(found)
+    for offset, mode in enumerate(modes.split(",")):
+        for number in itertools.count(int(first) + offset % int(every), int(every)):
+            found = points.point(number, mode)
+            if found is None:
+                break
+            tell({"mode": mode, **found})
 
 
 if __name__ == "__main__":
