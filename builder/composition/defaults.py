@@ -38,7 +38,7 @@ def _read(folder: Path, verb: str, overrides: tuple[str, ...]) -> DictConfig:
             return hydra_compose(verb, overrides=list(overrides))
     except MissingConfigException as error:
         raise _unknown_option(error) from error
-    except (HydraException, ValueError) as error:
+    except (HydraException, TypeError, ValueError) as error:
         raise _refused(error, verb) from error
 
 

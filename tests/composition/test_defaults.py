@@ -57,3 +57,10 @@ def test_composing_changes_neither_the_folder_nor_its_content(tmp_path, monkeypa
     list(expand_sweep(["seed=0,1"]))
     assert Path.cwd() == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("group", ["rollout", "env", "hub"])
+@pytest.mark.parametrize("value", ["[1,2]", "[null]", "[[a]]"])
+def test_a_group_that_is_no_name_is_refused(group, value):
+    with pytest.raises(ConfigError):
+        build_config([f"{group}={value}"])
