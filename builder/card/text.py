@@ -157,7 +157,16 @@ def collection_table(manifest: Manifest) -> str:
 def _accepted(inputs: Mapping[str, Any]) -> str:
     if own_enjoy(inputs):
         return "what its author's own `enjoy` accepted"
-    return f"return {rule}" if (rule := accepted_returns(inputs["config"])) else "every attempt"
+    config = inputs["config"]
+    rule = accepted_returns(config)
+    return f"{f'return {rule}' if rule else 'every attempt'}{_unless(config)}"
+
+
+def _unless(config: Mapping[str, Any]) -> str:
+    """Why an attempt is not accepted, whatever its return."""
+    reasons = ["it failed"] if config["rollout"].get("on_error") == "reject" else []
+    reasons += ["it repeats an accepted one"] if config["dataset"].get("unique") else []
+    return f", unless {' or '.join(reasons)}" if reasons else ""
 
 
 def _mapping(kwargs: Mapping[str, Any], absent: str = "none") -> str:
@@ -235,6 +244,7 @@ def acceptance(contents: Contents) -> str:
     meaning = f"It is *accepted* if its return is {rule}" if rule else "Every attempt is *accepted*"
     if own_enjoy(manifest.inputs):
         meaning = "It is *accepted* if its author's own `enjoy` says so"
+    meaning += _unless(config)
     count = f"{number(manifest.accepted)} of {count_of(manifest.attempts, 'attempt')}"
     sentence = f"{meaning}; the dataset holds the accepted ones in the order of attempts, {count}."
     fraction = config["dataset"]["test_fraction"]

@@ -53,6 +53,8 @@ def _surplus(result: BuildResult) -> str:
     """What was played beyond the last accepted attempt, since workers play several at a time."""
     played = result.played.attempts if result.played else 0
     surplus = played - result.manifest.attempts if result.manifest else 0
+    if surplus == 1:
+        return " (one more was played, and is not needed)"
     return f" ({surplus:,} more were played, and none of them is needed)" if surplus > 0 else ""
 
 

@@ -1,6 +1,7 @@
 """What the card says in words."""
 
 import numpy as np
+import pytest
 from card_folders import REWARDS, inputs_of, table
 from huggingface_hub import DatasetCard
 
@@ -18,6 +19,25 @@ def test_text_says_how_it_was_collected(dataset):
     assert "4 of 5 attempts" in card
     assert "1 attempt of 5 were rejected by return" not in card
     assert "1 attempt of 5 was rejected by return" in card
+
+
+@pytest.mark.parametrize(
+    ("keys", "unless"),
+    [
+        ([], ""),
+        (["rollout.on_error=reject"], ", unless it failed"),
+        (["dataset.unique=true"], ", unless it repeats an accepted one"),
+        (
+            ["rollout.on_error=reject", "dataset.unique=true"],
+            ", unless it failed or it repeats an accepted one",
+        ),
+    ],
+)
+def test_what_is_not_accepted_whatever_its_return_is_said(dataset, keys, unless):
+    every = inputs_of("expert=random", "env.id=CartPole-v1", "episodes=5", *keys)
+    card = render_card(dataset(REWARDS, inputs=every))
+    assert dict(table(card, "How it was collected"))["accepted"] == f"every attempt{unless}"
+    assert f"Every attempt is *accepted*{unless}; the dataset holds" in card
 
 
 def test_recorded_files_without_a_configuration_have_a_card_that_says_so(dataset):

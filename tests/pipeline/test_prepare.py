@@ -23,6 +23,6 @@ def test_attempts_beyond_those_that_are_needed_are_explained(tmp_path, monkeypat
 
 
 def test_an_environment_without_a_limit_needs_one(tmp_path):
-    with pytest.raises(EnvironmentError_, match=r"no time limit.*rollout\.max_steps="):
+    with pytest.raises(EnvironmentError_, match=r"no time limit.*env\.max_episode_steps="):
         start(tmp_path / "x", **{"env.id": "Endless-v0"})
     assert list(tmp_path.iterdir()) == []
