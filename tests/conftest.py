@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,6 +46,17 @@ pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures"]
 
 def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True))
+
+
+@pytest.fixture(autouse=True)
+def _registry():
+    """The experts that a test registers are forgotten after it."""
+    policy = sys.modules.get("builder.experts.policy")
+    before = dict(policy.Experts._registered) if policy else {}
+    yield
+    if policy := sys.modules.get("builder.experts.policy"):
+        policy.Experts._registered.clear()
+        policy.Experts._registered.update(before)
 
 
 @pytest.fixture(autouse=True)

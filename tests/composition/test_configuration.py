@@ -24,15 +24,6 @@ from builder.experts.sources.table import SOURCES
 DEFAULT = build_config([])
 
 
-@pytest.fixture
-def registry():
-    """The experts that a test registers are forgotten after it."""
-    before = dict(Experts._registered)
-    yield Experts
-    Experts._registered.clear()
-    Experts._registered.update(before)
-
-
 def test_without_overrides_the_defaults_hold():
     config = DEFAULT
     assert config == BuildConfig(
@@ -160,8 +151,8 @@ POLICY = Policy(
 )
 
 
-def test_a_registered_expert_brings_what_it_plays(registry):
-    registry.register("mine", POLICY)
+def test_a_registered_expert_brings_what_it_plays():
+    Experts.register("mine", POLICY)
     expert = build_config({"expert": "mine"}).expert
     assert (expert.name, expert.source, expert.algo) == ("mine", "registered", "PPO")
     assert (expert.env_id, expert.env_kwargs, expert.threshold) == (
@@ -171,20 +162,20 @@ def test_a_registered_expert_brings_what_it_plays(registry):
     )
 
 
-def test_a_policy_can_be_given_as_it_is(registry):
+def test_a_policy_can_be_given_as_it_is():
     expert = build_config({"expert": dataclasses.replace(POLICY, name="gym/Cart-v1"), "episodes": 3}).expert
     assert (expert.name, expert.source, expert.env_id) == ("gym-Cart-v1", "registered", "gym/Cart-v1")
-    assert registry.registered("gym-Cart-v1").policy is POLICY.policy
+    assert Experts.registered("gym-Cart-v1").policy is POLICY.policy
 
 
-def test_what_the_user_says_of_a_registered_expert_wins(registry):
-    registry.register("mine", POLICY)
+def test_what_the_user_says_of_a_registered_expert_wins():
+    Experts.register("mine", POLICY)
     config = build_config({"expert": "mine", "expert.threshold": 7.0, "expert.env_kwargs.other": 1})
     assert config.expert.threshold == 7.0
     assert config.expert.env_kwargs == {"sutton_barto_reward": True, "other": 1}
 
 
-def test_a_policy_states_both_bounds_of_acceptance_and_the_configuration_others(registry):
+def test_a_policy_states_both_bounds_of_acceptance_and_the_configuration_others():
     policy = Policy("CartPole-v1", policy=object(), threshold=5.0, max_return=9.0)
     assert build_config({"expert": policy}).acceptance == Acceptance(5.0, 9.0)
     assert build_config({"expert": policy, "max_return": 8.0}).acceptance == Acceptance(5.0, 8.0)

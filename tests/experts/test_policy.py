@@ -13,15 +13,6 @@ GENERIC = ("base", "hub", "local", "python", "random", "registered")
 """Files of `conf/expert/` that are no expert by themselves."""
 
 
-@pytest.fixture(autouse=True)
-def _registry():
-    """The experts that a test registers are forgotten after it."""
-    before = dict(Experts._registered)
-    yield
-    Experts._registered.clear()
-    Experts._registered.update(before)
-
-
 def test_a_policy_without_particulars_accepts_every_return():
     policy = Policy("CartPole-v1")
     assert policy.threshold == -math.inf

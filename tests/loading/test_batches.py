@@ -18,7 +18,7 @@ LITTLE = 20_000
 def folder(tmp_path_factory):
     """About 800 steps in row groups of 64, each in a file of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "row_group_rows", lambda schema: ROW_GROUP)
+        patch.setattr(writer, "row_group_rows", lambda schema, most: ROW_GROUP)
         patch.setattr(writer, "uncompressed_size", lambda table: 10**9)
         out = tmp_path_factory.mktemp("batches") / "x"
         build(expert="random", episodes=40, out=str(out), **{"env.id": "CartPole-v1"})
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 def nested(tmp_path_factory):
     out = tmp_path_factory.mktemp("batches") / "nested"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "row_group_rows", lambda schema: 4)
+        patch.setattr(writer, "row_group_rows", lambda schema, most: 4)
         build(expert="random", episodes=12, out=str(out), **{"env.id": "Nested-v0"})
     return out
 

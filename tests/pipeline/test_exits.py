@@ -51,11 +51,8 @@ gym.register("Leaving-v0", entry_point=LeavingEnvironment, max_episode_steps=5)
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_an_expert_that_exits_is_an_error(tmp_path, factory, backend):
     Experts.register("leaving", Policy("CartPole-v1", policy=factory))
-    try:
-        with pytest.raises(BuilderError, match=LEFT):
-            build("leaving", episodes=1, out=tmp_path / "x", parallel={"backend": backend, "n_jobs": 2})
-    finally:
-        del Experts._registered["leaving"]
+    with pytest.raises(BuilderError, match=LEFT):
+        build("leaving", episodes=1, out=tmp_path / "x", parallel={"backend": backend, "n_jobs": 2})
     assert not (tmp_path / "x").exists()
 
 
