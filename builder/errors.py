@@ -74,6 +74,11 @@ class BuilderError(Exception):
             parts.append(self.remedy)
         return "; ".join(parts)
 
+    @property
+    def finding(self) -> str:
+        """What failed, without a remedy: for what does not end the command."""
+        return str(self).removesuffix(f"; {self.remedy}")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive the way back from a worker process, keyword arguments included."""
         return _restore, (type(self), self.args, self.__dict__)

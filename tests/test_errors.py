@@ -75,3 +75,8 @@ def test_a_long_list_of_known_words_is_cut_after_twelve():
 
 def test_nothing_is_suggested_where_nothing_is_known():
     assert suggest("zzz", []) == "none is known"
+
+
+def test_a_finding_is_an_error_without_its_remedy():
+    assert BuilderError("it failed", got=1, remedy="mend it").finding == "it failed; got 1"
+    assert BuilderError("it failed").finding == "it failed"

@@ -148,7 +148,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
         "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
         "rebuild": command(overrides) if overrides else None,
         "docker": docker_command(overrides) if overrides and in_container else None,
-        "packages": text.packages_table(inputs) if inputs.get("packages") else None,
+        "packages": text.packages_table(manifest) if inputs.get("packages") else None,
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),
         "licence": text.licence(inputs),

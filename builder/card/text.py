@@ -14,6 +14,7 @@ from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest
+from builder.versions import OURS
 
 FIGURES = (
     "episodes",
@@ -282,10 +283,13 @@ def _why_not(inputs: Mapping[str, Any], expert: Mapping[str, Any]) -> str:
     return "The configuration holds values that cannot be shown as a command."
 
 
-def packages_table(inputs: Mapping[str, Any]) -> str:
-    """Versions of what can change a byte of the dataset."""
-    packages = inputs.get("packages") or {}
-    return table(("package", "version"), [(code(name), code(packages[name])) for name in sorted(packages)])
+def packages_table(manifest: Manifest) -> str:
+    """Versions of what can change a byte of the dataset; of this package, that of the data's format."""
+    packages = manifest.inputs.get("packages") or {}
+    names = {name: code(name) + (", its format" if name == OURS else "") for name in packages}
+    rows = [(names[name], code(packages[name])) for name in sorted(packages)]
+    written = [(code(OURS), code(manifest.written_by))] if manifest.written_by else []
+    return table(("package", "version"), [*written, *rows])
 
 
 def licence(inputs: Mapping[str, Any]) -> str:

@@ -162,7 +162,7 @@ class Lockstep:
         for attempt, error in wrong.items():
             if not self._rules.reject:
                 raise error
-            self._outcomes[attempt].failure = str(error)
+            self._outcomes[attempt].failure = error.finding
         if wrong:
             recording = record(self._log, self._outcomes, attempts)
         failures = (self._outcomes[attempt].failure for attempt in attempts)
@@ -256,7 +256,7 @@ class Lockstep:
         found = placed(error, self._place(lane), who)
         if not (self._rules.reject and rejectable(error)):
             raise found
-        self._outcomes[lane.attempt].failure = str(found)
+        self._outcomes[lane.attempt].failure = found.finding
         self._discard(lane)
 
     def _take_apart(self, error: BaseException) -> None:

@@ -126,7 +126,7 @@ def play_attempt(task: AttemptTask) -> ChunkSummary:
     if accepted and (wrong := _not_numbers(task, files[0])):
         if not task.reject:
             raise wrong
-        accepted, failure = False, str(wrong)
+        accepted, failure = False, wrong.finding
     if not accepted:
         for file in files:
             file.unlink()

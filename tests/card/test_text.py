@@ -6,6 +6,7 @@ from card_folders import REWARDS, inputs_of, table
 from huggingface_hub import DatasetCard
 
 from builder.card import render_card
+from builder.versions import DATA_FORMAT, RELEASE
 
 
 def test_text_says_how_it_was_collected(dataset):
@@ -66,3 +67,9 @@ def test_a_name_cannot_break_out_of_the_markdown(dataset):
     body = card.split("\n---\n", 1)[1]
     assert "\n## Notes" not in body
     assert dict(table(card, "How it was collected"))["its algorithm"] == "`<b>`"
+
+
+def test_who_wrote_the_card_is_not_the_format_of_the_data(dataset):
+    card = render_card(dataset(REWARDS, inputs=inputs_of("episodes=5")))
+    assert f"| `il-builder` | `{RELEASE}` |" in card
+    assert f"| `il-builder`, its format | `{DATA_FORMAT}` |" in card
