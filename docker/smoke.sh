@@ -102,7 +102,7 @@ say "exit codes"
 [ "$(exit_code builder nonsense)" = 2 ] || fail "not 2: $(cat "$work/said")"
 
 say "push to a Hub on the host's loopback"
-PYTHONPATH=$root/tests "$python" -u -c '
+PYTHONPATH=$root/tests/servers "$python" -u -c '
 import signal
 from hub_server import HubServer
 with HubServer() as hub:

@@ -238,3 +238,8 @@ def test_a_dataset_names_the_image_that_it_was_built_in(monkeypatch):
     assert described_machine()["image"] == "name@sha256:12"
     monkeypatch.delenv("IL_BUILDER_IMAGE")
     assert described_machine()["image"] is None
+
+
+def test_the_smoke_test_finds_the_hub_that_it_pushes_to():
+    (folder,) = re.findall(r"^PYTHONPATH=\$root/(\S+) ", (ROOT / "docker/smoke.sh").read_text(), re.MULTILINE)
+    assert (ROOT / folder / "hub_server.py").is_file()
