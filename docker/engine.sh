@@ -162,6 +162,7 @@ END
 # Only what is made here: ENGINE_DATA may be a folder that holds more.
 remove_everything() {
     stop_daemon
+    umount "$data/docker" 2> /dev/null || true # dockerd mounts it onto itself; one that was killed leaves that
     if [ -d "$data/docker" ]; then # who is killed in mid-removal must not leave half of it to the next daemon
         mv "$data/docker" "$(mktemp -d "$data/removed.XXXXXX")"
     fi

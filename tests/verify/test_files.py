@@ -11,6 +11,7 @@ from builder.card import CARD, name_repository, write_card
 from builder.errors import VerificationError
 from builder.manifest.manifest import MANIFEST, manifest_sha256, manifest_text, read_manifest, seal
 from builder.verify.files import check_manifest
+from builder.versions import RELEASE
 
 
 def test_one_bit_in_any_file_is_noticed_and_the_file_is_named(folder):
@@ -73,6 +74,8 @@ def test_other_words_of_another_version_are_not_compared_and_the_table_says_so(f
 
 def test_the_same_words_of_another_version_are_compared(folder):
     older(folder, None)
+    card = folder / CARD
+    card.write_text(card.read_text().replace(f"| `il-builder` | `{RELEASE}` |\n", ""))
     said = {item.name: item.compared for item in check(folder, "files").checks}
     assert said["card"].startswith("figures and text, computed again")
 
