@@ -41,7 +41,7 @@ settings.register_profile("explore", settings.get_profile("project"), derandomiz
 settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures"]
+pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures", "two_episodes"]
 
 
 def pytest_configure(config):

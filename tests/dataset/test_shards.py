@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from builder import Controller
 from builder.dataset.shards import shards
 from builder.errors import DatasetError
 from builder.manifest.manifest import MANIFEST, read_manifest
@@ -17,16 +16,9 @@ from builder.verify.files import check_files
 STEPS = "data/train-00000-of-00001.parquet"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    out = tmp_path_factory.mktemp("shards") / "x"
-    Controller().start(["expert=random", "env.id=CartPole-v1", "episodes=2", f"out={out}"])
-    return out
-
-
 @pytest.fixture
-def folder(built, tmp_path):
-    return shutil.copytree(built, tmp_path / "x")
+def folder(two_episodes, tmp_path):
+    return shutil.copytree(two_episodes, tmp_path / "x")
 
 
 def found(folder, **options):

@@ -19,16 +19,9 @@ STEPS = "data/train-00000-of-00001.parquet"
 HEADER = "---\nconfigs:\n- config_name: transitions\n  data_files:\n  - split: train\n    path: {}\n---\n"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    out = tmp_path_factory.mktemp("tables") / "x"
-    Controller().start(["expert=random", "env.id=CartPole-v1", "episodes=2", f"out={out}"])
-    return out
-
-
 @pytest.fixture
-def folder(built, tmp_path):
-    return shutil.copytree(built, tmp_path / "x")
+def folder(two_episodes, tmp_path):
+    return shutil.copytree(two_episodes, tmp_path / "x")
 
 
 def other_rewards(folder, target):
