@@ -1,4 +1,4 @@
-"""`build` and `load`: what the command line does, as functions."""
+"""`build`, `load` and what else the command line does, as functions."""
 
 from __future__ import annotations
 
@@ -55,21 +55,33 @@ def load(source: str | Path, revision: str | None = None, split: str | None = No
         HubError: the Hub refuses, or cannot be reached and the cache does not have it.
         ConfigError: it has no such split; or a folder was to have a revision.
     """
+    return open_folder(dataset_folder(source, revision), split)
+
+
+def dataset_folder(source: str | Path, revision: str | None = None) -> Path:
+    """The folder of this machine that holds a dataset: its own, or one of a cache, checked.
+
+    Args:
+        source: as `load` takes it.
+        revision: likewise.
+
+    Raises:
+        DatasetError, HubError, ConfigError: as `load`.
+    """
     folder = place(str(source))
     if isinstance(folder, RemotePath):
         if revision is not None:
             raise ConfigError(f"{folder} has no revisions", got=f"revision={revision!r}")
-        return open_folder(cached(folder), split)
+        return cached(folder)
     if isinstance(source, Path) or folder.exists() or not REPO_ID.fullmatch(source):
         if revision is not None:
             raise ConfigError(f"{folder} is a folder, which has no revisions", got=f"revision={revision!r}")
         recover_unless_held(folder)
-        return open_folder(folder, split)
+        return folder
     try:
-        snapshot = fetch(source, revision)
+        return fetch(source, revision).folder
     except (HubMissingError, HubUnreachableError) as error:
         if revision is not None:
             raise
         error.what = f"there is no folder {source}, and {error.what}"
         raise
-    return open_folder(snapshot.folder, split)

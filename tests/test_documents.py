@@ -39,7 +39,7 @@ def test_the_table_of_limits_is_that_of_the_code():
     units = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
     text = (ROOT / "docs/security.md").read_text()
     stated = {}
-    for name, value in re.findall(r"^\| `([A-Z_]+)` \|.*\| ([^|]+) \|$", text, re.MULTILINE):
+    for name, value in re.findall(r"^\| `([A-Z0-9_]+)` \|.*\| ([^|]+) \|$", text, re.MULTILINE):
         number, _, unit = value.partition(" ")
         stated[name] = int(number.replace(",", "")) * units.get(unit, 1)
     known = {name: value for name, value in vars(limits).items() if name.isupper()}

@@ -15,7 +15,7 @@ from builder.hub_client.secrets import redacted
 
 HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 """What Hydra itself answers; none of them runs a job."""
-PATHS = ("out", "manifest", "expert.path", "expert.vec_normalize", "report", "save")
+PATHS = ("out", "to.path", "path", "manifest", "expert.path", "expert.vec_normalize", "report", "save")
 """Keys whose values are paths."""
 SWEEP_FLAGS = ("-m", "--multirun")
 INTERRUPTED = 130
@@ -148,6 +148,7 @@ def _hydra(verb: str, words: list[str]) -> int:
     import hydra
 
     from builder.cli.usage import usage
+    from builder.composition import long_form
     from builder.experts.policy import conf_folder
     from builder.parallel.backends import BACKENDS
 
@@ -157,7 +158,7 @@ def _hydra(verb: str, words: list[str]) -> int:
         )
         print(usage(verb, verbs, backends))
         words = [*words, "hydra.help.app_name=il-builder"]
-    sys.argv = ["il-builder", *words]
+    sys.argv = ["il-builder", *(long_form(verb, word) for word in words)]
     if "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)
     hydra_main = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)

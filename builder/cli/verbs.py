@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
+from builder.errors import ConfigError
 from builder.storage.paths import AnyPath, expanded, local_path
 
 if TYPE_CHECKING:
@@ -96,6 +97,30 @@ def _check(overrides: list[str]) -> None:
         print(item)
     raise_for_errors(checked.findings)
     print(f"{checked.what}: fit for a build")
+
+
+def _export(overrides: list[str]) -> None:
+    from builder.api import dataset_folder
+    from builder.composition import compose
+    from builder.exchange.config import Chosen, ExportConfig
+    from builder.exchange.export import ExportRequest, export
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(ExportConfig, "export", overrides)
+    chosen = Chosen.of("to", config.to)
+    source = str(config.out) if config.out is not None else config.hub.repo_id
+    if source is None:
+        raise ConfigError("export needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
+    path = expanded(chosen.path) if chosen.path else None
+    request = ExportRequest(
+        chosen.name, path, chosen.options, config.split, config.episodes, config.overwrite
+    )
+    exported = export(dataset_folder(source), request)
+    print(f"{'exported' if exported.fresh else 'up to date'}: {exported.path}")
+    print(f"  {exported.source.episodes:,} episodes as {exported.format.name}: {exported.format.about}")
+    for loss in exported.losses:
+        print(f"  not in it: {loss}")
+    print(f"\n{exported.format.opened.format(path=exported.path)}")
 
 
 def _push(overrides: list[str]) -> None:
@@ -203,6 +228,9 @@ VERBS = {
         reads=True,
     ),
     "check": Verb(_check, "is this environment, this expert, fit for a build? env.id= expert="),
+    "export": Verb(
+        _export, "write a dataset in another library's format: out= to=FORMAT to.path= episodes=", reads=True
+    ),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "sign": Verb(_sign, "say with an SSH key that a dataset is yours: out= key=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),

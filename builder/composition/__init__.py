@@ -5,6 +5,6 @@ Hydra's own is left behind.
 """
 
 from builder.composition.configuration import build_config, compose, compose_mapping
-from builder.composition.overrides import expand_sweep, is_text
+from builder.composition.overrides import expand_sweep, is_text, long_form
 
-__all__ = ["build_config", "compose", "compose_mapping", "expand_sweep", "is_text"]
+__all__ = ["build_config", "compose", "compose_mapping", "expand_sweep", "is_text", "long_form"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.composition.defaults import composed
 from builder.composition.errors import first_line, groups, unknown_key
-from builder.composition.overrides import OPEN, opened, quoted
+from builder.composition.overrides import OPEN, OPTIONS, SHORT, long_form, opened, quoted
 from builder.composition.typed import Typed, typed
 from builder.config import BuildConfig
 from builder.errors import ConfigError
@@ -67,7 +67,7 @@ def compose(schema: type[Typed], verb: str, overrides: Sequence[str]) -> Typed:
     Raises:
         ConfigError: an unknown key, group option or value; it names the nearest known one.
     """
-    return typed(schema, composed(verb, [opened(quoted(text)) for text in overrides]))
+    return typed(schema, composed(verb, [opened(quoted(long_form(verb, text))) for text in overrides]))
 
 
 def compose_mapping(schema: type[Typed], verb: str, values: Mapping[str, Any]) -> Typed:
@@ -80,7 +80,11 @@ def compose_mapping(schema: type[Typed], verb: str, values: Mapping[str, Any]) -
     choices = {key: value for key, value in values.items() if key in known and isinstance(value, str)}
     config = composed(verb, [f"{key}={value}" for key, value in choices.items()])
     _open(config)
+    short = SHORT.get(verb, {})
     for key, value in values.items():
+        if key in short and not isinstance(value, Mapping):
+            _update(config, short[key], value)
+            continue
         if key in known and not isinstance(value, (str, Mapping)):
             raise ConfigError(f"{key} is a group of keys", expected="a name or a mapping", got=repr(value))
         if key not in choices:
@@ -92,7 +96,7 @@ def _open(config: DictConfig) -> None:
     """Let the user add any key where that is allowed."""
     from omegaconf import DictConfig, OmegaConf
 
-    for key in OPEN:
+    for key in (*OPEN, *OPTIONS):
         node = OmegaConf.select(config, key)
         if isinstance(node, DictConfig):
             OmegaConf.set_struct(node, value=False)

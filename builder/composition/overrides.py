@@ -11,6 +11,10 @@ from builder.errors import ConfigError
 
 OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
+OPTIONS = ("to", "from")
+"""Keys under which a format has its own."""
+SHORT = {"export": {"to": "to.name"}, "import": {"from": "from.name"}}
+"""By verb: keys that stand for another where a plain value is given: `to=minari` is `to.name=minari`."""
 
 
 def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
@@ -59,5 +63,12 @@ def quoted(override: str) -> str:
 
 def opened(override: str) -> str:
     """`env.kwargs.x=1` as `++env.kwargs.x=1`: Hydra takes a key that no file has only so."""
-    anything = tuple(f"{key}{end}" for key in OPEN for end in ".=")
+    anything = (*(f"{key}{end}" for key in OPEN for end in ".="), *(f"{key}." for key in OPTIONS))
     return f"++{override}" if override.startswith(anything) else override
+
+
+def long_form(verb: str, override: str) -> str:
+    """`to=minari` as `to.name=minari`, where the verb has it so; a mapping stays what it is."""
+    key, given, value = override.partition("=")
+    known = SHORT.get(verb, {})
+    return f"{known[key]}={value}" if given and key in known and not value.startswith("{") else override

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Typed = TypeVar("Typed")
 
+KEYWORDS = {"from": "from_"}
+"""Keys that no attribute can have, and the attributes that hold what stands there."""
+
 DATA_ROOT = "IL_BUILDER_DATA"
 """Environment variable: where datasets go unless `out` says otherwise."""
 
@@ -38,7 +41,7 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
     node = OmegaConf.structured(_as_written(schema))
     _writable(node)
     try:
-        merged = OmegaConf.merge(node, config)
+        merged = OmegaConf.merge(node, _without_keywords(config))
         written: Any = OmegaConf.to_object(merged)
         if schema is BuildConfig:
             keep_references(written, merged)
@@ -54,6 +57,16 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {first_line(error)}") from error
     values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
     return schema(**values | {name: _place(schema, name, values) for name in _places(schema)})
+
+
+def _without_keywords(config: DictConfig) -> Any:
+    """The configuration with attributes' names in place of Python's keywords."""
+    from omegaconf import OmegaConf
+
+    if not KEYWORDS.keys() & {*config}:
+        return config
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    return OmegaConf.create({KEYWORDS.get(key, key): value for key, value in plain.items()})
 
 
 def _check_mappings(written: Any) -> None:

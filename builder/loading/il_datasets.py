@@ -20,7 +20,7 @@ import numpy as np
 from builder.dataset.schema import from_arrow
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, describe
-from builder.errors import DatasetError
+from builder.errors import ConfigError, DatasetError
 from builder.loading.batches import ArrayReader, Reader
 from builder.loading.trajectories import Trajectories, choose_split
 from builder.manifest.manifest import Manifest, Split
@@ -127,6 +127,17 @@ class SeedTrajectories(Trajectories):
             terminations=np.zeros(stop - start, bool),
             truncations=np.zeros(stop - start, bool),
             index=position,
+        )
+
+    def export(self, *_: Any, **__: Any) -> Path:
+        """Refused: what its source does not say would be guessed.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"{self.folder} is a dataset of the seed project's",
+            remedy=f"il-builder import from=il-datasets path={self.folder} out=FOLDER, and export that",
         )
 
     def _open_reader(self, columns: Sequence[str] | None) -> Reader:

@@ -17,6 +17,7 @@ from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ConfigError, suggest
+from builder.exchange.export import ExportRequest, export
 from builder.loading.batches import MEMORY, ParquetReader, Reader, epoch, leaf_columns
 from builder.loading.parquet_tables import read_table
 from builder.loading.stacking import StackedReader, stack, stack_columns
@@ -193,6 +194,36 @@ class Trajectories:
 
     def _single_reader(self, columns: Sequence[str] | None) -> ParquetReader:
         return ParquetReader(self.folder, self._shards("transitions"), self._spaces, columns)
+
+    def export(
+        self,
+        format: str,  # noqa: A002  (the field's word)
+        path: str | Path | None = None,
+        *,
+        episodes: int | list[int] | None = None,
+        overwrite: bool = False,
+        **options: Any,
+    ) -> Path:
+        """Write this split in another library's format; `il-builder export` does the same for all splits.
+
+        Args:
+            format: its name: minari, lerobot, d4rl, ...; `il-builder export --help` has them.
+            path: where to; None: beside the dataset folder.
+            episodes: the first so many, or a list of `episode_index`; None: all.
+            overwrite: replace what an earlier export has left there.
+            **options: of the format.
+
+        Returns:
+            The file or folder that was written.
+
+        Raises:
+            ConfigError: there is no such format, option or episode, or it cannot hold the dataset.
+            ExistsError: something else lies there.
+            MissingExtraError: a package of the format is not installed.
+        """
+        target = None if path is None else Path(path).expanduser()
+        wanted = ExportRequest(format, target, options, self.split, episodes, overwrite)
+        return export(self.folder, wanted).path
 
     @property
     def _step_table(self) -> pa.Table:

@@ -63,3 +63,14 @@ PARQUET_GROUP_ROWS = 1 << 20
 PARQUET_GROUP_BYTES = 256 << 20
 """Of a row group, by what its footer says that it unpacks to; a build closes one at 16 MiB."""
 CARD_BYTES = 4 << 20
+
+HDF5_DEPTH = 32
+HDF5_OBJECTS = 1_000_000
+"""Groups and arrays of a file; Minari has seven for each episode."""
+HDF5_UNPACKED_BYTES = 64 << 20
+"""What a file may always unpack to; beyond, no more than so many times its own size."""
+HDF5_EXPANSION = 200
+HDF5_READ_BYTES = 256 << 20
+"""Of an array, or the part of it, that is read at a time."""
+TEXT_BYTES = 1 << 20
+"""Of a text in a file of another library."""

@@ -1,0 +1,274 @@
+"""What a format is: one file of its own, one entry in the table of formats, both directions.
+
+`write` gets the episodes of a dataset one after the other, `read` gives them so; neither holds more than one
+episode or one shard. What a side cannot say is None, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from builder.episodes.spaces import Array, Spaces
+from builder.errors import ConfigError, suggest
+from builder.manifest.manifest import Manifest
+from builder.replay import RecordedSplit
+
+ENDED = "ended"
+"""The optional column of datasets whose source says that an episode ended, and not how."""
+UNSAID = ("reward", "terminated", "truncated", "final_observation", "seed")
+"""The columns that a source may not say; an imported dataset leaves them out."""
+
+Options = Mapping[str, Any]
+"""What a user chose of a format, beside its name and its path; every option of the format is there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One episode of T steps on its way from one format to another.
+
+    Attributes:
+        observations: per leaf of the observation space, in the order of `leaves`, [T, ...]: what each action
+            was chosen on.
+        actions: per leaf of the action space, [T, ...].
+        final: per leaf of the observation space, [...]: what the last action led to; None: not known.
+        rewards: float64 [T]; None: not known.
+        terminated: whether the environment ended it with its last step; None: not known.
+        truncated: whether a limit cut it off after its last step; None: not known.
+        ended: that it ended with its last step, of a source that does not say how; None: see the other two.
+        seed: what `reset` was given; None: not known.
+        index: which attempt it was; in an import, its number in the source.
+        policy: who played; "": not known.
+        split: train or test.
+        extras: what else was recorded of each step, [T, ...], by the name of its column.
+    """
+
+    observations: tuple[Array, ...]
+    actions: tuple[Array, ...]
+    final: tuple[Array, ...] | None
+    rewards: Array | None
+    terminated: bool | None
+    truncated: bool | None
+    ended: bool | None = None
+    seed: int | None = None
+    index: int = 0
+    policy: str = ""
+    split: str = "train"
+    extras: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """The number of steps, T."""
+        return len(self.actions[0])
+
+    def all_observations(self) -> tuple[Array, ...]:
+        """Per leaf [T + 1, ...], the final one included.
+
+        Raises:
+            DatasetError: it is not known; a format that needs it asks `Source.needs` first.
+        """
+        assert self.final is not None, "Source.needs('final_observation') comes first"
+        pairs = zip(self.observations, self.final, strict=True)
+        return tuple(np.concatenate([observed, last[np.newaxis]]) for observed, last in pairs)
+
+    def flags(self) -> tuple[Array, Array]:
+        """Bool [T] each: terminated and truncated, step by step."""
+        terminations, truncations = np.zeros(len(self), bool), np.zeros(len(self), bool)
+        terminations[-1], truncations[-1] = bool(self.terminated), bool(self.truncated)
+        return terminations, truncations
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported: episodes of a dataset folder.
+
+    Attributes:
+        folder: the dataset folder.
+        manifest: of the folder.
+        chosen: per split, the positions of the episodes in it, in their order; train comes first.
+    """
+
+    folder: Path
+    manifest: Manifest
+    chosen: Mapping[str, Sequence[int]]
+
+    @property
+    def spaces(self) -> Spaces:
+        """What was observed, and what was done."""
+        return self.manifest.spaces
+
+    @property
+    def environment(self) -> Mapping[str, Any] | None:
+        """The environment as the manifest describes it: id, kwargs, max_episode_steps; None: not known."""
+        found: Mapping[str, Any] | None = self.manifest.inputs.get("environment")
+        return found
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called: its expert's name, else its folder's."""
+        return str(self.manifest.inputs.get("expert", {}).get("name") or self.folder.name)
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """The columns, of those in `UNSAID`, that this dataset does not have."""
+        return frozenset(self.manifest.inputs.get("imported", {}).get("unsaid", ()))
+
+    @property
+    def episodes(self) -> int:
+        """How many are exported."""
+        return sum(map(len, self.chosen.values()))
+
+    def needs(self, *columns: str, format_name: str) -> None:
+        """Refuse a dataset without columns that a format cannot do without.
+
+        Raises:
+            ConfigError: it does not have them.
+        """
+        if missing := sorted({*columns} & self.unsaid):
+            raise ConfigError(
+                f"{format_name} needs {', '.join(missing)}, which this dataset does not have",
+                remedy="its own source did not say; choose another format",
+            )
+
+    def trajectories(self, split: str | None = None) -> Iterator[Trajectory]:
+        """The episodes one by one, those of train first; of one split alone where it is named.
+
+        Raises:
+            DatasetError: a file is damaged.
+        """
+        for name, positions in self.chosen.items():
+            if split in (None, name):
+                recorded = RecordedSplit(self.folder, self.manifest, name)
+                for position in positions:
+                    yield self._trajectory(recorded, position)
+
+    def _trajectory(self, recorded: RecordedSplit, position: int) -> Trajectory:
+        rows, unsaid = recorded.episode(position).rows, self.unsaid
+        recording = rows.recording
+        ended = recording.extras.get(ENDED)
+        return Trajectory(
+            observations=recording.observations,
+            actions=recording.actions,
+            final=None if "final_observation" in unsaid else tuple(leaf[0] for leaf in recording.finals),
+            rewards=None if "reward" in unsaid else recording.rewards,
+            terminated=None if "terminated" in unsaid else bool(recording.terminated[0]),
+            truncated=None if "truncated" in unsaid else bool(recording.truncated[0]),
+            ended=None if ended is None else bool(ended[-1]),
+            seed=None if "seed" in unsaid else int(recording.seeds[0]),
+            index=int(recording.attempts[0]),
+            policy=str(rows.policies[0]),
+            split=recorded.split,
+            extras={name: array for name, array in recording.extras.items() if name != ENDED},
+        )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something of a dataset that a format does not hold.
+
+    Attributes:
+        what: a column, a dtype, the split ...
+        why: one clause: what the format has in its place.
+    """
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """What a reader found, before any episode was read.
+
+    Attributes:
+        spaces: what was observed, and what was done: the source's own, or unbounded ones.
+        trajectories: gives the episodes from the first, each time that it is called.
+        files: what was read, for the record of their sha256.
+        unsaid: the columns, of those in `UNSAID`, that the source does not say.
+        ended: the source says that an episode ended, and not how.
+        environment: id, kwargs and max_episode_steps, where the source names them.
+        policy: who played, as the source names it.
+        authors: whom the source names.
+        license: what the source states.
+        about: one line of its own on what it is.
+        notes: what else a reader of the dataset should know, a clause each.
+    """
+
+    spaces: Spaces
+    trajectories: Callable[[], Iterator[Trajectory]]
+    files: tuple[Path, ...]
+    unsaid: frozenset[str] = frozenset()
+    ended: bool = False
+    environment: Mapping[str, Any] | None = None
+    policy: str = ""
+    authors: tuple[str, ...] = ()
+    license: str | None = None
+    about: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:
+    """Of a format that holds all that a dataset has."""
+    return ()
+
+
+def as_given(path: Path, _source: Source, _options: Options) -> Path:
+    """Of a format whose files lie where the user says."""
+    return path
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: what `to=` and `from=` call it.
+        about: who reads it, in one line.
+        suffix: of its file, with the dot; "": it is a folder.
+        write: writes the episodes to a path that does not exist yet: a file, or a folder that it makes.
+        read: opens what is at a path: what `to.path=` of this format was given, or its own library wrote.
+        losses: what it does not hold of a dataset.
+        opened: one line of Python that opens what was written, with {path} in it.
+        options: of `write`, with their defaults.
+        import_options: of `read`, likewise.
+        target: the file or folder that a given path means for a dataset; Minari's has the name in it.
+        extra: what of `il-builder[...]` has to be installed; "": nothing.
+    """
+
+    name: str
+    about: str
+    suffix: str
+    write: Callable[[Source, Path, Options], None]
+    read: Callable[[Path, Options], Incoming]
+    losses: Callable[[Source, Options], Iterable[Loss]] = no_losses
+    opened: str = ""
+    options: Options = field(default_factory=dict)
+    import_options: Options = field(default_factory=dict)
+    target: Callable[[Path, Source, Options], Path] = as_given
+    extra: str = ""
+
+    def with_defaults(self, given: Options, known: Options) -> dict[str, Any]:
+        """The options that were given, with the defaults of the others.
+
+        Raises:
+            ConfigError: there is no such option, or its value is of another type.
+        """
+        for key, value in given.items():
+            if key not in known:
+                raise ConfigError(f"{self.name} has no option {key!r}", remedy=suggest(key, known))
+            default = known[key]
+            if default is not None and value is not None and not _alike(value, default):
+                expected = type(default).__name__
+                raise ConfigError(f"the option {key} of {self.name}", expected=expected, got=repr(value))
+        return {**known, **given}
+
+
+def _alike(value: Any, default: Any) -> bool:
+    if isinstance(default, float):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is type(default)

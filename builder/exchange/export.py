@@ -1,0 +1,242 @@
+"""`export`: the episodes of a dataset folder in another library's format, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+from builder.display import Display
+from builder.errors import ConfigError, DatasetError, ExistsError, MissingExtraError, suggest
+from builder.exchange.contract import Format, Loss, Source, Trajectory
+from builder.exchange.formats import format_named
+from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
+from builder.manifest.manifest import read_manifest
+from builder.replay import RecordedSplit
+from builder.storage.digest import file_sha256
+from builder.storage.durable import put
+from builder.storage.lock import locked
+from builder.storage.paths import AnyPath, write_whole
+from builder.storage.staging import replaced
+from builder.storage.tree import files_in
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What is to be exported, and how.
+
+    Attributes:
+        format: the name of a format.
+        path: where to; None: beside the dataset folder.
+        options: of the format.
+        split: train or test alone; None: all that there is.
+        episodes: the first so many of each split, or a list of `episode_index`; None: all.
+        overwrite: replace what an earlier export has left there.
+    """
+
+    format: str
+    path: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    split: str | None = None
+    episodes: int | list[int] | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export ends with.
+
+    Attributes:
+        path: the file or folder.
+        given: the path that `import from=FORMAT path=` takes.
+        format: its format.
+        source: what was exported.
+        losses: what the format does not hold of it.
+        fresh: False where it was there already.
+    """
+
+    path: Path
+    given: Path
+    format: Format
+    source: Source
+    losses: tuple[Loss, ...]
+    fresh: bool = True
+
+
+def export(folder: Path, request: ExportRequest) -> Exported:
+    """Export the episodes of a dataset folder.
+
+    Args:
+        folder: the dataset folder.
+        request: what, and how.
+
+    Raises:
+        ConfigError: there is no such format, option, split or episode, or the format cannot hold the dataset.
+        DatasetError: the dataset is damaged.
+        ExistsError: something else lies there.
+        MissingExtraError: a package of the format is not installed.
+        StorageError: the disk is full or not writable.
+    """
+    chosen = format_named(request.format)
+    options = chosen.with_defaults(request.options, chosen.options)
+    manifest = read_manifest(folder)
+    source = _Shown(folder, manifest, _chosen(folder, request))
+    given = request.path or folder.with_name(f"{folder.name}-{chosen.name}{chosen.suffix}")
+    target = chosen.target(given, source, options)
+    losses = tuple(chosen.losses(source, options))
+    note = note_of(source, chosen.name, options, losses)
+    is_folder = not chosen.suffix
+    done = Exported(target, given, chosen, source, losses)
+    with locked(target):
+        if _stands(target, note, folder=is_folder):
+            return Exported(target, given, chosen, source, losses, fresh=False)
+        _refuse_replacing(target, folder=is_folder, overwrite=request.overwrite)
+        with source.shown(f"export to {chosen.name}"), packages_of(chosen):
+            (_write_folder if is_folder else _write_file)(chosen, source, target, options, note)
+    return done
+
+
+class _Shown(Source):
+    """A source that shows how far it is."""
+
+    _display: Display | None = None
+
+    def shown(self, title: str) -> Display:
+        """What shows it, for a `with` block."""
+        columns = (MofNCompleteColumn(), TimeRemainingColumn())
+        display = Display(title, self.episodes, *columns)
+        object.__setattr__(self, "_display", display)
+        return display
+
+    def trajectories(self, split: str | None = None) -> Iterator[Trajectory]:
+        for number, trajectory in enumerate(super().trajectories(split), 1):
+            yield trajectory
+            if self._display:
+                self._display.show(number, f"{number:,} of {self.episodes:,} episodes")
+
+
+def _chosen(folder: Path, request: ExportRequest) -> dict[str, list[int]]:
+    """The positions of the wanted episodes in each split, train first.
+
+    Raises:
+        ConfigError: there is no such split or episode.
+    """
+    manifest = read_manifest(folder)
+    names = sorted(manifest.splits, key=lambda name: (name != "train", name))
+    if not names:
+        raise DatasetError(f"{folder} holds no episodes that il-builder has recorded")
+    if request.split is not None and request.split not in names:
+        raise ConfigError(f"{folder} has no split {request.split!r}", remedy=suggest(request.split, names))
+    wanted = [request.split] if request.split else names
+    if not isinstance(request.episodes, list):
+        most = request.episodes
+        if most is not None and most < 1:
+            raise ConfigError("episodes is out of range", expected="at least 1", got=most)
+        return {name: list(range(manifest.splits[name].episodes))[:most] for name in wanted}
+    found: dict[str, list[int]] = {}
+    missing = {*request.episodes}
+    for name in wanted:
+        indices = RecordedSplit(folder, manifest, name).episodes["episode_index"].to_pylist()
+        found[name] = [position for position, index in enumerate(indices) if index in missing]
+        missing -= {*indices}
+    if missing:
+        raise ConfigError(f"{folder} has no episode {min(missing)}", expected=f"0 to {manifest.accepted - 1}")
+    return {name: positions for name, positions in found.items() if positions}
+
+
+def _stands(target: Path, note: Mapping[str, Any], *, folder: bool) -> bool:
+    """Whether just this export lies there already, whole."""
+    if not target.exists():
+        return False
+    try:
+        known = read_note(note_path(target, folder=folder))
+    except DatasetError:
+        return False
+    if known is None or any(known.get(key) != note[key] for key in REQUEST):
+        return False
+    root = target if folder else target.parent
+    return all(
+        (root / name).is_file() and file_sha256(root / name) == sha256
+        for name, sha256 in known.get("files", {}).items()
+    )
+
+
+def _refuse_replacing(target: Path, *, folder: bool, overwrite: bool) -> None:
+    """Refuse to replace what no export has written, or what nobody said may go."""
+    if not (target.exists() or target.is_symlink()) or (
+        folder and target.is_dir() and not any(target.iterdir())
+    ):
+        return
+    if target.is_symlink() or target.is_dir() != folder:
+        raise ExistsError(
+            f"{target} exists and is not what an export leaves", remedy="choose another to.path"
+        )
+    if not note_path(target, folder=folder).is_file():
+        raise ExistsError(
+            f"{target} exists, and il-builder has not made it", remedy="choose another to.path, or remove it"
+        )
+    if not overwrite:
+        raise ExistsError(
+            f"{target} holds another export", remedy="choose another to.path, or give overwrite=true"
+        )
+
+
+@contextlib.contextmanager
+def packages_of(chosen: Format) -> Iterator[None]:
+    """A missing package of a format as one line with its remedy.
+
+    Raises:
+        MissingExtraError: there is one.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{chosen.name} needs the package {error.name}, which is not installed",
+            remedy=f'pip install "il-builder[{chosen.extra}]"' if chosen.extra else None,
+        ) from error
+
+
+def _write_folder(
+    chosen: Format, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
+) -> None:
+    with replaced(target, NOTE, _owned) as staging:
+        staging.rmdir()
+        chosen.write(source, staging, options)
+        write_whole(staging / NOTE, note_text({**note, "files": _hashes(staging)}))
+
+
+def _write_file(
+    chosen: Format, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
+) -> None:
+    """Write a file and what belongs to it (OGBench's second one) beside it; the file itself comes last."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.with_name(f".{target.name}.export")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        chosen.write(source, work / target.name, options)
+        write_whole(note_path(target, folder=False), note_text({**note, "files": _hashes(work)}))
+        for path in sorted(files_in(work), key=lambda path: path.name == target.name):
+            put(path, target.parent / path.name)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in sorted(files_in(folder))}
+
+
+def _owned(target: AnyPath) -> Collection[str]:
+    """The files of a folder that an export has written."""
+    try:
+        note = read_note(target / NOTE)  # type: ignore[arg-type]  # always of this machine
+    except DatasetError:
+        return ()
+    files = note.get("files") if note else None
+    return {*files, NOTE} if isinstance(files, dict) else ()

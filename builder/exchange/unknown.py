@@ -1,0 +1,17 @@
+"""What is made of a source that says less than a dataset of ours holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+
+def unbounded(shape: tuple[int, ...], dtype: np.dtype[Any]) -> gym.Space[Any]:
+    """A space for arrays of which nothing else is known."""
+    if dtype.kind == "b":
+        return gym.spaces.Box(0, 1, shape, dtype.type)
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+    low, high = (limits.min, limits.max) if limits else (-np.inf, np.inf)
+    return gym.spaces.Box(low, high, shape, dtype.type)

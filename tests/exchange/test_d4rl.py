@@ -1,0 +1,43 @@
+"""D4RL's flat file, and back."""
+
+import h5py
+import kinds
+import numpy as np
+import pytest
+
+from builder import load
+from builder.episodes.spaces import leaves
+from builder.exchange.d4rl import FORMAT
+from builder.exchange.export import ExportRequest, export
+
+FLAT = [kind for kind in kinds.KINDS if kind not in ("dict", "tuple")]
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
+    path = export(dataset_of(kind), ExportRequest("d4rl", tmp_path / "x.hdf5")).path
+    came = list(FORMAT.read(path, {}).trajectories())
+    for split in ("train", "test"):
+        recorded = load(dataset_of(kind), split=split)
+        for episode, back in zip(recorded, [one for one in came if one.split == split], strict=True):
+            (leaf,) = leaves(recorded.manifest.spaces.observation)
+            (all_of_them,) = back.all_observations()
+            assert all_of_them.dtype == leaf.dtype
+            np.testing.assert_array_equal(all_of_them, episode.observations)
+            np.testing.assert_array_equal(back.actions[0], episode.actions)
+            np.testing.assert_array_equal(back.rewards, episode.rewards)
+            assert (back.terminated, back.truncated) == (episode.terminations[-1], episode.truncations[-1])
+            assert back.seed == episode.seed
+
+
+def test_the_environment_stepped_again_gives_the_arrays(dataset_of, tmp_path):
+    path = export(dataset_of("vector"), ExportRequest("d4rl", tmp_path / "x.hdf5", split="train")).path
+    with h5py.File(path) as file:
+        data = {name: file[name][()] for name in ("observations", "actions", "next_observations", "rewards")}
+        ends = np.flatnonzero(file["terminals"][()] | file["timeouts"][()]) + 1
+        seeds = file["metadata/seeds"][()]
+    for seed, start, stop in zip(seeds, [0, *ends[:-1]], ends, strict=True):
+        observed, rewards, _ = kinds.restep("vector", int(seed), data["actions"][start:stop])
+        np.testing.assert_array_equal(np.array(observed[:-1]), data["observations"][start:stop])
+        np.testing.assert_array_equal(np.array(observed[1:]), data["next_observations"][start:stop])
+        np.testing.assert_array_equal(rewards, data["rewards"][start:stop])
