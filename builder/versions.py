@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 OURS = "il-builder"
 RELEASE = "0.2.0"
 """The version of this code, whatever is installed."""
-DATA_FORMAT = "0.1.0"
-"""What stands in identities in place of our own version: it changes where a byte of a dataset does,
-and is spelt so that identities of il-builder 0.1.0 stay what they were."""
+DATA_FORMAT = "0.2.0"
+"""What stands in identities in place of our own version: it changes where a byte of a dataset does.
+In 0.2.0 the pages of Parquet files are cut by content."""
+OLDER_FORMATS = ("0.1.0",)
+"""Formats that this version writes too, byte for byte, spelt as in the identities of their time: a dataset
+is grown and rebuilt in the format that it was made in."""
 ALWAYS = (OURS, "numpy", "gymnasium", "pyarrow", "datasets")
 """Packages that can change a byte of any dataset."""
 BEHIND = {
@@ -90,6 +95,17 @@ def _distributions_of(module: str) -> tuple[str, ...]:
 def identity_version(name: str) -> str | None:
     """What an identity says of a package: its version; of this one, that of the data format."""
     return DATA_FORMAT if name == OURS else installed_version(name)
+
+
+def is_here(name: str, wanted: str) -> bool:
+    """Whether what an identity says of a package holds here; of this one, whether it writes that format."""
+    return identity_version(name) == wanted or (name == OURS and wanted in OLDER_FORMATS)
+
+
+def data_format_of(inputs: Mapping[str, Any]) -> str:
+    """The format that the inputs of a build name; this version's own where it is none that it writes."""
+    named = inputs.get("packages", {}).get(OURS)
+    return named if named in OLDER_FORMATS else DATA_FORMAT
 
 
 def installed_version(name: str) -> str | None:

@@ -9,7 +9,16 @@ import pytest
 from places import PACKAGE
 
 from builder import __version__
-from builder.versions import DATA_FORMAT, IDLE, PLAYING, RELEASE, package_versions, playing_code
+from builder.versions import (
+    DATA_FORMAT,
+    IDLE,
+    PLAYING,
+    RELEASE,
+    data_format_of,
+    is_here,
+    package_versions,
+    playing_code,
+)
 
 CANNOT_CHANGE_A_BYTE = {"config.py", "errors.py", "parallel", "storage", "versions.py"}
 """A worker imports these; identities hold what a configuration says, and no byte depends on the rest."""
@@ -72,6 +81,26 @@ def test_every_build_names_the_packages_that_can_change_its_bytes():
     found = package_versions("gymnasium.envs.classic_control.cartpole", images=False)
     assert found == {name: version(name) for name in names} | {"il-builder": DATA_FORMAT}
     assert list(found) == names
+
+
+def test_an_older_format_that_is_still_written_is_here():
+    wanted = ("0.1.0", DATA_FORMAT, "99.0")
+    assert [is_here("il-builder", name) for name in wanted] == [True, True, False]
+    assert not is_here("numpy", "0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        ({"il-builder": "0.1.0"}, "0.1.0"),
+        ({"il-builder": DATA_FORMAT}, DATA_FORMAT),
+        ({"il-builder": "99.0"}, DATA_FORMAT),
+        ({}, DATA_FORMAT),
+    ],
+)
+def test_the_format_of_inputs_is_one_that_this_version_writes(packages, expected):
+    assert data_format_of({"packages": packages}) == expected
+    assert data_format_of({}) == DATA_FORMAT
 
 
 def test_pillow_is_named_where_there_are_images():

@@ -21,7 +21,7 @@ from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table
 from builder.dataset.within import count_beyond, refuse_outside
-from builder.dataset.writer import ShardWriter
+from builder.dataset.writer import Packing, ShardWriter
 from builder.episodes.acceptance import first_accepted
 from builder.episodes.distinct import first_of_each, trajectory_digests
 from builder.episodes.recording import Recording, pieces
@@ -35,6 +35,7 @@ from builder.errors import DatasetError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import Manifest, Split, seal
 from builder.storage.paths import AnyPath
+from builder.versions import data_format_of
 
 PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
@@ -171,6 +172,7 @@ class _Writers:
         self._schemas = {
             name: arrow_schema(features(columns, plan.spaces)) for name, columns in self._columns.items()
         }
+        self._packing = Packing(plan.shard_size, data_format=data_format_of(plan.inputs))
         self.splits: dict[str, _SplitWriter] = {}
         self.copies = Copies(plan.every)
         self.attempts = self.beyond_bounds = 0
@@ -205,7 +207,7 @@ class _Writers:
         for table, folder in FOLDERS.items():
             target = self._folder / folder
             target.mkdir(parents=True, exist_ok=True)
-            shards = ShardWriter(target, name, schema=self._schemas[table], shard_size=self._plan.shard_size)
+            shards = ShardWriter(target, name, schema=self._schemas[table], packing=self._packing)
             tables[table] = self._stack.enter_context(shards)
         self.splits[name] = _SplitWriter(tables)
         return self.splits[name]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builder.errors import DatasetError, storage_error
+from builder.versions import DATA_FORMAT
 
 SHARD_SIZE = 500_000_000  # uncompressed bytes, the bound that `datasets` uses for its own shards
 ROW_GROUP_SIZE = 16 * 2**20  # uncompressed bytes: what a writer and a streaming reader hold at a time
@@ -25,7 +27,7 @@ MAX_PENDING = 16  # tables that wait for their row group before they are put tog
 ASSUMED_SIZE = {"binary": 16 * 2**10, "string": 32}  # bytes of a value whose type does not tell its size
 
 # All that pyarrow would choose by itself and that changes the bytes.
-SETTINGS: dict[str, Any] = {
+FIXED: dict[str, Any] = {
     "version": "2.6",
     "data_page_version": "1.0",
     "data_page_size": 2**20,
@@ -38,6 +40,35 @@ SETTINGS: dict[str, Any] = {
     "write_page_index": True,
     "store_schema": True,
 }
+BY_CONTENT = {"min_chunk_size": 2**18, "max_chunk_size": 2**20, "norm_level": 0}
+"""Pages end where the values say so, hence after a change at the same rows as before, so that the Hub is sent
+only what is new. As `datasets` 5 writes, and as the Hub knows it: see `CHUNKING`."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "0.1.0": FIXED,
+    DATA_FORMAT: {**FIXED, "use_content_defined_chunking": BY_CONTENT},
+}
+"""How a file is written, by the format of the data. What an older one was written with stays here: its
+datasets are grown and rebuilt as they are."""
+CHUNKING = "content_defined_chunking"
+"""Under which a file says how its pages were cut, as those of `datasets` do."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How rows are put into files.
+
+    Attributes:
+        shard_size: uncompressed bytes at which a shard is full.
+        most_rows: of a row group.
+        data_format: the format of the data, one of `SETTINGS`.
+    """
+
+    shard_size: int = SHARD_SIZE
+    most_rows: int = ROW_GROUP_ROWS
+    data_format: str = DATA_FORMAT
+
+
+STANDARD = Packing()
 
 
 @dataclass(frozen=True)
@@ -60,14 +91,13 @@ class ShardWriter:
     group and one written table are held in memory. A split without rows leaves no file.
 
     A row group has a number of rows that follows from the schema alone, and a shard ends with the row
-    group that reaches `shard_size`; so the same rows give the same bytes, however they are cut into tables.
+    group that reaches its size; so the same rows give the same bytes, however they are cut into tables.
 
     Args:
         folder: an existing folder.
         split: the name of the split.
         schema: from `builder.dataset.schema.arrow_schema`.
-        shard_size: uncompressed bytes at which a shard is full.
-        most_rows: of a row group.
+        packing: how much goes into a file and its parts, and how these are written.
     """
 
     def __init__(
@@ -76,15 +106,14 @@ class ShardWriter:
         split: str,
         *,
         schema: pa.Schema,
-        shard_size: int = SHARD_SIZE,
-        most_rows: int = ROW_GROUP_ROWS,
+        packing: Packing = STANDARD,
     ) -> None:
         self._folder = folder
         self._split = split
         self._schema = schema
-        self._shard_size = shard_size
-        self._group_rows = row_group_rows(schema, most_rows)
-        self._settings = SETTINGS | _encodings(schema)
+        self._shard_size = packing.shard_size
+        self._group_rows = row_group_rows(schema, packing.most_rows)
+        self._settings = SETTINGS[packing.data_format] | _encodings(schema)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._writer: pq.ParquetWriter | None = None
@@ -148,7 +177,7 @@ class ShardWriter:
             if self._writer is None:
                 self._rows.append(0)
                 path = self._temporary(len(self._rows) - 1)
-                self._writer = pq.ParquetWriter(path, self._schema, **self._settings)
+                self._writer = _opened(path, self._schema, self._settings)
             self._writer.write_table(group, row_group_size=self._group_rows)
             self._rows[-1] += group.num_rows
             self._size += uncompressed_size(group)
@@ -189,6 +218,14 @@ class ShardWriter:
 
     def _temporary(self, index: int) -> Path:
         return self._folder / f".{self._split}-{index:05d}.partial"
+
+
+def _opened(path: Path, schema: pa.Schema, settings: Mapping[str, Any]) -> pq.ParquetWriter:
+    """A writer of a file that says how its pages are cut, where that is by content."""
+    opened = pq.ParquetWriter(path, schema, **settings)
+    if chunking := settings.get("use_content_defined_chunking"):
+        opened.add_key_value_metadata({CHUNKING: json.dumps(chunking)})
+    return opened
 
 
 def _copied(table: pa.Table) -> pa.Table:

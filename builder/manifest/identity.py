@@ -13,7 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 from builder.config import BuildConfig, DatasetConfig, RolloutConfig
-from builder.versions import playing_code
+from builder.versions import OURS, playing_code
 
 GROWS = ("episodes", "max_attempts")
 """Keys of the configuration that may differ between a dataset and the same one grown."""
@@ -24,6 +24,9 @@ FIRST = (
     *("next_observation", "test_fraction", "shard_mb", "include_expert", "license"),
 )
 """Keys of `rollout` and `dataset` that every manifest has; a later one stays out while at its default."""
+
+FIRST_FORMAT = "0.1.0"
+"""What chunks are named by, whatever the format of the dataset that becomes of them."""
 
 
 def canonical(value: Any) -> str:
@@ -98,6 +101,11 @@ def identity(inputs: Mapping[str, Any]) -> str:
     return sha256_of(inputs)
 
 
+def in_format(inputs: Mapping[str, Any], data_format: str) -> dict[str, Any]:
+    """The same build in another format of the data."""
+    return {**inputs, "packages": {**inputs["packages"], OURS: data_format}}
+
+
 def growth_identity(inputs: Mapping[str, Any]) -> str:
     """Equal for two builds where one is the other with more episodes."""
     config = {key: value for key, value in inputs["config"].items() if key not in GROWS}
@@ -121,6 +129,7 @@ def chunk_identity(
     config = {"seed": inputs["config"]["seed"], "rollout": rollout}
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
     played = {"instances": instances} if instances else {}
+    inputs = in_format(inputs, FIRST_FORMAT)
     return sha256_of({**inputs, "config": config, "own": own, "code": code or playing_code(), **played})
 
 

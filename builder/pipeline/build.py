@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ from builder.environments.environment import EnvironmentSpec
 from builder.episodes.acceptance import EVERY_RETURN
 from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
-from builder.manifest.identity import chunk_identity, identity
+from builder.manifest.identity import chunk_identity, identity, in_format
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath
+from builder.versions import data_format_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Build:
     def identity(self) -> str:
         """The identity of the dataset."""
         return identity(self.inputs)
+
+    def in_format_of(self, inputs: Mapping[str, Any]) -> Build:
+        """The same build in the format of the data that other inputs name, where it is one that we write."""
+        return dataclasses.replace(self, inputs=in_format(self.inputs, data_format_of(inputs)))
 
     @property
     def pinned(self) -> bool:

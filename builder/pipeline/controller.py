@@ -31,7 +31,7 @@ from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
 from builder.pipeline.runs import AttemptRun, ChunkRun
 from builder.pipeline.standing import Standing, standing_at
-from builder.pipeline.up_to_date import up_to_date
+from builder.pipeline.up_to_date import as_it_stands, up_to_date
 from builder.pipeline.wanted import as_wanted
 from builder.rollout.enjoy import EnjoyFunction, enjoy
 from builder.rollout.planning import Played
@@ -155,8 +155,7 @@ class Controller:
             return found, None
         build = prepare(config, own)
         _look_for_secrets(build.inputs, published=config.hub.push)
-        if wanted is not None:
-            build = as_wanted(build, wanted)
+        build = as_it_stands(build, standing) if wanted is None else as_wanted(build, wanted)
         if not anew and (found := up_to_date(build, standing)):
             _forget_others(build)
             return found, None

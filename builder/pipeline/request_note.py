@@ -27,7 +27,7 @@ from builder.storage.digest import file_sha256
 from builder.storage.layout import Layout
 from builder.storage.paths import write_whole
 from builder.values import recorded
-from builder.versions import all_code, identity_version
+from builder.versions import DATA_FORMAT, all_code, data_format_of, is_here
 
 PACKAGES = ("gymnasium", "ale_py")
 """Environments of other packages may change without a new version: their builds are not remembered."""
@@ -71,6 +71,8 @@ def noted_dataset(config: BuildConfig, standing: Standing) -> Manifest | None:
     manifest, note = standing.manifest, standing.note
     if manifest is None or note.request is None or note.identity != manifest.identity:
         return None
+    if config.overwrite and data_format_of(manifest.inputs) != DATA_FORMAT:
+        return None  # which writes it anew, in the format of today
     try:
         asked = note.request == _request(config, all_code())
         return manifest if asked and _installed(manifest) and standing.is_vouched() else None
@@ -106,6 +108,6 @@ def _registered_by(manifest: Manifest) -> str:
 def _installed(manifest: Manifest) -> bool:
     """Whether the packages are still those that the dataset was built with."""
     try:
-        return all(identity_version(name) == built for name, built in manifest.inputs["packages"].items())
+        return all(is_here(name, built) for name, built in manifest.inputs["packages"].items())
     except KeyError:
         return False

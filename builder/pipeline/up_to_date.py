@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
 from builder.errors import ExistsError, StorageError
-from builder.manifest.identity import differences, growth_identity
+from builder.manifest.identity import differences, growth_identity, in_format
 from builder.manifest.manifest import MANIFEST, Manifest
 from builder.pipeline.build import Build
 from builder.pipeline.standing import Standing
 from builder.storage.tree import is_folder
+from builder.versions import OLDER_FORMATS
 
 log = logging.getLogger(__name__)
+
+
+def as_it_stands(build: Build, standing: Standing) -> Build:
+    """The build in the format of the data that what stands there was written in.
+
+    An older dataset is known, grown and mended in the bytes that it was made with; `overwrite` gives it
+    those of today.
+    """
+    if build.config.overwrite:
+        return build
+    if standing.manifest is not None:
+        return build.in_format_of(standing.manifest.inputs)
+    older = (dataclasses.replace(build, inputs=in_format(build.inputs, name)) for name in OLDER_FORMATS)
+    return next((found for found in older if found.identity == standing.note.identity), build)
 
 
 def up_to_date(build: Build, standing: Standing) -> Manifest | None:

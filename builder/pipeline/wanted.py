@@ -23,7 +23,7 @@ def as_wanted(build: Build, wanted: Manifest) -> Build:
     Raises:
         DatasetError: something else differs, so it could only become another dataset.
     """
-    build = _with_included_expert(build, wanted)
+    build = _with_included_expert(build, wanted).in_format_of(wanted.inputs)
     for key, ours, theirs in differences(build.inputs, wanted.inputs):
         if key == f"environment.kwargs.{RENDER_MODE}":
             continue  # not taken from a manifest

@@ -8,7 +8,7 @@ from typing import Any
 
 from builder.manifest.manifest import Manifest
 from builder.manifest.provenance import cpu_level
-from builder.versions import identity_version
+from builder.versions import identity_version, is_here
 
 FMA_DEPENDENT = ("Acrobot", "Pendulum")
 """Environments of gymnasium, MuJoCo's apart, whose sines and cosines round differently without FMA. Measured:
@@ -20,8 +20,8 @@ def other_versions(inputs: Mapping[str, Any]) -> list[str]:
     """Packages that can change a byte and are not here in the manifest's version."""
     differing = []
     for name, wanted in sorted(inputs.get("packages", {}).items()):
-        here = identity_version(name)
-        if here != wanted:
+        if not is_here(name, wanted):
+            here = identity_version(name)
             differing.append(f"{name} {here or 'is missing'} here, {wanted} in the manifest")
     return differing
 

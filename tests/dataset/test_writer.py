@@ -1,3 +1,4 @@
+import json
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,14 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import Array2D, Features, Image, Sequence, Value
+from datasets.config import DEFAULT_CDC_OPTIONS
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_features import transition_features
 
 from builder.dataset import images, schema, writer
-from builder.dataset.writer import Shard, ShardWriter
+from builder.dataset.writer import CHUNKING, SETTINGS, Packing, Shard, ShardWriter
 from builder.errors import DatasetError, StorageError
+from builder.versions import DATA_FORMAT, OLDER_FORMATS
 
 COLUMNS = Features(
     {
@@ -27,6 +30,7 @@ COLUMNS = Features(
 )
 SCHEMA = schema.arrow_schema(COLUMNS)
 GROUP = 8
+ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 
 
 def make_rows(count):
@@ -49,7 +53,8 @@ ROWS = make_rows(100)
 
 
 def write(folder, tables, *, split="train", table_schema=SCHEMA, most_rows=GROUP, **options):
-    with ShardWriter(Path(folder), split, schema=table_schema, most_rows=most_rows, **options) as out:
+    packing = Packing(most_rows=most_rows, **options)
+    with ShardWriter(Path(folder), split, schema=table_schema, packing=packing) as out:
         for table in tables:
             out.write(table)
     return out.shards
@@ -98,6 +103,41 @@ def test_the_bytes_do_not_depend_on_the_cuts_where_a_row_group_has_many_pages(tm
         write(tmp_path / name, tables, table_schema=tables[0].schema, most_rows=16_384)
         found.append(contents(tmp_path / name))
     assert found[0] == found[1] == found[2]
+
+
+def pages_kept(folder, data_format):
+    """The share of a file's bytes whose pages are there again once a few rows near its start are left out."""
+    found = []
+    for name, rows in (("all", wide_rows(0, 40_000)), ("fewer", None)):
+        (folder / name).mkdir()
+        table = pa.concat_tables([wide_rows(0, 5000), wide_rows(5100, 34_900)]) if rows is None else rows
+        write(folder / name, [table], table_schema=table.schema, most_rows=16_384, data_format=data_format)
+        (content,) = contents(folder / name).values()
+        found.append(content.split(ZSTD_FRAME))
+    before, after = set(found[0]), found[1]
+    return sum(len(page) for page in after if page in before) / sum(map(len, after))
+
+
+def test_pages_after_rows_that_are_left_out_stay_the_same(tmp_path):
+    shares = {}
+    for data_format in SETTINGS:
+        (tmp_path / data_format).mkdir()
+        shares[data_format] = pages_kept(tmp_path / data_format, data_format)
+    assert shares["0.1.0"] < 0.2
+    assert shares[DATA_FORMAT] > 0.5
+
+
+def test_a_file_says_how_its_pages_are_cut_as_those_of_datasets_do(tmp_path):
+    expected = {"0.1.0": None, DATA_FORMAT: json.dumps(DEFAULT_CDC_OPTIONS).encode()}
+    for data_format, said in expected.items():
+        (shard,) = write(tmp_path, [ROWS], data_format=data_format)
+        metadata = pq.read_metadata(tmp_path / shard.name)
+        assert metadata.metadata.get(CHUNKING.encode()) == said
+        assert metadata.row_group(0).column(0).has_offset_index
+
+
+def test_every_format_has_its_settings():
+    assert tuple(SETTINGS) == (*OLDER_FORMATS, DATA_FORMAT)
 
 
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
@@ -171,7 +211,7 @@ def test_a_block_that_raises_leaves_nothing(tmp_path, error):
 
 
 def test_no_file_has_its_final_name_before_the_block_ends(tmp_path):
-    with ShardWriter(tmp_path, "train", schema=SCHEMA, shard_size=1, most_rows=GROUP) as out:
+    with ShardWriter(tmp_path, "train", schema=SCHEMA, packing=Packing(1, GROUP)) as out:
         out.write(ROWS)
         assert not list(tmp_path.glob("*.parquet"))
     assert len(list(tmp_path.glob("*.parquet"))) == 13

@@ -17,9 +17,10 @@ from builder.manifest.identity import (
     chunk_identity,
     growth_identity,
     identity,
+    in_format,
     sha256_of,
 )
-from builder.versions import DATA_FORMAT, playing_code
+from builder.versions import DATA_FORMAT, OLDER_FORMATS, playing_code
 
 CONFIG = build_config(["max_attempts=500", "expert=random", "env.id=CartPole-v1", "hub.repo_id=user/name"])
 RESOLVED = {
@@ -241,5 +242,12 @@ def test_a_sha256_is_that_of_the_canonical_text():
     assert sha256_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
 
 
-def test_a_new_release_names_the_datasets_of_0_1_0_as_they_were():
-    assert DATA_FORMAT == "0.1.0"
+def test_the_datasets_of_0_1_0_are_named_as_they_were():
+    assert "0.1.0" in OLDER_FORMATS
+
+
+def test_the_format_of_the_data_names_a_dataset_but_not_the_chunks_that_it_is_made_of():
+    older, newer = (in_format(inputs(), name) for name in (*OLDER_FORMATS, DATA_FORMAT))
+    assert identity(older) != identity(newer)
+    assert growth_identity(older) != growth_identity(newer)
+    assert chunk_identity(older) == chunk_identity(newer)

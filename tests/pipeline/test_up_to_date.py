@@ -1,11 +1,13 @@
 """What stands at `out` is the same dataset, fewer episodes of it, or something that is not touched."""
 
 import pytest
-from corridor import Always, start
+from corridor import CORRIDOR, Always, chunks, start
 from folders import files
+from older import build_older
 
 from builder import Policy, build, load
 from builder.errors import ExistsError
+from builder.versions import DATA_FORMAT, data_format_of
 
 
 def test_a_second_build_is_up_to_date_and_touches_nothing(tmp_path):
@@ -56,3 +58,44 @@ def test_a_folder_with_another_dataset_is_named_by_what_tells_most(tmp_path, env
     build("cartpole", episodes=1, out=tmp_path / "x")
     with pytest.raises(ExistsError, match=key):
         build("random", env={"id": env_id}, episodes=1, out=tmp_path / "x")
+
+
+def older(out, **config):
+    """The dataset of `start`, in the format of il-builder 0.1.0."""
+    return build_older({**CORRIDOR, "out": str(out), **config})
+
+
+def test_a_dataset_of_an_older_format_is_up_to_date(tmp_path):
+    before = older(tmp_path / "x").manifest
+    again = start(tmp_path / "x")
+    assert (again.fresh, again.manifest) == (False, before)
+
+
+def test_a_dataset_of_an_older_format_grows_in_it(tmp_path):
+    older(tmp_path / "x")
+    grown, fresh = start(tmp_path / "x", episodes=25), older(tmp_path / "fresh", episodes=25)
+    assert grown.manifest == fresh.manifest
+    assert start(tmp_path / "y", episodes=25).manifest.files != grown.manifest.files
+
+
+def test_a_dataset_of_an_older_format_without_its_manifest_is_mended_in_it(tmp_path):
+    before = older(tmp_path / "x").manifest
+    (tmp_path / "x/manifest.json").unlink()
+    assert start(tmp_path / "x").manifest == before
+
+
+def test_overwrite_gives_a_dataset_of_an_older_format_that_of_today(tmp_path):
+    older(tmp_path / "x")
+    chunk_files = chunks(tmp_path / "x")
+    start(tmp_path / "x")  # which notes that it is up to date
+    renewed = start(tmp_path / "x", overwrite=True)
+    assert renewed.fresh
+    assert chunks(tmp_path / "x") == chunk_files
+    assert data_format_of(renewed.manifest.inputs) == DATA_FORMAT
+    assert renewed.manifest == start(tmp_path / "y").manifest
+
+
+def test_another_dataset_of_an_older_format_is_named_by_what_differs(tmp_path):
+    older(tmp_path / "x")
+    with pytest.raises(ExistsError, match=r"its config\.seed is 0; expected 1"):
+        start(tmp_path / "x", seed=1)

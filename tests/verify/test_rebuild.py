@@ -6,7 +6,8 @@ from pathlib import Path
 import hub_clients
 import pytest
 from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
-from verification import STEPS, failure, rewrite
+from older import build_older
+from verification import STEPS, check, failure, rewrite
 
 from builder.errors import HubMissingError
 from builder.experts.policy import BUNDLED
@@ -54,3 +55,11 @@ def test_a_rebuild_names_what_the_expert_does_otherwise(folder):
     name, difference = failure(folder, "rebuild")
     assert (name, difference.file, difference.episode, difference.step) == ("rebuild", STEPS, 2, 0)
     assert (difference.column, difference.expected, difference.got) == ("reward", "-1.0", "-0.5")
+
+
+def test_a_dataset_of_an_older_format_is_rebuilt_in_it(tmp_path):
+    config = {"expert": "random", "env.id": "Acrobot-v1", "episodes": 2, "out": str(tmp_path / "x")}
+    build_older(config)
+    report = check(tmp_path / "x", "rebuild")
+    report.raise_for_difference()
+    assert report.notes == ()
