@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from card_folders import REWARDS, inputs_of, table
+from card_folders import PACKAGES, REWARDS, inputs_of, table
 from huggingface_hub import DatasetCard
 
 from builder.card import render_card
-from builder.versions import DATA_FORMAT, RELEASE
+from builder.versions import RELEASE
 
 
 def test_text_says_how_it_was_collected(dataset):
@@ -72,4 +72,5 @@ def test_a_name_cannot_break_out_of_the_markdown(dataset):
 def test_who_wrote_the_card_is_not_the_format_of_the_data(dataset):
     card = render_card(dataset(REWARDS, inputs=inputs_of("episodes=5")))
     assert f"| `il-builder` | `{RELEASE}` |" in card
-    assert f"| `il-builder`, its format | `{DATA_FORMAT}` |" in card
+    assert f"| `il-builder`, its format | `{PACKAGES['il-builder']}` |" in card
+    assert PACKAGES["il-builder"] != RELEASE
