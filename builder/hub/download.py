@@ -229,7 +229,7 @@ def room_for(remote: Remote, folder: Path) -> int:
 def _arrived(repo_id: str, file: RemoteFile) -> int:
     """Bytes of a file that are in the cache by now."""
     blob = repository_folder(repo_id) / "blobs" / file.key
-    for path in (blob, blob.with_name(f"{blob.name}.incomplete")):
+    for path in (blob, *blob.parent.glob(f"{file.key}*.incomplete")):  # newer clients name each try
         try:
             return path.stat().st_size
         except FileNotFoundError:

@@ -146,12 +146,7 @@ def check_push(hub: HubConfig, *, overwrite: bool = False) -> None:
 
 def _check_target(remote: Remote, hub: HubConfig, *, overwrite: bool) -> None:
     """Refuse a repository that must not be written over."""
-    if hub.private and not remote.private:
-        raise ConfigError(
-            f"{remote.repo_id} is public, so nothing pushed to it stays private",
-            got="hub.private=true",
-            remedy="make it private on its page, or choose another hub.repo_id",
-        )
+    _check_private(remote, hub)
     if hub.revision and hub.revision not in (known := branches(remote.repo_id)):
         raise HubMissingError(
             f"{hub.revision} is not a branch of {remote.repo_id}, so nothing can be pushed to it",
@@ -170,6 +165,16 @@ def _check_target(remote: Remote, hub: HubConfig, *, overwrite: bool) -> None:
     )
 
 
+def _check_private(remote: Remote, hub: HubConfig) -> None:
+    """Refuse a public repository where a private one is asked for."""
+    if hub.private and not remote.private:
+        raise ConfigError(
+            f"{remote.repo_id} is public, so nothing pushed to it stays private",
+            got="hub.private=true",
+            remedy="make it private on its page, or choose another hub.repo_id",
+        )
+
+
 def _create(repo_id: str, hub: HubConfig) -> Remote:
     from huggingface_hub import HfApi
 
@@ -182,7 +187,9 @@ def _create(repo_id: str, hub: HubConfig) -> Remote:
         HfApi().create_repo(repo_id, repo_type="dataset", private=hub.private, exist_ok=True)
     except Exception as error:
         raise explained(error, repo_id) from error
-    return read_remote(repo_id, hub.revision)
+    remote = read_remote(repo_id, hub.revision)
+    _check_private(remote, hub)  # each version of the client asks for it in other words
+    return remote
 
 
 def _send(remote: Remote, files: Mapping[str, LocalFile], hub: HubConfig, manifest: Manifest) -> Pushed:

@@ -86,8 +86,12 @@ def is_intact(path: Path) -> bool:
 
 
 def cached_digest(path: Path) -> str | None:
-    """The hash that the Hub stated for a file of the cache; None where nothing says it."""
-    name = path.resolve().name
+    """The hash that the Hub stated for a file of the cache; None where nothing says it.
+
+    It is the name of what the file links to, which newer clients may share with other repositories by a
+    further link, whose name is no hash of its bytes.
+    """
+    name = path.readlink().name if path.is_symlink() else path.name
     return name if SHA256.fullmatch(name) or COMMIT.fullmatch(name) else None
 
 

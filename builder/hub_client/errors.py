@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,8 @@ from builder.errors import (
     HubUnreachableError,
     StorageError,
 )
-from builder.hub_client.retries import PASSING, GivenUp, seconds_asked, what_happened
+from builder.hub_client.http_library import address_of, bottom, http_library, what_happened
+from builder.hub_client.retries import PASSING, GivenUp, seconds_asked
 
 AGAIN = "run the same command again: it goes on where it was"
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -114,34 +116,34 @@ def _address(error: Exception) -> str:
     """The host that a request went to: the Hub, or where it stores large files."""
     from huggingface_hub import constants
 
-    url = urlsplit(getattr(getattr(error, "request", None), "url", None) or constants.ENDPOINT)
+    url = urlsplit(address_of(error) or constants.ENDPOINT)
     return f"the Hub at {url.scheme}://{url.netloc}"
 
 
 def _unanswered(error: Exception, repo_id: str) -> BuilderError:
     """What went wrong without an answer: the network, or this machine."""
     from huggingface_hub import constants, errors
-    from requests import exceptions
 
+    library = http_library()
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubUnreachableError(
             f"the Hub must be asked for {repo_id}, but HF_HUB_OFFLINE is set", remedy="unset it"
         )
-    if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
+    if isinstance(error, library.bad_address):
         return ConfigError(
             "HF_ENDPOINT is not the address of a Hub", got=constants.ENDPOINT, remedy="unset it, or mend it"
         )
-    if isinstance(error, exceptions.InvalidJSONError):
+    if isinstance(error, library.no_json):
         return HubUnreachableError(
             f"{_address(error)} does not answer as a Hub does",
             remedy="check HF_ENDPOINT, and whether the network first wants a log-in of its own",
         )
-    if isinstance(error, (exceptions.RequestException, errors.LocalEntryNotFoundError, ConnectionError)):
-        certificate = ", or let REQUESTS_CA_BUNDLE name your proxy's certificate"
+    if isinstance(error, (*library.unanswered, errors.LocalEntryNotFoundError, ConnectionError)):
+        untrusted = isinstance(bottom(error), ssl.SSLError)
+        certificate = f", or let {library.certificates} name your proxy's certificate" if untrusted else ""
         return HubUnreachableError(
             f"{_address(error)} cannot be reached ({what_happened(error)})",
-            remedy=f"check the network{certificate if isinstance(error, exceptions.SSLError) else ''},"
-            f" then {AGAIN}",
+            remedy=f"check the network{certificate}, then {AGAIN}",
         )
     if isinstance(error, OSError):
         full = error.errno == errno.ENOSPC

@@ -12,18 +12,11 @@ from typing import Any
 
 
 def session_factory() -> Callable[[], Any]:
-    """What makes the client's sessions now; what it publishes sets it, but does not tell."""
+    """What makes the client's sessions now, before 1.0; what it publishes sets it, but does not tell."""
     from huggingface_hub.utils import _http
 
     factory: Callable[[], Any] = _http._GLOBAL_BACKEND_FACTORY  # noqa: SLF001
     return factory
-
-
-def is_known_missing(answer: object) -> bool:
-    """Whether `try_to_load_from_cache` says that the repository has no such file."""
-    from huggingface_hub import _CACHED_NO_EXIST
-
-    return answer is _CACHED_NO_EXIST
 
 
 def leave_daemons_behind() -> None:

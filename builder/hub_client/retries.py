@@ -1,9 +1,10 @@
 """Talking to the Hub: patience with what passes, and an error with its remedy for what does not.
 
-The Hub's client repeats only some of its requests, and none that was answered with 429. Inside `connected()`
-every request is repeated, with backoff and as long as the Hub asks, through the client's own setting for that
-(`configure_http_backend`). What still fails then is raised as `GivenUp`, which the client does not know and
-so does not repeat once more. Nothing here sees a token: the client finds it and sends it.
+The Hub's client repeats only some of its requests: before 1.0 none that was answered with 429, later none
+that asks what a repository holds or makes one. Inside `connected()` every request is repeated, with backoff
+and as long as the Hub asks (`builder.hub_client.sessions`). What still fails then is raised as `GivenUp`,
+which the client does not know and so does not repeat once more. Nothing here sees a token: the client finds
+it and sends it.
 
 Large files come over plain HTTP, as they go (`builder.hub.upload`): Xet has requests of its own, which none
 of this reaches.
@@ -13,15 +14,16 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 
-from builder.hub_client.private import session_factory
+from builder.hub_client.http_library import http_library, lasting, what_happened
+from builder.hub_client.sessions import requests_sent
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +36,6 @@ TRIES_UNSEEN = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 LONGEST_ASKED = 300.0
 """Seconds of `Retry-After` that are waited for; the Hub counts requests over five minutes."""
-READING = ("GET", "HEAD")
-TIMEOUT_READING, TIMEOUT = (10.0, 30.0), (10.0, 300.0)
-"""Seconds to connect and between two bytes, where the client sets none and would wait for ever."""
 RATE_LIMIT = re.compile(r"\br\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
 
 Result = TypeVar("Result")
@@ -78,34 +77,18 @@ class _Patience:
 @contextmanager
 def connected() -> Iterator[None]:
     """Make the Hub's client patient and plain, and keep its own warnings and bars off the terminal."""
-    from huggingface_hub import configure_http_backend, constants
+    from huggingface_hub import constants
 
-    before = session_factory()
-    if isinstance(before, _PatientFactory):
-        yield
-        return
-    configure_http_backend(_PatientFactory(before))
-    no_xet, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
-    try:
-        with _quiet():
+    with requests_sent(partial(_send, _Patience())) as fresh:
+        if not fresh:
             yield
-    finally:
-        constants.HF_HUB_DISABLE_XET = no_xet
-        configure_http_backend(before)
-
-
-@dataclass(frozen=True)
-class _PatientFactory:
-    """Makes the sessions that were made before, but patient."""
-
-    make: Callable[[], Any]
-    patience: _Patience = field(default_factory=_Patience)
-
-    def __call__(self) -> Any:
-        session = self.make()
-        send = session.send
-        session.send = lambda request, **options: _send(send, self.patience, request, **options)
-        return session
+            return
+        no_xet, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
+        try:
+            with _quiet():
+                yield
+        finally:
+            constants.HF_HUB_DISABLE_XET = no_xet
 
 
 @contextmanager
@@ -130,24 +113,25 @@ def _quiet() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _send(send: Callable[..., Any], patience: _Patience, request: Any, **options: Any) -> Any:
+def _send(patience: _Patience, once: Callable[[], Any], rewind: Callable[[], object]) -> Any:
     """Send a request until it is answered with something that lasts.
 
+    Args:
+        patience: with all requests.
+        once: sends it, and gives the answer.
+        rewind: brings its body back to its start.
+
     Raises:
-        GivenUp: it fails again and again.
+        GivenUp: it fails again and again, or for a reason that stays.
     """
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # it is in `utils`
-    from requests import exceptions
-    from requests.utils import rewind_body
 
-    usual = TIMEOUT_READING if request.method in READING else TIMEOUT
-    options["timeout"] = options.get("timeout") or usual
     failures = 0
     while True:
         failures, asked = failures + 1, 0.0
         try:
-            response = send(request, **options)
+            response = once()
             if response.status_code not in PASSING:
                 patience.succeed()
                 return response
@@ -158,39 +142,16 @@ def _send(send: Callable[..., Any], patience: _Patience, request: Any, **options
             failure: Exception = error
             reason = f"it answered {response.status_code}"
             response.close()
-        except (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError) as error:
-            if lasting(error):
-                raise
+        except http_library().broken as error:
             failure, reason = error, what_happened(error)
+            if lasting(error):
+                raise GivenUp from error
         pause = patience.pause(failures, asked)
         if pause is None:
             raise GivenUp from failure
         log.info("the Hub is asked again in %.1f s: %s", pause, reason)
         time.sleep(pause)
-        if hasattr(request.body, "read"):
-            rewind_body(request)
-
-
-def lasting(error: Exception) -> bool:
-    """Whether a connection fails for a reason that stays: a certificate that is not trusted, or a proxy."""
-    from requests.exceptions import ProxyError
-
-    return isinstance(error, ProxyError) or isinstance(_bottom(error), ssl.SSLCertVerificationError)
-
-
-def what_happened(error: Exception) -> str:
-    """What a failure comes from in the end, in a few words: "Connection refused"."""
-    from requests.exceptions import ProxyError
-
-    bottom = _bottom(error)
-    words = str(getattr(bottom, "strerror", None) or bottom) or type(bottom).__name__
-    return f"the proxy: {words}" if isinstance(error, ProxyError) else words
-
-
-def _bottom(error: BaseException) -> BaseException:
-    while (below := error.__cause__ or error.__context__) is not None:
-        error = below
-    return error
+        rewind()
 
 
 def seconds_asked(headers: Mapping[str, str]) -> float:
@@ -223,15 +184,13 @@ def persistently(call: Callable[[], Result]) -> Result:
     Args:
         call: a download of the Hub client's, inside `connected()`.
     """
-    from requests import exceptions
-
     patience = _Patience(seen=True)
     failures = 0
     while True:
         failures += 1
         try:
             return call()
-        except (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError) as error:
+        except http_library().broken as error:
             if lasting(error):
                 raise
             failure: Exception = error

@@ -19,6 +19,14 @@ def test_a_new_repository_is_private_where_that_is_asked_for(hub, clients, folde
     assert repository(hub).private is True
 
 
+def test_a_hub_that_makes_a_public_repository_instead_gets_nothing(hub, clients, folder):
+    make = hub.store.create
+    hub.store.create = lambda *words: make(*words[:-1], False)
+    with pytest.raises(ConfigError, match=r"is public, so nothing pushed to it stays private"):
+        clients(hub_clients.push, folder, REPOSITORY, private=True)
+    assert hub.sent() == 0
+
+
 def test_nothing_that_was_to_be_private_goes_to_a_public_repository(hub, clients, folder):
     hub.store.add("dataset", REPOSITORY)
     with pytest.raises(ConfigError, match=r"is public, so nothing pushed to it stays private"):

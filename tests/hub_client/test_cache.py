@@ -69,3 +69,12 @@ def test_small_files_are_known_by_gits_own_hash(tmp_path):
     assert holds(path, git_sha1(path))
     assert holds(path, SHA256)
     assert not holds(path, "0" * 40)
+
+
+def test_a_blob_that_newer_clients_share_between_repositories_keeps_its_name(tmp_path):
+    shared, blob, link = tmp_path / ("ab" * 32), tmp_path / SHA256, tmp_path / "file.parquet"
+    shared.write_bytes(CONTENT)
+    blob.symlink_to(shared)
+    link.symlink_to(blob)
+    assert cached_digest(link) == SHA256
+    assert is_intact(link)

@@ -2,13 +2,22 @@
 
 import errno
 import os
+import ssl
 
 import pytest
-import requests
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from builder.errors import ConfigError, HubAccessError, HubError, HubUnreachableError, StorageError
 from builder.hub_client.errors import explained
+from builder.hub_client.http_library import http_library
+
+LIBRARY = http_library()
+
+
+def untrusted():
+    failure = LIBRARY.broken[-1]("untrusted")
+    failure.__cause__ = ssl.SSLCertVerificationError("self-signed certificate")
+    return failure
 
 
 @pytest.mark.parametrize(
@@ -25,19 +34,19 @@ from builder.hub_client.errors import explained
             "cannot be used: Permission",
         ),
         (
-            requests.ConnectionError("refused"),
+            LIBRARY.broken[0]("refused"),
             HubUnreachableError,
             "reached (refused); check",
         ),
-        (requests.Timeout("late"), HubUnreachableError, "cannot be reached (late); check the network"),
+        (LIBRARY.broken[1]("late"), HubUnreachableError, "cannot be reached (late); check the network"),
         (OfflineModeIsEnabled("offline"), HubUnreachableError, "but HF_HUB_OFFLINE is set; unset it"),
         (
-            requests.exceptions.InvalidSchema("ftp"),
+            LIBRARY.bad_address[1]("ftp"),
             ConfigError,
             "HF_ENDPOINT is not the address of a Hub; got",
         ),
-        (requests.JSONDecodeError("no", "<html>", 0), HubUnreachableError, "does not answer as a Hub does"),
-        (requests.exceptions.SSLError("untrusted"), HubUnreachableError, "REQUESTS_CA_BUNDLE"),
+        (LIBRARY.no_json[0]("no", "<html>", 0), HubUnreachableError, "does not answer as a Hub does"),
+        (untrusted(), HubUnreachableError, f"or let {LIBRARY.certificates} name your proxy's certificate"),
         (
             UnicodeEncodeError("latin-1", "Bearer \u201chf_mine", 7, 8, "ordinal not in range(256)"),
             HubAccessError,
@@ -50,7 +59,7 @@ from builder.hub_client.errors import explained
             "failed on user/name: LFS batch",
         ),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_failure_has_its_error_and_remedy(failure, error, message):
     found = explained(failure, "user/name")

@@ -1,4 +1,4 @@
-"""A Hub on the loopback: what huggingface_hub 0.36.2 and `datasets` ask of the real one, and its faults.
+"""A Hub on the loopback: what huggingface_hub 0.36 to 2.4 and `datasets` ask of the real one, and its faults.
 
     with HubServer() as hub:
         ...  # clients with HF_ENDPOINT=hub.url
@@ -243,7 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
         url = {"url": f"{self.server.url}/{'' if kind == 'model' else kind + 's/'}{name}"}
         try:
             store = self.server.store
-            store.create(kind, asked.get("organization"), asked["name"], self.user, asked.get("private"))
+            private = (
+                asked.get("private") or asked.get("visibility") == "private"
+            )  # the words of 0.x and of 2.x
+            store.create(kind, asked.get("organization"), asked["name"], self.user, private)
         except Refused as refusal:
             if refusal.status != 409:
                 raise

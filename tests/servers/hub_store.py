@@ -1,6 +1,7 @@
 """What a Hub keeps: repositories with commits, branches, tags and large files; no HTTP here.
 
-Written from the sources of huggingface_hub 0.36.2: what `HfApi` asks for and what it reads of the answers.
+Written from the sources of huggingface_hub 0.36.2 and 2.4.0: what `HfApi` asks for, and what it reads of the
+answers.
 """
 
 import base64

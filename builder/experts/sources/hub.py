@@ -27,7 +27,6 @@ from builder.hub_client.cache import (
 )
 from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
-from builder.hub_client.private import is_known_missing
 from builder.hub_client.retries import connected
 
 log = logging.getLogger(__name__)
@@ -187,8 +186,8 @@ def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:
     files = _wanted(repo_id, name, commit)
     found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in files}
     paths = [Path(path) for path in found.values() if isinstance(path, str)]
-    known = all(isinstance(path, str) or is_known_missing(path) for path in found.values())
+    unknown = None in found.values()  # it is neither there nor noted as missing
     archive = found[name]
-    if not known or not isinstance(archive, str) or not all(map(is_intact, paths)):
+    if unknown or not isinstance(archive, str) or not all(map(is_intact, paths)):
         return None
     return HubExpert(Path(archive), name, commit)

@@ -4,7 +4,6 @@ import gymnasium as gym
 import hub_clients
 import pytest
 from folders import files
-from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from builder import load
@@ -19,10 +18,7 @@ from builder.errors import (
 from builder.experts.policy import BUNDLED
 from builder.experts.sources.hub import HubSource, fetch_expert, is_inside
 
-NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
-
-
-AGENT = str(ModelRepoId("user", NAME))
+AGENT, NAME = "user/ppo-CartPole-v1", "ppo-CartPole-v1.zip"
 
 
 ARCHIVE = (BUNDLED / "cartpole.zip").read_bytes()
@@ -37,7 +33,7 @@ BUILD = {"expert": "hub", "expert.repo_id": AGENT, "env.id": "CartPole-v1", "epi
 @pytest.fixture
 def agent(hub):
     """A repository as Stable-Baselines3's own are, with an older and a newer commit."""
-    there = {NAME.filename: ARCHIVE, "results.json": RESULTS, "README.md": b"# an agent\n"}
+    there = {NAME: ARCHIVE, "results.json": RESULTS, "README.md": b"# an agent\n"}
     repository = hub.store.add("model", AGENT, there)
     repository.tags["v1"] = repository.head.oid
     hub.store.write(repository, {"env_kwargs.yml": b"{}\n"})
@@ -46,23 +42,23 @@ def agent(hub):
 
 def test_the_name_of_the_archive_is_the_convention_of_huggingface_sb3(clients, agent):
     _, archive, beside, _ = clients(hub_clients.expert, AGENT)
-    assert archive == clients(hub_clients.load_from_hub, AGENT, NAME.filename) == ARCHIVE
-    assert beside == ["env_kwargs.yml", NAME.filename, "results.json"]
+    assert archive == clients(hub_clients.load_from_hub, AGENT, NAME) == ARCHIVE
+    assert beside == ["env_kwargs.yml", NAME, "results.json"]
 
 
 @pytest.mark.parametrize("revision", ["v1", "commit"])
 def test_a_revision_is_pinned_to_its_commit(clients, agent, revision):
     first = agent.tags["v1"]
     found = clients(hub_clients.expert, AGENT, first if revision == "commit" else revision)
-    assert (found[0], found[2]) == (first, [NAME.filename, "results.json"])
+    assert (found[0], found[2]) == (first, [NAME, "results.json"])
     assert clients(hub_clients.expert, AGENT)[0] == agent.head.oid
 
 
 def test_the_commit_and_the_sha256_of_the_archive_are_in_the_manifest(clients, agent, tmp_path):
     clients(hub_clients.build, **BUILD, out=str(tmp_path / "x"))
     expert = load(tmp_path / "x").manifest.inputs["expert"]
-    assert (expert["repo_id"], expert["filename"], expert["commit"]) == (AGENT, NAME.filename, agent.head.oid)
-    assert expert["sha256"] == agent.head.files[NAME.filename].sha256
+    assert (expert["repo_id"], expert["filename"], expert["commit"]) == (AGENT, NAME, agent.head.oid)
+    assert expert["sha256"] == agent.head.files[NAME].sha256
 
 
 def test_a_commit_in_the_cache_needs_no_network(hub, clients, agent):
@@ -81,7 +77,7 @@ def test_a_hub_that_cannot_be_reached_leaves_the_expert_of_the_cache_and_says_so
 
 
 def test_an_archive_without_what_lies_beside_it_is_not_taken_for_the_expert(hub, clients, agent):
-    clients(hub_clients.load_from_hub, AGENT, NAME.filename)
+    clients(hub_clients.load_from_hub, AGENT, NAME)
     hub.fault("drop")
     for revision in (None, agent.head.oid):
         with pytest.raises(HubUnreachableError, match="once downloaded, the expert plays offline"):
@@ -103,8 +99,8 @@ def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, agent)
 
 
 def test_an_archive_that_is_damaged_on_the_hub_is_refused(hub, clients, agent):
-    hub.store.flip(agent, NAME.filename)
-    with pytest.raises(HubDamagedError, match=f"{NAME.filename} of {AGENT} arrives damaged"):
+    hub.store.flip(agent, NAME)
+    with pytest.raises(HubDamagedError, match=f"{NAME} of {AGENT} arrives damaged"):
         clients(hub_clients.expert, AGENT)
 
 
