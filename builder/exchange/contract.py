@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from builder.dataset.columns import TRANSITIONS, asked_for
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.manifest.manifest import Manifest
@@ -117,6 +118,12 @@ class Source:
         return frozenset(self.manifest.inputs.get("imported", {}).get("unsaid", ()))
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """What else was recorded of each step, by the name of its column: `Trajectory.extras` has it."""
+        held = {column.name for column in TRANSITIONS if column.holds == "extras"}
+        return tuple(name for name in asked_for(self.manifest.inputs) if name in held)
+
+    @property
     def episodes(self) -> int:
         """How many are exported."""
         return sum(map(len, self.chosen.values()))
@@ -217,6 +224,19 @@ def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:
     return ()
 
 
+def usual_losses(source: Source, *what: str) -> Iterator[Loss]:
+    """Those of `what` that a dataset has: policy, seed, split."""
+    has = {"policy": True, "seed": "seed" not in source.unsaid, "split": len(source.chosen) > 1}
+    why = {
+        "policy": f"nothing says that {source.name} played",
+        "seed": "what `reset` was given is not in it",
+        "split": "the episodes of test follow those of train, and only the note tells them apart",
+    }
+    for name in what:
+        if has[name]:
+            yield Loss(name, why[name])
+
+
 def as_given(path: Path, _source: Source, _options: Options) -> Path:
     """Of a format whose files lie where the user says."""
     return path
@@ -236,6 +256,7 @@ class Format:
         opened: one line of Python that opens what was written, with {path} in it.
         options: of `write`, with their defaults.
         import_options: of `read`, likewise.
+        extras: whether it holds `Trajectory.extras`.
         target: the file or folder that a given path means for a dataset; Minari's has the name in it.
         extra: what of `il-builder[...]` has to be installed; "": nothing.
     """
@@ -249,8 +270,14 @@ class Format:
     opened: str = ""
     options: Options = field(default_factory=dict)
     import_options: Options = field(default_factory=dict)
+    extras: bool = False
     target: Callable[[Path, Source, Options], Path] = as_given
     extra: str = ""
+
+    def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:
+        """What it does not hold of a dataset, the extras among it."""
+        extras = () if self.extras else source.extras
+        return (*self.losses(source, options), *(Loss(name, "there is no place for it") for name in extras))
 
     def with_defaults(self, given: Options, known: Options) -> dict[str, Any]:
         """The options that were given, with the defaults of the others.

@@ -8,14 +8,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from builder.episodes.spaces import Array, Spaces, leaves
-from builder.errors import ConfigError, DatasetError
+from builder.episodes.spaces import Array, Spaces
+from builder.errors import DatasetError
 from builder.exchange import hdf5
-from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory
+from builder.exchange.arrays import single_leaves
+from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.note import carried, note_path
 from builder.exchange.unknown import unbounded
 
@@ -29,7 +29,7 @@ PIECE_ROWS = 1 << 16
 
 def losses(source: Source, _options: Options) -> Iterator[Loss]:
     """What a flat file does not say."""
-    yield Loss("policy", f"nothing says that {source.name} played")
+    yield from usual_losses(source, "policy")
 
 
 def write(source: Source, path: Path, _options: Options) -> None:
@@ -39,9 +39,7 @@ def write(source: Source, path: Path, _options: Options) -> None:
         ConfigError: observations or actions are not one array each, or something that it needs is not known.
     """
     source.needs("reward", "terminated", "truncated", "final_observation", format_name="d4rl")
-    (observed,), (acted,) = (
-        _single(space, name) for space, name in zip(source.spaces, Spaces._fields, strict=True)
-    )
+    observed, acted = single_leaves(source.spaces, "d4rl")
     kinds = {
         "observations": (observed.shape, observed.dtype),
         "actions": (acted.shape, acted.dtype),
@@ -63,22 +61,6 @@ def write(source: Source, path: Path, _options: Options) -> None:
             column.close()
         if "seed" not in source.unsaid:
             hdf5.put_array(file, SEEDS, np.array(seeds, np.uint64))
-
-
-def _single(space: Any, name: str) -> tuple[Any, ...]:
-    """The one leaf of a space.
-
-    Raises:
-        ConfigError: it has several.
-    """
-    found = leaves(space)
-    if len(found) > 1:
-        raise ConfigError(
-            f"d4rl holds one array for each {name}",
-            got=f"{len(found)}",
-            remedy="to=minari holds nested spaces",
-        )
-    return found
 
 
 def _rows(trajectory: Trajectory) -> dict[str, Array]:

@@ -88,7 +88,7 @@ def export(folder: Path, request: ExportRequest) -> Exported:
     source = _Shown(folder, manifest, _chosen(folder, request))
     given = request.path or folder.with_name(f"{folder.name}-{chosen.name}{chosen.suffix}")
     target = chosen.target(given, source, options)
-    losses = tuple(chosen.losses(source, options))
+    losses = chosen.all_losses(source, options)
     note = note_of(source, chosen.name, options, losses)
     is_folder = not chosen.suffix
     done = Exported(target, given, chosen, source, losses)

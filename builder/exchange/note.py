@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from builder.versions import RELEASE
 NOTE = "il_builder.json"
 """In an exported folder; of an exported file `NAME` it is `NAME.il_builder.json` beside it."""
 MADE_BY = "il-builder"
+SPLITS = ("train", "test")
 REQUEST = ("format", "options", "fingerprint", "episodes")
 """What decides the content of an export."""
 
@@ -57,11 +58,21 @@ class Carried:
         spaces: what was observed, and what was done.
         inputs: of the manifest.
         fingerprint: of the dataset that was exported.
+        episodes: how many of each split, in their order.
     """
 
     spaces: Spaces
     inputs: Mapping[str, Any]
     fingerprint: str
+    episodes: Mapping[str, int] = field(default_factory=dict)
+
+    def split_of(self, index: int) -> str:
+        """The split of the episode that was written so many after the first."""
+        for name, count in self.episodes.items():
+            if index < count:
+                return name
+            index -= count
+        return "train"
 
     @property
     def environment(self) -> Mapping[str, Any] | None:
@@ -111,7 +122,17 @@ def carried(path: Path) -> Carried | None:
         for wrong in violations("manifest", content.get(part), part):
             raise DatasetError(f"{path} is damaged: {wrong}")
     spaces = Spaces(*(from_description(content[part]) for part in ("observation_space", "action_space")))
-    return Carried(spaces, content["inputs"], content["fingerprint"])
+    return Carried(spaces, content["inputs"], content["fingerprint"], _counts(content, path))
+
+
+def _counts(content: Mapping[str, Any], path: Path) -> dict[str, int]:
+    episodes = content.get("episodes", {})
+    if not isinstance(episodes, dict) or not all(
+        name in SPLITS and isinstance(chosen, list) for name, chosen in episodes.items()
+    ):
+        raise DatasetError(f"{path} is damaged: its episodes are no lists by split")
+    ordered = sorted(episodes, key=lambda name: (name != "train", name))  # as they are exported; JSON sorts
+    return {name: len(episodes[name]) for name in ordered}
 
 
 def note_text(note: Mapping[str, Any]) -> str:
