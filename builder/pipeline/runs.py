@@ -19,7 +19,6 @@ from builder.experts.seats import Seat, seats_of
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
 from builder.rollout.chunk_store import ChunkStore
-from builder.rollout.cleaning import remove_parts
 from builder.rollout.enjoy import AttemptTask, EnjoyFunction, Given, attempt_summary, play_attempt
 from builder.rollout.enjoy import release as release_expert
 from builder.rollout.handed import Handed
@@ -36,6 +35,7 @@ from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
 from builder.storage.digest import file_sha256
 from builder.storage.layout import ATTEMPT, HANDED, JOURNAL
+from builder.storage.left_overs import remove_parts
 from builder.storage.paths import AnyPath, local_path, write_whole
 from builder.storage.plain_json import parse_json
 from builder.storage.tree import is_file

@@ -17,9 +17,10 @@ from typing import Any
 from builder.episodes.recording import Recording, joined
 from builder.episodes.recording_file import SUFFIX, Header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
-from builder.rollout.cleaning import remove_chunks, remove_parts
+from builder.rollout.cleaning import remove_chunks
 from builder.rollout.summary import ChunkSummary, summarise
 from builder.storage.layout import BUILD, CHUNK
+from builder.storage.left_overs import remove_parts
 from builder.storage.paths import AnyPath, sorted_paths, write_whole
 from builder.storage.tree import is_folder, is_link
 

@@ -5,8 +5,6 @@ No link is followed.
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,13 +24,12 @@ from builder.storage.layout import (
     Layout,
     is_note,
 )
+from builder.storage.left_overs import remove_parts
 from builder.storage.lock import locked
-from builder.storage.paths import PART, AnyPath, sorted_paths
+from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.tree import files_in, is_file, is_folder, is_link
 from builder.storage.workplace import MARK, is_workplace
 
-WRITTEN = (CHUNK, ATTEMPT, re.compile(re.escape(BUILD)), re.compile(re.escape(JOURNAL)))
-"""What workers and builds write in the folder of an identity."""
 WORKPLACES = ("staging", "retired", "rebuild-")
 
 
@@ -100,18 +97,6 @@ def remove_chunks(folder: AnyPath) -> None:
     if isinstance(folder, Path):
         with suppress(OSError):  # it is not empty
             folder.rmdir()
-
-
-def remove_parts(folder: AnyPath) -> None:
-    """Remove what a killed worker has left half written."""
-    for path in sorted_paths(folder.iterdir()) if is_folder(folder) else ():
-        part = PART.fullmatch(path.name)
-        if part is None or not any(kind.fullmatch(part[1]) for kind in WRITTEN):
-            continue
-        if isinstance(path, Path) and is_folder(path):
-            shutil.rmtree(path, ignore_errors=True)
-        elif is_file(path):
-            path.unlink()
 
 
 def _is_own(path: AnyPath) -> bool:

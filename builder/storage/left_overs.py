@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from builder.errors import BuilderError
-from builder.storage.layout import Layout
-from builder.storage.paths import is_part, is_part_of
+from builder.storage.layout import ATTEMPT, BUILD, CHUNK, IDENTITY, JOURNAL, Layout
+from builder.storage.paths import PART, AnyPath, is_part, is_part_of, sorted_paths
 from builder.storage.staging import recover
+from builder.storage.tree import is_file, is_folder
 from builder.storage.workplace import is_workplace, passing_workplace, remove_passed
+
+WRITTEN = (CHUNK, ATTEMPT, re.compile(re.escape(BUILD)), re.compile(re.escape(JOURNAL)))
+"""What workers and builds write in the folder of an identity."""
 
 
 def remove_left_overs(out: Path) -> None:
@@ -26,6 +31,21 @@ def remove_left_overs(out: Path) -> None:
     for path in sorted(out.iterdir()) if out.is_dir() else ():
         if is_part(path):  # of a card, written in place
             shutil.rmtree(path, ignore_errors=True)
+    for folder in sorted_paths(beside.chunks.iterdir()):
+        if IDENTITY.fullmatch(folder.name):
+            remove_parts(folder)
+
+
+def remove_parts(folder: AnyPath) -> None:
+    """Remove what a killed worker has left half written."""
+    for path in sorted_paths(folder.iterdir()) if is_folder(folder) else ():
+        part = PART.fullmatch(path.name)
+        if part is None or not any(kind.fullmatch(part[1]) for kind in WRITTEN):
+            continue
+        if isinstance(path, Path) and is_folder(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif is_file(path):
+            path.unlink()
 
 
 def has_left_overs(out: Path) -> bool:

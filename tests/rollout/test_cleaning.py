@@ -165,7 +165,7 @@ def test_a_folder_that_only_looks_like_ours_is_left_and_named(out, name):
     assert (out.parent / name / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("command", ["clean", "build"])
+@pytest.mark.parametrize("command", ["clean", "growth", "up to date"])
 def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     for name in (".x.staging", ".x.rebuild-abc"):
         make_workplace(out.parent / name)
@@ -179,7 +179,9 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
         assert clean(out).left == ()
         assert sorted(path.name for path in out.parent.iterdir()) == ["..y.request.json.0123abcd.part", "x"]
         return
-    Controller().start({**CONFIG, "out": str(out), "episodes": 4})
+    episodes = 4 if command == "growth" else CONFIG["episodes"]
+    result = Controller().start({**CONFIG, "out": str(out), "episodes": episodes})
+    assert result.fresh == (command == "growth")
     assert sorted(path.name for path in out.parent.rglob("*") if ".part" in path.name) == [
         "..y.request.json.0123abcd.part"
     ]
