@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.dataset.columns import FOLDERS
+from builder.dataset.pages import PageError, group_size
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 from builder.storage.digest import file_sha256
@@ -21,10 +22,6 @@ from builder.storage.tree import inside
 
 MAGIC = b"PAR1"
 REMEDY = "build or pull it again"
-WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8}
-"""Bytes of a value, which equal ones need not have in the file."""
-TEXT_WIDTH = 8
-"""Of what varies in size: where it begins."""
 KNOWN = 4096
 """Files that need not be looked at again while their stamps are the same."""
 
@@ -92,10 +89,21 @@ def _check_size(path: Path, stamp: Stamp) -> None:
         group = metadata.row_group(index)
         if group.num_rows > PARQUET_GROUP_ROWS:
             raise _too_large(path, f"a part of {group.num_rows} rows", f"{PARQUET_GROUP_ROWS}")
-        parts = [group.column(column) for column in range(group.num_columns)]
-        values = sum(part.num_values * WIDTHS.get(part.physical_type, TEXT_WIDTH) for part in parts)
-        if (size := max(group.total_byte_size, values)) > PARQUET_GROUP_BYTES:
+        if (size := _size(path, metadata, index)) > PARQUET_GROUP_BYTES:
             raise _too_large(path, f"a part of {size} bytes", f"{PARQUET_GROUP_BYTES}")
+
+
+def _size(path: Path, metadata: pq.FileMetaData, group: int) -> int:
+    """What a row group takes in memory: nothing is unpacked where the footer alone says too much."""
+    row_group = metadata.row_group(group)
+    chunks = [row_group.column(column) for column in range(metadata.num_columns)]
+    stated: int = sum(max(chunk.total_uncompressed_size, chunk.num_values) for chunk in chunks)
+    if stated > PARQUET_GROUP_BYTES:
+        return stated
+    try:
+        return group_size(path, metadata, group)
+    except (PageError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}", remedy=REMEDY) from error
 
 
 def _names(metadata: pq.FileMetaData) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from builder.config import BuildConfig
 from builder.dataset.collation import Collation
 from builder.dataset.columns import asked_for
 from builder.environments.environment import EnvironmentSpec
+from builder.environments.masks import ASKED, choices
 from builder.episodes.acceptance import EVERY_RETURN
+from builder.episodes.spaces import leaves
 from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.manifest.identity import chunk_identity, identity, in_format
@@ -77,6 +80,16 @@ class Build:
     def store(self) -> ChunkStore:
         """Where its attempts are recorded, beside the dataset folder."""
         return ChunkStore(self.beside.chunks, chunk_identity(self.inputs, self.instances))
+
+    @property
+    def step_bytes(self) -> int:
+        """What a step takes in memory, and in a chunk: observation, action, mask, reward."""
+        row = sum(
+            leaf.dtype.itemsize * math.prod(leaf.shape)
+            for space in (self.observation_space, self.action_space)
+            for leaf in leaves(space)
+        )
+        return row + (choices(self.action_space) if self.environment.masks in ASKED else 0) + 8
 
     @property
     def collation(self) -> Collation:

@@ -31,14 +31,18 @@ from builder.storage.paths import write_whole
 
 log = logging.getLogger(__name__)
 
+ELSEWHERE = "give an `out` elsewhere"
+
 
 def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
     """Play waves of attempts until enough are accepted.
 
     Raises:
         BudgetError: the budget is spent.
+        StorageError: the disk has no room, not even for episodes of one step.
     """
     budget, played = build.config.budget, _played(build, run)
+    _check_least(build, played)
     first = min(first_attempts(build), played.wanted, budget)
     with Reporter(build.expert.name, build.environment.id, wanted=played.wanted) as reporter:
         for summary in run.summaries:
@@ -119,11 +123,22 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = reporter.wanted * reporter.steps / reporter.attempts
     folder, chunks = build.store.root.parent, steps / rate - reporter.steps
-    here = isinstance(folder, Path)
+    otherwise = ELSEWHERE
     if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
-        folder, chunks = Path(tempfile.gettempdir()), 0
-    otherwise = f"give {'an `out`' if here else 'a TMPDIR'} elsewhere"
+        folder, chunks, otherwise = Path(tempfile.gettempdir()), 0, "give a TMPDIR elsewhere"
     check_space(folder, round(summary.row_bytes * (steps + chunks)), otherwise)
+
+
+def _check_least(build: Build, played: Played) -> None:
+    """Compare what the missing episodes take at the very least with the free disk, before one is laid out.
+
+    A chunk holds an episode's steps as they are, and it has one at least, after which comes an observation
+    more. What an own `enjoy` writes may be smaller.
+    """
+    folder = build.store.root.parent
+    if isinstance(folder, Path) and "enjoy" not in build.own:
+        missing = max(0, played.wanted - played.accepted)
+        check_space(folder, missing * build.step_bytes, ELSEWHERE)
 
 
 def _warn_of_copies(build: Build, summaries: Sequence[ChunkSummary]) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import math
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from builder.environments.masks import ASKED, choices
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
-from builder.episodes.spaces import leaves
 from builder.experts.actor import pack
 from builder.experts.seats import Seat, seats_of
 from builder.parallel.workers import Workers
@@ -100,13 +97,7 @@ class ChunkRun:
     def _attempt_bytes(self) -> float:
         """What an attempt takes in memory at the most."""
         build = self._build
-        row = sum(
-            leaf.dtype.itemsize * math.prod(leaf.shape)
-            for space in (build.observation_space, build.action_space)
-            for leaf in leaves(space)
-        )
-        row += choices(build.action_space) if build.environment.masks in ASKED else 0
-        return float((row + 8) * (build.environment.max_episode_steps or 1))
+        return float(build.step_bytes * (build.environment.max_episode_steps or 1))
 
     def files(self, played: Played) -> list[AnyPath]:
         """The files up to the last accepted attempt that is wanted."""

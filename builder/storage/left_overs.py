@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from builder.errors import BuilderError
@@ -31,9 +31,11 @@ def remove_left_overs(out: Path) -> None:
     for path in sorted(out.iterdir()) if out.is_dir() else ():
         if is_part(path):  # of a card, written in place
             shutil.rmtree(path, ignore_errors=True)
-    for folder in sorted_paths(beside.chunks.iterdir()):
+    for folder in sorted(beside.chunks.iterdir()):
         if IDENTITY.fullmatch(folder.name):
             remove_parts(folder)
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def remove_parts(folder: AnyPath) -> None:

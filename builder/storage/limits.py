@@ -61,7 +61,7 @@ YAML_BYTES = 32 << 10
 PARQUET_FOOTER_BYTES = 16 << 20
 PARQUET_GROUP_ROWS = 1 << 20
 PARQUET_GROUP_BYTES = 256 << 20
-"""Of a row group, by what its footer says that it unpacks to; a build closes one at 16 MiB."""
+"""Of a row group, by its footer and the headers of its pages; a build closes one at 16 MiB."""
 CARD_BYTES = 4 << 20
 
 HDF5_DEPTH = 32

@@ -1,10 +1,12 @@
 """Attempts are played until enough are accepted, or the budget is spent."""
 
+import gymnasium as gym
+import numpy as np
 import pytest
 from corridor import CORRIDOR, Always, start
 
 from builder import Controller, Policy, load
-from builder.errors import BudgetError
+from builder.errors import BudgetError, StorageError
 
 
 def test_the_first_accepted_attempts_are_kept_in_order(tmp_path):
@@ -39,3 +41,30 @@ def test_an_own_enjoy_that_accepts_nothing_is_told_what_it_returned(tmp_path):
         Controller(lambda path, context, expert: None).start(
             {**CORRIDOR, "max_attempts": 9, "out": str(tmp_path / "x")}
         )
+
+
+class Wide(gym.Env):
+    """Pictures of a megabyte."""
+
+    observation_space = gym.spaces.Box(0, 255, (1000, 1000), np.uint8)
+    action_space = gym.spaces.Discrete(2)
+    steps = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.full((1000, 1000), self.np_random.integers(256), np.uint8), {}
+
+    def step(self, action):
+        Wide.steps += 1
+        return np.zeros((1000, 1000), np.uint8), 0.0, True, False, {}
+
+
+def test_episodes_that_no_disk_holds_are_refused_before_one_is_played(tmp_path):
+    """A picture for each of a billion episodes is a million gigabytes."""
+    gym.register("Wide-v0", Wide, max_episode_steps=1)
+    with pytest.raises(
+        StorageError, match=r"too little room; expected 1,\d{3},\d{3},\d{3}\.\d MB; .* an `out` else"
+    ):
+        start(tmp_path / "x", **{"env.id": "Wide-v0", "episodes": 10**9})
+    assert Wide.steps < 100
+    assert [path.name for path in tmp_path.iterdir()] == []

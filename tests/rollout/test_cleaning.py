@@ -175,6 +175,8 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     (out.parent / "..x.request.json.0123abcd.part").mkdir()
     (out.parent / "..y.request.json.0123abcd.part").mkdir()
     (identity_folder(out) / ".chunk-00000003-00000006.safetensors.0123abcd.part").mkdir()
+    emptied = Layout.of(out).chunks / "0123456789abcdef"
+    emptied.mkdir()
     if command == "clean":
         assert clean(out).left == ()
         assert sorted(path.name for path in out.parent.iterdir()) == ["..y.request.json.0123abcd.part", "x"]
@@ -182,6 +184,7 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     episodes = 4 if command == "growth" else CONFIG["episodes"]
     result = Controller().start({**CONFIG, "out": str(out), "episodes": episodes})
     assert result.fresh == (command == "growth")
+    assert not emptied.exists()
     assert sorted(path.name for path in out.parent.rglob("*") if ".part" in path.name) == [
         "..y.request.json.0123abcd.part"
     ]
