@@ -221,11 +221,32 @@ def _write_file(
     work.mkdir()
     try:
         chosen.write(source, work / target.name, options)
+        stale = _stale_beside(target, work)
         write_whole(note_path(target, folder=False), note_text({**note, "files": _hashes(work)}))
+        for path in stale:
+            path.unlink(missing_ok=True)
         for path in sorted(files_in(work), key=lambda path: path.name == target.name):
             put(path, target.parent / path.name)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _stale_beside(target: Path, work: Path) -> list[Path]:
+    """What the export that stands at `target` has beside it, and the new one has not.
+
+    Raises:
+        ExistsError: something that no export has written lies where a file is to go.
+    """
+    note = read_note(note_path(target, folder=False)) or {}
+    earlier = {name for name in note.get("files", {}) if Path(name).name == name}
+    fresh = {path.name for path in files_in(work)}
+    for name in sorted(fresh - earlier - {target.name}):
+        if (target.parent / name).exists():
+            raise ExistsError(
+                f"{target.parent / name} exists, and il-builder has not made it",
+                remedy="choose another to.path, or remove it",
+            )
+    return [target.parent / name for name in sorted(earlier - fresh - {target.name})]
 
 
 def _hashes(folder: Path) -> dict[str, str]:

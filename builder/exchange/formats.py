@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from builder.errors import ConfigError, suggest
-from builder.exchange import d3rlpy, d4rl
+from builder.exchange import d3rlpy, d4rl, ogbench
 from builder.exchange.contract import Format
 
-FORMATS: dict[str, Format] = {entry.name: entry for entry in (d4rl.FORMAT, d3rlpy.FORMAT)}
+FORMATS: dict[str, Format] = {entry.name: entry for entry in (d4rl.FORMAT, d3rlpy.FORMAT, ogbench.FORMAT)}
 """By the name that `to=` and `from=` take."""
 
 

@@ -74,3 +74,11 @@ HDF5_READ_BYTES = 256 << 20
 """Of an array, or the part of it, that is read at a time."""
 TEXT_BYTES = 1 << 20
 """Of a text in a file of another library."""
+
+NPZ_MEMBERS = 64
+"""Arrays of a file."""
+NPZ_UNPACKED_BYTES = 64 << 20
+"""What a file may always unpack to; beyond, no more than so many times its own size."""
+NPZ_EXPANSION = 200
+NPZ_READ_BYTES = 256 << 20
+"""Of an array, or the part of it, that is read at a time."""
