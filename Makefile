@@ -63,14 +63,17 @@ experts: $(VENV)/.base
 benchmark: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
-# The peers, each in an environment of its own; never in ours, nor in its lock.
-peers: .peers/imitation .peers/minari .peers/il-datasets
+# The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
+# pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
+PEERS := imitation minari il-datasets
+peers: $(PEERS:%=.peers/%)
 
 .peers/imitation: PEER = imitation
-.peers/minari: PEER = "minari[hdf5,create]" pillow stable-baselines3
+.peers/minari: PEER = "minari[hdf5,arrow,create]==0.5.4" pillow gymnasium stable-baselines3
 .peers/il-datasets: PEER = il-datasets==0.6.1
 .peers/%:
-	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0) \
+	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 \
+		$(if $(PINS),&& $@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PINS))) \
 		|| (rm -rf $@; exit 1)
 
 $(VENV)/bin/python:
