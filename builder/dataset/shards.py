@@ -60,6 +60,15 @@ def shards(folder: Path, manifest: Manifest, table: str, split: str, *, hashed: 
     return found
 
 
+def check_parquet(path: Path) -> None:
+    """Refuse a Parquet file of parts larger than any build makes, before one is read.
+
+    Raises:
+        DatasetError: it is, or the file is none.
+    """
+    _check_size(path, _stamp(path))
+
+
 def _stamp(path: Path) -> Stamp:
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from builder.errors import ConfigError, suggest
-from builder.exchange import d3rlpy, d4rl, ogbench
+from builder.exchange import d3rlpy, d4rl, lerobot, ogbench
 from builder.exchange.contract import Format
 
-FORMATS: dict[str, Format] = {entry.name: entry for entry in (d4rl.FORMAT, d3rlpy.FORMAT, ogbench.FORMAT)}
+FORMATS: dict[str, Format] = {
+    entry.name: entry
+    for entry in (
+        d3rlpy.FORMAT,
+        d4rl.FORMAT,
+        lerobot.FORMAT,
+        ogbench.FORMAT,
+    )
+}
 """By the name that `to=` and `from=` take."""
 
 
