@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import FOLDERS, TABLES, Column, present
+from builder.dataset.columns import FOLDERS, Column, tables_of
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
@@ -43,16 +44,16 @@ class Endings:
     """How the episodes of a split went: arrays [episodes].
 
     Attributes:
-        returns: float64.
+        returns: float64; NaN where an imported dataset has no rewards.
         lengths: int64.
-        terminated: bool.
-        truncated: bool.
+        terminated: bool; None: an imported dataset does not say.
+        truncated: bool; likewise.
     """
 
     returns: Array
     lengths: Array
-    terminated: Array
-    truncated: Array
+    terminated: Array | None
+    truncated: Array | None
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,10 @@ def read_contents(folder: Path) -> Contents:
         }
         endings = {split: _endings(shards(folder, manifest, "episodes", split)) for split in splits}
         players = _players([path for split in splits for path in shards(folder, manifest, "episodes", split)])
-        columns = {
-            config: present(
-                TABLES[config], pq.read_schema(shards(folder, manifest, config, splits[0])[0]).names
-            )
-            for config in FOLDERS
+        names = {
+            config: pq.read_schema(shards(folder, manifest, config, splits[0])[0]).names for config in FOLDERS
         }
+        columns = {config: tables_of(manifest.inputs, names[config])[config] for config in FOLDERS}
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetError(f"the Parquet files of {folder} cannot be read: {error}") from error
     for split, stated in manifest.splits.items():
@@ -118,8 +117,13 @@ def read_contents(folder: Path) -> Contents:
 def _endings(files: Sequence[Path]) -> Endings:
     names = ["episode_return", "length", "terminated", "truncated"]
     columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
-    returns, lengths, terminated, truncated = (columns[name].to_numpy() for name in names)
-    return Endings(returns, lengths, terminated, truncated)
+    known = {name: columns[name].to_numpy() for name in names if name in columns.column_names}
+    return Endings(
+        returns=known.get("episode_return", np.full(len(columns), np.nan)),
+        lengths=known["length"],
+        terminated=known.get("terminated"),
+        truncated=known.get("truncated"),
+    )
 
 
 def _players(files: Sequence[Path]) -> dict[str, int]:

@@ -45,16 +45,16 @@ class Figures:
         steps: of all of them.
         returns: of the episodes.
         lengths: of the episodes, in steps.
-        terminated: how many episodes the environment ended.
-        truncated: how many a time limit ended.
+        terminated: how many episodes the environment ended; None: not known.
+        truncated: how many a time limit ended; None: not known.
     """
 
     episodes: int
     steps: int
     returns: Spread
     lengths: Spread
-    terminated: int
-    truncated: int
+    terminated: int | None
+    truncated: int | None
 
 
 def figures(endings: Sequence[Endings]) -> Figures:
@@ -66,9 +66,15 @@ def figures(endings: Sequence[Endings]) -> Figures:
         steps=int(lengths.sum()),
         returns=spread(returns),
         lengths=spread(lengths),
-        terminated=sum(int(ending.terminated.sum()) for ending in endings),
-        truncated=sum(int(ending.truncated.sum()) for ending in endings),
+        terminated=_count([ending.terminated for ending in endings]),
+        truncated=_count([ending.truncated for ending in endings]),
     )
+
+
+def _count(flags: Sequence[Array | None]) -> int | None:
+    """How many are true; None: nothing says so."""
+    known = [flag for flag in flags if flag is not None]
+    return sum(int(flag.sum()) for flag in known) if known else None
 
 
 def spread(values: Array) -> Spread:

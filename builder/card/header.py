@@ -9,6 +9,7 @@ from builder.card.contents import Contents, TableSize
 from builder.dataset.columns import FOLDERS
 from builder.dataset.schema import features, yaml_features
 from builder.experts.sources.table import described_source
+from builder.manifest.manifest import stated_license
 
 if TYPE_CHECKING:
     from huggingface_hub import DatasetCardData
@@ -34,7 +35,7 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
     rows = sum(size.rows for size in contents.sizes[DEFAULT_CONFIG].values())
     return DatasetCardData(
         pretty_name=pretty_name,
-        license=inputs.get("config", {}).get("dataset", {}).get("license"),
+        license=stated_license(inputs),
         task_categories=["reinforcement-learning"],
         tags=tags(inputs),
         size_categories=[size_category(rows)],
@@ -49,6 +50,8 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
 def tags(inputs: Mapping[str, Any]) -> list[str]:
     """What the dataset can be found by on the Hub."""
     expert, environment = inputs.get("expert", {}), inputs.get("environment", {}).get("id")
+    if "imported" in inputs:
+        return [*TAGS, "imported", inputs["imported"]["format"], *([str(environment)] if environment else [])]
     if "enjoy" in inputs.get("own", {}):  # which may have played whatever it liked
         return [*TAGS, *([str(environment)] if environment else [])]
     kind = "expert-trajectories" if described_source(expert).chooses else "random-trajectories"

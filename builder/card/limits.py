@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from builder.card.contents import Contents
-from builder.card.markdown import count_of, number, plain, share_of
+from builder.card.markdown import code, count_of, number, plain, share_of
 from builder.card.text import own_enjoy
 from builder.experts.sources.expert import NOT_PINNED
+from builder.manifest.manifest import Manifest
 
 
 def limits(contents: Contents) -> str:
@@ -42,14 +43,36 @@ def limits(contents: Contents) -> str:
         found.append(
             "Next observations are not repeated: take the next row's, or `final_observation` at the end."
         )
+    found.extend(_beyond(manifest))
+    found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
+    return listed(found)
+
+
+def imported_limits(contents: Contents) -> str:
+    """The same of a dataset that was imported."""
+    manifest, found = contents.manifest, list(_copies(contents))
+    if lacking := manifest.inputs["imported"]["unsaid"]:
+        names = ", ".join(code(name) for name in lacking)
+        found.append(f"The source does not say {names}: the dataset lacks what would have to be guessed.")
+    found.extend(_sentence(note) for note in manifest.notes)
+    found.extend(_beyond(manifest))
+    if "reward" not in lacking:
+        found.append("`reward` is float64, whatever the source held; nothing is normalised or clipped.")
+    return listed(found)
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Sentences as a Markdown list."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _beyond(manifest: Manifest) -> Iterator[str]:
     if manifest.beyond_bounds:
         total = sum(split.rows + split.episodes for split in manifest.splits.values())
-        found.append(
+        yield (
             f"{share_of(manifest.beyond_bounds, total)} of all observations, final ones included, have"
             " values beyond the bounds that their space declares, or infinite ones, as they were given."
         )
-    found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
-    return "\n".join(f"- {sentence}" for sentence in found)
 
 
 def _copies(contents: Contents) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.card import text
+from builder.card import imported, text
 from builder.card.columns import columns_table, components
 from builder.card.contents import PLOT, Contents, read_contents
 from builder.card.header import header
@@ -85,7 +85,8 @@ def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None =
 
     contents = read_contents(folder)
     try:
-        name = text.title(contents.manifest.inputs)
+        known = contents.manifest.inputs
+        name = imported.title(known) if "imported" in known else text.title(known)
         card = DatasetCard.from_template(
             header(contents, pretty_name=" ".join(name.replace("`", "").split())),
             template_str=TEMPLATE.read_text(encoding="utf-8"),
@@ -135,23 +136,30 @@ def draw_returns(contents: Contents) -> bytes:
 def _sections(contents: Contents) -> dict[str, Any]:
     manifest = contents.manifest
     inputs, spaces = manifest.inputs, manifest.spaces
-    overrides = rebuild_overrides(manifest)
-    in_container = overrides is not None and described_source(inputs["expert"]).contained
     return {
-        "summary": text.summary(contents),
         "plot": PLOT if contents.plot else None,
         "figures": text.figures_table(contents),
-        "collection": text.collection_table(manifest),
-        "acceptance": text.acceptance(contents),
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": components(inputs.get("environment", {}).get("id", ""), spaces),
-        "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
-        "rebuild": command(overrides) if overrides else None,
-        "docker": docker_command(overrides) if overrides and in_container else None,
         "packages": text.packages_table(manifest) if inputs.get("packages") else None,
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),
         "licence": text.licence(inputs),
+        **(imported.sections(contents) if "imported" in inputs else _of_a_build(contents)),
+    }
+
+
+def _of_a_build(contents: Contents) -> dict[str, Any]:
+    manifest, inputs = contents.manifest, contents.manifest.inputs
+    overrides = rebuild_overrides(manifest)
+    in_container = overrides is not None and described_source(inputs["expert"]).contained
+    return {
+        "summary": text.summary(contents),
+        "collection": text.collection_table(manifest),
+        "acceptance": text.acceptance(contents),
+        "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
+        "rebuild": command(overrides) if overrides else None,
+        "docker": docker_command(overrides) if overrides and in_container else None,
         "limits": limits(contents),
     }
 

@@ -13,7 +13,7 @@ from builder.environments.masks import ASKED
 from builder.episodes.acceptance import Acceptance
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
-from builder.manifest.manifest import Manifest
+from builder.manifest.manifest import Manifest, stated_license
 from builder.versions import OURS
 
 FIGURES = (
@@ -96,6 +96,8 @@ def figures_table(contents: Contents) -> str:
         ("attempts played", number(manifest.attempts), *blank),
         ("acceptance rate", share(manifest.accepted, manifest.attempts), *blank),
     ]
+    if "imported" in manifest.inputs:  # what was left out of it, its source knows
+        played = []
     if manifest.distinct is not None:
         played.insert(0, ("distinct episodes", share_of(manifest.distinct.episodes, total.episodes), *blank))
     labelled = [(label, *row) for label, row in zip(FIGURES, rows, strict=True)]
@@ -117,15 +119,19 @@ def _cells(found: Figures) -> list[str]:
 
 
 def _mean(spread: Spread) -> str:
+    if math.isnan(spread.mean) and math.isnan(spread.least):
+        return "not known"
     return " ± ".join(numbers(spread.mean, spread.std))
 
 
 def _range(spread: Spread) -> str:
+    if math.isnan(spread.mean) and math.isnan(spread.least):
+        return "not known"
     return " / ".join(numbers(spread.least, spread.median, spread.greatest))
 
 
-def _share(count: int, found: Figures) -> str:
-    return share_of(count, found.episodes)
+def _share(count: int | None, found: Figures) -> str:
+    return "not known" if count is None else share_of(count, found.episodes)
 
 
 def collection_table(manifest: Manifest) -> str:
@@ -137,8 +143,8 @@ def collection_table(manifest: Manifest) -> str:
     rows = [
         ("environment", code(environment["id"])),
         ("played in place of", _mapped(environment)),
-        ("its keyword arguments", _mapping(environment["kwargs"])),
-        ("its preprocessing", _mapping(environment.get("preprocessing", {}), absent="")),
+        ("its keyword arguments", mapping_of(environment["kwargs"])),
+        ("its preprocessing", mapping_of(environment.get("preprocessing", {}), absent="")),
         ("its instances", INSTANCES.get(manifest.instances or "", "")),
         ("limit of an episode", count_of(environment["max_episode_steps"], "step")),
         ("expert", f"{code(expert['name'])}, {described_source(expert).origin(expert, code)}"),
@@ -170,7 +176,8 @@ def _unless(config: Mapping[str, Any]) -> str:
     return f", unless {' or '.join(reasons)}" if reasons else ""
 
 
-def _mapping(kwargs: Mapping[str, Any], absent: str = "none") -> str:
+def mapping_of(kwargs: Mapping[str, Any], absent: str = "none") -> str:
+    """Keys and values, as code."""
     return ", ".join(f"{code(f'{name}={value!r}')}" for name, value in kwargs.items()) or absent
 
 
@@ -294,5 +301,5 @@ def packages_table(manifest: Manifest) -> str:
 
 def licence(inputs: Mapping[str, Any]) -> str:
     """The licence, or that there is none."""
-    stated = inputs.get("config", {}).get("dataset", {}).get("license")
+    stated = stated_license(inputs)
     return code(stated) if stated else "Not stated. Ask whoever published the dataset before you reuse it."

@@ -123,6 +123,43 @@ def _export(overrides: list[str]) -> None:
     print(f"\n{exported.format.opened.format(path=exported.path)}")
 
 
+def _import(overrides: list[str]) -> None:
+    from builder.composition import compose
+    from builder.exchange.config import Chosen, ImportConfig
+    from builder.exchange.importing import ImportRequest, import_
+    from builder.hub import fetch
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(ImportConfig, "import", overrides)
+    chosen = Chosen.of("from", {**config.from_, "path": config.path})
+    if chosen.path is None and config.hub.repo_id is None:
+        raise ConfigError("import needs files", remedy="give path=FILE_OR_FOLDER or hub.repo_id=user/name")
+    if chosen.path is not None:
+        path = expanded(chosen.path)
+    else:
+        path = fetch(str(config.hub.repo_id), config.hub.revision).folder
+    environment = {"id": config.env.id, "kwargs": config.env.kwargs} if config.env.id else None
+    request = ImportRequest(
+        format=chosen.name,
+        path=path,
+        options=chosen.options,
+        environment=environment,
+        license=config.license,
+        replay=config.replay,
+        overwrite=config.overwrite,
+    )
+    imported = import_(request, local_path(config.out, "import"))
+    manifest = imported.manifest
+    rows = sum(split.rows for split in manifest.splits.values())
+    print(f"{'imported' if imported.fresh else 'up to date'}: {imported.out}")
+    print(f"  {manifest.accepted:,} episodes, {rows:,} steps\n  fingerprint {manifest.fingerprint}")
+    if unsaid := manifest.inputs["imported"]["unsaid"]:
+        print(f"  the source does not say: {', '.join(unsaid)}")
+    for note in manifest.notes:
+        print(f"  {note}")
+    print(f"\n{_how_to_load(str(imported.out))}")
+
+
 def _push(overrides: list[str]) -> None:
     from builder.composition import compose
     from builder.config import TransferConfig
@@ -231,6 +268,7 @@ VERBS = {
     "export": Verb(
         _export, "write a dataset in another library's format: out= to=FORMAT to.path= episodes=", reads=True
     ),
+    "import": Verb(_import, "bring another library's dataset to a folder of ours: from=FORMAT path= out="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "sign": Verb(_sign, "say with an SSH key that a dataset is yours: out= key=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),

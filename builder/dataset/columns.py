@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,9 @@ def _next_observation(rows: Rows) -> tuple[Array, ...]:
     return tuple(following)
 
 
+ENDED = "ended"
+"""The optional column of imported datasets whose source says that an episode ended, and not how."""
+
 TRANSITIONS = (
     Column(
         "episode_index",
@@ -148,6 +152,13 @@ TRANSITIONS = (
         "which actions were allowed",
         replayed=True,
         key="expert.action_masks",
+    ),
+    Column(
+        ENDED,
+        "bool",
+        "extras",
+        "the episode ended with this step; the source does not say how",
+        key="imported.optional",
     ),
     Column("reward", "float64", "rewards", "what the environment gave for it", replayed=True),
     Column(
@@ -209,6 +220,42 @@ FOLDERS = {"transitions": "data", "episodes": "episodes"}
 """Where the files of each lie."""
 
 
+UNSAID = {
+    "reward": ("reward", "episode_return"),
+    "terminated": ("terminated",),
+    "truncated": ("truncated",),
+    "final_observation": ("final_observation", "next_observation"),
+    "seed": ("seed",),
+}
+"""What the source of an imported dataset may not say, and the columns that it then does not have."""
+
+
+def unsaid(inputs: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the columns that a dataset lacks, since what it was imported from does not say them."""
+    names = inputs.get("imported", {}).get("unsaid", ())
+    return frozenset(column for name in names for column in UNSAID[name])
+
+
+def tables_of(inputs: Mapping[str, Any], optional: Collection[str]) -> dict[str, tuple[Column, ...]]:
+    """The columns of a dataset's tables, by their names.
+
+    Args:
+        inputs: of its manifest.
+        optional: the names of the optional columns that it has.
+    """
+    lacking = unsaid(inputs)
+    found = {
+        name: tuple(column for column in present(table, optional) if column.name not in lacking)
+        for name, table in TABLES.items()
+    }
+    if "imported" in inputs:  # Minari draws seeds of 64 bits
+        found["episodes"] = tuple(
+            dataclasses.replace(column, kind="uint64") if column.name == "seed" else column
+            for column in found["episodes"]
+        )
+    return found
+
+
 def present(table: Iterable[Column], optional: Collection[str] = ()) -> tuple[Column, ...]:
     """The columns of a table, those of the optional ones that are named among them."""
     return tuple(column for column in table if not column.key or column.name in optional)
@@ -219,6 +266,8 @@ def asked_for(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 
     A function of the user's own in the place of `enjoy` records none of the extras.
     """
+    if "imported" in inputs:
+        return tuple(inputs["imported"]["optional"])
     own = "enjoy" in inputs.get("own", {})
     columns = [column for table in TABLES.values() for column in table if column.key]
     return tuple(

@@ -68,12 +68,13 @@ def in_test(ordinals: Array, every: int) -> Array:
     return ordinals % every == every - 1 if every else np.zeros(len(ordinals), bool)
 
 
-def count_alike(splits: Mapping[str, Alike], every: int) -> Counted:
+def count_alike(splits: Mapping[str, Alike], every: int, *, planned: bool = True) -> Counted:
     """Count what differs and what is shared, and look whether copies are on one side.
 
     Args:
         splits: by name.
         every: every k-th episode is planned for test, and a copy goes where the first of its kind went.
+        planned: the episodes were dealt out so; else their source has said which split each is of.
     """
     where = {
         index: (digest, name) for name, alike in splits.items() for index, digest in alike.episodes.items()
@@ -82,7 +83,7 @@ def count_alike(splits: Mapping[str, Alike], every: int) -> Counted:
     misplaced = None
     for ordinal, (index, (digest, name)) in enumerate(sorted(where.items())):
         side = sides.setdefault(digest, bool(in_test(np.array([ordinal]), every)[0]))
-        if misplaced is None and (index != ordinal or side != (name == "test")):
+        if misplaced is None and (index != ordinal or (planned and side != (name == "test"))):
             misplaced = index
     return Counted(Distinct(len(sides), *_shared(splits, every)), misplaced)
 

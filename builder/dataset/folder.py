@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.dataset.collation import Collation, collation_of
-from builder.dataset.columns import FOLDERS, TABLES, Rows, present
+from builder.dataset.columns import FOLDERS, Rows, tables_of
 from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table
@@ -54,7 +53,7 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     """
     plan = collation_of(files)
     with ExitStack() as stack:
-        writers = _Writers(folder, plan, stack)
+        writers = _Accepted(folder, plan, stack)
         kept, failed = 0, list[int]()
         for recording, policy in _accepted(files, plan, failed):
             kept = writers.write(recording, policy, kept)
@@ -65,7 +64,7 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         action_space=describe(plan.action_space),
         attempts=writers.attempts,
         accepted=kept,
-        splits={name: writer.split for name, writer in sorted(writers.splits.items())},
+        splits=dict(sorted(writers.tables.splits.items())),
         files={},
         fingerprint="",
         instances=plan.instances,
@@ -155,25 +154,63 @@ def _order(names: Sequence[str], arrays: Sequence[Array], space: gym.Space[Any],
     return list(range(len(found))) if found == expected else [found.index(name) for name in expected]
 
 
-@dataclass
-class _SplitWriter:
-    """The tables of one split, and what has gone into them."""
+class Tables:
+    """The tables of a dataset folder while they are written, split by split; opened when an episode comes.
 
-    tables: dict[str, ShardWriter]
-    split: Split = field(default_factory=lambda: Split(0, 0))
-
-
-class _Writers:
-    """Writers of the splits, opened when their first episode comes."""
+    Args:
+        folder: the dataset folder.
+        plan: its inputs, spaces, optional columns and size of a file.
+        stack: closes the files.
+    """
 
     def __init__(self, folder: Path, plan: Collation, stack: ExitStack) -> None:
-        self._folder, self._plan, self._stack = folder, plan, stack
-        self._columns = {name: present(table, plan.optional) for name, table in TABLES.items()}
+        self._folder, self._spaces, self._shard_size, self._stack = (
+            folder,
+            plan.spaces,
+            plan.shard_size,
+            stack,
+        )
+        self._columns = tables_of(plan.inputs, plan.optional)
         self._schemas = {
             name: arrow_schema(features(columns, plan.spaces)) for name, columns in self._columns.items()
         }
         self._packing = Packing(plan.shard_size, data_format=data_format_of(plan.inputs))
-        self.splits: dict[str, _SplitWriter] = {}
+        self._writers: dict[str, dict[str, ShardWriter]] = {}
+        self.splits: dict[str, Split] = {}
+
+    def write(self, name: str, recording: Recording, policy: str, ordinals: Array) -> None:
+        """Write episodes of a split, after those before.
+
+        Args:
+            name: of the split.
+            recording: the episodes [A].
+            policy: who played.
+            ordinals: int64 [A]: their `episode_index`.
+        """
+        writers = self._writers.get(name) or self._open(name)
+        written = self.splits.get(name, Split(0, 0))
+        policies = np.full(len(ordinals), policy, object)
+        rows = Rows(recording, ordinals, policies, written.rows)
+        for table, shards in writers.items():
+            shards.write(to_table(self._columns[table], rows, self._spaces, self._schemas[table]))
+        self.splits[name] = Split(written.episodes + len(ordinals), written.rows + len(recording.rewards))
+
+    def _open(self, name: str) -> dict[str, ShardWriter]:
+        tables = self._writers[name] = {}
+        for table, folder in FOLDERS.items():
+            target = self._folder / folder
+            target.mkdir(parents=True, exist_ok=True)
+            shards = ShardWriter(target, name, schema=self._schemas[table], packing=self._packing)
+            tables[table] = self._stack.enter_context(shards)
+        return tables
+
+
+class _Accepted:
+    """The accepted episodes of a build on their way into its tables."""
+
+    def __init__(self, folder: Path, plan: Collation, stack: ExitStack) -> None:
+        self._plan = plan
+        self.tables = Tables(folder, plan, stack)
         self.copies = Copies(plan.every)
         self.attempts = self.beyond_bounds = 0
 
@@ -189,25 +226,6 @@ class _Writers:
         test = self.copies.sides(recording, ordinals)
         for name, keep in (("train", ~test), ("test", test)):
             if keep.any():
-                self._write_split(name, recording.select(keep), policy, ordinals[keep])
+                self.tables.write(name, recording.select(keep), policy, ordinals[keep])
         self.attempts = int(recording.attempts[-1]) + 1
         return first + len(recording.attempts)
-
-    def _write_split(self, name: str, recording: Recording, policy: str, ordinals: Array) -> None:
-        writer = self.splits.get(name) or self._open(name)
-        written = writer.split
-        policies = np.full(len(ordinals), policy, object)
-        rows = Rows(recording, ordinals, policies, written.rows)
-        for table, shards in writer.tables.items():
-            shards.write(to_table(self._columns[table], rows, self._plan.spaces, self._schemas[table]))
-        writer.split = Split(written.episodes + len(ordinals), written.rows + len(recording.rewards))
-
-    def _open(self, name: str) -> _SplitWriter:
-        tables = {}
-        for table, folder in FOLDERS.items():
-            target = self._folder / folder
-            target.mkdir(parents=True, exist_ok=True)
-            shards = ShardWriter(target, name, schema=self._schemas[table], packing=self._packing)
-            tables[table] = self._stack.enter_context(shards)
-        self.splits[name] = _SplitWriter(tables)
-        return self.splits[name]

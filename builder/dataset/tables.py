@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from builder.dataset.columns import EPISODES, TRANSITIONS, Column, Rows
+from builder.dataset.columns import Column, Rows, tables_of
 from builder.dataset.schema import column_from_arrow, to_arrow
 from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
@@ -51,19 +51,23 @@ def table_arrays(columns: Iterable[Column], table: pa.Table, spaces: Spaces) -> 
     }
 
 
-def to_rows(steps: pa.Table, episodes: pa.Table, spaces: Spaces) -> Rows:
-    """Episodes back from the columns that hold them.
+def to_rows(
+    steps: pa.Table, episodes: pa.Table, spaces: Spaces, inputs: Mapping[str, Any] | None = None
+) -> Rows:
+    """Episodes back from the columns that hold them; zeros stand for what an imported dataset does not say.
 
     Args:
         steps: their rows of the table "transitions".
         episodes: their rows of the table "episodes".
         spaces: what was observed, and what was done.
+        inputs: of the dataset's manifest.
 
     Raises:
         DatasetError: a column is missing or does not hold its values, or these are not the episodes' steps.
     """
     held: dict[str, Any] = {name: {} for name in EXTRAS}
-    for table, columns in ((steps, TRANSITIONS), (episodes, EPISODES)):
+    known = tables_of(inputs or {}, [*steps.column_names, *episodes.column_names])
+    for table, columns in ((steps, known["transitions"]), (episodes, known["episodes"])):
         for column in columns:
             if column.holds is None or (column.key and column.name not in table.column_names):
                 continue
@@ -72,12 +76,24 @@ def to_rows(steps: pa.Table, episodes: pa.Table, spaces: Spaces) -> Rows:
                 held[column.holds] |= dict(zip(column.names(spaces), arrays, strict=True))
             else:
                 held[column.holds] = arrays[0] if column.space(spaces) is None else arrays
+    held = _unknown(held, steps.num_rows, episodes.num_rows) | held
     recording = Recording(**held, returns=np.zeros(episodes.num_rows))
     returns = episode_returns(recording.rewards, recording.lengths)
     index, policies, starts = (
         _found(episodes, name).to_numpy() for name in ("episode_index", "policy", "row_start")
     )
     return Rows(dataclasses.replace(recording, returns=returns), index, policies, int(starts[0]))
+
+
+def _unknown(held: Mapping[str, Any], rows: int, count: int) -> dict[str, Any]:
+    """Zeros for every field that is not said."""
+    return {
+        "rewards": np.zeros(rows),
+        "seeds": np.zeros(count, np.int64),
+        "terminated": np.zeros(count, bool),
+        "truncated": np.zeros(count, bool),
+        "finals": tuple(np.zeros((count, *leaf.shape[1:]), leaf.dtype) for leaf in held["observations"]),
+    }
 
 
 def _found(table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -45,6 +45,46 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
+class SourceEnvConfig:
+    """What an import may be told of the environment; it goes before what the source names.
+
+    Attributes:
+        id: a registered environment.
+        kwargs: what it was made with.
+    """
+
+    id: str | None = None
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """One import (`conf/import.yaml`).
+
+    Attributes:
+        out: the dataset folder.
+        from_: the format's name, and its options; `from` as a user writes it.
+        path: the file or folder; unset: what `hub.repo_id` holds.
+        env: what was played, where the source does not name it.
+        license: what the author of the source states, where it does not say so itself.
+        replay: step the environment again, where it and the seeds are known, and say what it repeats.
+        overwrite: replace another dataset.
+        hub: a repository that holds the files.
+        debug: show tracebacks.
+    """
+
+    out: AnyPath
+    from_: dict[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    env: SourceEnvConfig = field(default_factory=SourceEnvConfig)
+    license: str | None = None
+    replay: bool = True
+    overwrite: bool = False
+    hub: HubConfig = field(default_factory=HubConfig)
+    debug: bool = False
+
+
+@dataclass(frozen=True)
 class Chosen:
     """A format as a user wrote it.
 

@@ -13,16 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.columns import TRANSITIONS, asked_for
+from builder.dataset.columns import ENDED, TRANSITIONS, asked_for
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.manifest.manifest import Manifest
 from builder.replay import RecordedSplit
-
-ENDED = "ended"
-"""The optional column of datasets whose source says that an episode ended, and not how."""
-UNSAID = ("reward", "terminated", "truncated", "final_observation", "seed")
-"""The columns that a source may not say; an imported dataset leaves them out."""
 
 Options = Mapping[str, Any]
 """What a user chose of a format, beside its name and its path; every option of the format is there."""
@@ -114,13 +109,13 @@ class Source:
 
     @property
     def unsaid(self) -> frozenset[str]:
-        """The columns, of those in `UNSAID`, that this dataset does not have."""
+        """The columns, of those in `dataset.columns.UNSAID`, that this dataset does not have."""
         return frozenset(self.manifest.inputs.get("imported", {}).get("unsaid", ()))
 
     @property
     def extras(self) -> tuple[str, ...]:
         """What else was recorded of each step, by the name of its column: `Trajectory.extras` has it."""
-        held = {column.name for column in TRANSITIONS if column.holds == "extras"}
+        held = {column.name for column in TRANSITIONS if column.holds == "extras"} - {ENDED}
         return tuple(name for name in asked_for(self.manifest.inputs) if name in held)
 
     @property
@@ -196,13 +191,15 @@ class Incoming:
         spaces: what was observed, and what was done: the source's own, or unbounded ones.
         trajectories: gives the episodes from the first, each time that it is called.
         files: what was read, for the record of their sha256.
-        unsaid: the columns, of those in `UNSAID`, that the source does not say.
+        unsaid: the columns, of those in `dataset.columns.UNSAID`, that the source does not say.
         ended: the source says that an episode ended, and not how.
         environment: id, kwargs and max_episode_steps, where the source names them.
         policy: who played, as the source names it.
         authors: whom the source names.
         license: what the source states.
         about: one line of its own on what it is.
+        exported_from: the fingerprint of the dataset of ours that it was exported from.
+        extras: the optional columns that its trajectories hold something for.
         notes: what else a reader of the dataset should know, a clause each.
     """
 
@@ -216,6 +213,8 @@ class Incoming:
     authors: tuple[str, ...] = ()
     license: str | None = None
     about: str = ""
+    exported_from: str = ""
+    extras: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

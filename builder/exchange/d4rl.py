@@ -113,6 +113,7 @@ def read(path: Path, _options: Options) -> Incoming:
         environment=known.environment if known else None,
         policy=known.policy if known else "",
         license=known.license if known else None,
+        exported_from=known.fingerprint if known else "",
     )
 
 
@@ -141,7 +142,17 @@ def _bounds(file: hdf5.Hdf5File, rows: int) -> Array:
 
 
 def _trajectory(values: Mapping[str, Array], index: int, seed: int | None) -> Trajectory:
-    """The episode of some rows; what has no array is not known."""
+    """The episode of some rows; what has no array is not known.
+
+    Raises:
+        DatasetError: its steps do not follow on each other.
+    """
+    following, observed = values.get("next_observations"), values["observations"]
+    if following is not None and not np.array_equal(following[:-1], observed[1:], equal_nan=True):
+        raise DatasetError(
+            f"in episode {index} a next observation is not the next row's",
+            remedy="the file has steps of several episodes in one, without a flag between them",
+        )
     return Trajectory(
         observations=(values["observations"],),
         actions=(values["actions"],),

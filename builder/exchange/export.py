@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +11,9 @@ from typing import Any
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from builder.display import Display
-from builder.errors import ConfigError, DatasetError, ExistsError, MissingExtraError, suggest
+from builder.errors import ConfigError, DatasetError, ExistsError, suggest
 from builder.exchange.contract import Format, Loss, Source, Trajectory
-from builder.exchange.formats import format_named
+from builder.exchange.formats import format_named, packages_of
 from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
 from builder.manifest.manifest import read_manifest
 from builder.replay import RecordedSplit
@@ -184,22 +183,6 @@ def _refuse_replacing(target: Path, *, folder: bool, overwrite: bool) -> None:
         raise ExistsError(
             f"{target} holds another export", remedy="choose another to.path, or give overwrite=true"
         )
-
-
-@contextlib.contextmanager
-def packages_of(chosen: Format) -> Iterator[None]:
-    """A missing package of a format as one line with its remedy.
-
-    Raises:
-        MissingExtraError: there is one.
-    """
-    try:
-        yield
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{chosen.name} needs the package {error.name}, which is not installed",
-            remedy=f'pip install "il-builder[{chosen.extra}]"' if chosen.extra else None,
-        ) from error
 
 
 def _write_folder(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from builder.errors import ConfigError, suggest
+import contextlib
+from collections.abc import Iterator
+
+from builder.errors import ConfigError, MissingExtraError, suggest
 from builder.exchange import d3rlpy, d4rl, lerobot, ogbench
 from builder.exchange.contract import Format
 
@@ -29,3 +32,19 @@ def format_named(name: str) -> Format:
             f"there is no format {name!r}", expected=" or ".join(FORMATS), remedy=suggest(name, FORMATS)
         )
     return FORMATS[name]
+
+
+@contextlib.contextmanager
+def packages_of(chosen: Format) -> Iterator[None]:
+    """A missing package of a format as one line with its remedy.
+
+    Raises:
+        MissingExtraError: there is one.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{chosen.name} needs the package {error.name}, which is not installed",
+            remedy=f'pip install "il-builder[{chosen.extra}]"' if chosen.extra else None,
+        ) from error

@@ -22,7 +22,7 @@ from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, describe
 from builder.errors import ConfigError, DatasetError
 from builder.loading.batches import ArrayReader, Reader
-from builder.loading.trajectories import Trajectories, choose_split
+from builder.loading.trajectories import Trajectories, choose_split, unknown_like
 from builder.manifest.manifest import Manifest, Split
 from builder.storage.tree import files_in, inside
 
@@ -121,7 +121,7 @@ class SeedTrajectories(Trajectories):
         (observations,) = from_arrow(self._spaces[0], rows["obs"])
         (actions,) = from_arrow(self._spaces[1], rows["actions"])
         return Episode(
-            observations=np.concatenate([observations, _unknown(observations)]),
+            observations=np.concatenate([observations, unknown_like(observations)]),
             actions=actions,
             rewards=self._rewards()[start:stop],
             terminations=np.zeros(stop - start, bool),
@@ -239,9 +239,3 @@ def _space(column: pa.ChunkedArray, name: str) -> gym.Space[Any]:
     whole = np.iinfo(dtype) if dtype.kind in "iu" else None
     low, high = (whole.min, whole.max) if whole else (-np.inf, np.inf)
     return gym.spaces.Box(low, high, np.shape(column[0].as_py()), dtype.type)
-
-
-def _unknown(observations: Array) -> Array:
-    """One observation that says that none is known."""
-    kind = observations.dtype
-    return np.full_like(observations[:1], np.nan if kind.kind == "f" else np.iinfo(kind).min)

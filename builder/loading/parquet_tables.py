@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ def _types(path: Path, table: str, spaces: Spaces) -> datasets.Features:
 
     schema = pq.read_schema(path)
     columns = {column.name: column for column in TABLES[table]}
+    if table == "episodes" and "seed" in schema.names and str(schema.field("seed").type) == "uint64":
+        columns["seed"] = dataclasses.replace(columns["seed"], kind="uint64")  # of an imported dataset
     known = features([columns[name] for name in schema.names if name in columns], spaces)
     plain = pa.schema([field for field in schema if field.name not in columns])  # without any metadata
     unknown = datasets.Features.from_arrow_schema(plain)

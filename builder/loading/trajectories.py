@@ -87,21 +87,33 @@ class Trajectories:
         return (self.episode(index) for index in range(len(self)))
 
     def episode(self, index: int) -> Episode:
-        """One episode; negative indices count from the end."""
+        """One episode; negative indices count from the end.
+
+        Of an imported dataset, what its source does not say is NaN (the least number of an integer dtype) in
+        rewards and the last observation, false in the flags, and 0 as the seed.
+        """
         position = self._position(index)
         table = self._episode_table
         start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
         rows = self.transitions.data.fast_slice(start, stop - start)  # does not search all chunks
-        finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
         observations = from_arrow(self._spaces[0], rows["observation"])
+        finals: tuple[Array, ...] = tuple(map(unknown_like, observations))
+        if "final_observation" in table.column_names:
+            finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
+        flags = {
+            name: rows[name].to_numpy() if name in rows.column_names else np.zeros(len(rows), bool)
+            for name in ("terminated", "truncated")
+        }
         joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
         return Episode(
             observations=assemble(self._spaces[0], joined),
             actions=assemble(self._spaces[1], from_arrow(self._spaces[1], rows["action"])),
-            rewards=rows["reward"].to_numpy(),
-            terminations=rows["terminated"].to_numpy(),
-            truncations=rows["truncated"].to_numpy(),
-            seed=int(table["seed"][position].as_py()),
+            rewards=rows["reward"].to_numpy()
+            if "reward" in rows.column_names
+            else np.full(len(rows), np.nan),
+            terminations=flags["terminated"],
+            truncations=flags["truncated"],
+            seed=int(table["seed"][position].as_py()) if "seed" in table.column_names else 0,
             index=int(table["attempt_index"][position].as_py()),
             policy=str(table["policy"][position].as_py()),
         )
@@ -232,6 +244,13 @@ class Trajectories:
     @property
     def _episode_table(self) -> pa.Table:
         return self.episode_table.data.table
+
+
+def unknown_like(observations: Array) -> Array:
+    """One observation, [1, ...], that says that none is known."""
+    kind = observations.dtype
+    least = np.nan if kind.kind == "f" else False if kind.kind == "b" else np.iinfo(kind).min
+    return np.full_like(observations[:1], least)
 
 
 def choose_split(wanted: str | None, known: Iterable[str], folder: Path) -> str:

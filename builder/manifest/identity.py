@@ -108,7 +108,7 @@ def in_format(inputs: Mapping[str, Any], data_format: str) -> dict[str, Any]:
 
 def growth_identity(inputs: Mapping[str, Any]) -> str:
     """Equal for two builds where one is the other with more episodes."""
-    config = {key: value for key, value in inputs["config"].items() if key not in GROWS}
+    config = {key: value for key, value in inputs.get("config", {}).items() if key not in GROWS}
     return sha256_of({**inputs, "config": config})
 
 

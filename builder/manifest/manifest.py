@@ -126,6 +126,13 @@ class Manifest:
         return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
 
 
+def stated_license(inputs: Mapping[str, Any]) -> str | None:
+    """The licence that the inputs of a manifest state; None: none is."""
+    imported, dataset = inputs.get("imported", {}), inputs.get("config", {}).get("dataset", {})
+    found: str | None = imported.get("license") or dataset.get("license")
+    return found
+
+
 def seal(manifest: Manifest, folder: Path) -> Manifest:
     """Hash the folder's files, write `manifest.json`, and return what was written.
 

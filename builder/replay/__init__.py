@@ -2,13 +2,14 @@
 
 from builder.replay.difference import Difference
 from builder.replay.recorded import RecordedSplit
-from builder.replay.replay import Replayed, choose, play_again, recorded_environment, replay, settle
+from builder.replay.replay import Replayed, choose, compare, play_again, recorded_environment, replay, settle
 
 __all__ = [
     "Difference",
     "RecordedSplit",
     "Replayed",
     "choose",
+    "compare",
     "play_again",
     "recorded_environment",
     "replay",

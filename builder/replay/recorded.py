@@ -148,7 +148,7 @@ class RecordedSplit:
         """
         line = self.episodes.slice(position, 1)
         steps = self.steps(line["row_start"][0].as_py(), line["row_end"][0].as_py())
-        rows = to_rows(steps, line, self.spaces)
+        rows = to_rows(steps, line, self.spaces, self._manifest.inputs)
         return RecordedEpisode(int(rows.episode_index[0]), self.file_of(rows.first_row), rows)
 
     def _damaged(self, error: Exception) -> DatasetError:

@@ -115,7 +115,7 @@ def recorded_environment(
             max_steps=None,
             layers=Layers(preprocessing, wrapper_specs(wrappers)),
         )
-        masks = manifest.inputs["expert"].get("action_masks")
+        masks = manifest.inputs.get("expert", {}).get("action_masks")
         return dataclasses.replace(spec, masks=masks if masks in ASKED else "")
     except DAMAGED as error:
         raise DatasetError(f"the manifest does not describe an environment: {error!r:.200}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.config import VerifyConfig
 from builder.errors import SignatureError
-from builder.manifest.manifest import SIGNATURE, Manifest
+from builder.manifest.manifest import SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
 from builder.manifest.signature import stated_signer
 from builder.versions import RELEASE
@@ -51,6 +51,14 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
     """Who played what, and what was left out."""
     inputs = manifest.inputs
     rejected = manifest.attempts - manifest.accepted
+    if imported := inputs.get("imported"):
+        yield Claim(
+            f"it holds what the listed files of the format {imported['format']} held", "importing them again"
+        )
+        if "environment" in inputs:
+            env_id = inputs["environment"]["id"]
+            yield Claim(f"observations, rewards and endings are what {env_id} gives", REPLAY)
+        return
     if "environment" not in inputs or "config" not in inputs:
         yield Claim("its episodes are some environment's, as some policy played them")
         return
@@ -77,7 +85,7 @@ def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
         yield Claim(f"{len(packages)} packages had the versions that the manifest lists")
     if (folder / PROVENANCE).is_file():
         yield Claim(f"the machine was the one in {PROVENANCE}")
-    if licence := inputs.get("config", {}).get("dataset", {}).get("license"):
+    if licence := stated_license(inputs):
         yield Claim(f"its author may publish it under {licence}")
     for note in manifest.notes:
         yield Claim(f"the note {note!r}")

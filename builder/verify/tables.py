@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, Rows, arrays_by_name, asked_for, present
+from builder.dataset.columns import (
+    EPISODES,
+    TABLES,
+    TRANSITIONS,
+    Rows,
+    arrays_by_name,
+    asked_for,
+    tables_of,
+)
 from builder.dataset.distinct import Alike, count_alike
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import table_arrays, to_rows
@@ -74,7 +82,7 @@ def _totals(folder: Path, manifest: Manifest) -> Iterator[Difference]:
 
 def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Difference]:
     """Whether copies are on one side, and as many as is said."""
-    got = count_alike(alike, _every(manifest))
+    got = count_alike(alike, _every(manifest), planned="imported" not in manifest.inputs)
     if got.misplaced is not None:
         yield Difference(
             what="the split of an episode", episode=got.misplaced, expected="that of the first of its copies"
@@ -108,10 +116,11 @@ def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:
     """The columns of every file; which optional ones there should be is known where the inputs are."""
     import datasets  # noqa: F401  (makes the Arrow types of its arrays known, before a file is read)
 
-    for table, columns in TABLES.items():
+    for table in TABLES:
         for path, got in split.schemas(table):
             optional = asked_for(manifest.inputs) if manifest.inputs else got.names
-            expected = arrow_schema(features(present(columns, optional), split.spaces))
+            columns = tables_of(manifest.inputs, optional)[table]
+            expected = arrow_schema(features(columns, split.spaces))
             for one, other in zip_longest(expected, got):
                 if one is None or other is None or not one.equals(other):
                     wanted, there = (f"{side.name}: {side.type}" if side else "none" for side in (one, other))
@@ -172,20 +181,23 @@ def _values(
     """The values of a few episodes and of their steps, computed from the columns that hold them."""
     episodes = split.episodes[positions]
     steps = split.steps(episodes["row_start"][0].as_py(), episodes["row_end"][-1].as_py())
-    rows = to_rows(steps, episodes, split.spaces)
+    imported = "imported" in manifest.inputs
+    rows = to_rows(steps, episodes, split.spaces, manifest.inputs)
     alike.add(rows.recording, rows.episode_index, steps=_every(manifest) > 0)
     beyond.append(count_beyond(split.spaces.observation, rows.recording))
-    yield from _actions(split, rows)
+    if not imported:  # a source may hold what its space does not: see the note of the import
+        yield from _actions(split, rows)
     # Where copies are counted, it depends on all episodes in which split one is: see `_copies`.
-    counted = manifest.distinct is not None and _every(manifest) > 0
+    counted = imported or (manifest.distinct is not None and _every(manifest) > 0)
     indices = rows.episode_index if counted else _indices(manifest, split.split)[positions]
     rows = _stated(rows, manifest, indices)
     columns = [column for column in COMPUTED if column.name in steps.column_names]
     expected, got = arrays_by_name(columns, rows, split.spaces), table_arrays(columns, steps, split.spaces)
     if found := first_difference(expected, got, file=None, episode=0):
         yield _at_step(split, found, rows)
-    expected = arrays_by_name(EPISODES, rows, split.spaces)
-    yield from _in_episodes(split, positions.start, expected, table_arrays(EPISODES, episodes, split.spaces))
+    lines = tables_of(manifest.inputs, episodes.column_names)["episodes"]
+    expected = arrays_by_name(lines, rows, split.spaces)
+    yield from _in_episodes(split, positions.start, expected, table_arrays(lines, episodes, split.spaces))
 
 
 def _actions(split: RecordedSplit, rows: Rows) -> Iterator[Difference]:

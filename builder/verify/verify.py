@@ -122,6 +122,10 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
 
 def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
     inputs = manifest.inputs
+    if lacking := sorted(inputs.get("imported", {}).get("unsaid", ())):
+        return Check("replay", f"its source does not say: {', '.join(lacking)}", possible=False)
+    if "imported" in inputs and "environment" not in inputs:
+        return Check("replay", "its source names no environment; import it with env.id=", possible=False)
     if not manifest.splits or "environment" not in inputs or "enjoy" in inputs.get("own", {}):
         return Check(
             "replay",
