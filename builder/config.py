@@ -35,7 +35,7 @@ OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
 INSTANCES = ("auto", "reused", "fresh", "single")
-LEVELS = ("files", "replay", "rebuild")
+LEVELS = ("auto", "files", "replay", "rebuild")
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class VerifyConfig:
     Attributes:
         out: the dataset folder.
         hub: or a repository.
-        level: files, replay or rebuild.
+        level: files, replay or rebuild; auto: replay where there is one, else files.
         sample: the share of the episodes that `replay` steps again.
         parallel: on what they are stepped or played.
         expert: what `rebuild` may need.

@@ -17,6 +17,14 @@ PLAIN_SECONDS = 5.0
 """How often a plain log line says how far something is."""
 
 
+def shown_size(size: int) -> str:
+    """A number of bytes in the unit in which it says something: "950 B", "12.3 kB", "4.0 MB"."""
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size} B"
+
+
 class Display:
     """A bar, or a log line every few seconds, for the length of a `with` block.
 

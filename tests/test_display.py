@@ -3,9 +3,10 @@
 import io
 import itertools
 
+import pytest
 from rich.console import Console
 
-from builder.display import PLAIN_SECONDS, Display
+from builder.display import PLAIN_SECONDS, Display, shown_size
 
 
 def shown_on(console, total, *lines, clock=lambda: 0.0):
@@ -36,3 +37,11 @@ def test_lines_are_some_seconds_apart_and_the_last_is_always_there(caplog):
     clock = itertools.count(step=PLAIN_SECONDS / 4).__next__
     shown_on(Console(file=io.StringIO()), 9, *((done, done == 9) for done in range(1, 10)), clock=clock)
     assert caplog.messages == ["count: 4 of 9", "count: 8 of 9", "count: 9 of 9"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (4_000_000, "4.0 MB"), (5e9, "5,000.0 MB")],
+)
+def test_a_size_is_shown_in_the_unit_that_says_something(size, text):
+    assert shown_size(size) == text

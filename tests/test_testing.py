@@ -137,7 +137,8 @@ def test_the_command_ends_with_1_where_a_dataset_would_be_wrong(capsys):
     assert main(["check", "env.id=unruly/Unseeded-v0"]) == 1
     said = capsys.readouterr()
     assert said.out.startswith("error: ignores-seed: unruly/Unseeded-v0 gives something else at ")
-    assert said.err.startswith("il-builder: ignores-seed: ")
+    last = "il-builder: unruly/Unseeded-v0, played by random: not fit for a build; got ignores-seed\n"
+    assert said.err == last
 
 
 def test_the_command_takes_an_expert_with_its_own_environment(capsys):

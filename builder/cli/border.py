@@ -12,6 +12,8 @@ from typing import Any, TextIO, cast
 from builder.errors import BuilderError, ConfigError, StorageError
 from builder.hub_client.secrets import redacted
 
+FAILURES = (BuilderError, OSError, MemoryError, RecursionError)
+"""What a command may end with: ours, or one of the machine's that nothing inside has explained."""
 AGAIN = "run the same command again: it goes on where it was"
 REMEDIES = {
     errno.ENOSPC: f"free some space there and {AGAIN}",

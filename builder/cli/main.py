@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from builder.cli.border import OutputClosedError, explained, say, watched_output
+from builder.cli.border import FAILURES, OutputClosedError, explained, say, watched_output
+from builder.cli.sweep import sweep
 from builder.cli.verbs import VERBS
 from builder.errors import BuilderError, ConfigError, suggest
 from builder.hub_client.secrets import redacted
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(words)
     except OutputClosedError:
         return 1
-    except (BuilderError, OSError, MemoryError, RecursionError) as error:
+    except FAILURES as error:
         if debug:
             log.exception("the traceback, since debug=true:")
         failure = error if isinstance(error, BuilderError) else explained(error)
@@ -70,8 +71,10 @@ def _run(words: list[str]) -> int:
     if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
         return _hydra(verb, rest)
     rest = [_literal(word) for word in (_with_out(rest) if VERBS[verb].reads else rest)]
-    for job in _jobs(rest):
-        VERBS[verb].run(job)
+    jobs = _jobs(rest)
+    if len(jobs) > 1:
+        return sweep(jobs, VERBS[verb].run)
+    VERBS[verb].run(jobs[0])
     return 0
 
 

@@ -24,7 +24,7 @@ class CleanConfig:
     debug: bool = False
 
 
-def _build(overrides: list[str]) -> None:
+def _build(overrides: list[str]) -> str:
     from rich.console import Console
 
     from builder.pipeline.controller import Controller
@@ -36,10 +36,11 @@ def _build(overrides: list[str]) -> None:
         played = result.played
         count = f"{played.attempts} attempts, {played.accepted} accepted" if played else "nothing"
         print(f"played {count}; il-builder mode=collate makes the dataset {result.out}")
-        return
+        return f"played {count}: {result.out}"
     rows = sum(split.rows for split in manifest.splits.values())
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{'built' if result.fresh else 'up to date'}: {result.out}")
+    outcome = f"{_what_was_done(result, manifest.accepted)}: {result.out}"
+    console.print(outcome, markup=False)
     console.print(
         f"  {manifest.accepted:,} episodes, {rows:,} steps, accepted {manifest.accepted:,} of"
         f" {manifest.attempts:,} attempts{_surplus(result)}\n  fingerprint {manifest.fingerprint}\n"
@@ -48,6 +49,13 @@ def _build(overrides: list[str]) -> None:
         _report_push(result.pushed)
     result.raise_for_difference()
     print(_how_to_load(result.pushed.repo_id if result.pushed else str(result.out)))
+    return outcome
+
+
+def _what_was_done(result: BuildResult, episodes: int) -> str:
+    if result.grown_from is not None:
+        return f"grown from {result.grown_from:,} to {episodes:,} episodes"
+    return "built" if result.fresh else "up to date"
 
 
 def _surplus(result: BuildResult) -> str:
@@ -87,15 +95,16 @@ def _verify(overrides: list[str]) -> None:
 
 
 def _check(overrides: list[str]) -> None:
-    from builder.checks.finding import raise_for_errors
     from builder.composition import compose
     from builder.config import CheckConfig
+    from builder.errors import CheckError
     from builder.testing import check
 
     checked = check(compose(CheckConfig, "check", overrides))
     for item in checked.findings:
         print(item)
-    raise_for_errors(checked.findings)
+    if wrong := [item.code for item in checked.findings if item.severity == "error"]:
+        raise CheckError(f"{checked.what}: not fit for a build", got=", ".join(wrong))
     print(f"{checked.what}: fit for a build")
 
 
@@ -173,9 +182,11 @@ def _push(overrides: list[str]) -> None:
 
 
 def _report_push(pushed: Pushed) -> None:
+    from builder.display import shown_size
+
     print(f"{'pushed' if pushed.fresh else 'up to date'}: {pushed.repo_id}")
     if pushed.fresh:
-        sent = f"{len(pushed.uploaded)} files, {pushed.size / 1e6:.1f} MB"
+        sent = f"{len(pushed.uploaded)} files, {shown_size(pushed.size)}"
         print(f"  {sent}{f', {len(pushed.deleted)} deleted' if pushed.deleted else ''}")
     print(f"  commit {pushed.commit}\n  tag {pushed.tag}")
 
@@ -220,13 +231,13 @@ def _interrupt(*_: object) -> None:
 
 def _clean(overrides: list[str]) -> None:
     from builder.composition import compose
+    from builder.display import shown_size
     from builder.rollout.cleaning import clean
 
     config = compose(CleanConfig, "clean", overrides)
     cleaned = clean(config.out)
     if cleaned.freed:
-        size = f"{cleaned.freed / 1e6:.1f} MB" if cleaned.freed >= 1e6 else f"{cleaned.freed / 1e3:.1f} kB"
-        print(f"freed {size} beside {config.out}")
+        print(f"freed {shown_size(cleaned.freed)} beside {config.out}")
     else:
         print(f"nothing was kept for {config.out}")
     for path in cleaned.left:
@@ -244,12 +255,12 @@ class Verb:
     """One word of the command line.
 
     Attributes:
-        run: does it, given the overrides of one job.
+        run: does it, given the overrides of one job; what it has done, where a sweep shall say that.
         about: what it does and its most important keys, for `--help`; empty: not said there.
         reads: it reads a dataset folder: a bare word is its `out`.
     """
 
-    run: Callable[[list[str]], None]
+    run: Callable[[list[str]], str | None]
     about: str = ""
     reads: bool = False
 

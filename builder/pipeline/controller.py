@@ -18,6 +18,7 @@ from builder.errors import (
 )
 from builder.hub import Pushed, check_push, push
 from builder.hub.secrets import check_values
+from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import Manifest, covered
 from builder.manifest.rebuild import with_manifest
 from builder.pipeline.build import Build
@@ -54,6 +55,7 @@ class BuildResult:
         played: what stands behind it; None where nothing was played or collated.
         pushed: what `hub.push` has done; None where it was not asked for.
         wanted: the manifest that was to be built again; None where there was none.
+        grown_from: how many episodes there were, where a dataset has grown.
     """
 
     out: AnyPath
@@ -61,6 +63,7 @@ class BuildResult:
     played: Played | None = None
     pushed: Pushed | None = None
     wanted: Manifest | None = None
+    grown_from: int | None = None
 
     @property
     def fresh(self) -> bool:
@@ -134,10 +137,12 @@ class Controller:
         if hub.push:
             check_push(hub, overwrite=config.overwrite)
         with locked(out):
-            manifest, played = self._made(config, own, wanted, standing_at(out))
+            standing = standing_at(out)
+            manifest, played = self._made(config, own, wanted, standing)
             if manifest:
                 note_request(config, manifest, known=not own)
-        result = BuildResult(out, manifest, played, wanted=wanted)
+        grown_from = _episodes_before(standing.manifest, manifest)
+        result = BuildResult(out, manifest, played, wanted=wanted, grown_from=grown_from)
         if not result.fresh:
             log.info("%s is up to date", out)
         if not hub.push:
@@ -197,6 +202,14 @@ class Controller:
         else:
             store.remove()
         return manifest, played
+
+
+def _episodes_before(standing: Manifest | None, made: Manifest | None) -> int | None:
+    """How many episodes there were, where what stands now is the same dataset with more."""
+    if standing is None or made is None or not standing.inputs or standing.accepted >= made.accepted:
+        return None
+    same = growth_identity(standing.inputs) == growth_identity(made.inputs)
+    return standing.accepted if same else None
 
 
 def _forget_others(build: Build) -> None:

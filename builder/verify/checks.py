@@ -21,17 +21,19 @@ class Check:
         compared: what with what, and how many.
         difference: the first one; None: there is none.
         possible: False where it could not be checked; `compared` says why.
+        asked: False where it was to be checked only if that is possible.
     """
 
     name: str
     compared: str
     difference: Difference | None = None
     possible: bool = True
+    asked: bool = True
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as it should be."""
-        return self.possible and self.difference is None
+        """Whether everything is as it should be, and all was checked that was asked for."""
+        return (self.possible or not self.asked) and self.difference is None
 
     @property
     def verdict(self) -> str:

@@ -41,8 +41,9 @@ def claims(folder: Path, manifest: Manifest, config: VerifyConfig) -> tuple[Clai
         manifest: of the folder.
         config: what was checked.
     """
-    checked = {"files": (), "replay": (REPLAY,), "rebuild": (REPLAY, REBUILD)}[config.level]
-    whole = ("sample=1.0",) if config.sample == 1 or config.level != "replay" else ()
+    checked = {"files": (), "rebuild": (REPLAY, REBUILD)}.get(config.level, (REPLAY,))
+    part = config.sample < 1 and config.level in ("auto", "replay")
+    whole = () if part else ("sample=1.0",)
     found = (*_of_play(manifest, config), *_of_the_build(folder, manifest), *_of_signers(folder, config))
     return tuple(claim for claim in found if claim.proof not in (*checked, *whole))
 
@@ -67,7 +68,7 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
         yield Claim(f"the author's own {' and '.join(own)} recorded it so")
     env_id = inputs["environment"]["id"]
     yield Claim(f"observations, rewards and endings are what {env_id} gives", NOTHING if own else REPLAY)
-    if config.level == "replay" and config.sample < 1:
+    if config.sample < 1 and not own:
         yield Claim(f"so are those of the {1 - config.sample:.0%} that were not stepped again", "sample=1.0")
     yield Claim(f"{inputs['expert']['name']!r} played them", NOTHING if own else REBUILD)
     why = f"for a return outside {inputs['config']['threshold']} to {inputs['config']['max_return']}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from builder.card import CARD, rendered_again, same_header
+from builder.display import shown_size
 from builder.errors import DatasetError, SignatureError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
@@ -73,7 +74,7 @@ def _manifest_differences(folder: Path) -> Iterator[Difference]:
 def check_files(folder: Path, manifest: Manifest) -> Check:
     """Every listed file by size and sha256, and no file that is not listed."""
     size = sum(entry.size for entry in manifest.files.values())
-    compared = f"{len(manifest.files)} files, {size / 1e6:.1f} MB, by size and sha256"
+    compared = f"{len(manifest.files)} files, {shown_size(size)}, by size and sha256"
     return Check("files", compared, next(_file_differences(folder, manifest), None))
 
 

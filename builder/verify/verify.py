@@ -114,7 +114,7 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
     if config.signed_by is not None:
         allowed = expanded(config.signed_by)
         yield "signature", lambda: check_signature(folder, allowed)
-    if config.level == "replay":
+    if config.level in ("auto", "replay"):
         yield "replay", lambda: _check_replay(folder, manifest, config)
     if config.level == "rebuild":
         yield "rebuild", lambda: _check_rebuild(folder, manifest, config)
@@ -129,8 +129,9 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
     if not manifest.splits or "environment" not in inputs or "enjoy" in inputs.get("own", {}):
         return Check(
             "replay",
-            "its episodes were not recorded by the built-in functions; level=files checks the rest",
+            "its episodes were not recorded by the built-in functions: nobody knows how to step them again",
             possible=False,
+            asked=config.level == "replay",
         )
     spec = recorded_environment(manifest, trusted=config.expert.trust_remote_code, kwargs=config.env.kwargs)
     chosen = choose(manifest, config.sample)

@@ -8,12 +8,18 @@ from builder.verify.checks import Check, Report
 
 SOUND = Check("files", "5 files")
 DIFFERS = Check("tables", "10 rows", Difference("reward", expected=1, got=2))
+UNASKED = Check("replay", "nobody knows how", possible=False, asked=False)
 LEFT_OUT = Check("replay", "the environment is not installed", possible=False)
 
 
 @pytest.mark.parametrize(
     ("check", "verdict", "passed"),
-    [(SOUND, "ok", True), (DIFFERS, "differs", False), (LEFT_OUT, "not checked", False)],
+    [
+        (SOUND, "ok", True),
+        (DIFFERS, "differs", False),
+        (LEFT_OUT, "not checked", False),
+        (UNASKED, "not checked", True),
+    ],
 )
 def test_a_verdict_is_one_word(check, verdict, passed):
     assert (check.verdict, check.passed) == (verdict, passed)

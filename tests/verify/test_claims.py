@@ -21,10 +21,11 @@ def proofs(report):
     [
         ({"level": "files"}, {"level=replay", "level=rebuild", NOTHING}),
         ({"level": "replay"}, {"level=rebuild", NOTHING}),
+        ({"level": "auto"}, {"level=rebuild", NOTHING}),
         ({"level": "replay", "sample": 0.5}, {"sample=1.0", "level=rebuild", NOTHING}),
         ({"level": "rebuild"}, {NOTHING}),
     ],
-    ids=["files", "replay", "half a replay", "rebuild"],
+    ids=["files", "replay", "auto", "half a replay", "rebuild"],
 )
 def test_a_level_leaves_as_claims_what_it_has_not_checked(folder, options, left):
     assert proofs(check(folder, **options)) == left
