@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 fail() { in_compose logs --tail 30; echo "cluster: FAILED: $*" >&2; exit 1; }
 
-EXTRAS=mujoco,box2d,dask "$root/docker/build.sh" "$CLUSTER_IMAGE"
+EXTRAS=huggingface-sb3,mujoco,box2d,dask "$root/docker/build.sh" "$CLUSTER_IMAGE"
 in_compose up --detach --scale worker=2 2> "$work/up" || { cat "$work/up"; fail "up"; }
 in_compose run --rm submit expert=cartpole episodes=200 > "$work/said" 2>&1 || { cat "$work/said"; fail "a build"; }
 "$python" -m builder expert=cartpole episodes=200 out="$work/outside" > /dev/null 2>&1

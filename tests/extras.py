@@ -6,6 +6,11 @@ CLUSTERS = {"dask": "distributed", "ray": "ray"}
 """The package of each backend that needs one."""
 
 
+def huggingface_sb3():
+    """The package of the extra `huggingface-sb3`; a test that wants it is skipped without."""
+    return pytest.importorskip("huggingface_sb3", reason="the extra huggingface-sb3 is not installed")
+
+
 def skip_without(backend):
     """Skip the test where the package of this backend is not installed."""
     if backend in CLUSTERS:

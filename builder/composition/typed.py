@@ -13,6 +13,7 @@ from builder.composition.errors import first_line, unknown_key
 from builder.composition.overrides import OPEN
 from builder.config import BuildConfig, EnvConfig, ExpertConfig, folder_name
 from builder.errors import ConfigError
+from builder.experts.sources.agent_names import with_repository
 from builder.storage.paths import AnyPath, place
 from builder.storage.remote_path import RemotePath
 
@@ -56,6 +57,8 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'the configuration'}: {first_line(error)}") from error
     values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
+    if "expert" in values and isinstance(values.get("env"), EnvConfig):
+        values["expert"] = with_repository(values["expert"], values["env"])
     return schema(**values | {name: _place(schema, name, values) for name in _places(schema)})
 
 

@@ -5,6 +5,7 @@ import yaml
 
 from builder.experts.catalogue import read_table, write
 from builder.experts.policy import Experts, conf_folder, configured
+from builder.experts.sources.agent_names import repository_of
 
 SEEDS = {
     "cartpole": ("CartPole-v1", 500),
@@ -44,9 +45,6 @@ def test_every_expert_states_environment_algorithm_source_and_published_return()
 
 
 def test_the_repository_follows_the_convention_of_huggingface_sb3():
-    from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
-
     for row in read_table():
         content = yaml.safe_load(row.text)
-        model = ModelName(row.algo, EnvironmentName(row.env_id))
-        assert content["repo_id"] == str(ModelRepoId("sb3", model))
+        assert content["repo_id"] == repository_of(row.algo, row.env_id)

@@ -127,10 +127,11 @@ def expert(repo_id, revision=None, filename=None, user=None):
         return fetched.commit, fetched.archive.read_bytes(), beside, text.getvalue()
 
 
-def load_from_hub(repo_id, filename):
-    from huggingface_sb3 import load_from_hub
+def one_file(repo_id, filename):
+    """A file of a model, and nothing beside it, as `load_from_hub` of huggingface_sb3 brings it."""
+    from huggingface_hub import hf_hub_download
 
-    return Path(load_from_hub(repo_id, filename)).read_bytes()
+    return Path(hf_hub_download(repo_id, filename)).read_bytes()
 
 
 def build(**config):

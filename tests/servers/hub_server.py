@@ -92,6 +92,7 @@ class HubServer(ThreadingHTTPServer):
     def reset(self):
         self.store, self.faults, self.log = Store(), [], []
         self.lock, self.parts = threading.RLock(), {}
+        self.agents = set()  # what clients call themselves
         self.page, self.part_size = 1000, 10**9
         self.xet = False  # whether large files are offered over Xet too, which is not spoken here
 
@@ -134,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.query, line = parse_qs(split.query), f"{self.command} {unquote(split.path)}"
         hub = self.server
         with hub.lock:
+            hub.agents.add(self.headers.get("User-Agent", ""))
             fault = next((fault for fault in hub.faults if fault.strikes(line)), None)
         self.fault = fault.kind if fault else None
         if fault and not self._before(fault):

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import hub_clients
 import pytest
-from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
 from older import build_older
 from verification import STEPS, check, failure, rewrite
 
 from builder.errors import HubMissingError
 from builder.experts.policy import BUNDLED
 
-NAME = ModelName("ppo", EnvironmentName("CartPole-v1"))
-AGENT = str(ModelRepoId("user", NAME))
+AGENT, NAME = "user/ppo-CartPole-v1", "ppo-CartPole-v1.zip"
 
 
 def names(report):
@@ -23,7 +21,7 @@ def names(report):
 @pytest.fixture
 def dataset(hub, clients, tmp_path):
     """A dataset folder whose expert lies on the Hub."""
-    hub.store.add("model", AGENT, {NAME.filename: (BUNDLED / "cartpole.zip").read_bytes()})
+    hub.store.add("model", AGENT, {NAME: (BUNDLED / "cartpole.zip").read_bytes()})
     out = str(tmp_path / "x")
     config = {"expert": "hub", "expert.repo_id": AGENT, "env.id": "CartPole-v1", "episodes": 2}
     clients(hub_clients.build, **config, out=out)
@@ -31,7 +29,7 @@ def dataset(hub, clients, tmp_path):
 
 
 def test_a_rebuild_fetches_the_pinned_expert_and_no_newer_one(hub, clients, dataset):
-    hub.store.write(hub.store.find("model", AGENT, None), {NAME.filename: b"another archive"})
+    hub.store.write(hub.store.find("model", AGENT, None), {NAME: b"another archive"})
     report = clients(hub_clients.verify, out=dataset, level="rebuild")
     report.raise_for_difference()
     assert names(report)[-1] == "rebuild"

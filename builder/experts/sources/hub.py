@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +14,7 @@ from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ConfigError, ExpertError, HubUnreachableError
 from builder.experts.policy import configured
 from builder.experts.published import RESULT_FILES
+from builder.experts.sources.agent_names import archive_name
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import archive_code, archive_missing, archive_values, expert_in_files
 from builder.experts.sources.source import Quote, Rebuilt, Source
@@ -27,7 +29,7 @@ from builder.hub_client.cache import (
 )
 from builder.hub_client.download import download_file
 from builder.hub_client.errors import explained
-from builder.hub_client.retries import connected
+from builder.hub_client.retries import connected, persistently
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,16 @@ class HubSource(Source):
     name = "hub"
     needs = "repo_id"
     surrounded = True
+
+    def check(self, config: ExpertConfig) -> None:
+        try:
+            super().check(config)
+        except ConfigError as error:
+            if not config.repo_id:
+                error.remedy = (
+                    "add expert.repo_id=user/name, or expert.algo=ppo and env.id= for an agent of sb3"
+                )
+            raise
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         fetched = fetch_expert(str(config.repo_id), config.filename, config.revision)
@@ -65,11 +77,6 @@ class HubSource(Source):
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
         file = f"{code(identity['repo_id'])}, {code(identity['filename'])}"
         return f"{file} at commit {code(identity['commit'])}"
-
-
-def archive_name(repo_id: str) -> str:
-    """What a repository's archive is called by huggingface_sb3's convention: the repository's own name."""
-    return f"{repo_id.rpartition('/')[2]}.zip"
 
 
 @dataclass(frozen=True)
@@ -119,12 +126,32 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         cached = _cached(repo_id, name, commit)
         if cached is None:
             for wanted in _wanted(repo_id, name, commit):
+                if wanted == name and revision is None:
+                    _load_from_hub(repo_id, name)
                 download_file(repo_id, wanted, commit, kind="model", digest=None)
             cached = _cached(repo_id, name, commit)
     if cached is None:
         raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
     note_commit(repo_id, revision, commit, "model")
     return cached
+
+
+def _load_from_hub(repo_id: str, name: str) -> None:
+    """Bring the newest archive to the cache with huggingface_sb3, where that is installed.
+
+    What it brings is then compared with its hash, and taken if it is of the commit, as any other file.
+
+    Raises:
+        HubError: the Hub refuses, or cannot be reached.
+    """
+    try:
+        from huggingface_sb3 import load_from_hub
+    except ImportError:  # or a client that it was not made for
+        return
+    try:
+        persistently(partial(load_from_hub, repo_id, name))
+    except Exception as error:
+        raise explained(error, repo_id, kind="model") from error
 
 
 def _check_places(repo_id: str, name: str, revision: str | None) -> None:

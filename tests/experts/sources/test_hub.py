@@ -3,6 +3,7 @@
 import gymnasium as gym
 import hub_clients
 import pytest
+from extras import huggingface_sb3
 from folders import files
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -42,8 +43,23 @@ def agent(hub):
 
 def test_the_name_of_the_archive_is_the_convention_of_huggingface_sb3(clients, agent):
     _, archive, beside, _ = clients(hub_clients.expert, AGENT)
-    assert archive == clients(hub_clients.load_from_hub, AGENT, NAME) == ARCHIVE
+    assert archive == clients(hub_clients.one_file, AGENT, NAME) == ARCHIVE
     assert beside == ["env_kwargs.yml", NAME, "results.json"]
+
+
+def test_an_agent_without_a_revision_comes_by_load_from_hub_and_a_pinned_one_does_not(hub, clients, agent):
+    huggingface_sb3()
+    clients(hub_clients.expert, AGENT, agent.tags["v1"])
+    assert not any("huggingface-sb3" in name for name in hub.agents)
+    clients(hub_clients.expert, AGENT)
+    assert any("huggingface-sb3" in name for name in hub.agents)
+
+
+def test_algorithm_and_environment_name_an_agent_of_the_zoo(hub, clients, tmp_path):
+    hub.store.add("model", f"sb3/{NAME[:-4]}", {NAME: ARCHIVE})
+    config = {**BUILD, "expert.repo_id": None, "expert.algo": "ppo", "out": str(tmp_path / "x")}
+    clients(hub_clients.build, **config)
+    assert load(tmp_path / "x").manifest.inputs["expert"]["repo_id"] == f"sb3/{NAME[:-4]}"
 
 
 @pytest.mark.parametrize("revision", ["v1", "commit"])
@@ -77,7 +93,7 @@ def test_a_hub_that_cannot_be_reached_leaves_the_expert_of_the_cache_and_says_so
 
 
 def test_an_archive_without_what_lies_beside_it_is_not_taken_for_the_expert(hub, clients, agent):
-    clients(hub_clients.load_from_hub, AGENT, NAME)
+    clients(hub_clients.one_file, AGENT, NAME)
     hub.fault("drop")
     for revision in (None, agent.head.oid):
         with pytest.raises(HubUnreachableError, match="once downloaded, the expert plays offline"):

@@ -1,0 +1,47 @@
+"""Names of agents on the Hub as huggingface_sb3 gives them: `sb3/ppo-CartPole-v1` has `ppo-CartPole-v1.zip`.
+
+Its extra (`huggingface-sb3`) holds the Hub's client below 1.0. Without it the same names are made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builder.config import EnvConfig, ExpertConfig
+from builder.errors import ConfigError
+
+ORGANISATION = "sb3"
+"""Whose agents are taken where nobody is named: those of Stable-Baselines3's zoo."""
+
+
+def with_repository(expert: ExpertConfig, env: EnvConfig) -> ExpertConfig:
+    """The expert with the repository that its algorithm and environment give, where none is named.
+
+    Raises:
+        ConfigError: the environment's id gives no name.
+    """
+    env_id = env.id or expert.env_id
+    if expert.source != "hub" or expert.repo_id or not expert.algo or not env_id:
+        return expert
+    try:
+        return replace(expert, repo_id=repository_of(expert.algo, env_id))
+    except ValueError as error:
+        raise ConfigError(str(error), remedy="name the repository: expert.repo_id=user/name") from error
+
+
+def repository_of(algo: str, env_id: str) -> str:
+    """The repository of the zoo's agent for an environment.
+
+    Raises:
+        ValueError: huggingface_sb3 refuses the environment's id.
+    """
+    try:
+        from huggingface_sb3 import EnvironmentName, ModelName, ModelRepoId
+    except ImportError:  # or a client that it was not made for
+        return f"{ORGANISATION}/{algo}-{env_id.rpartition(':')[2].replace('/', '-')}"
+    return str(ModelRepoId(ORGANISATION, ModelName(algo, EnvironmentName(env_id))))
+
+
+def archive_name(repo_id: str) -> str:
+    """What a repository's archive is called: the repository's own name."""
+    return f"{repo_id.rpartition('/')[2]}.zip"
