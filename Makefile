@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 EPISODES ?= 1000
 BIN := $(VENV)/bin
+# Tests start processes, which would each compile the code anew where bytecode is not kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3
 TESTED := $(BASE),mujoco,box2d,atari,s3,test
@@ -31,10 +33,10 @@ dataset: $(VENV)/.base
 	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal -m "not slow" $(COVER)
+	$(PYTEST) -q -n auto --maxprocesses 8 --dist worksteal -m "not slow" $(COVER)
 
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal -m slow $(COVER)
+	$(PYTEST) -q -n auto --maxprocesses 8 --dist worksteal -m slow $(COVER)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -74,6 +74,7 @@ def check(beside, found):
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_at_some_call_goes_on(points):
     beside, found = points("build", "kill,full", first=30, every=90)
     assert len(found) >= 4

@@ -68,6 +68,7 @@ def watched(sandbox, folders, **options):
     return found
 
 
+@pytest.mark.slow
 def test_the_hook_sees_what_it_is_there_to_see(tmp_path):
     """With trust the module is imported, and the hook says so."""
     place = Sandbox(tmp_path)
@@ -83,6 +84,7 @@ def test_the_hook_sees_what_it_is_there_to_see(tmp_path):
     assert any("outside" in event for event in outside.events)
 
 
+@pytest.mark.slow
 def test_an_honest_folder_passes_all_of_it_and_nothing_of_a_few_forged_ones_runs(sandbox):
     base = sandbox.root / "honest"
     folders = [shutil.copytree(base, sandbox.folders / "honest")]
@@ -157,6 +159,7 @@ def repositories(hub, folders):
         hub.store.add("dataset", f"theirs/{folder.name}", content)
 
 
+@pytest.mark.slow
 def test_nothing_of_a_repository_runs_and_no_other_host_is_asked(sandbox, hub):
     base = sandbox.root / "honest"
     folders = [shutil.copytree(base, sandbox.folders / f"hub-{index}") for index in range(2)]

@@ -229,6 +229,7 @@ def test_a_dataset_that_a_killed_build_had_replaced_is_no_other_dataset_once_its
     assert not work.exists()
 
 
+@pytest.mark.slow
 def test_growth_with_other_workers_and_lanes_equals_a_fresh_build(tmp_path):
     config = {"expert": "cartpole", "out": str(tmp_path / "x")}
     Controller().start({**config, "episodes": 10, "rollout.lanes": 3})

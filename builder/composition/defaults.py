@@ -27,7 +27,7 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
     return copy.deepcopy(_read(conf_folder(), verb, tuple(overrides)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _read(folder: Path, verb: str, overrides: tuple[str, ...]) -> DictConfig:
     """The same, read once in a process as code is: it takes Hydra longer than a small build takes us."""
     from hydra import compose as hydra_compose

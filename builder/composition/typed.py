@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
@@ -97,11 +98,13 @@ def _writable(node: Any) -> None:
             _writable(child)
 
 
-def _places(schema: type[Any]) -> list[str]:
+@lru_cache(maxsize=64)
+def _places(schema: type[Any]) -> tuple[str, ...]:
     """The keys whose value is a folder or a URL."""
-    return [name for name, hint in get_type_hints(schema).items() if RemotePath in get_args(hint)]
+    return tuple(name for name, hint in get_type_hints(schema).items() if RemotePath in get_args(hint))
 
 
+@lru_cache(maxsize=64)
 def _as_written(schema: type[Any]) -> type[Any]:
     """The configuration as its user writes it, and Hydra knows it: each place is a text."""
     hints = get_type_hints(schema) | dict.fromkeys(_places(schema), str | None)

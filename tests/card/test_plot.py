@@ -54,6 +54,7 @@ def test_picture_has_no_metadata_and_does_not_depend_on_settings(dataset):
     assert b"tIME" not in png
 
 
+@pytest.mark.slow
 def test_matplotlib_says_nothing_of_its_caches(tmp_path):
     code = (
         "import logging, numpy; logging.basicConfig()\n"

@@ -13,7 +13,7 @@ from builder.cli.main import main
 from builder.cli.verbs import VERBS, Verb
 from builder.storage.layout import LONGEST_NAME
 
-BUILD = ["expert=random", "env.id=Acrobot-v1", "episodes=1"]
+BUILD = ["expert=random", "env.id=CartPole-v1", "env.max_episode_steps=9", "episodes=1"]
 
 
 @pytest.fixture
@@ -93,7 +93,14 @@ def test_of_two_paths_that_are_one_it_is_named_once():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", [["--version"], ["experts"], ["--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--version"],
+        pytest.param(["experts"], marks=pytest.mark.slow),
+        pytest.param(["--help"], marks=pytest.mark.slow),
+    ],
+)
 def test_a_full_standard_output_is_said(words, unbuffered):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         answer = run(*words, stdout=full, env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
@@ -108,6 +115,7 @@ def test_a_full_standard_output_is_said(words, unbuffered):
     assert not traceback
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110
 def test_where_nothing_can_be_said_the_exit_code_says_it():
     with open("/dev/full", "w") as full:  # noqa: PTH123
@@ -124,7 +132,9 @@ def test_what_went_wrong_matters_more_than_a_full_standard_output():
     )
 
 
-@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+@pytest.mark.parametrize(
+    "closed", [pytest.param((1,), marks=pytest.mark.slow), pytest.param((2,), marks=pytest.mark.slow), (1, 2)]
+)
 def test_streams_that_are_closed_from_the_start_do_no_harm(closed):
     lines = f"import os, sys\nfor handle in {closed}: os.close(handle)\n"
     lines += "os.execv(sys.executable, [sys.executable, '-m', 'builder', *sys.argv[1:]])"
@@ -151,7 +161,9 @@ def test_a_working_folder_that_is_gone_is_said(tmp_path):
     assert (answer.stdout, traceback) == (b"[2, 2, 2, 2]\n", False)
 
 
-@pytest.mark.parametrize("length", [LONGEST_NAME + 1, 248, 255, 256, 5000])
+@pytest.mark.parametrize(
+    "length", [LONGEST_NAME + 1, 256, *(pytest.param(n, marks=pytest.mark.slow) for n in (248, 255, 5000))]
+)
 @pytest.mark.parametrize("verb", [[*BUILD], ["verify"], ["clean"], ["push", "hub.repo_id=a/b"]])
 def test_a_name_that_is_too_long_is_said(tmp_path, capsys, verb, length):
     assert main([*verb, f"out={tmp_path / ('x' * length)}"]) in (1, 2)

@@ -59,6 +59,7 @@ def test_a_spent_budget_exits_with_1_and_leaves_no_dataset(capsys):
     assert not Path("x").exists()
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback():
     answer = run("expert=random", "env.id=Nowhere-v0", "debug=true")
     assert answer.returncode == 2
@@ -111,6 +112,7 @@ def test_an_environment_that_needs_an_extra_names_it(monkeypatch, capsys):
 
 def test_a_sweep_builds_every_combination():
     words = ["-m", "expert=random", "env.id=CartPole-v1,Acrobot-v1", "seed=0,1", "episodes=2"]
+    words += ["env.max_episode_steps=9", "expert.check=off"]
     assert main([*words, "out=d/${env.id}-${seed}"]) == 0
     assert [name for name in names("d") if not name.startswith(".")] == [
         "Acrobot-v1-0",
@@ -160,6 +162,7 @@ def test_a_pipe_gets_plain_lines(built):
     assert "\x1b[" not in built.stdout + built.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar():
     assert "━" in on_a_terminal([*CORRIDOR, "out=x"])
 

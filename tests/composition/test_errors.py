@@ -69,6 +69,7 @@ def test_what_cannot_be_composed_is_refused_in_one_line(config, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.text(max_size=12))
 def test_no_override_raises_anything_else(text):

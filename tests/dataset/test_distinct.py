@@ -97,7 +97,16 @@ def test_steps_that_train_and_test_share_are_counted(tmp_path):
     assert manifest.distinct.shared_steps > 0
 
 
-@pytest.mark.parametrize("more", [{}, {"rollout": {"lanes": 2}}, {"parallel": {"n_jobs": 2}}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        *(
+            pytest.param(more, marks=pytest.mark.slow)
+            for more in ({"rollout": {"lanes": 2}}, {"parallel": {"n_jobs": 2}})
+        ),
+    ],
+)
 def test_unique_keeps_the_first_of_each_and_plays_on(tmp_path, more):
     dataset = few(tmp_path / "x", episodes=3, dataset={"unique": True}, **more)
     assert dataset.manifest.distinct.episodes == len(dataset) == 3

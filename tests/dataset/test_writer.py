@@ -140,6 +140,7 @@ def test_every_format_has_its_settings():
     assert tuple(SETTINGS) == (*OLDER_FORMATS, DATA_FORMAT)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     peaks, rows = [], 300
     start = pa.total_allocated_bytes()

@@ -29,8 +29,10 @@ def random_actions(env, count, seed=0):
     return np.random.default_rng(seed).integers(env.action_space.n, size=count)
 
 
-@pytest.mark.parametrize("seed", [0, 4_294_967_295])
-@pytest.mark.parametrize("name", ["Breakout", "Freeway", "MsPacman"])
+@pytest.mark.parametrize("seed", [0, pytest.param(4_294_967_295, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["Breakout", *(pytest.param(name, marks=pytest.mark.slow) for name in ("Freeway", "MsPacman"))]
+)
 def test_a_whole_game_is_sb3s(name, seed):
     env_id = f"{name}NoFrameskip-v4"
     env, other = ours(env_id, fire_after_life=False), sb3s(env_id, terminal_on_life_loss=False)
@@ -46,7 +48,9 @@ def test_a_whole_game_is_sb3s(name, seed):
         assert np.array_equal(seen, expected[0][..., 0])
 
 
-@pytest.mark.parametrize(("name", "lives"), [("Breakout", 5), ("MsPacman", 3)])
+@pytest.mark.parametrize(
+    ("name", "lives"), [("Breakout", 5), pytest.param("MsPacman", 3, marks=pytest.mark.slow)]
+)
 def test_a_lost_life_is_followed_by_what_training_did_then(name, lives):
     env_id = f"{name}NoFrameskip-v4"
     env, other = ours(env_id), sb3s(env_id)

@@ -78,7 +78,7 @@ def test_what_is_no_wrapper_is_one_clear_error(entry, error, text):
         observed(entry)
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_a_wrapper_of_the_working_folder_plays_and_is_in_the_manifest(module, backend):
     wrappers = [{"path": f"{module}:Halved", "kwargs": {"by": 4}}, "FlattenObservation"]
     more = {"env": {"wrappers": wrappers}, "parallel": {"backend": backend, "n_jobs": 2}, **UNCHECKED}

@@ -79,7 +79,9 @@ def built(tmp_path):
     "case",
     [
         ("PPO", "Freeway", WRAPPER, 100),  # which has no lives
-        ("DQN", "MsPacman", {WRAPPER: {"terminal_on_life_loss": False}}, 600),
+        pytest.param(
+            ("DQN", "MsPacman", {WRAPPER: {"terminal_on_life_loss": False}}, 600), marks=pytest.mark.slow
+        ),
     ],
     ids=["Freeway", "MsPacman"],
 )
@@ -119,6 +121,7 @@ def breakout(agent):
     return {"expert.path": str(agent), "env.id": "BreakoutNoFrameskip-v4", "env.max_episode_steps": 60}
 
 
+@pytest.mark.slow
 def test_whole_games_are_played_and_the_environment_can_be_made_from_the_manifest(built, breakout):
     dataset = built(**breakout | {"env.max_episode_steps": 500}, episodes=1)
     described = dict(dataset.manifest.inputs["environment"])
@@ -164,6 +167,7 @@ def test_lanes_workers_and_single_attempts_give_the_same_bytes(tmp_path, built, 
     assert np.array_equal(recording.actions[0], alone[1].actions)
 
 
+@pytest.mark.slow
 def test_the_raw_screen_can_be_recorded_in_its_place(built, breakout):
     dataset = built(**breakout, **{"env.preprocessing": "raw"}, episodes=1)
     assert dataset[0].observations.shape == (61, 210, 160, 3)
@@ -177,6 +181,7 @@ def test_other_experts_play_preprocessed_frames_where_asked(built):
     assert dataset.manifest.inputs["environment"]["preprocessing"]["frame_skip"] == 4
 
 
+@pytest.mark.slow
 def test_an_agent_without_a_configuration_is_shown_as_many_frames_as_its_network_takes(tmp_path, built):
     save_agent(tmp_path / "agent", "PPO", 3)
     (tmp_path / "agent" / "config.yml").unlink()

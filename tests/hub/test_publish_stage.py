@@ -38,6 +38,7 @@ def test_nobody_has_asked_and_nothing_is_published(hub, publish, tmp_path):
     assert not (tmp_path / "data" / "published").exists()
 
 
+@pytest.mark.slow
 def test_who_asks_gets_a_repository_and_the_pinned_folder_stays_as_it_is(hub, publish):
     run, pinned = publish
     before = files(pinned)

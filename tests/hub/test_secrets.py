@@ -63,6 +63,7 @@ def test_a_push_of_a_secret_is_refused_before_the_hub_is_asked(tmp_path, monkeyp
         push(tmp_path / "x", HubConfig(repo_id="user/name"))
 
 
+@pytest.mark.slow
 def test_a_build_that_shall_be_pushed_is_refused_before_it_plays(hub, shell, tmp_path):
     finished = shell("build", *QUICK, f"expert.name={TOKEN}", "hub.push=true", "hub.repo_id=user/x", "out=x")
     assert finished.returncode == 1

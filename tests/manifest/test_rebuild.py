@@ -40,7 +40,7 @@ def forge(folder, change):
     write_card(folder)
 
 
-@pytest.mark.parametrize("path", ["first", f"first/{MANIFEST}"])
+@pytest.mark.parametrize("path", ["first", pytest.param(f"first/{MANIFEST}", marks=pytest.mark.slow)])
 def test_a_manifest_alone_makes_the_same_dataset(first, path):
     alone = Path("alone")
     alone.mkdir()

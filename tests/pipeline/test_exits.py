@@ -48,7 +48,7 @@ gym.register("Leaving-v0", entry_point=LeavingEnvironment, max_episode_steps=5)
 @pytest.mark.parametrize(
     "factory", [leave, Leaving, lambda: Leaving("init")], ids=["factory", "predict", "init"]
 )
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_an_expert_that_exits_is_an_error(tmp_path, factory, backend):
     Experts.register("leaving", Policy("CartPole-v1", policy=factory))
     with pytest.raises(BuilderError, match=LEFT):

@@ -114,8 +114,8 @@ class Squalls(Gusts):
         return np.zeros(2, np.float32) if self.drawn is None else self.drawn, state
 
 
-@pytest.mark.parametrize("policy", [Gusts, Squalls])
-@pytest.mark.parametrize("name", ["Windy", "SeedsAll"])
+@pytest.mark.parametrize("policy", [Gusts, pytest.param(Squalls, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["Windy", pytest.param("SeedsAll", marks=pytest.mark.slow)])
 def test_environment_and_policy_may_both_draw_from_generators_of_the_process(name, policy, tmp_path, said):
     env_id, actions = f"unruly/{name}-v0", []
     expert = Policy(env_id, policy=policy, version="1")
@@ -233,7 +233,14 @@ def test_it_is_recorded_nevertheless_each_episode_alone(said, tmp_path):
     assert len(played("Unseeded", tmp_path, verify_sample=0, env={"instances": "single"})) == 12
 
 
-@pytest.mark.parametrize("name", ["OnlyOneDrifts", "Shared", "Windy", "Drifts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OnlyOneDrifts",
+        "Shared",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("Windy", "Drifts")),
+    ],
+)
 def test_replay_uses_instances_as_the_manifest_says(name, tmp_path):
     played(name, tmp_path)
     report = verify_folder(tmp_path / "x")

@@ -18,7 +18,7 @@ from builder.errors import BuilderError, ConfigError, EnvironmentError_, ExpertE
 from builder.rollout.enjoy import enjoy
 from builder.testing import check_environment, check_policy
 
-EPISODES = 12
+EPISODES = 8
 TRUST = {"expert": TrustConfig(trust_remote_code=True)}
 """That the module `masked` of these tests is imported."""
 
@@ -78,7 +78,13 @@ def assert_as_alone(dataset, model, make):
     assert arrays["reward"].min() > -10
 
 
-@pytest.mark.parametrize("actions", sorted(masked.ACTIONS))
+@pytest.mark.parametrize(
+    "actions",
+    [
+        name if name == "bits" else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(masked.ACTIONS)
+    ],
+)
 def test_an_archive_plays_as_its_author_runs_it(trained, tmp_path, actions):
     model, path = trained(actions)
     dataset = built(tmp_path / "x", path, kwargs={"actions": actions})
@@ -87,7 +93,9 @@ def test_an_archive_plays_as_its_author_runs_it(trained, tmp_path, actions):
     check(tmp_path / "x", **TRUST).raise_for_difference()
 
 
-@pytest.mark.parametrize("kind", [masked.Listed, masked.Info, masked.Drawn])
+@pytest.mark.parametrize(
+    "kind", [masked.Listed, masked.Info, pytest.param(masked.Drawn, marks=pytest.mark.slow)]
+)
 def test_masks_are_taken_wherever_an_environment_says_them(trained, tmp_path, kind):
     model, path = trained()
     dataset = built(tmp_path / "x", path, kind)
@@ -138,9 +146,9 @@ def assert_same_data(one, other):
 @pytest.mark.parametrize(
     "options",
     [
-        {"rollout.lanes": 1},
+        pytest.param({"rollout.lanes": 1}, marks=pytest.mark.slow),
         {"rollout.lanes": 5, "parallel": "threading", "parallel.n_jobs": 2},
-        {"env.instances": "fresh"},
+        pytest.param({"env.instances": "fresh"}, marks=pytest.mark.slow),
         pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow),
     ],
     ids=str,
@@ -155,7 +163,9 @@ def test_the_bytes_do_not_depend_on_lanes_and_workers(trained, tmp_path, options
     assert dataset.arrays()["reward"].min() > -10
 
 
-@pytest.mark.parametrize("way", ["object", "batched", "trust"])
+@pytest.mark.parametrize(
+    "way", ["object", *(pytest.param(way, marks=pytest.mark.slow) for way in ("batched", "trust"))]
+)
 def test_an_object_and_sb3s_own_loader_play_as_the_archive(trained, tmp_path, way):
     model, path = trained()
     first = built(tmp_path / "a", path).arrays()

@@ -21,14 +21,16 @@ def actions(folder):
 PROCESSES = pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("version", [None, "the same"])
+@pytest.mark.parametrize("version", [None, pytest.param("the same", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("parallel", [{}, {"parallel": "threading", "parallel.n_jobs": 2}, PROCESSES])
 def test_an_expert_that_has_learned_on_is_played_as_it_is_by_then(tmp_path, version, parallel):
     learner = Learner()
     for torque in (0.25, 0.5):
         learner.torque = torque
         expert, out = Policy("Pendulum-v1", policy=learner, version=version), str(tmp_path / str(torque))
-        Controller().start({"expert": expert, "episodes": 2, "out": out, **parallel})
+        Controller().start(
+            {"expert": expert, "episodes": 2, "out": out, "env.max_episode_steps": 20, **parallel}
+        )
         assert actions(out) == {torque}
 
 

@@ -64,13 +64,13 @@ def both(tmp_path, own, config):
     return tables(tmp_path / "built-in"), tables(tmp_path / "own")
 
 
-@pytest.mark.parametrize("expert", ["cartpole", "pendulum", "acrobot"])
+@pytest.mark.parametrize("expert", ["cartpole", "pendulum", pytest.param("acrobot", marks=pytest.mark.slow)])
 def test_predict_plays_what_a_build_plays(tmp_path, expert):
     ours, theirs = both(tmp_path, enjoy, {"expert": expert, **QUICK})
     assert ours == theirs
 
 
-@pytest.mark.parametrize("expert", ["pendulum", "acrobot"])
+@pytest.mark.parametrize("expert", ["pendulum", pytest.param("acrobot", marks=pytest.mark.slow)])
 def test_predict_samples_what_a_build_samples(tmp_path, expert):
     config = {"expert": expert, "rollout.deterministic": False, "threshold": -1e9, **QUICK}
     ours, theirs = both(tmp_path, sampling, config)
@@ -153,15 +153,23 @@ BUILDS = {
     "thresholds": {"expert": "pendulum", "threshold": -150.0, "max_return": -100.0},
     "wrapped": {"expert": "random", "env.id": "CartPole-v1", "env.wrappers": ["FlattenObservation"]},
 }
+LONG = {"sampling", "clipped", "state that comes late", "thresholds"}
+"""Of these, what `make test` leaves to `make test-slow`."""
 
 
-@pytest.mark.parametrize("config", BUILDS.values(), ids=BUILDS)
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(config, id=name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name, config in BUILDS.items()
+    ],
+)
 def test_the_built_in_one_called_by_ones_own_plays_what_a_build_plays(tmp_path, config):
     ours, theirs = both(tmp_path, calling, {**QUICK, **config})
     assert ours == theirs
 
 
-@pytest.mark.parametrize("kind", [Counts, Later])
+@pytest.mark.parametrize("kind", [Counts, pytest.param(Later, marks=pytest.mark.slow)])
 def test_predict_plays_what_a_policy_with_a_state_of_its_own_plays(tmp_path, kind):
     policy = Policy("CartPole-v1", policy=kind, version="1")
     ours, theirs = both(tmp_path, enjoy, {"expert": policy, **QUICK, "episodes": 9})
@@ -220,6 +228,7 @@ def test_infinities_that_mean_something_are_recorded(tmp_path):
     assert np.isinf(load(tmp_path / "x")[1].observations).sum() == 1
 
 
+@pytest.mark.slow
 def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):
     space = gym.spaces.Box(-np.inf, np.inf, (12,), np.float32)
     make_model("RecurrentPPO", "MlpLstmPolicy", space, gym.spaces.Box(-2, 2, (1,), np.float32)).save(
