@@ -38,7 +38,7 @@ settings.register_profile(
     "project", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
-settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("project"), max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures", "two_episodes"]

@@ -53,6 +53,7 @@ def test_a_build_into_a_bucket_has_the_files_of_a_local_one_and_grows_like_one(s
     assert not [key for key in objects(s3, bucket) if key.endswith(("lock", ".part"))]
 
 
+@pytest.mark.slow
 def test_what_is_damaged_in_a_bucket_is_built_again(s3, bucket):
     out = f"s3://{bucket}/x"
     Controller().start({**CONFIG, "out": out})
@@ -90,6 +91,7 @@ def test_a_flipped_byte_in_a_bucket_is_noticed_by_load_and_by_verify(s3, bucket,
     assert "another content" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(s3, bucket, tmp_path, caplog):
     out = f"s3://{bucket}/x"
     Controller().start({**CONFIG, "mode": "play", "episodes": 10, "out": out})
@@ -104,6 +106,7 @@ def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(s3,
     assert dataset(s3, bucket, "x") == files(tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_an_upload_that_fails_is_made_again_by_the_same_command(s3, bucket, tmp_path, monkeypatch):
     out = f"s3://{bucket}/x"
     Controller().start({**CONFIG, "episodes": 10, "out": out})

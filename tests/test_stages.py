@@ -81,6 +81,7 @@ def store(out):
     }
 
 
+@pytest.mark.slow
 def test_the_store_of_play_is_the_same_whatever_filled_it(tmp_path):
     config = {"expert": "acrobot", "mode": "play", "episodes": 20}
     Controller().start({**config, "out": str(tmp_path / "a/x")})

@@ -113,6 +113,7 @@ def test_a_policy_that_raises_is_named_by_what_it_raises():
         check_policy(Fails(), "unruly/Calm-v0")
 
 
+@pytest.mark.slow
 def test_difficulty_that_grows_with_the_experts_success_is_found():
     assert codes(check_environment("unruly/Harder-v0")) == []
     assert codes(check_policy(unruly.GoesDown, "unruly/Harder-v0")) == ["remembers-past"]

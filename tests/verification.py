@@ -21,7 +21,15 @@ EPISODES = "episodes/train-00000-of-00001.parquet"
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory):
     out = tmp_path_factory.mktemp("verified") / "x"
-    Controller().start({"expert": "random", "env.id": "Acrobot-v1", "episodes": 6, "out": str(out)})
+    Controller().start(
+        {
+            "expert": "random",
+            "env.id": "Acrobot-v1",
+            "env.max_episode_steps": 40,
+            "episodes": 6,
+            "out": str(out),
+        }
+    )
     return out
 
 

@@ -186,10 +186,8 @@ def test_a_word_that_is_not_utf_8_is_said(capsys, word):
     "name",
     [
         'it\'s "a b" c[1](d *?ä# $HOME',
-        "[x]",
-        "[",
-        "{a}",
         "a${b\\c",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("[x]", "[", "{a}")),
     ],
 )
 def test_a_path_is_taken_as_it_is(tmp_path, capsys, name):

@@ -140,7 +140,16 @@ def values_of(key, first, every):
     return odd[first % every :: every]
 
 
-@pytest.mark.parametrize(("verb", "key"), [("build", "seed"), ("check", "env.kwargs"), ("verify", "out")])
+@pytest.mark.parametrize(
+    ("verb", "key"),
+    [
+        ("verify", "out"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("build", "seed"), ("check", "env.kwargs"))
+        ),
+    ],
+)
 def test_some_keys_set_to_odd_values_end_as_they_should(place, verb, key):
     assert wrong(place, verb, key, values_of(key, 4, 12)) == {}
 

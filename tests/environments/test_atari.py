@@ -48,9 +48,8 @@ def test_the_limit_of_an_episode_is_the_emulators_in_steps(env_id, kwargs, prepr
     assert resolve(env_id, kwargs, **LIMITS, layers=Layers(preprocessing)).max_episode_steps == limit
 
 
-@pytest.mark.parametrize(
-    "env_id", ["BreakoutNoFrameskip-v4", pytest.param("BreakoutNoFrameskip-v0", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", ["BreakoutNoFrameskip-v4", "BreakoutNoFrameskip-v0"])
 def test_one_object_plays_what_new_ones_would(env_id):
     spec = resolve(env_id, {}, **LIMITS, layers=Layers(AtariPreprocessing()))
     assert known(spec).remembers == ""

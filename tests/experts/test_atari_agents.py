@@ -75,13 +75,12 @@ def built(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
         ("PPO", "Freeway", WRAPPER, 100),  # which has no lives
-        pytest.param(
-            ("DQN", "MsPacman", {WRAPPER: {"terminal_on_life_loss": False}}, 600), marks=pytest.mark.slow
-        ),
+        ("DQN", "MsPacman", {WRAPPER: {"terminal_on_life_loss": False}}, 600),
     ],
     ids=["Freeway", "MsPacman"],
 )

@@ -42,7 +42,15 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
     [
         ["expert=cartpole", "episodes=20", "seed=3"],
         ["expert=cartpole", "env.kwargs.sutton_barto_reward=true", "threshold=-1.5", "max_return=0"],
-        ["expert=cartpole", "rollout.deterministic=false", "rollout.max_steps=100", "dataset.license=mit"],
+        pytest.param(
+            [
+                "expert=cartpole",
+                "rollout.deterministic=false",
+                "rollout.max_steps=100",
+                "dataset.license=mit",
+            ],
+            marks=pytest.mark.slow,
+        ),
         [
             "expert=cartpole",
             "env.max_episode_steps=200",
@@ -50,8 +58,14 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
             "dataset.shard_mb=3",
         ],
         ["expert=random", "env.id=MountainCar-v0", "env.kwargs.goal_velocity=0.01", "max_attempts=12"],
-        ["expert=random", "expert.name=noise", "env.id=CartPole-v1", "dataset.license=openrail++"],
-        ["expert=random", "env.id=Pendulum-v1", "env.max_episode_steps=50", "rollout.max_steps=60"],
+        pytest.param(
+            ["expert=random", "expert.name=noise", "env.id=CartPole-v1", "dataset.license=openrail++"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["expert=random", "env.id=Pendulum-v1", "env.max_episode_steps=50", "rollout.max_steps=60"],
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=" ".join,
 )

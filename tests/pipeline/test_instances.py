@@ -143,6 +143,7 @@ def test_so_it_is_in_processes(name, tmp_path):
     assert wrong(dataset, f"unruly/{name}-v0") == 0
 
 
+@pytest.mark.slow
 def test_the_files_are_those_of_a_build_that_was_told(tmp_path):
     fingerprints = set()
     for number, instances in enumerate(("auto", "single")):
@@ -187,6 +188,7 @@ def test_one_that_does_so_late_is_noticed_at_the_end_and_played_again(said, tmp_
     assert read_manifest(tmp_path / "x").instances == "fresh"
 
 
+@pytest.mark.slow
 def test_growing_begins_as_the_dataset_was_played(said, tmp_path):
     harder("HarderLater", tmp_path)
     said.clear()
@@ -255,6 +257,7 @@ def verify_folder(folder, **keys):
     return verify(compose_mapping(VerifyConfig, "verify", {"out": str(folder), **THREADS, **keys}))
 
 
+@pytest.mark.slow
 def test_a_dataset_of_an_environment_that_grew_harder_unnoticed_fails_replay(tmp_path):
     """As versions before 0.2.0 built them: the manifest says nothing, and nothing was checked."""
     policy = Policy(name="unruly/HarderLater-v0", policy=unruly.GoesDown, version="1")

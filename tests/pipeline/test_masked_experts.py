@@ -94,7 +94,12 @@ def test_an_archive_plays_as_its_author_runs_it(trained, tmp_path, actions):
 
 
 @pytest.mark.parametrize(
-    "kind", [masked.Listed, masked.Info, pytest.param(masked.Drawn, marks=pytest.mark.slow)]
+    "kind",
+    [
+        masked.Info,
+        pytest.param(masked.Listed, marks=pytest.mark.slow),
+        pytest.param(masked.Drawn, marks=pytest.mark.slow),
+    ],
 )
 def test_masks_are_taken_wherever_an_environment_says_them(trained, tmp_path, kind):
     model, path = trained()
@@ -116,6 +121,7 @@ def test_a_mask_that_is_part_of_the_observation_is_used_and_recorded(trained, tm
     assert first.actions[0] == action
 
 
+@pytest.mark.slow
 def test_the_taxi_of_gymnasium_says_its_masks_in_its_info(trained, tmp_path):
     taxi = gym.make("Taxi-v4")
     _, path = trained(space=taxi.observation_space, choices=taxi.action_space)
@@ -153,7 +159,7 @@ def assert_same_data(one, other):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("sampled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_bytes_do_not_depend_on_lanes_and_workers(trained, tmp_path, options, sampled):
     _, path = trained()
     more = {"rollout.deterministic": not sampled}
@@ -186,7 +192,7 @@ class Chooses:
         return int(np.argmax(action_masks * (1 + np.arange(5)) * (obs[0] > 0.5) + action_masks)), state
 
 
-@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("own", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_an_object_that_keeps_nothing_between_its_answers_is_found_out_to(trained, tmp_path, caplog, own):
     policy = Chooses() if own else trained()[0]
     caplog.set_level("INFO", "builder")
@@ -349,6 +355,7 @@ def started(out, enjoy, path, **config):
     return load(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_an_enjoy_of_ones_own_gives_predict_the_masks_and_plays_as_the_built_in_one(
     trained, tmp_path, backend
@@ -404,6 +411,7 @@ def test_an_enjoy_may_bring_masks_that_the_environment_does_not_have(trained, tm
 # Checks
 
 
+@pytest.mark.slow
 def test_a_check_says_that_masks_are_needed_and_where_they_come_from(trained):
     model, _ = trained()
     (note,) = [

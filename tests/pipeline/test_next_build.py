@@ -14,6 +14,9 @@ class Learner:
         return np.array([self.torque], np.float32), state
 
 
+SHORT = {"env.max_episode_steps": 20}
+
+
 def actions(folder):
     return {float(action) for action in load(folder).arrays()["action"].ravel()}
 
@@ -38,7 +41,7 @@ def test_what_an_unversioned_expert_played_for_a_folder_is_not_used_again(tmp_pa
     for torque in (0.25, 0.5):
         learner = Learner()
         learner.torque = torque
-        build(Policy("Pendulum-v1", policy=learner), episodes=2, out=tmp_path / "x", overwrite=True)
+        build(Policy("Pendulum-v1", policy=learner), episodes=2, out=tmp_path / "x", overwrite=True, **SHORT)
         assert actions(tmp_path / "x") == {torque}
 
 

@@ -170,6 +170,7 @@ def test_the_card_of_an_own_enjoy_says_nothing_of_what_it_may_not_have_played(tm
     assert not {"random-trajectories", "expert-trajectories"} & set(DatasetCard(card).data.tags)
 
 
+@pytest.mark.slow
 def test_the_card_of_a_foreign_policy_says_what_it_was_asked(tmp_path):
     class Noisy:
         def predict(self, obs, state=None, deterministic=True):

@@ -55,6 +55,7 @@ def test_it_is_said_when_none_of_the_first_attempts_is_accepted(tmp_path, caplog
     assert "none of the first 5 attempts was accepted" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_check_changes_no_byte(tmp_path):
     checked = start(tmp_path, agent(tmp_path / "a", mean_return=500.0, std_return=0.0))
     unchecked = Controller().start(

@@ -71,7 +71,13 @@ def test_a_dataset_of_a_programs_own_functions_says_what_cannot_be_checked(tmp_p
 
     out = tmp_path / "own"
     Controller(collate=own).start(
-        {"expert": "random", "env.id": "Acrobot-v1", "episodes": 2, "out": str(out)}
+        {
+            "expert": "random",
+            "env.id": "Acrobot-v1",
+            "env.max_episode_steps": 40,
+            "episodes": 2,
+            "out": str(out),
+        }
     )
     check(out, "files").raise_for_difference()
     report = check(out, "auto")

@@ -145,6 +145,7 @@ def test_of_two_directories_in_the_weights_the_one_that_is_checked_is_the_one_th
     assert (found.network.output.weight == expected).all()
 
 
+@pytest.mark.slow
 def test_a_second_directory_does_not_make_a_small_file_large(archive, spoiled):
     members, inner = weights_of(archive)
     bomb = {**inner, "archive/data/0": bytes(170 << 20)}

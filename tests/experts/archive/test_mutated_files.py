@@ -110,6 +110,7 @@ def check_mutations(tmp_path, seeds):
     assert largest() - before < MEGABYTES
 
 
+@pytest.mark.slow
 def test_mutated_files_give_named_errors_only(tmp_path):
     check_mutations(tmp_path, range(500))
 

@@ -39,7 +39,13 @@ def agents():
     return [BUNDLED / "cartpole.zip", *plain]
 
 
-@pytest.mark.parametrize("path", agents(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.parent != BUNDLED else [])
+        for path in agents()
+    ],
+)
 def test_a_kept_expert_acts_alike_to_the_bit(path, tmp_path):
     original, rollout = archived(path)
     save_portable(original.portable(), tmp_path / "kept")
