@@ -40,7 +40,7 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
     from omegaconf import OmegaConf
     from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-    node = OmegaConf.structured(_as_written(schema))
+    node = OmegaConf.structured(_as_written(schema))  # type: ignore[arg-type]  # a class is hashable
     _writable(node)
     try:
         merged = OmegaConf.merge(node, _without_keywords(config))
@@ -98,10 +98,9 @@ def _writable(node: Any) -> None:
             _writable(child)
 
 
-@lru_cache(maxsize=64)
-def _places(schema: type[Any]) -> tuple[str, ...]:
+def _places(schema: type[Any]) -> list[str]:
     """The keys whose value is a folder or a URL."""
-    return tuple(name for name, hint in get_type_hints(schema).items() if RemotePath in get_args(hint))
+    return [name for name, hint in get_type_hints(schema).items() if RemotePath in get_args(hint)]
 
 
 @lru_cache(maxsize=64)
