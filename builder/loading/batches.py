@@ -88,7 +88,7 @@ class ArrayReader:
     """
 
     def __init__(self, arrays: Columns, columns: Sequence[str] | None) -> None:
-        names = _chosen(columns, list(dict.fromkeys(name.partition(".")[0] for name in arrays)))
+        names = chosen(columns, list(dict.fromkeys(name.partition(".")[0] for name in arrays)))
         self._columns = {name: values for name, values in arrays.items() if name.partition(".")[0] in names}
         self.part_rows = [len(next(iter(arrays.values())))]
         self.row_bytes = sum(values.nbytes for values in self._columns.values()) // max(1, self.part_rows[0])
@@ -124,7 +124,7 @@ class ParquetReader:
             self._schema = pq.read_schema(paths[0])
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{folder} cannot be read: {error}", remedy="build it again") from error
-        self.columns = _chosen(columns, self._schema.names)
+        self.columns = chosen(columns, self._schema.names)
         self._parts = [  # files are opened when they are read: there may be more than a process can hold open
             (path, found, group, found.row_group(group).num_rows)
             for path, found in zip(paths, metadata, strict=True)
@@ -178,7 +178,12 @@ class ParquetReader:
         return found
 
 
-def _chosen(columns: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+def column_of(name: str) -> str:
+    """The column that a leaf of it belongs to."""
+    return next((known for known in KNOWN if name == known or name.startswith(f"{known}.")), name)
+
+
+def chosen(columns: Sequence[str] | None, known: Sequence[str]) -> list[str]:
     """The columns that are wanted.
 
     Raises:

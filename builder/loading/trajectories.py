@@ -18,15 +18,18 @@ from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ConfigError, suggest
 from builder.exchange.export import ExportRequest, export
-from builder.loading.batches import MEMORY, ParquetReader, Reader, epoch, leaf_columns
+from builder.loading import in_memory
+from builder.loading.batches import MEMORY, ParquetReader, Reader, chosen, column_of, epoch, leaf_columns
 from builder.loading.parquet_tables import read_table
 from builder.loading.stacking import StackedReader, stack, stack_columns
 from builder.manifest.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
     import datasets
+    import pandas as pd
     import pyarrow as pa
     import torch
+    from stable_baselines3.common.buffers import ReplayBuffer
 
 
 class Trajectories:
@@ -170,6 +173,113 @@ class Trajectories:
             for name, array in self.arrays().items()
         }
 
+    def to_torch(self, columns: Sequence[str] | None = None) -> torch.utils.data.Dataset[Any]:
+        """A map-style dataset for a `DataLoader`: item i is step i, a dict of tensors as `tensors` has them.
+
+        Args:
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
+
+        Raises:
+            ConfigError: there is no such column.
+        """
+        wanted = chosen(columns, self._step_table.column_names)
+        dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(
+            {name: values for name, values in self.tensors().items() if column_of(name) in wanted}
+        )
+        return dataset
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with a row per step and the dtypes of `arrays`.
+
+        A vector becomes a column per number (`observation.0`); values with more axes are arrays in the cells.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return in_memory.to_pandas(self.arrays())
+
+    def to_sb3(
+        self, *, device: str = "auto", scale_actions: bool = True, channels_first: bool = False
+    ) -> ReplayBuffer:
+        """A full `ReplayBuffer` of Stable-Baselines3 (of a Dict space a `DictReplayBuffer`) to train on.
+
+        `model.replay_buffer = dataset.to_sb3(); model.train(gradient_steps=1000)` trains off-policy. An
+        episode that was cut off is a timeout, so that its last value is bootstrapped. Rewards are float32, as
+        are actions of float64: the library has no other.
+
+        Args:
+            device: where samples go.
+            scale_actions: put actions of a Box into [-1, 1], as SAC, TD3 and DDPG store their own; False
+                leaves them as recorded.
+            channels_first: images as CxHxW, as a model with a CNN policy sees them.
+
+        Raises:
+            ConfigError: Stable-Baselines3 has no such spaces.
+        """
+        buffer: ReplayBuffer = in_memory.to_sb3(
+            self._steps(), device=device, scale_actions=scale_actions, channels_first=channels_first
+        )
+        return buffer
+
+    def to_torchrl(self) -> Any:
+        """A `TensorDict` [steps] in TorchRL's format of episodes (TED).
+
+        `observation`, `action`, `episode`, and `next` with `observation`, `reward`, `terminated`, `truncated`
+        and `done`; a Dict or Tuple space is nested. dtypes are the recorded ones: rewards are float64.
+
+        Raises:
+            ConfigError: tensordict is not installed.
+        """
+        return in_memory.to_torchrl(self._steps())
+
+    def to_imitation(self) -> list[Any]:
+        """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
+
+        `terminal` is true where the environment ended the episode, not where it was cut off.
+
+        Raises:
+            ConfigError: imitation is not installed, or has no such spaces.
+        """
+        return in_memory.to_imitation(self.episodes(), self._spaces)
+
+    def to_d3rlpy(self) -> Any:
+        """The steps as d3rlpy's `MDPDataset`.
+
+        It has no final observations: of an episode that was cut off, d3rlpy leaves the last transition out.
+        Images come with their channels first, rewards as float32.
+
+        Raises:
+            ConfigError: d3rlpy is not installed, or has no such spaces.
+        """
+        return in_memory.to_d3rlpy(self._steps())
+
+    def _steps(self) -> in_memory.Steps:
+        arrays = self.arrays()
+
+        def of(column: str) -> tuple[Array, ...]:
+            return tuple(values for name, values in arrays.items() if column_of(name) == column)
+
+        episodes, observations = arrays["episode_index"], of("observation")
+        last = np.flatnonzero(np.append(episodes[1:] != episodes[:-1], True))
+        finals = self._finals([values[last] for values in observations])
+        return in_memory.Steps(
+            spaces=self._spaces,
+            observations=observations,
+            next_observations=tuple(
+                in_memory.following(values, final, episodes)
+                for values, final in zip(observations, finals, strict=True)
+            ),
+            actions=of("action"),
+            rewards=arrays["reward"],
+            terminations=arrays["terminated"],
+            truncations=arrays["truncated"],
+            episodes=episodes,
+        )
+
+    def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
+        """The final observation of each episode, per leaf, after the last one that was acted on."""
+        return from_arrow(self._spaces[0], self._episode_table["final_observation"])
+
     def batches(
         self,
         size: int,
@@ -295,6 +405,13 @@ class StackedTrajectories(Trajectories):
     def arrays(self) -> dict[str, Array]:
         """Every column as one array; those of observations are [rows, frames, *shape]."""
         return stack_columns(super().arrays(), self.frames)
+
+    def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
+        finals = super()._finals(last)
+        return [
+            np.concatenate([before[:, 1:], final[:, None]], axis=1)
+            for before, final in zip(last, finals, strict=True)
+        ]
 
     def _open_reader(self, columns: Sequence[str] | None) -> Reader:
         return StackedReader(self._single_reader, self.frames, columns)
