@@ -22,6 +22,7 @@ os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{os.environ.get(
 )
 
 import gymnasium as gym
+import kinds
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec, register
@@ -171,3 +172,27 @@ for environment in ENVIRONMENTS:
         entry_point=environment,
         max_episode_steps=None if environment is Endless else 50,
     )
+
+
+kinds.register()
+
+
+@pytest.fixture(scope="session")
+def dataset_of(tmp_path_factory):
+    """`dataset_of("dict")`: the folder of a dataset of eight episodes, two of them in the split test.
+
+    Made once for all tests of a process; nobody writes into them.
+    """
+    from builder import Controller
+
+    made = {}
+
+    def folder(kind):
+        if kind not in made:
+            out = tmp_path_factory.mktemp("kinds") / kind
+            what = ["expert=random", "env.id=Kind-v0", f"env.kwargs.kind={kind}", "episodes=8"]
+            Controller().start([*what, "dataset.test_fraction=0.25", f"out={out}", "verify_sample=0"])
+            made[kind] = out
+        return made[kind]
+
+    return folder

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,10 +50,22 @@ def run(name, script, *words, **variables):
     Returns:
         The value, as JSON keeps it, and the arrays by name.
     """
+    return _answered(python_of(name), PRELUDE + script, words, variables)
+
+
+def run_beside(name, script, *words, **variables):
+    """The same in our own environment, with what of the peer's is not in it: as pip's `--no-deps` has it."""
+    (packages,) = (PEERS / name / "lib").glob("python*/site-packages")
+    start = f"import sys\nsys.path.append({str(packages)!r})\n"
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return _answered(sys.executable, start + PRELUDE + script, words, {"PYTHONPATH": paths, **variables})
+
+
+def _answered(python, script, words, variables):
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "HF_HUB_OFFLINE": "1"}
         environment |= {key: str(value) for key, value in variables.items()}
-        command = [python_of(name), "-c", PRELUDE + script, folder, *map(str, words)]
+        command = [python, "-c", script, folder, *map(str, words)]
         done = subprocess.run(
             command, env=environment, cwd=folder, capture_output=True, text=True, check=False
         )

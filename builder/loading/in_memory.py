@@ -194,11 +194,11 @@ def to_imitation(episodes: Iterable[Episode], spaces: Spaces) -> list[Any]:
     Raises:
         ConfigError: imitation has no such spaces.
     """
-    types = _imported("imitation.data.types", "to_imitation")
     _plain(spaces.action, leaves(spaces.action), "imitation")
     observed = leaves(spaces.observation)
     if isinstance(spaces.observation, gym.spaces.Tuple) or any(len(leaf.path) > 1 for leaf in observed):
         raise _cannot("imitation", spaces.observation, "a plain space, or a Dict of plain ones")
+    types = _imported("imitation.data.types", "to_imitation")
     return [
         types.TrajectoryWithRew(
             obs=types.maybe_wrap_in_dictobs(episode.observations),
