@@ -160,10 +160,13 @@ def to_torchrl(steps: Steps) -> Any:
     tensordict = _imported("tensordict", "to_torchrl")
 
     def nested(space: gym.Space[Any], arrays: Iterable[Array]) -> Any:
-        return _named(assemble(space, [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]))
+        return _named(assemble(space, [tensor(array) for array in arrays]))
+
+    def tensor(values: Array) -> torch.Tensor:
+        return torch.from_numpy(values if values.flags.writeable else values.copy())
 
     def column(values: Array) -> torch.Tensor:
-        return torch.from_numpy(values.copy())[:, None]
+        return tensor(values)[:, None]
 
     following = {
         "observation": nested(steps.spaces.observation, steps.next_observations),
@@ -175,7 +178,7 @@ def to_torchrl(steps: Steps) -> Any:
     content = {
         "observation": nested(steps.spaces.observation, steps.observations),
         "action": nested(steps.spaces.action, steps.actions),
-        "episode": torch.from_numpy(steps.episodes.copy()),
+        "episode": tensor(steps.episodes),
         "next": following,
     }
     return tensordict.TensorDict(content, batch_size=[len(steps.rewards)])

@@ -183,7 +183,7 @@ def test_a_library_that_is_missing_is_named_with_the_line_that_installs_it(
 
 
 TORCHRL = """
-import kinds, torch
+import torch, warnings
 from builder import build, load
 from torchrl.data import LazyTensorStorage, SliceSampler, TensorDictReplayBuffer
 from builder.episodes.spaces import leaves
@@ -199,7 +199,9 @@ def arrays_of(held, space):
 
 folder, split = words
 dataset = load(folder, split=split)
-steps = dataset.to_torchrl()
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    steps = dataset.to_torchrl()
 buffer = TensorDictReplayBuffer(
     storage=LazyTensorStorage(len(steps)), batch_size=20,
     sampler=SliceSampler(num_slices=4, traj_key="episode", strict_length=False))
