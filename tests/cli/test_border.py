@@ -123,6 +123,7 @@ def test_where_nothing_can_be_said_the_exit_code_says_it():
         assert subprocess.run(command, stdout=full, stderr=full, check=False).returncode == 1
 
 
+@pytest.mark.slow
 def test_what_went_wrong_matters_more_than_a_full_standard_output():
     with open("/dev/full", "w") as full:  # noqa: PTH123
         answer = run("verify", "out=/not/there", stdout=full)

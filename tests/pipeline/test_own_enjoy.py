@@ -64,7 +64,9 @@ def both(tmp_path, own, config):
     return tables(tmp_path / "built-in"), tables(tmp_path / "own")
 
 
-@pytest.mark.parametrize("expert", ["cartpole", "pendulum", pytest.param("acrobot", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "expert", ["cartpole", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pendulum", "acrobot"))]
+)
 def test_predict_plays_what_a_build_plays(tmp_path, expert):
     ours, theirs = both(tmp_path, enjoy, {"expert": expert, **QUICK})
     assert ours == theirs
@@ -240,6 +242,7 @@ def test_an_agent_that_remembers_plays_what_a_build_plays(tmp_path):
         assert ours == theirs
 
 
+@pytest.mark.slow
 def test_the_environment_of_an_expert_of_yesterday_can_be_made(tmp_path):
     box = gym.spaces.Box(-np.inf, np.inf, (8,), np.float32)
     make_model("PPO", "MlpPolicy", box, gym.spaces.Discrete(4)).save(tmp_path / "agent.zip")
