@@ -104,6 +104,7 @@ def read(path: Path, _options: Options) -> Incoming:
         environment=known.environment if known else None,
         policy=known.policy if known else "",
         license=known.license if known else None,
+        exported_from=known.fingerprint if known else "",
         notes=("in d3rlpy's files an episode that was not terminated was cut off",),
     )
 

@@ -95,6 +95,7 @@ def read(path: Path, _options: Options) -> Incoming:
         environment=known.environment if known else None,
         policy=known.policy if known else "",
         license=known.license if known else None,
+        exported_from=known.fingerprint if known else "",
         notes=(f"{', '.join(left)} of the source are left out",) if left else (),
     )
 

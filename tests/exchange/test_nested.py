@@ -1,0 +1,42 @@
+"""Arrays as nested lists of Arrow, and back."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from builder.errors import DatasetError
+from builder.exchange.nested import arrow_batches, from_lists, list_type, to_lists
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64", "bool", ">f4"])
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (2, 3, 4, 2)], ids=str)
+def test_what_comes_back_is_what_went(dtype, shape):
+    values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    lists = to_lists(values)
+    assert lists.type == list_type(values.dtype, len(shape) - 1)
+    back = from_lists(lists, "x")
+    assert back.dtype == values.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(back, values)
+
+
+@pytest.mark.parametrize("column", [[[1, 2], [3]], [[1], None], [[None]], [["a"]]], ids=str)
+def test_lists_that_are_no_array_are_refused(column):
+    with pytest.raises(DatasetError):
+        from_lists(pa.array(column), "x")
+
+
+def rows_of(path):
+    with arrow_batches(path) as batches:
+        return sum(batch.num_rows for batch in batches)
+
+
+def test_every_cut_of_a_file_is_an_error_of_ours(tmp_path):
+    path = tmp_path / "x.arrow"
+    table = pa.table({"a": to_lists(np.ones((4, 3)))})
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 160, 31):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DatasetError):
+            rows_of(path)
