@@ -1,14 +1,14 @@
 """The pages of a Parquet file, by their own headers: how much they unpack to, before one is unpacked.
 
 A reader makes room for what a page says of itself, whatever the footer says: twenty bytes can stand for
-2**31 values. So both have to say the same. The headers are Thrift's compact protocol, of which
-https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift needs numbers and structs.
+2**31 values. So both have to say the same. The numbers of the fields are those of
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from builder.dataset.thrift import Content, Struct, ThriftError, read_struct
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 """Bytes of a value, which equal ones need not have in the file."""
@@ -28,16 +30,15 @@ COUNTED = {DATA: 5, DATA_V2: 8}
 ENCODING = {DATA: 2, DATA_V2: 4}
 ENCODINGS = (0, 2, 3, 4, 5, 6, 8, 9)
 """All but DELTA_BYTE_ARRAY, in which a text of a megabyte is repeated by a byte."""
-DEEPEST = 8
-"""Structs in structs of a header."""
-TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
-
-Content = bytes | mmap.mmap
-Struct = Mapping[int, Any]
+ROW_GROUPS, CHUNKS = 4, 1
+METADATA, ENCRYPTED, SIZES, PLACES = 3, (8, 9), 16, 17
+HISTOGRAMS = {2: "max_repetition_level", 3: "max_definition_level"}
+TEXT_BYTES = 1
+"""Of the sizes of a column: of texts alone."""
 
 
 class PageError(ValueError):
-    """A page cannot be read, or is not what the footer says."""
+    """A page cannot be read, or is not what the footer says; or the footer is none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,61 @@ class Pages:
 
     unpacked: int
     dictionary: int
+
+
+def check_footer(path: Path, metadata: pq.FileMetaData) -> None:
+    """Refuse what would end this process: pyarrow looks at a column of a row group without catching errors.
+
+    Args:
+        path: the file, at least as long as the end of a footer.
+        metadata: its footer, as pyarrow has read it.
+
+    Raises:
+        PageError: a row group has other columns than the file, or one is encrypted or counted otherwise.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        stop = len(content) - 8
+        start = stop - int.from_bytes(content[stop : stop + 4], "little")
+        if start < 0:
+            raise PageError("its footer is longer than the file")
+        try:
+            footer, _ = read_struct(content, start, stop)
+        except ThriftError as error:
+            raise PageError(f"its footer: {error}") from error
+    columns = [metadata.schema.column(column) for column in range(metadata.num_columns)]
+    for group in _structs(footer.get(ROW_GROUPS)):
+        chunks = list(_structs(group.get(CHUNKS)))
+        if len(chunks) != len(columns):
+            raise PageError(f"a row group of {len(chunks)} columns, where the file has {len(columns)}")
+        for chunk, column in zip(chunks, columns, strict=True):
+            _check_chunk(chunk, column)
+
+
+def _check_chunk(chunk: Struct, column: pq.ColumnSchema) -> None:
+    facts = chunk.get(METADATA)
+    if any(field in chunk for field in ENCRYPTED) or not isinstance(facts, dict) or PLACES in facts:
+        raise PageError(f"the column {column.path} is stored as no build does")
+    sizes = facts.get(SIZES, {})
+    if not isinstance(sizes, dict):
+        raise PageError(f"sizes of {column.path} that are none")
+    for field, most in HISTOGRAMS.items():
+        histogram = sizes.get(field, [])
+        if not isinstance(histogram, list) or len(histogram) not in (0, getattr(column, most) + 1):
+            raise PageError(f"levels of {column.path} that it does not have")
+    if TEXT_BYTES in sizes and column.physical_type != "BYTE_ARRAY":
+        raise PageError(f"texts in {column.path}, which has none")
+
+
+def _structs(found: Any) -> Iterator[Struct]:
+    """The structs of a list.
+
+    Raises:
+        PageError: it is no list of structs.
+    """
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise PageError("a footer without its row groups or their columns")
+    yield from found
 
 
 def group_size(path: Path, metadata: pq.FileMetaData, group: int) -> int:
@@ -137,7 +193,10 @@ def column_pages(content: Content, chunk: pq.ColumnChunkMetaData) -> Pages:
 def _headers(content: Content, start: int, stop: int) -> Iterator[tuple[Struct, int]]:
     """The headers of the pages between two places, and what each page unpacks to."""
     while start < stop:
-        header, start = _Reader(content, start, stop).read()
+        try:
+            header, start = read_struct(content, start, stop)
+        except ThriftError as error:
+            raise PageError(f"the header of a page: {error}") from error
         unpacked, packed = header.get(2), header.get(3)
         if not (isinstance(unpacked, int) and isinstance(packed, int) and min(unpacked, packed) >= 0):
             raise PageError("a page without a size")
@@ -158,64 +217,3 @@ def _count(header: Struct, kind: int) -> int:
     if encoding not in ENCODINGS:
         raise PageError(f"a page in an encoding that no build uses ({encoding})")
     return count
-
-
-class _Reader:
-    """Reads one struct; anything that a page header does not hold is an error."""
-
-    def __init__(self, content: Content, start: int, stop: int) -> None:
-        self._content, self._at, self._stop = content, start, stop
-
-    def read(self) -> tuple[Struct, int]:
-        """The fields by their numbers, and where the struct ends."""
-        return self._struct(DEEPEST), self._at
-
-    def _byte(self) -> int:
-        if self._at >= self._stop:
-            raise PageError("a page header that is cut short")
-        self._at += 1
-        return self._content[self._at - 1]
-
-    def _varint(self) -> int:
-        found = 0
-        for shift in range(0, 64, 7):
-            byte = self._byte()
-            found |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return found
-        raise PageError("a number of more than 64 bits in a page header")
-
-    def _number(self, bits: int) -> int:
-        found = self._varint()
-        value = (found >> 1) ^ -(found & 1)
-        if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-            raise PageError(f"a number of more than {bits} bits in a page header")
-        return value
-
-    def _skip(self, size: int) -> None:
-        if size > self._stop - self._at:
-            raise PageError("a page header that is cut short")
-        self._at += size
-
-    def _struct(self, depth: int) -> dict[int, Any]:
-        fields: dict[int, Any] = {}
-        number = 0
-        while byte := self._byte():
-            number = number + (byte >> 4) if byte >> 4 else self._number(16)
-            if number in fields:
-                raise PageError("a page header that says the same twice")
-            fields[number] = self._value(byte & 15, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (TRUE, FALSE):
-            return kind == TRUE
-        if kind in (I16, I32, I64):
-            return self._number({I16: 16, I32: 32, I64: 64}[kind])
-        if kind in (BYTE, DOUBLE):
-            return self._skip(1 if kind == BYTE else 8)
-        if kind == BINARY:
-            return self._skip(self._varint())
-        if kind == STRUCT and depth:
-            return self._struct(depth - 1)
-        raise PageError(f"a page header with a field of kind {kind}")

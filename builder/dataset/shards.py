@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.dataset.columns import FOLDERS
-from builder.dataset.pages import PageError, group_size
+from builder.dataset.pages import PageError, check_footer, group_size
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 from builder.storage.digest import file_sha256
@@ -92,7 +92,8 @@ def _check_size(path: Path, stamp: Stamp) -> None:
     try:
         metadata = pq.read_metadata(path)
         _names(metadata)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        check_footer(path, metadata)
+    except (PageError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}", remedy=REMEDY) from error
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)

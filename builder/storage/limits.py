@@ -59,6 +59,8 @@ EXPERT_BYTES = 64 << 20
 """Of `expert.json`."""
 YAML_BYTES = 32 << 10
 PARQUET_FOOTER_BYTES = 16 << 20
+PARQUET_FOOTER_VALUES = 1 << 20
+"""Numbers, texts and structs of a footer."""
 PARQUET_GROUP_ROWS = 1 << 20
 PARQUET_GROUP_BYTES = 256 << 20
 """Of a row group, by its footer and the headers of its pages; a build closes one at 16 MiB."""

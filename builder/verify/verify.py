@@ -52,7 +52,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
 
 
 def _verified(config: VerifyConfig, started: Started) -> Report:
-    _refuse_missing_signers(config)
+    _refuse_wrong_paths(config)
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
@@ -71,9 +71,11 @@ def _verified(config: VerifyConfig, started: Started) -> Report:
         return _verify(folder, config, config.hub.repo_id, started)
 
 
-def _refuse_missing_signers(config: VerifyConfig) -> None:
+def _refuse_wrong_paths(config: VerifyConfig) -> None:
     """A mistyped path says nothing about the dataset."""
-    if config.signed_by is not None and not Path(config.signed_by).expanduser().is_file():
+    if config.json is not None and not expanded(config.json).name:
+        raise ConfigError(f"json={config.json!r} names no file", remedy="give json=FILE")
+    if config.signed_by is not None and not expanded(config.signed_by).is_file():
         raise ConfigError(
             f"there is no file {config.signed_by}",
             remedy="give signed_by= a public key, or a file of signers",

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from builder.dataset.pages import PageError, column_pages, group_size
+from builder.dataset.pages import PageError, check_footer, column_pages, group_size
 
 ROWS = 70
 TEXT = "x" * 1000
@@ -133,14 +133,84 @@ def test_the_smallest_page_is_read():
         (b"\x15\x00\x15\x01\x15\x00\x00", {}, "without a size"),
         (b"\x15\x00\x15\x00\x15\x00\x00", {}, "without a number of values"),
         (b"\x15\x00\x15\x00\x15\x00\x2c\x15\x01\x00\x00", {}, "without a number of values"),
-        (b"\x15\x00\x05\x02\x00", {}, "says the same twice"),
-        (b"\x15" + b"\x80" * 10 + b"\x00", {}, "more than 64 bits"),
-        (b"\x15" + b"\xff" * 5 + b"\x01", {}, "more than 32 bits"),
-        (b"\x18\xff\xff\xff\xff\x0f", {}, "cut short"),
-        (b"\x19\x00", {}, "a field of kind 9"),
-        (b"\x1c" * 100, {}, "a field of kind 12"),
+        (b"\x15\x00\x05\x02\x00", {}, "the header of a page: it says the same twice"),
     ],
 )
 def test_a_header_that_means_nothing_is_refused_by_name(content, facts, message):
     with pytest.raises(PageError, match=message):
         pages_of(content, **facts)
+
+
+def relabelled(path, change):
+    """The file with another footer, written anew from what was read of it."""
+    content = path.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer = change(content[start:-8])
+    path.write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def test_an_honest_footer_passes(path):
+    written(path, pa.array([TEXT] * ROWS))
+    check_footer(path, pq.read_metadata(path))
+
+
+def footer_of(chunk):
+    """A footer with one row group of one column, and nothing else."""
+    return b"\x49\x1c\x19\x1c" + chunk + b"\x00" * 3
+
+
+@pytest.mark.parametrize(
+    ("chunk", "message"),
+    [
+        (b"\x3c\x0c\x20\x39\x36\x00\x00\x00\x00\x00", "levels of a that it does not have"),
+        (b"\x3c\x0c\x20\x29\x26\x00\x00\x00\x00", "levels of a that it does not have"),
+        (b"\x3c\x0c\x20\x35\x02\x00\x00", "levels of a that it does not have"),
+        (b"\x3c\x0c\x20\x16\x02\x00\x00", "texts in a, which has none"),
+        (b"\x3c\x05\x20\x02\x00", "sizes of a that are none"),
+        (b"\x3c\x0c\x22\x00\x00", "the column a is stored as no build does"),
+        (b"\x3c\x00\x5c\x00", "the column a is stored as no build does"),
+        (b"\x3c\x00\x68\x01x", "the column a is stored as no build does"),
+        (b"", "the column a is stored as no build does"),
+    ],
+    ids=[
+        "definition",
+        "repetition",
+        "no list",
+        "texts",
+        "no sizes",
+        "places",
+        "encrypted",
+        "hidden",
+        "nothing",
+    ],
+)
+def test_what_pyarrow_would_abort_at_is_refused(path, chunk, message):
+    """It looks at such a column of a row group without catching the error, which ends the process."""
+    written(path, pa.array(range(ROWS)))
+    metadata = pq.read_metadata(path)
+    relabelled(path, lambda _: footer_of(chunk))
+    with pytest.raises(PageError, match=message):
+        check_footer(path, metadata)
+
+
+def test_counts_of_the_levels_that_a_column_has_pass(path):
+    written(path, pa.array(range(ROWS)))
+    metadata = pq.read_metadata(path)
+    relabelled(path, lambda _: footer_of(b"\x3c\x0c\x20\x29\x16\x00\x19\x26\x00\x8c\x01\x00\x00"))
+    check_footer(path, metadata)
+
+
+def test_a_row_group_with_fewer_columns_is_refused(path, tmp_path):
+    written(path, pa.array(range(ROWS)))
+    pq.write_table(pa.table({"a": [1], "b": [2]}), tmp_path / "two.parquet")
+    with pytest.raises(PageError, match="a row group of 1 columns, where the file has 2"):
+        check_footer(path, pq.read_metadata(tmp_path / "two.parquet"))
+
+
+def test_a_footer_without_row_groups_is_refused(path):
+    written(path, pa.array(range(ROWS)))
+    metadata = pq.read_metadata(path)
+    for footer, message in ((b"\x00", "without its row groups"), (b"\x15", "its footer: it is cut short")):
+        relabelled(path, lambda _, footer=footer: footer)
+        with pytest.raises(PageError, match=message):
+            check_footer(path, metadata)

@@ -141,3 +141,18 @@ def test_who_has_signed_stands_in_the_table(folder, tmp_path):
 def test_a_file_of_signers_that_is_not_there_is_no_fault_of_the_dataset(folder, tmp_path):
     with pytest.raises(ConfigError, match=r"there is no file .*typo\.pub; give signed_by="):
         check(folder, signed_by=str(tmp_path / "typo.pub"))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("json", "", "json='' names no file"),
+        ("json", ".", "json='.' names no file"),
+        ("json", "~nobody-here/x", "in the home of nobody known here"),
+        ("signed_by", "~nobody-here/x", "in the home of nobody known here"),
+        ("signed_by", "", "there is no file"),
+    ],
+)
+def test_a_path_that_names_no_file_is_refused_before_anything_is_checked(key, text, message):
+    with pytest.raises(ConfigError, match=message):
+        verify(dataclasses.replace(_config(), **{key: text}))
