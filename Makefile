@@ -17,7 +17,7 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: help dataset experts test test-slow clients lint check format reproduce lies benchmark peers lock clean
+.PHONY: help dataset experts test test-slow clients lint check format reproduce lies formats benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -60,6 +60,10 @@ reproduce: $(VENV)/.dev
 # The table of docs/verify.md: which lie of a dataset each level of verify catches.
 lies: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python tests/lies.py
+
+# The table of docs/exchange.md: what of each kind of dataset every format brings back.
+formats: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python tests/formats_table.py
 
 experts: $(VENV)/.base
 	$(BIN)/python -m builder.experts.bundled.train
