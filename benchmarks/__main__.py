@@ -22,6 +22,7 @@ PARTS = {
     "memory": "peak memory by the number of episodes",
     "overhead": "small commands",
     "pixels": "Atari",
+    "sending": "what the Hub is sent again after a change",
     "scale": "the cost model: 1,000 workers, 10^10 steps",
 }
 
