@@ -73,11 +73,12 @@ benchmark: $(VENV)/.dev
 
 # The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
 # pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
-PEERS := imitation minari il-datasets d3rlpy ogbench
+PEERS := imitation minari il-datasets d3rlpy ogbench torchrl
 peers: $(PEERS:%=.peers/%)
 
 .peers/imitation: PEER = imitation==1.0.1 "datasets==3.6.0" "pyarrow==20.0.0" "numpy<2"
 .peers/d3rlpy: PEER = d3rlpy==2.8.1
+.peers/torchrl: PEER = torchrl==0.14.1 gymnasium
 .peers/ogbench: PEER = numpy gymnasium tqdm
 .peers/ogbench: PINS = ogbench==1.2.2
 .peers/minari: PEER = "minari[hdf5,arrow,create]==0.5.4" pillow gymnasium stable-baselines3
