@@ -30,6 +30,7 @@ EVERYTHING = (
     ("verify", "out='{folder}'", "level=rebuild"),
     ("build", "manifest='{folder}'", "out='{work}/rebuilt'", "overwrite=true"),
     ("build", "manifest='{folder}'", "overwrite=true"),
+    ("export", "out='{folder}'", "to=d4rl", "to.path='{work}/exported.hdf5'", "overwrite=true"),
 )
 """What is done with a folder; `{folder}`, `{work}` and `{repo}` are filled in."""
 PULLED = (
