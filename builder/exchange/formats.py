@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from builder.errors import ConfigError, MissingExtraError, suggest
-from builder.exchange import d3rlpy, d4rl, imitation, lerobot, ogbench
+from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, ogbench
 from builder.exchange.contract import Format
 
 FORMATS: dict[str, Format] = {
@@ -14,6 +14,7 @@ FORMATS: dict[str, Format] = {
     for entry in (
         d3rlpy.FORMAT,
         d4rl.FORMAT,
+        il_datasets.FORMAT,
         imitation.FORMAT,
         lerobot.FORMAT,
         ogbench.FORMAT,
