@@ -12,7 +12,7 @@ from places import ROOT
 
 COMPILER = shutil.which("cc")
 EVERY = int(os.environ.get("FAULT_POINTS", "29"))
-"""Of the calls, every how manieth is tried; 1: all of them, which takes a quarter of an hour."""
+"""Of the calls, every how manieth is tried; 1: all of them, which takes three quarters of an hour."""
 LOCAL = ["build", "growth", "overwrite", "mend", "without chunks", "clean"]
 MODES = "kill,torn,full,broken"
 

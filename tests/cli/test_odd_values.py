@@ -16,7 +16,7 @@ from builder.composition import compose
 from builder.config import BuildConfig, CheckConfig, SignConfig, TransferConfig, VerifyConfig
 
 EVERY = int(os.environ.get("ODD_VALUES", "31"))
-"""Of the values, every how manieth is tried with a key; 1: all, which takes a quarter of an hour."""
+"""Of the values, every how manieth is tried with a key; 1: all, which takes an hour."""
 SECONDS = 30
 RANDOM = ["expert=random", "env.id=CartPole-v1"]
 QUICK = [*RANDOM, "episodes=1", "verify_sample=0"]
