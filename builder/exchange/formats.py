@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from builder.errors import ConfigError, MissingExtraError, suggest
-from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, ogbench
+from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, ogbench, robomimic
 from builder.exchange.contract import Format
 
 FORMATS: dict[str, Format] = {
@@ -18,6 +18,7 @@ FORMATS: dict[str, Format] = {
         imitation.FORMAT,
         lerobot.FORMAT,
         ogbench.FORMAT,
+        robomimic.FORMAT,
     )
 }
 """By the name that `to=` and `from=` take."""

@@ -85,6 +85,7 @@ def read(path: Path, options: Options) -> Incoming:
         environment=known.environment if known else None,
         policy=known.policy if known else min(policies) if len(policies) == 1 else "",
         license=known.license if known else None,
+        exported_from=known.fingerprint if known else "",
         about="; ".join(tasks[:SHOWN_TASKS])[:200],
         notes=tuple(_notes(metadata, left, tasks)),
     )

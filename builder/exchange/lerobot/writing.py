@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import asked_for
 from builder.dataset.writer import SETTINGS
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError
@@ -46,8 +45,6 @@ def losses(source: Source, _options: Options) -> Iterator[Loss]:
         "dtypes", "the files keep them; LeRobotDataset gives float32, int64 and bool, pictures as 0 to 1"
     )
     yield Loss("time", "the environment has no clock: timestamps are frame_index / fps")
-    for name in sorted({*asked_for(source.manifest.inputs)} - {"next_observation"}):
-        yield Loss(name, "LeRobot has no such feature")
 
 
 def write(source: Source, path: Path, options: Options) -> None:
