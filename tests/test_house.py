@@ -17,6 +17,7 @@ STORIES = {
     "manifest/test_strangers": "forged manifests, and what becomes of them",
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
     "peers/test_imitation": "likewise of imitation",
+    "peers/test_minari": "Minari's own reader and writer",
     "peers/test_ogbench": "likewise of OGBench",
     "pipeline/test_exits": "an expert or an environment that ends the program",
     "pipeline/test_expert_notes": "what readers of experts note, to log, manifest and card",

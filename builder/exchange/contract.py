@@ -236,6 +236,10 @@ def usual_losses(source: Source, *what: str) -> Iterator[Loss]:
             yield Loss(name, why[name])
 
 
+def nothing_more(_given: Path, _target: Path) -> None:
+    """Of a format all of whose files lie in its target."""
+
+
 def as_given(path: Path, _source: Source, _options: Options) -> Path:
     """Of a format whose files lie where the user says."""
     return path
@@ -257,6 +261,8 @@ class Format:
         import_options: of `read`, likewise.
         extras: whether it holds `Trajectory.extras`.
         target: the file or folder that a given path means for a dataset; Minari's has the name in it.
+        settle: what it takes around the target once that stands, given the path that was given; doing it
+            again changes nothing.
         extra: what of `il-builder[...]` has to be installed; "": nothing.
     """
 
@@ -271,6 +277,7 @@ class Format:
     import_options: Options = field(default_factory=dict)
     extras: bool = False
     target: Callable[[Path, Source, Options], Path] = as_given
+    settle: Callable[[Path, Path], None] = nothing_more
     extra: str = ""
 
     def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:

@@ -93,10 +93,12 @@ def export(folder: Path, request: ExportRequest) -> Exported:
     done = Exported(target, given, chosen, source, losses)
     with locked(target):
         if _stands(target, note, folder=is_folder):
+            chosen.settle(given, target)
             return Exported(target, given, chosen, source, losses, fresh=False)
         _refuse_replacing(target, folder=is_folder, overwrite=request.overwrite)
         with source.shown(f"export to {chosen.name}"), packages_of(chosen):
             (_write_folder if is_folder else _write_file)(chosen, source, target, options, note)
+        chosen.settle(given, target)
     return done
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from builder.errors import ConfigError, MissingExtraError, suggest
-from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, ogbench, robomimic
+from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, minari, ogbench, robomimic
 from builder.exchange.contract import Format
 
 FORMATS: dict[str, Format] = {
@@ -17,6 +17,7 @@ FORMATS: dict[str, Format] = {
         il_datasets.FORMAT,
         imitation.FORMAT,
         lerobot.FORMAT,
+        minari.FORMAT,
         ogbench.FORMAT,
         robomimic.FORMAT,
     )

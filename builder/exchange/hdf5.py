@@ -127,6 +127,22 @@ class Hdf5File:
         with self._damage(name):
             return [_decoded(value) for value in np.atleast_1d(array[()]).reshape(-1).tolist()]
 
+    def contents(self, name: str) -> Iterator[bytes]:
+        """The files in an array: a row of bytes each, of one length or of many.
+
+        Raises:
+            DatasetError: there is no such array, it holds something else, or a row is too large.
+        """
+        import h5py
+
+        array = self._array(name)
+        ragged = h5py.check_vlen_dtype(array.dtype)
+        if (ragged or array.dtype) != np.uint8 or array.ndim != (1 if ragged else 2):
+            raise DatasetError(f"{self._path}: {name}", expected="rows of bytes", got=str(array.dtype))
+        for number in range(array.shape[0]):
+            with self._damage(name):
+                yield np.asarray(array[number]).tobytes()
+
     def _part(self, name: str) -> Any:
         if name not in self._parts:
             raise DatasetError(f"{self._path} has no {name}")

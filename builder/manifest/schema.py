@@ -46,7 +46,7 @@ def violations(name: str, content: Any, part: str | None = None) -> Iterator[str
     Args:
         name: of the schema.
         content: of the file.
-        part: the key whose value the content is; None: it is all of it.
+        part: the key whose value the content is, with dots where it lies deeper; None: it is all of it.
     """
     for wrong in _validator(name, part).iter_errors(content):
         place = wrong.json_path if part is None else wrong.json_path.replace("$", part, 1)
@@ -59,7 +59,10 @@ def _validator(name: str, part: str | None) -> Any:
 
     schema = schema_of(name)
     if part is not None:
-        schema = {"$defs": schema["$defs"], **schema["properties"][part]}
+        within = schema
+        for key in part.split("."):
+            within = within["properties"][key]
+        schema = {"$defs": schema["$defs"], **within}
 
     draft = jsonschema.Draft202012Validator
     # To the standard 1.0 is an integer, which no count of ours is.

@@ -31,8 +31,12 @@ def read_bounded(path: AnyPath, limit: int) -> bytes:
     return content
 
 
-def parse_json(content: bytes) -> Any:
+def parse_json(content: bytes, *, infinite: bool = False) -> Any:
     """The value that a JSON text holds.
+
+    Args:
+        content: the text.
+        infinite: take `Infinity` and `-Infinity` for numbers, as Python writes them and JSON does not.
 
     Raises:
         ValueError: it is no JSON, is nested too deep, holds too much, a number that is none or has too many
@@ -46,7 +50,7 @@ def parse_json(content: bytes) -> Any:
             content.decode("utf-8"),
             parse_int=_whole,
             parse_float=_finite,
-            parse_constant=_refuse,
+            parse_constant=_infinite if infinite else _refuse,
             object_pairs_hook=_once,
         )
     except RecursionError:
@@ -94,6 +98,10 @@ def _finite(text: str) -> float:
 
 def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
+
+
+def _infinite(text: str) -> float:
+    return float(text) if text.endswith("Infinity") else _refuse(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,228 @@
+"""A dataset of Minari's: HDF5 with its metadata, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.errors import DatasetError
+from builder.exchange import hdf5
+from builder.exchange.arrays import all_fitted
+from builder.exchange.contract import Incoming, Options, Trajectory
+from builder.exchange.minari.environment import environment_of
+from builder.exchange.minari.jpeg import decoded, is_jpeg
+from builder.exchange.minari.place import MAIN, METADATA, found_dataset
+from builder.exchange.minari.serialized import part_name, space_of
+from builder.exchange.note import NOTE, Carried, carried
+from builder.storage.limits import MANIFEST_BYTES, TEXT_BYTES
+from builder.storage.plain_json import parse_json, read_bounded
+
+GROUP = "episode_{}"
+LOSSY = "its images were kept as JPEG: they are near to what was observed, and not the same"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset whose metadata have been read.
+
+    Attributes:
+        folder: its folder `data`.
+        metadata: as its file says.
+        spaces: of its metadata.
+        known: our own note beside it; None: there is none.
+    """
+
+    folder: Path
+    metadata: Mapping[str, Any]
+    spaces: Spaces
+    known: Carried | None
+
+    @property
+    def jpeg(self) -> bool:
+        """Whether images are kept as JPEG, which versions before 0.5.4 did unasked."""
+        return bool(self.metadata.get("jpeg_encoding", True))
+
+
+def read(path: Path, options: Options) -> Incoming:
+    """Open a dataset of Minari's.
+
+    Args:
+        path: the root, the folder of the dataset, or its folder `data`.
+        options: `id` names the dataset within the root.
+
+    Raises:
+        ConfigError: there are several datasets, or none of the id.
+        DatasetError: it is none, is damaged, or is kept in another way.
+    """
+    opened = opened_dataset(found_dataset(path, options.get("id")))
+    main = _own_file(opened.folder / MAIN)
+    with hdf5.reading(main) as file:
+        count = _checked_count(file, opened)
+        seeded = all("seed" in file.attributes(GROUP.format(number)) for number in range(count))
+
+    def trajectories() -> Iterator[Trajectory]:
+        with hdf5.reading(main) as file:
+            for number in range(count):
+                yield _trajectory(file, number, opened)
+
+    jpeg = opened.jpeg and any(is_jpeg(leaf) for space in opened.spaces for leaf in leaves(space))
+    return Incoming(
+        spaces=opened.spaces,
+        trajectories=trajectories,
+        files=(main, opened.folder / METADATA),
+        unsaid=frozenset() if seeded else frozenset({"seed"}),
+        environment=_environment(opened),
+        policy=opened.known.policy if opened.known else _text(opened.metadata, "algorithm_name"),
+        authors=_texts(opened.metadata.get("author")),
+        license=opened.known.license if opened.known else _text(opened.metadata, "license") or None,
+        about=_text(opened.metadata, "description") or _text(opened.metadata, "dataset_id"),
+        notes=(LOSSY,) if jpeg else (),
+    )
+
+
+def opened_dataset(folder: Path) -> Opened:
+    """The metadata of a folder `data`.
+
+    Raises:
+        DatasetError: they are damaged, say no spaces, or the data are kept in another way.
+    """
+    where = _own_file(folder / METADATA)
+    try:
+        metadata = parse_json(read_bounded(where, MANIFEST_BYTES), infinite=True)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{where} cannot be read: {str(error)[:200]}") from error
+    if not isinstance(metadata, dict):
+        raise DatasetError(f"{where} is no metadata of Minari's")
+    if (kind := metadata.get("data_format", "hdf5")) != "hdf5":
+        raise DatasetError(
+            f"{folder} keeps its data as {str(kind)[:40]}",
+            expected="hdf5",
+            remedy="il-builder reads Minari's HDF5; minari.create_dataset_from_buffers writes it",
+        )
+    if missing := {"observation_space", "action_space"} - metadata.keys():
+        raise DatasetError(
+            f"{where} says no {' and no '.join(sorted(missing))}", remedy="save it again with a newer Minari"
+        )
+    note = folder.parent / NOTE
+    known = carried(_own_file(note)) if note.exists() else None
+    spaces = Spaces(
+        *(space_of(metadata[name], f"{where}: {name}") for name in ("observation_space", "action_space"))
+    )
+    return Opened(folder, metadata, known.spaces if known else spaces, known)
+
+
+def _own_file(path: Path) -> Path:
+    """A file of the dataset itself: no link, but one within the Hub client's cache to its own content.
+
+    Raises:
+        DatasetError: it lies elsewhere.
+    """
+    if not path.is_symlink():
+        return path
+    target = path.resolve()
+    cache = next((parent.parent for parent in path.absolute().parents if parent.name == "snapshots"), None)
+    if cache is None or not target.is_relative_to((cache / "blobs").resolve()):
+        raise DatasetError(f"{path} is a link", expected="the file itself")
+    return path
+
+
+def _environment(opened: Opened) -> Mapping[str, Any] | None:
+    if opened.known:
+        return opened.known.environment
+    return environment_of(opened.metadata.get("env_spec"), f"{opened.folder / METADATA}: env_spec")
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str:
+    value = metadata.get(key)
+    return value[:TEXT_BYTES] if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A text, or those of a list."""
+    found = value if isinstance(value, list) else [value]
+    return tuple(sorted(text[:1000] for text in found if isinstance(text, str)))
+
+
+def _checked_count(file: hdf5.Hdf5File, opened: Opened) -> int:
+    """How many episodes there are.
+
+    Raises:
+        DatasetError: there are others than the metadata say.
+    """
+    count = sum(name.startswith("episode_") for name in file.children())
+    stated = opened.metadata.get("total_episodes")
+    whole = all(GROUP.format(number) in file for number in range(count))
+    if not count or not whole or stated != count:
+        raise DatasetError(
+            f"{opened.folder / MAIN} does not hold the episodes of its metadata",
+            expected=f"{stated!s:.40}",
+            got=count,
+        )
+    return count
+
+
+def _trajectory(file: hdf5.Hdf5File, number: int, opened: Opened) -> Trajectory:
+    group = GROUP.format(number)
+    where = f"{opened.folder / MAIN}: {group}"
+    observed = _arrays(file, f"{group}/observations", opened.spaces.observation, opened)
+    acted = _arrays(file, f"{group}/actions", opened.spaces.action, opened)
+    rewards, terminations, truncations = (
+        file.read(f"{group}/{name}") for name in ("rewards", "terminations", "truncations")
+    )
+    _check_lengths(where, observed, (*acted, rewards, terminations, truncations))
+    flags = terminations.astype(bool).reshape(-1), truncations.astype(bool).reshape(-1)
+    if any(flag[:-1].any() for flag in flags):
+        raise DatasetError(f"{where} goes on after it has ended")
+    attributes = file.attributes(group)
+    seed = attributes.get("seed")
+    if seed is not None and (not isinstance(seed, int) or seed < 0):
+        raise DatasetError(f"{where} has a seed that is none", got=repr(seed)[:40])
+    fitted = all_fitted(observed, leaves(opened.spaces.observation), where)
+    split = attributes.get("split") if opened.known else None
+    return Trajectory(
+        observations=tuple(array[:-1] for array in fitted),
+        actions=all_fitted(acted, leaves(opened.spaces.action), where),
+        final=tuple(array[-1] for array in fitted),
+        rewards=rewards.reshape(-1).astype(np.float64),
+        terminated=bool(flags[0][-1]),
+        truncated=bool(flags[1][-1]),
+        seed=seed,
+        index=number,
+        split="test" if split == "test" else "train",
+    )
+
+
+def _check_lengths(where: str, observed: list[Array], others: tuple[Array, ...]) -> None:
+    """Refuse an episode without steps, or whose arrays do not fit together.
+
+    Raises:
+        DatasetError: it is one.
+    """
+    steps = {len(array) if array.ndim else 0 for array in others}
+    if steps & {0} or steps != {len(array) - 1 if array.ndim else 0 for array in observed}:
+        raise DatasetError(
+            f"{where} has arrays of different lengths, or empty ones",
+            expected="one observation more than there are actions, rewards and flags",
+        )
+    if any(array.size != len(array) for array in others[-3:]):
+        raise DatasetError(f"{where} has more than one reward or flag a step")
+
+
+def _arrays(file: hdf5.Hdf5File, name: str, space: gym.Space[Any], opened: Opened) -> list[Array]:
+    """One array for each leaf, JPEG decoded."""
+    found = []
+    for leaf in leaves(space):
+        part = "/".join([name, *map(part_name, leaf.path)])
+        kept = opened.jpeg and is_jpeg(leaf)
+        found.append(_images(file, part, leaf) if kept else file.read(part))
+    return found
+
+
+def _images(file: hdf5.Hdf5File, name: str, leaf: Leaf) -> Array:
+    return np.stack([decoded(content, leaf, name) for content in file.contents(name)])
