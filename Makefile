@@ -73,7 +73,7 @@ benchmark: $(VENV)/.dev
 
 # The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
 # pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
-PEERS := imitation minari il-datasets d3rlpy ogbench torchrl
+PEERS := imitation minari il-datasets d3rlpy ogbench torchrl rllib
 peers: $(PEERS:%=.peers/%)
 
 .peers/imitation: PEER = imitation==1.0.1 "datasets==3.6.0" "pyarrow==20.0.0" "numpy<2"
@@ -81,6 +81,7 @@ peers: $(PEERS:%=.peers/%)
 .peers/torchrl: PEER = torchrl==0.14.1 gymnasium
 .peers/ogbench: PEER = numpy gymnasium tqdm
 .peers/ogbench: PINS = ogbench==1.2.2
+.peers/rllib: PEER = "ray[rllib]==2.60.0" gymnasium==1.2.2
 .peers/minari: PEER = "minari[hdf5,arrow,create]==0.5.4" pillow gymnasium stable-baselines3
 .peers/il-datasets: PEER = il-datasets==0.6.1
 .peers/%:
