@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -153,13 +154,10 @@ def _hydra(verb: str, words: list[str]) -> int:
     from builder.cli.usage import usage
     from builder.composition import long_form
     from builder.experts.policy import conf_folder
-    from builder.parallel.backends import BACKENDS
 
     if words[0] in ("--help", "-h"):
-        verbs, backends = (
-            {name: entry.about for name, entry in table.items()} for table in (VERBS, BACKENDS)
-        )
-        print(usage(verb, verbs, backends))
+        verbs = {name: entry.about for name, entry in VERBS.items()}
+        print(usage(verb, verbs, _choices(verb)))
         words = [*words, "hydra.help.app_name=il-builder"]
     sys.argv = ["il-builder", *(long_form(verb, word) for word in words)]
     if "COMP_LINE" in os.environ:
@@ -167,3 +165,20 @@ def _hydra(verb: str, words: list[str]) -> int:
     hydra_main = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)
     hydra_main(lambda _: None)()
     return 0
+
+
+def _choices(verb: str) -> dict[str, str]:
+    """What can stand in a verb's telling key, and what it means, from the table of those."""
+    if verb in ("export", "import"):
+        from builder.exchange.formats import FORMATS
+
+        key = "to" if verb == "export" else "from"
+        found = {}
+        for name, entry in FORMATS.items():
+            options = entry.options if verb == "export" else entry.import_options
+            listed = ", ".join(f"{key}.{option}={json.dumps(value)}" for option, value in options.items())
+            found[f"{key}={name}"] = f"{entry.about}{f'; {listed}' if listed else ''}"
+        return found
+    from builder.parallel.backends import BACKENDS
+
+    return {f"parallel={name}": entry.about for name, entry in BACKENDS.items()}

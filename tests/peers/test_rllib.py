@@ -13,7 +13,8 @@ import glob, pyarrow.parquet as pq, gymnasium as gym
 from ray.rllib.algorithms.bc import BCConfig
 from ray.rllib.offline.offline_prelearner import OfflinePreLearner
 schema = {"eps_id": "episode_index", "obs": "observation", "actions": "action", "rewards": "reward",
-          "new_obs": "next_observation", "terminateds": "terminated", "truncateds": "truncated", "t": "step_index"}
+          "new_obs": "next_observation", "terminateds": "terminated", "truncateds": "truncated",
+          "t": "step_index"}
 folder = words[0]
 reader = object.__new__(OfflinePreLearner)
 reader.config = BCConfig().offline_data(input_=[f"{folder}/data"], input_read_schema=schema)
