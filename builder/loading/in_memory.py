@@ -207,7 +207,7 @@ def to_imitation(episodes: Iterable[Episode], spaces: Spaces) -> list[Any]:
             obs=types.maybe_wrap_in_dictobs(episode.observations),
             acts=episode.actions,
             infos=None,
-            terminal=bool(episode.terminations[-1]),
+            terminal=True,  # as its own documentation has it, episodes always are; fragments are not
             rews=np.asarray(episode.rewards),
         )
         for episode in episodes
