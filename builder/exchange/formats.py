@@ -6,12 +6,23 @@ import contextlib
 from collections.abc import Iterator
 
 from builder.errors import ConfigError, MissingExtraError, suggest
-from builder.exchange import d3rlpy, d4rl, il_datasets, imitation, lerobot, minari, ogbench, robomimic
+from builder.exchange import (
+    csv_table,
+    d3rlpy,
+    d4rl,
+    il_datasets,
+    imitation,
+    lerobot,
+    minari,
+    ogbench,
+    robomimic,
+)
 from builder.exchange.contract import Format
 
 FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
+        csv_table.FORMAT,
         d3rlpy.FORMAT,
         d4rl.FORMAT,
         il_datasets.FORMAT,

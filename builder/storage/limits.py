@@ -77,6 +77,8 @@ HDF5_READ_BYTES = 256 << 20
 TEXT_BYTES = 1 << 20
 """Of a text in a file of another library."""
 
+CSV_COLUMNS = 1_000
+"""Numbers of an observation and an action, in a row of text."""
 NPZ_MEMBERS = 64
 """Arrays of a file."""
 NPZ_UNPACKED_BYTES = 64 << 20
