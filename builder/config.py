@@ -280,6 +280,9 @@ class CheckConfig:
     seed: int = 0
     debug: bool = False
 
+    def __post_init__(self) -> None:
+        check_play(self.expert, self.env, self.rollout, self.seed)
+
     @property
     def acceptance(self) -> Acceptance:
         """Whatever is played will do."""
@@ -343,24 +346,11 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         _one_of("mode", self.mode, MODES)
-        _one_of("expert.check", self.expert.check, CHECKS)
-        if self.env.preprocessing is not None:
-            _one_of("env.preprocessing", self.env.preprocessing, PREPROCESSINGS)
-        _one_of("env.instances", self.env.instances, INSTANCES)
-        _one_of("rollout.precision", self.rollout.precision, PRECISIONS)
         find_backend(self.parallel.backend)
-        _one_of("rollout.out_of_bounds", self.rollout.out_of_bounds, OUT_OF_BOUNDS)
-        _one_of("rollout.on_error", self.rollout.on_error, ON_ERROR)
-        _one_of("rollout.infinite", self.rollout.infinite, INFINITE)
+        check_play(self.expert, self.env, self.rollout, self.seed)
         for key, value, least, most in (
             ("episodes", self.episodes, 1, EPISODES),
-            ("seed", self.seed, 0, SEED),
             ("max_attempts", self.max_attempts, 1, ATTEMPTS),
-            ("expert.check_episodes", self.expert.check_episodes, 1, EPISODES),
-            ("expert.frame_stack", self.expert.frame_stack, 1, FRAMES),
-            ("rollout.lanes", self.rollout.lanes, 1, LANES),
-            ("rollout.max_steps", self.rollout.max_steps, 1, STEPS),
-            ("env.max_episode_steps", self.env.max_episode_steps, 1, STEPS),
             ("dataset.shard_mb", self.dataset.shard_mb, 1, SHARD_MB),
             ("verify_sample", self.verify_sample, 0, EPISODES),
         ):
@@ -388,6 +378,31 @@ class BuildConfig:
     def budget(self) -> int:
         """How many attempts may be played at the most."""
         return self.max_attempts or default_budget(self.episodes)
+
+
+def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, seed: int) -> None:
+    """Refuse what nothing can be played with.
+
+    Raises:
+        ConfigError: a word is unknown, or a number beyond its bounds.
+    """
+    _one_of("expert.check", expert.check, CHECKS)
+    if env.preprocessing is not None:
+        _one_of("env.preprocessing", env.preprocessing, PREPROCESSINGS)
+    _one_of("env.instances", env.instances, INSTANCES)
+    _one_of("rollout.precision", rollout.precision, PRECISIONS)
+    _one_of("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
+    _one_of("rollout.on_error", rollout.on_error, ON_ERROR)
+    _one_of("rollout.infinite", rollout.infinite, INFINITE)
+    for key, value, least, most in (
+        ("seed", seed, 0, SEED),
+        ("expert.check_episodes", expert.check_episodes, 1, EPISODES),
+        ("expert.frame_stack", expert.frame_stack, 1, FRAMES),
+        ("rollout.lanes", rollout.lanes, 1, LANES),
+        ("rollout.max_steps", rollout.max_steps, 1, STEPS),
+        ("env.max_episode_steps", env.max_episode_steps, 1, STEPS),
+    ):
+        check_range(key, value, least, most)
 
 
 def check_range(key: str, value: int | None, least: int, most: int) -> None:

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from builder.composition import build_config
-from builder.config import default_budget
+from builder.composition import build_config, compose
+from builder.config import CheckConfig, default_budget
 from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 
@@ -164,3 +164,11 @@ def test_what_cannot_be_pushed_is_refused(overrides, message):
 def test_nothing_is_pushed_unless_that_is_asked_for():
     hub = build_config([]).hub
     assert (hub.push, hub.repo_id, hub.private, hub.tag, hub.revision) == (False, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "word", ["rollout.lanes=0", "seed=-1", "expert.check_episodes=0", "rollout.on_error=x"]
+)
+def test_a_check_has_the_bounds_of_a_build(word):
+    with pytest.raises(ConfigError, match=r"out of range|unknown"):
+        compose(CheckConfig, "check", [word, "env.id=CartPole-v1"])

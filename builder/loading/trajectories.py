@@ -23,6 +23,7 @@ from builder.loading.batches import MEMORY, ParquetReader, Reader, chosen, colum
 from builder.loading.parquet_tables import read_table
 from builder.loading.stacking import StackedReader, stack, stack_columns
 from builder.manifest.manifest import Manifest, read_manifest
+from builder.storage.paths import expanded
 
 if TYPE_CHECKING:
     import datasets
@@ -235,7 +236,7 @@ class Trajectories:
     def to_imitation(self) -> list[Any]:
         """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
 
-        `terminal` is true where the environment ended the episode, not where it was cut off.
+        `terminal` is always true: to imitation, only a part of an episode is not.
 
         Raises:
             ConfigError: imitation is not installed, or has no such spaces.
@@ -343,7 +344,7 @@ class Trajectories:
             ExistsError: something else lies there.
             MissingExtraError: a package of the format is not installed.
         """
-        target = None if path is None else Path(path).expanduser()
+        target = None if path is None else expanded(str(path))
         wanted = ExportRequest(format, target, options, self.split, episodes, overwrite)
         return export(self.folder, wanted).path
 
