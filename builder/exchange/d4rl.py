@@ -23,6 +23,7 @@ STEPS = ("observations", "actions", "rewards", "next_observations", "terminals",
 SPLIT = "infos/test"
 """Bool [N]: of an export with a test split, which steps are of it."""
 SEEDS = "metadata/seeds"
+UNCUT = "the source has no timeouts: an episode that was cut off runs on into the next"
 PIECE_ROWS = 1 << 16
 """Flags that are read at a time, to find where episodes end."""
 
@@ -114,6 +115,7 @@ def read(path: Path, _options: Options) -> Incoming:
         policy=known.policy if known else "",
         license=known.license if known else None,
         exported_from=known.fingerprint if known else "",
+        notes=(UNCUT,) if unsaid["truncated"] else (),
     )
 
 

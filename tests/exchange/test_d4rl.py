@@ -41,3 +41,17 @@ def test_the_environment_stepped_again_gives_the_arrays(dataset_of, tmp_path):
         np.testing.assert_array_equal(np.array(observed[:-1]), data["observations"][start:stop])
         np.testing.assert_array_equal(np.array(observed[1:]), data["next_observations"][start:stop])
         np.testing.assert_array_equal(rewards, data["rewards"][start:stop])
+
+
+def test_a_file_of_old_without_timeouts_is_read_and_says_what_that_means(tmp_path):
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        file["observations"], file["actions"] = np.zeros((6, 3), "f4"), np.zeros((6, 1), "f4")
+        file["rewards"], file["terminals"] = np.ones(6, "f4"), np.arange(6) == 3
+        file["infos/qpos"], file["metadata/algorithm"] = np.zeros((6, 2)), np.bytes_("SAC")
+    came = FORMAT.read(tmp_path / "x.hdf5", {})
+    assert came.unsaid == {"truncated", "final_observation", "seed"}
+    assert [(len(one), one.terminated, one.truncated) for one in came.trajectories()] == [
+        (4, True, None),
+        (2, False, None),
+    ]
+    assert "runs on into the next" in came.notes[0]
