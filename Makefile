@@ -73,7 +73,7 @@ benchmark: $(VENV)/.dev
 
 # The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
 # pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
-PEERS := imitation minari il-datasets d3rlpy ogbench torchrl rllib
+PEERS := imitation minari il-datasets d3rlpy ogbench torchrl rllib lerobot robomimic
 peers: $(PEERS:%=.peers/%)
 
 .peers/imitation: PEER = imitation==1.0.1 "datasets==3.6.0" "pyarrow==20.0.0" "numpy<2"
@@ -84,6 +84,11 @@ peers: $(PEERS:%=.peers/%)
 .peers/rllib: PEER = "ray[rllib]==2.60.0" gymnasium==1.2.2
 .peers/minari: PEER = "minari[hdf5,arrow,create]==0.5.4" pillow gymnasium stable-baselines3
 .peers/il-datasets: PEER = il-datasets==0.6.1
+.peers/lerobot: PEER = "numpy<2.3" "datasets<5" "huggingface-hub<1" draccus==0.10.0 accelerate jsonlines pillow einops \
+	gymnasium av opencv-python-headless deepdiff safetensors termcolor imageio
+.peers/lerobot: PINS = lerobot==0.4.4 torchvision==0.28.0
+.peers/robomimic: PEER = h5py tqdm psutil six termcolor tensorboardX imageio matplotlib pillow gymnasium
+.peers/robomimic: PINS = robomimic==0.3.0 torchvision==0.28.0
 .peers/%:
 	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 \
 		$(if $(PINS),&& $@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PINS))) \

@@ -18,6 +18,8 @@ STORIES = {
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
     "peers/test_rllib": "RLlib, reading our files as they are",
     "peers/test_imitation": "likewise of imitation",
+    "peers/test_lerobot": "likewise of LeRobot",
+    "peers/test_robomimic": "likewise of robomimic",
     "peers/test_minari": "Minari's own reader and writer",
     "peers/test_ogbench": "likewise of OGBench",
     "pipeline/test_exits": "an expert or an environment that ends the program",
