@@ -9,6 +9,8 @@ from places import ROOT
 from builder.cli.verbs import VERBS
 from builder.composition import build_config, compose, expand_sweep
 from builder.config import TransferConfig
+from builder.exchange.config import Chosen, ExportConfig, ImportConfig
+from builder.exchange.formats import format_named
 
 README = (ROOT / "README.md").read_text()
 PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
@@ -30,6 +32,12 @@ def test_every_command_of_the_readme_and_the_docs_composes(words):
     verb, rest = (words[1], words[2:]) if words[1] in VERBS else ("build", words[1:])
     if verb in ("push", "pull"):
         assert compose(TransferConfig, verb, rest).hub.repo_id
+    if verb in ("export", "import"):
+        key, kind = ("to", ExportConfig) if verb == "export" else ("from", ImportConfig)
+        config = compose(kind, verb, rest)
+        chosen = Chosen.of(key, config.to if verb == "export" else config.from_)
+        known = format_named(chosen.name)
+        known.with_defaults(chosen.options, known.options if verb == "export" else known.import_options)
     if verb != "build":
         return
     for job in expand_sweep([word for word in rest if word != "-m"]):
