@@ -175,6 +175,8 @@ def _choices(verb: str) -> dict[str, str]:
         key = "to" if verb == "export" else "from"
         found = {}
         for name, entry in FORMATS.items():
+            if verb == "export" and entry.write is None:
+                continue
             options = entry.options if verb == "export" else entry.import_options
             listed = ", ".join(f"{key}.{option}={json.dumps(value)}" for option, value in options.items())
             found[f"{key}={name}"] = f"{entry.about}{f'; {listed}' if listed else ''}"

@@ -245,6 +245,10 @@ def as_given(path: Path, _source: Source, _options: Options) -> Path:
     return path
 
 
+Write = Callable[[Source, Path, Options], None]
+"""Writes the episodes of a source to a path."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One format.
@@ -253,7 +257,8 @@ class Format:
         name: what `to=` and `from=` call it.
         about: who reads it, in one line.
         suffix: of its file, with the dot; "": it is a folder.
-        write: writes the episodes to a path that does not exist yet: a file, or a folder that it makes.
+        write: writes the episodes to a path that does not exist yet: a file, or a folder that it makes; None:
+            it is read only.
         read: opens what is at a path: what `to.path=` of this format was given, or its own library wrote.
         losses: what it does not hold of a dataset.
         opened: one line of Python that opens what was written, with {path} in it.
@@ -269,7 +274,7 @@ class Format:
     name: str
     about: str
     suffix: str
-    write: Callable[[Source, Path, Options], None]
+    write: Write | None
     read: Callable[[Path, Options], Incoming]
     losses: Callable[[Source, Options], Iterable[Loss]] = no_losses
     opened: str = ""

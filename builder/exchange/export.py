@@ -12,7 +12,7 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from builder.display import Display
 from builder.errors import ConfigError, DatasetError, ExistsError, suggest
-from builder.exchange.contract import Format, Loss, Source, Trajectory
+from builder.exchange.contract import Format, Loss, Source, Trajectory, Write
 from builder.exchange.formats import format_named, packages_of
 from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
 from builder.manifest.manifest import read_manifest
@@ -82,6 +82,8 @@ def export(folder: Path, request: ExportRequest) -> Exported:
         StorageError: the disk is full or not writable.
     """
     chosen = format_named(request.format)
+    if chosen.write is None:
+        raise ConfigError(f"{chosen.name} is read only", remedy="to=csv writes a table")
     options = chosen.with_defaults(request.options, chosen.options)
     manifest = read_manifest(folder)
     source = _Shown(folder, manifest, _chosen(folder, request))
@@ -97,7 +99,7 @@ def export(folder: Path, request: ExportRequest) -> Exported:
             return Exported(target, given, chosen, source, losses, fresh=False)
         _refuse_replacing(target, folder=is_folder, overwrite=request.overwrite)
         with source.shown(f"export to {chosen.name}"), packages_of(chosen):
-            (_write_folder if is_folder else _write_file)(chosen, source, target, options, note)
+            (_write_folder if is_folder else _write_file)(chosen.write, source, target, options, note)
         chosen.settle(given, target)
     return done
 
@@ -188,16 +190,16 @@ def _refuse_replacing(target: Path, *, folder: bool, overwrite: bool) -> None:
 
 
 def _write_folder(
-    chosen: Format, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
+    write: Write, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
 ) -> None:
     with replaced(target, NOTE, _owned) as staging:
         staging.rmdir()
-        chosen.write(source, staging, options)
+        write(source, staging, options)
         write_whole(staging / NOTE, note_text({**note, "files": _hashes(staging)}))
 
 
 def _write_file(
-    chosen: Format, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
+    write: Write, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
 ) -> None:
     """Write a file and what belongs to it (OGBench's second one) beside it; the file itself comes last."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +207,7 @@ def _write_file(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        chosen.write(source, work / target.name, options)
+        write(source, work / target.name, options)
         stale = _stale_beside(target, work)
         write_whole(note_path(target, folder=False), note_text({**note, "files": _hashes(work)}))
         for path in stale:

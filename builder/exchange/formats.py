@@ -15,6 +15,7 @@ from builder.exchange import (
     lerobot,
     minari,
     ogbench,
+    plain_table,
     robomimic,
 )
 from builder.exchange.contract import Format
@@ -30,6 +31,7 @@ FORMATS: dict[str, Format] = {
         lerobot.FORMAT,
         minari.FORMAT,
         ogbench.FORMAT,
+        plain_table.FORMAT,
         robomimic.FORMAT,
     )
 }

@@ -18,6 +18,6 @@ def test_help_of_a_verb_lists_what_its_telling_key_can_be():
 
 def test_help_of_an_export_lists_every_format_with_its_options():
     listed = _choices("export")
-    assert [*listed] == [f"to={name}" for name in FORMATS]
+    assert [*listed] == [f"to={name}" for name, entry in FORMATS.items() if entry.write]
     assert "to.fps=30" in listed["to=lerobot"]
     assert [*_choices("import")] == [f"from={name}" for name in FORMATS]
