@@ -12,6 +12,9 @@ from builder.errors import ConfigError
 from builder.storage.paths import AnyPath, expanded, local_path
 
 if TYPE_CHECKING:
+    from builder.config import HubConfig
+    from builder.exchange.export import Exported
+    from builder.exchange.publication import Publication
     from builder.hub import Pushed
     from builder.pipeline.controller import BuildResult
 
@@ -113,23 +116,47 @@ def _export(overrides: list[str]) -> None:
     from builder.composition import compose
     from builder.exchange.config import Chosen, ExportConfig
     from builder.exchange.export import ExportRequest, export
+    from builder.hub import check_publish
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(ExportConfig, "export", overrides)
     chosen = Chosen.of("to", config.to)
-    source = str(config.out) if config.out is not None else config.hub.repo_id
+    hub = config.hub
+    there = None if hub.push else hub.repo_id  # which is where it goes, then
+    source = str(config.out) if config.out is not None else there
     if source is None:
         raise ConfigError("export needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
+    if hub.push:
+        check_publish(hub)
     path = expanded(chosen.path) if chosen.path else None
     request = ExportRequest(
-        chosen.name, path, chosen.options, config.split, config.episodes, config.overwrite
+        format=chosen.name,
+        path=path,
+        options=chosen.options,
+        split=config.split,
+        episodes=config.episodes,
+        overwrite=config.overwrite,
+        repo_id=hub.repo_id if hub.push else None,
     )
     exported = export(dataset_folder(source), request)
     print(f"{'exported' if exported.fresh else 'up to date'}: {exported.path}")
     print(f"  {exported.source.episodes:,} episodes as {exported.format.name}: {exported.format.about}")
     for loss in exported.losses:
         print(f"  not in it: {loss}")
-    print(f"\n{exported.format.opened.format(path=exported.path)}")
+    if exported.publication:
+        _publish(exported, exported.publication, hub, overwrite=config.overwrite)
+    else:
+        print(f"\n{exported.format.opened.format(path=exported.path)}")
+
+
+def _publish(exported: Exported, publication: Publication, hub: HubConfig, *, overwrite: bool) -> None:
+    from builder.hub import publish
+
+    fingerprint = exported.source.manifest.fingerprint
+    message = f"{exported.source.episodes} episodes as {exported.format.name}, fingerprint {fingerprint}"
+    pushed = publish(exported.files(), publication, hub, message=message, overwrite=overwrite)
+    _report_push(pushed)
+    print(f"\n{publication.opened}")
 
 
 def _import(overrides: list[str]) -> None:
@@ -188,7 +215,9 @@ def _report_push(pushed: Pushed) -> None:
     if pushed.fresh:
         sent = f"{len(pushed.uploaded)} files, {shown_size(pushed.size)}"
         print(f"  {sent}{f', {len(pushed.deleted)} deleted' if pushed.deleted else ''}")
-    print(f"  commit {pushed.commit}\n  tag {pushed.tag}")
+    print(f"  commit {pushed.commit}")
+    if pushed.tag:
+        print(f"  tag {pushed.tag}")
 
 
 def _pull(overrides: list[str]) -> None:

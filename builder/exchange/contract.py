@@ -16,6 +16,7 @@ import numpy as np
 from builder.dataset.columns import ENDED, TRANSITIONS, asked_for
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
+from builder.exchange.publication import Publication
 from builder.manifest.manifest import Manifest
 from builder.replay import RecordedSplit
 
@@ -269,6 +270,7 @@ class Format:
         settle: what it takes around the target once that stands, given the path that was given; doing it
             again changes nothing.
         extra: what of `il-builder[...]` has to be installed; "": nothing.
+        published: how it lies in a repository on the Hub of a given name; None: nobody reads it there.
     """
 
     name: str
@@ -284,6 +286,7 @@ class Format:
     target: Callable[[Path, Source, Options], Path] = as_given
     settle: Callable[[Path, Path], None] = nothing_more
     extra: str = ""
+    published: Callable[[Source, Options, str], Publication] | None = None
 
     def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:
         """What it does not hold of a dataset, the extras among it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from builder.display import Display
 from builder.errors import ConfigError, DatasetError, ExistsError, suggest
-from builder.exchange.contract import Format, Loss, Source, Trajectory, Write
-from builder.exchange.formats import format_named, packages_of
+from builder.exchange.contract import Format, Loss, Options, Source, Trajectory, Write
+from builder.exchange.formats import FORMATS, format_named, packages_of
 from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
+from builder.exchange.publication import Publication
 from builder.manifest.manifest import read_manifest
 from builder.replay import RecordedSplit
 from builder.storage.digest import file_sha256
@@ -36,6 +37,7 @@ class ExportRequest:
         split: train or test alone; None: all that there is.
         episodes: the first so many of each split, or a list of `episode_index`; None: all.
         overwrite: replace what an earlier export has left there.
+        repo_id: where it is to be published; what cannot be is refused before anything is written.
     """
 
     format: str
@@ -44,6 +46,7 @@ class ExportRequest:
     split: str | None = None
     episodes: int | list[int] | None = None
     overwrite: bool = False
+    repo_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Exported:
         source: what was exported.
         losses: what the format does not hold of it.
         fresh: False where it was there already.
+        publication: how it lies in the repository that was asked for; None: none was.
     """
 
     path: Path
@@ -65,6 +69,16 @@ class Exported:
     source: Source
     losses: tuple[Loss, ...]
     fresh: bool = True
+    publication: Publication | None = None
+
+    def files(self) -> dict[str, Path]:
+        """What has been written into a folder, the note included, by path within it.
+
+        Raises:
+            DatasetError: the note is damaged.
+        """
+        note = read_note(self.path / NOTE) or {}
+        return {name: self.path / name for name in sorted([*note.get("files", {}), NOTE])}
 
 
 def export(folder: Path, request: ExportRequest) -> Exported:
@@ -92,16 +106,35 @@ def export(folder: Path, request: ExportRequest) -> Exported:
     losses = chosen.all_losses(source, options)
     note = note_of(source, chosen.name, options, losses)
     is_folder = not chosen.suffix
-    done = Exported(target, given, chosen, source, losses)
+    publication = _published(chosen, source, options, request.repo_id)
+    done = Exported(target, given, chosen, source, losses, publication=publication)
     with locked(target):
         if _stands(target, note, folder=is_folder):
             chosen.settle(given, target)
-            return Exported(target, given, chosen, source, losses, fresh=False)
+            return replace(done, fresh=False)
         _refuse_replacing(target, folder=is_folder, overwrite=request.overwrite)
         with source.shown(f"export to {chosen.name}"), packages_of(chosen):
             (_write_folder if is_folder else _write_file)(chosen.write, source, target, options, note)
         chosen.settle(given, target)
     return done
+
+
+def _published(chosen: Format, source: Source, options: Options, repo_id: str | None) -> Publication | None:
+    """How it is to lie in a repository; None: in none.
+
+    Raises:
+        ConfigError: nobody reads the format from there, or not from a repository of this name.
+    """
+    if repo_id is None:
+        return None
+    if chosen.published is None:
+        known = ", ".join(name for name, entry in FORMATS.items() if entry.published)
+        raise ConfigError(
+            f"{chosen.name} is not read from the Hub, so hub.push does not publish it",
+            expected=known,
+            remedy="export without hub.push, or push the dataset itself: il-builder push",
+        )
+    return chosen.published(source, options, repo_id)
 
 
 class _Shown(Source):

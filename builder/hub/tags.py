@@ -1,4 +1,4 @@
-"""Branches, and tags: a tag names one dataset for ever, so none is moved."""
+"""Branches, and tags: a tag of ours names one dataset for ever; one that a format asks for follows it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ def tagged(repo_id: str, tag: str) -> Remote | None:
     Raises:
         HubError: the Hub refuses, or cannot be reached.
     """
+    commit = _commit_of(repo_id, tag)
+    return read_remote(repo_id, commit) if commit else None
+
+
+def _commit_of(repo_id: str, tag: str) -> str | None:
     commits = [reference.target_commit for reference in _references(repo_id).tags if reference.name == tag]
-    return read_remote(repo_id, commits[0]) if commits else None
+    return commits[0] if commits else None
 
 
 def branches(repo_id: str) -> list[str]:
@@ -78,3 +83,25 @@ def tag_commit(repo_id: str, tag: str, commit: str) -> None:
         raise HubConflictError(
             f"the tag {tag} of {repo_id} is at another commit", remedy="choose another hub.tag"
         )
+
+
+def move_tag(repo_id: str, tag: str, commit: str) -> None:
+    """Give a commit a tag that another one may have; the Hub does that in two steps.
+
+    Raises:
+        HubConflictError: somebody else has just given it to another commit.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    known = _commit_of(repo_id, tag)
+    if known == commit:
+        return
+    if known is not None:
+        try:
+            HfApi().delete_tag(repo_id, tag=tag, repo_type="dataset")
+        except RevisionNotFoundError:
+            pass  # it is gone: the answer to the first try got lost
+        except Exception as error:
+            raise explained(error, repo_id) from error
+    tag_commit(repo_id, tag, commit)

@@ -57,6 +57,33 @@ def push(folder, repo_id, user="hf_writer", overwrite=False, **hub):
         return push(Path(folder), HubConfig(repo_id=repo_id, **hub), overwrite=overwrite)
 
 
+def publish(folder, format_name, path, repo_id, *, overwrite=False, **wanted):
+    """Export and publish, as the command line does; wanted: user, options, and keys of `hub`."""
+    from builder.config import HubConfig
+    from builder.exchange.export import ExportRequest, export
+    from builder.hub import check_publish, publish
+
+    user, options = wanted.pop("user", "hf_writer"), wanted.pop("options", {})
+    place = HubConfig(repo_id=repo_id, **wanted)
+    with token(user):
+        check_publish(place)
+        request = ExportRequest(format_name, Path(path), options, overwrite=overwrite, repo_id=place.repo_id)
+        exported = export(Path(folder), request)
+        return publish(
+            exported.files(), exported.publication, place, message="an export", overwrite=overwrite
+        )
+
+
+def import_(repo_id, format_name, out, user="hf_writer", **options):
+    """Import what a repository holds, as the command line does."""
+    from builder.exchange.importing import ImportRequest, import_
+    from builder.hub import fetch
+
+    with token(user):
+        path = fetch(repo_id).folder
+        return import_(ImportRequest(format_name, path, options=options, replay=False), Path(out)).out
+
+
 def pull(repo_id, out, user="hf_writer", overwrite=False, **hub):
     from builder.config import HubConfig
     from builder.hub import pull

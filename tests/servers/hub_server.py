@@ -33,6 +33,7 @@ ROUTES = [
     ("POST", rf"{API}/preupload/(?P<revision>[^/]+)", "preupload"),
     ("POST", rf"{API}/commit/(?P<revision>[^/]+)", "commit"),
     ("POST", rf"{API}/tag/(?P<revision>[^/]+)", "tag"),
+    ("DELETE", rf"{API}/tag/(?P<revision>[^/]+)", "untag"),
     ("POST", rf"{API}/branch/(?P<revision>[^/]+)", "branch"),
     ("POST", rf"/{REPOSITORY}\.git/info/lfs/objects/batch", "batch"),
     ("POST", r"/lfs/verify", "verify"),
@@ -409,6 +410,12 @@ class _Handler(BaseHTTPRequestHandler):
         if tag in repository.tags:
             raise Refused(409, "", f"Tag reference exists already: {tag}")
         repository.tags[tag] = repository.resolve(revision).oid
+        return 200, {}
+
+    def _untag(self, kind, name, revision):
+        repository = self._find(kind, name, write=True)
+        if repository.tags.pop(revision, None) is None:
+            raise Refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return 200, {}
 
     def _branch(self, kind, name, revision):

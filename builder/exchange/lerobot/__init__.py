@@ -1,6 +1,7 @@
 """LeRobot's datasets: v3.0 written, v3.0, v2.1 and v2.0 read."""
 
 from builder.exchange.contract import Format
+from builder.exchange.lerobot.published import published
 from builder.exchange.lerobot.reading import read
 from builder.exchange.lerobot.writing import losses, write
 
@@ -13,5 +14,6 @@ FORMAT = Format(
     losses=losses,
     opened='LeRobotDataset("il/x", root="{path}")[0]',
     options={"fps": 30, "task": "", "file_mb": 100},
+    published=published,
     import_options={"leave_out_videos": False},
 )

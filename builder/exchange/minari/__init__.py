@@ -5,6 +5,7 @@ Source: minari 0.5.4.
 
 from builder.exchange.contract import Format
 from builder.exchange.minari.place import settle, target
+from builder.exchange.minari.published import published
 from builder.exchange.minari.reading import read
 from builder.exchange.minari.writing import losses, write
 
@@ -20,4 +21,5 @@ FORMAT = Format(
     import_options={"id": None},
     target=target,
     settle=settle,
+    published=published,
 )
