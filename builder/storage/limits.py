@@ -74,6 +74,11 @@ HDF5_UNPACKED_BYTES = 64 << 20
 HDF5_EXPANSION = 200
 HDF5_READ_BYTES = 256 << 20
 """Of an array, or the part of it, that is read at a time."""
+ARROW_FILE_BYTES = 256 << 20
+"""Of an IPC file of Arrow's, in which nothing is compressed."""
+ARROW_BATCHES = 10_000
+ARROW_EPISODE_BYTES = 96 << 20
+"""Of an episode in an Arrow or Parquet file of Minari's, images as numbers."""
 TEXT_BYTES = 1 << 20
 """Of a text in a file of another library."""
 

@@ -78,9 +78,10 @@ def test_its_reader_gives_what_was_recorded(kind, dataset_of, tmp_path):
             )
 
 
+@pytest.mark.parametrize("data_format", ["hdf5", "arrow", "parquet"])
 @pytest.mark.parametrize("kind", kinds.KINDS)
-def test_what_its_collector_wrote_is_read_and_steps_again(kind, tmp_path):
-    peer.run("minari", f"{WRITE}\nanswer()", kind, "hdf5", MINARI_DATASETS_PATH=tmp_path)
+def test_what_its_collector_wrote_is_read_and_steps_again(kind, data_format, tmp_path):
+    peer.run("minari", f"{WRITE}\nanswer()", kind, data_format, MINARI_DATASETS_PATH=tmp_path)
     incoming = read(tmp_path, {"id": None})
     assert incoming.spaces == (kinds.Kind(kind).observation_space, kinds.Kind(kind).action_space)
     assert incoming.environment == {"id": "Kind-v0", "kwargs": {"kind": kind}, "max_episode_steps": 50}

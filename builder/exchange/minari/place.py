@@ -101,3 +101,18 @@ def _datasets(folder: Path, depth: int) -> Iterator[Path]:
     for child in children:
         if not child.name.startswith("."):
             yield from _datasets(child, depth + 1)
+
+
+def own_file(path: Path) -> Path:
+    """A file of the dataset itself: no link, but one within the Hub client's cache to its own content.
+
+    Raises:
+        DatasetError: it lies elsewhere.
+    """
+    if not path.is_symlink():
+        return path
+    target = path.resolve()
+    cache = next((parent.parent for parent in path.absolute().parents if parent.name == "snapshots"), None)
+    if cache is None or not target.is_relative_to((cache / "blobs").resolve()):
+        raise DatasetError(f"{path} is a link", expected="the file itself")
+    return path

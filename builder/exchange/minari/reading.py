@@ -1,8 +1,8 @@
-"""A dataset of Minari's: HDF5 with its metadata, whoever wrote it."""
+"""A dataset of Minari's: HDF5, Arrow or Parquet with its metadata, whoever wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,18 @@ from builder.errors import DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import all_fitted
 from builder.exchange.contract import Incoming, Options, Trajectory
+from builder.exchange.minari.columnar import KINDS, episode_arrays, episode_attributes, episode_files
 from builder.exchange.minari.environment import environment_of
 from builder.exchange.minari.jpeg import decoded, is_jpeg
-from builder.exchange.minari.place import MAIN, METADATA, found_dataset
+from builder.exchange.minari.place import MAIN, METADATA, found_dataset, own_file
 from builder.exchange.minari.serialized import part_name, space_of
 from builder.exchange.note import NOTE, Carried, carried
 from builder.storage.limits import MANIFEST_BYTES, TEXT_BYTES
 from builder.storage.plain_json import parse_json, read_bounded
 
 GROUP = "episode_{}"
+HDF5 = "hdf5"
+FLAGS = ("rewards", "terminations", "truncations")
 LOSSY = "its images were kept as JPEG: they are near to what was observed, and not the same"
 
 
@@ -48,6 +51,11 @@ class Opened:
         """Whether images are kept as JPEG, which versions before 0.5.4 did unasked."""
         return bool(self.metadata.get("jpeg_encoding", True))
 
+    @property
+    def kind(self) -> str:
+        """In which of Minari's ways the data are kept."""
+        return str(self.metadata.get("data_format", HDF5))
+
 
 def read(path: Path, options: Options) -> Incoming:
     """Open a dataset of Minari's.
@@ -61,21 +69,12 @@ def read(path: Path, options: Options) -> Incoming:
         DatasetError: it is none, is damaged, or is kept in another way.
     """
     opened = opened_dataset(found_dataset(path, options.get("id")))
-    main = _own_file(opened.folder / MAIN)
-    with hdf5.reading(main) as file:
-        count = _checked_count(file, opened)
-        seeded = all("seed" in file.attributes(GROUP.format(number)) for number in range(count))
-
-    def trajectories() -> Iterator[Trajectory]:
-        with hdf5.reading(main) as file:
-            for number in range(count):
-                yield _trajectory(file, number, opened)
-
+    files, seeded, trajectories = (_from_hdf5 if opened.kind == HDF5 else _from_folders)(opened)
     jpeg = opened.jpeg and any(is_jpeg(leaf) for space in opened.spaces for leaf in leaves(space))
     return Incoming(
         spaces=opened.spaces,
         trajectories=trajectories,
-        files=(main, opened.folder / METADATA),
+        files=(*files, opened.folder / METADATA),
         unsaid=frozenset() if seeded else frozenset({"seed"}),
         environment=_environment(opened),
         policy=opened.known.policy if opened.known else _text(opened.metadata, "algorithm_name"),
@@ -86,50 +85,70 @@ def read(path: Path, options: Options) -> Incoming:
     )
 
 
+Found = tuple[tuple[Path, ...], bool, Callable[[], Iterator[Trajectory]]]
+"""The files of the data, whether each episode has a seed, and the episodes."""
+
+
+def _from_hdf5(opened: Opened) -> Found:
+    main = own_file(opened.folder / MAIN)
+    with hdf5.reading(main) as file:
+        count = _checked_count(file, opened)
+        seeded = all("seed" in file.attributes(GROUP.format(number)) for number in range(count))
+
+    def trajectories() -> Iterator[Trajectory]:
+        with hdf5.reading(main) as file:
+            for number in range(count):
+                group = GROUP.format(number)
+                arrays = {
+                    "observations": _arrays(file, f"{group}/observations", opened.spaces.observation, opened),
+                    "actions": _arrays(file, f"{group}/actions", opened.spaces.action, opened),
+                    **{name: [file.read(f"{group}/{name}")] for name in FLAGS},
+                }
+                yield _trajectory(f"{main}: {group}", number, arrays, file.attributes(group), opened)
+
+    return (main,), seeded, trajectories
+
+
+def _from_folders(opened: Opened) -> Found:
+    files = episode_files(opened.folder, opened.metadata.get("total_episodes"))
+    seeded = all("seed" in episode_attributes(file) for file in files)
+
+    def trajectories() -> Iterator[Trajectory]:
+        for number, file in enumerate(files):
+            attributes = episode_attributes(file)
+            arrays = episode_arrays(file, opened.kind, opened.spaces, attributes, jpeg=opened.jpeg)
+            yield _trajectory(str(file), number, arrays, attributes, opened)
+
+    return tuple(path for file in files for path in (file, file.parent / METADATA)), seeded, trajectories
+
+
 def opened_dataset(folder: Path) -> Opened:
     """The metadata of a folder `data`.
 
     Raises:
         DatasetError: they are damaged, say no spaces, or the data are kept in another way.
     """
-    where = _own_file(folder / METADATA)
+    where = own_file(folder / METADATA)
     try:
         metadata = parse_json(read_bounded(where, MANIFEST_BYTES), infinite=True)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{where} cannot be read: {str(error)[:200]}") from error
     if not isinstance(metadata, dict):
         raise DatasetError(f"{where} is no metadata of Minari's")
-    if (kind := metadata.get("data_format", "hdf5")) != "hdf5":
+    if (kind := metadata.get("data_format", HDF5)) not in (HDF5, *KINDS):
         raise DatasetError(
-            f"{folder} keeps its data as {str(kind)[:40]}",
-            expected="hdf5",
-            remedy="il-builder reads Minari's HDF5; minari.create_dataset_from_buffers writes it",
+            f"{folder} keeps its data as {str(kind)[:40]}", expected=f"{HDF5}, {' or '.join(KINDS)}"
         )
     if missing := {"observation_space", "action_space"} - metadata.keys():
         raise DatasetError(
             f"{where} says no {' and no '.join(sorted(missing))}", remedy="save it again with a newer Minari"
         )
     note = folder.parent / NOTE
-    known = carried(_own_file(note)) if note.exists() else None
+    known = carried(own_file(note)) if note.exists() else None
     spaces = Spaces(
         *(space_of(metadata[name], f"{where}: {name}") for name in ("observation_space", "action_space"))
     )
     return Opened(folder, metadata, known.spaces if known else spaces, known)
-
-
-def _own_file(path: Path) -> Path:
-    """A file of the dataset itself: no link, but one within the Hub client's cache to its own content.
-
-    Raises:
-        DatasetError: it lies elsewhere.
-    """
-    if not path.is_symlink():
-        return path
-    target = path.resolve()
-    cache = next((parent.parent for parent in path.absolute().parents if parent.name == "snapshots"), None)
-    if cache is None or not target.is_relative_to((cache / "blobs").resolve()):
-        raise DatasetError(f"{path} is a link", expected="the file itself")
-    return path
 
 
 def _environment(opened: Opened) -> Mapping[str, Any] | None:
@@ -167,19 +186,20 @@ def _checked_count(file: hdf5.Hdf5File, opened: Opened) -> int:
     return count
 
 
-def _trajectory(file: hdf5.Hdf5File, number: int, opened: Opened) -> Trajectory:
-    group = GROUP.format(number)
-    where = f"{opened.folder / MAIN}: {group}"
-    observed = _arrays(file, f"{group}/observations", opened.spaces.observation, opened)
-    acted = _arrays(file, f"{group}/actions", opened.spaces.action, opened)
-    rewards, terminations, truncations = (
-        file.read(f"{group}/{name}") for name in ("rewards", "terminations", "truncations")
-    )
+def _trajectory(
+    where: str,
+    number: int,
+    arrays: Mapping[str, list[Array]],
+    attributes: Mapping[str, Any],
+    opened: Opened,
+) -> Trajectory:
+    """An episode of its arrays by name, once they fit together and the spaces."""
+    observed, acted = arrays["observations"], arrays["actions"]
+    rewards, terminations, truncations = (arrays[name][0] for name in FLAGS)
     _check_lengths(where, observed, (*acted, rewards, terminations, truncations))
     flags = terminations.astype(bool).reshape(-1), truncations.astype(bool).reshape(-1)
     if any(flag[:-1].any() for flag in flags):
         raise DatasetError(f"{where} goes on after it has ended")
-    attributes = file.attributes(group)
     seed = attributes.get("seed")
     if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise DatasetError(f"{where} has a seed that is none", got=repr(seed)[:40])

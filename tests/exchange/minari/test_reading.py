@@ -64,14 +64,14 @@ def test_seeds_that_not_every_episode_has_are_unsaid(folder):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"data_format": "arrow"}, "keeps its data as arrow"),
+        ({"data_format": "zarr"}, "keeps its data as zarr"),
         ({"observation_space": None}, "says no observation_space"),
         ({"action_space": "{}"}, "action_space is no space"),
         ({"env_spec": "{"}, "env_spec is no environment"),
         ({"total_episodes": 9}, "expected 9; got 8"),
         ({"observation_space": '{"type": "Discrete", "n": 3}'}, "does not fit its space"),
     ],
-    ids=["arrow", "no-space", "bad-space", "bad-spec", "count", "other-space"],
+    ids=["format", "no-space", "bad-space", "bad-spec", "count", "other-space"],
 )
 def test_metadata_that_do_not_fit_are_refused(folder, changes, match):
     restate(folder, **changes)
