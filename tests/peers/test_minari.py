@@ -1,5 +1,6 @@
 """Minari's own reader, on what is exported; and what its own writer leaves, read here."""
 
+import hub_clients
 import kinds
 import numpy as np
 import peer
@@ -95,3 +96,23 @@ def test_what_its_collector_wrote_is_read_and_steps_again(kind, data_format, tmp
         for name, array in zip(names, episode.all_observations(), strict=True):
             expected = np.array(observed if name is None else [one[name] for one in observed])
             np.testing.assert_array_equal(array, expected)
+
+
+DOWNLOAD = """
+import minari
+minari.download_dataset(words[0])
+dataset = minari.load_dataset(words[0])
+episode = next(iter(dataset))
+answer([dataset.total_episodes, list(minari.list_local_datasets())], actions=episode.actions)
+"""
+
+
+def test_minari_downloads_what_was_published(hub, clients, dataset_of, tmp_path):
+    name, options = "mine/kinds/x-v0", {"id": "mine/kinds/x-v0"}
+    folder = dataset_of("vector")
+    clients(hub_clients.publish, folder, "minari", tmp_path / "root", "user/mine", options=options)
+    theirs = {"MINARI_REMOTE": "hf://user", "MINARI_DATASETS_PATH": tmp_path / "theirs"}
+    there = {"HF_ENDPOINT": hub.url, "HF_HOME": tmp_path / "home", "HF_HUB_OFFLINE": "0"}
+    (episodes, local), arrays = peer.run("minari", DOWNLOAD, name, **theirs, **there)
+    assert (episodes, local) == (8, [name])
+    np.testing.assert_array_equal(arrays["actions"], load(folder).episode(0).actions, strict=True)

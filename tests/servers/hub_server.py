@@ -25,6 +25,7 @@ ROUTES = [
     ("GET", r"/api/whoami-v2", "whoami"),
     ("POST", r"/api/repos/create", "create"),
     ("POST", r"/api/validate-yaml", "validate"),
+    ("GET", r"/api/datasets", "listing"),
     ("GET", rf"{API}(/revision/(?P<revision>[^/]+))?", "info"),
     ("GET", rf"{API}/refs", "refs"),
     ("GET", rf"{API}/tree/(?P<revision>[^/]+)(/(?P<path>.+))?", "tree"),
@@ -258,6 +259,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _validate(self):
         return 200, {"errors": [], "warnings": []}
+
+    def _listing(self):
+        author, search = (self.query.get(key, [""])[0] for key in ("author", "search"))
+        known = [name for kind, name in self.server.store.repositories if kind == "dataset"]
+        return 200, [
+            {"id": name, "private": False, "tags": []}
+            for name in sorted(known)
+            if search in name and name.startswith(f"{author}/" if author else "")
+        ]
 
     def _info(self, kind, name, revision):
         repository = self._find(kind, name)
