@@ -74,7 +74,8 @@ class Hdf5File:
             DatasetError: there is no such part, or one that is neither numbers nor text.
         """
         node = self._file if not name else self._part(name)
-        return {key: self._attribute(node, key) for key in node.attrs}
+        with self._damage(name or "its attributes"):
+            return {key: self._attribute(node, key) for key in node.attrs}
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an array.

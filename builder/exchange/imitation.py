@@ -21,7 +21,8 @@ from builder.errors import DatasetError
 from builder.exchange import imitation_npz
 from builder.exchange.arrays import fitted, single_leaves
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
-from builder.exchange.nested import arrow_batches, from_lists, list_type, to_lists
+from builder.exchange.ipc import streamed_batches
+from builder.exchange.nested import from_lists, list_type, to_lists
 from builder.exchange.note import Carried, carried, note_path
 from builder.exchange.unknown import unbounded
 from builder.storage.limits import FILES, NOTE_BYTES, TEXT_BYTES
@@ -143,12 +144,11 @@ def read(path: Path, _options: Options) -> Incoming:
     def trajectories() -> Iterator[Trajectory]:
         index = 0
         for file in files:
-            with arrow_batches(file) as batches:
-                for batch in batches:
-                    for row in range(batch.num_rows):
-                        ending = endings[index] if said else None
-                        yield _trajectory(_Row(batch, row, file), spaces, (index, ending), known)
-                        index += 1
+            for batch in streamed_batches(file):
+                for row in range(batch.num_rows):
+                    ending = endings[index] if said else None
+                    yield _trajectory(_Row(batch, row, file), spaces, (index, ending), known)
+                    index += 1
 
     return Incoming(
         spaces=spaces,
@@ -245,13 +245,12 @@ def _scan(files: list[Path]) -> tuple[Spaces, list[Ending | None], bool]:
     endings: list[Ending | None] = []
     rewarded = True
     for file in files:
-        with arrow_batches(file) as batches:
-            for batch in batches:
-                rewarded = rewarded and "rews" in batch.schema.names
-                for number in range(batch.num_rows):
-                    row = _Row(batch, number, file)
-                    spaces = spaces or Spaces(_space(row.values("obs")), _space(row.values("acts")))
-                    endings.append(_ending(row))
+        for batch in streamed_batches(file):
+            rewarded = rewarded and "rews" in batch.schema.names
+            for number in range(batch.num_rows):
+                row = _Row(batch, number, file)
+                spaces = spaces or Spaces(_space(row.values("obs")), _space(row.values("acts")))
+                endings.append(_ending(row))
     if spaces is None:
         raise DatasetError(f"{files[0].parent} holds no trajectories")
     return spaces, endings, rewarded

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,33 +62,3 @@ def from_lists(column: pa.Array, where: str) -> Array:
         raise DatasetError(f"{where}", expected="numbers", got=str(kind)[:80])
     values: Array = column.to_numpy(zero_copy_only=False)
     return values.reshape(shape)
-
-
-@contextlib.contextmanager
-def arrow_batches(path: Path) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The batches of a file of Arrow's stream format, mapped into memory, each checked before it is used.
-
-    Raises:
-        DatasetError: it is none, or damaged.
-    """
-    import pyarrow as pa
-
-    try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-            yield _checked(reader, path)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path} cannot be read: {str(error)[:200]}") from error
-
-
-def _checked(reader: Any, path: Path) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    while True:
-        try:
-            batch = reader.read_next_batch()
-            batch.validate(full=True)
-        except StopIteration:
-            return
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DatasetError(f"{path} is damaged: {str(error)[:200]}") from error
-        yield batch

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from builder.errors import DatasetError
-from builder.exchange.nested import arrow_batches, from_lists, list_type, to_lists
+from builder.exchange.nested import from_lists, list_type, to_lists
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64", "bool", ">f4"])
@@ -23,20 +23,3 @@ def test_what_comes_back_is_what_went(dtype, shape):
 def test_lists_that_are_no_array_are_refused(column):
     with pytest.raises(DatasetError):
         from_lists(pa.array(column), "x")
-
-
-def rows_of(path):
-    with arrow_batches(path) as batches:
-        return sum(batch.num_rows for batch in batches)
-
-
-def test_every_cut_of_a_file_is_an_error_of_ours(tmp_path):
-    path = tmp_path / "x.arrow"
-    table = pa.table({"a": to_lists(np.ones((4, 3)))})
-    with pa.ipc.new_stream(str(path), table.schema) as stream:
-        stream.write_table(table)
-    whole = path.read_bytes()
-    for length in range(0, len(whole) - 160, 31):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DatasetError):
-            rows_of(path)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from builder.dataset.shards import check_parquet
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.errors import DatasetError
-from builder.exchange.minari.ipc import record_batches
+from builder.exchange.ipc import record_batches
 from builder.exchange.minari.jpeg import decoded, is_jpeg
 from builder.exchange.minari.place import METADATA, own_file
 from builder.storage.limits import ARROW_EPISODE_BYTES, TEXT_BYTES

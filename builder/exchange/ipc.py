@@ -1,14 +1,15 @@
 """Arrow's IPC files as data: looked at message by message, and nothing in them is unpacked.
 
-A batch may be compressed, and then says itself how much its buffers unpack to. Minari compresses none, so
-that such a file is refused before anything of that size is made; what is not compressed lies in the file as
-it stands in memory, and the file's size bounds it. The numbers of the fields are those of
-https://github.com/apache/arrow/blob/main/format/Message.fbs.
+A batch may be compressed, and then says itself how much its buffers unpack to. Neither Minari nor `datasets`
+compresses any, so that such a file is refused before anything of that size is made; what is not compressed
+lies in the file as it stands in memory, and the file's size bounds it. The numbers of the fields are those
+of https://github.com/apache/arrow/blob/main/format/Message.fbs.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,8 +31,8 @@ def record_batches(path: Path) -> list[pa.RecordBatch]:
         path: of a file that is no link.
 
     Raises:
-        DatasetError: it is no file of Arrow's, is damaged or too large, or holds what Minari does not
-            write: compressed batches, dictionaries.
+        DatasetError: it is no file of Arrow's, is damaged or too large, or holds what is not read:
+            compressed batches, dictionaries.
     """
     if (size := path.stat().st_size) > ARROW_FILE_BYTES:
         raise DatasetError(f"{path} is too large", expected=f"at most {ARROW_FILE_BYTES} bytes", got=size)
@@ -39,30 +40,51 @@ def record_batches(path: Path) -> list[pa.RecordBatch]:
         content = path.read_bytes() if size <= START else pa.memory_map(str(path)).read_buffer()
         if bytes(content[:6]) != MAGIC or bytes(content[-6:]) != MAGIC or size <= 2 * START:
             raise DatasetError(f"{path} is no file of Arrow's, or is cut short")
-        return _read(pa.ipc.MessageReader.open_stream(content[START:]), path)
+        return list(_batches(pa.ipc.MessageReader.open_stream(content[START:]), path))
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise DatasetError(f"{path} is damaged: {str(error)[:200]}") from error
 
 
-def _read(messages: pa.ipc.MessageReader, path: Path) -> list[pa.RecordBatch]:
+def streamed_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a file of the stream format, one by one, each checked whole.
+
+    Args:
+        path: of a file that is no link.
+
+    Raises:
+        DatasetError: as `record_batches`.
+    """
+    try:
+        with pa.memory_map(str(path)) as source:
+            for batch in _batches(pa.ipc.MessageReader.open_stream(source.read_buffer()), path):
+                batch.validate(full=True)
+                yield batch
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
+        raise DatasetError(f"{path} is damaged: {str(error)[:200]}") from error
+
+
+def _batches(messages: pa.ipc.MessageReader, path: Path) -> Iterator[pa.RecordBatch]:
     schema: pa.Schema | None = None
-    found: list[pa.RecordBatch] = []
+    count = 0
     for message in messages:
-        if message.metadata.size > TEXT_BYTES or len(found) >= ARROW_BATCHES:
+        if message.metadata.size > TEXT_BYTES or count >= ARROW_BATCHES:
             raise DatasetError(f"{path} has too many parts", expected=f"at most {ARROW_BATCHES} batches")
         if schema is None:
             schema = pa.ipc.read_schema(message)
+            _ = schema.names  # which may be no text
             continue
         if message.type != "record batch":
-            raise DatasetError(f"{path} holds a {message.type}", expected="batches alone, as Minari writes")
+            raise DatasetError(f"{path} holds a {message.type}", expected="batches alone")
         if _is_compressed(message.metadata.to_pybytes()):
             raise DatasetError(
                 f"{path} is compressed",
-                expected="Arrow as Minari writes it, which is not",
+                expected="Arrow that is not, as Minari and datasets write it",
                 remedy="write it again without compression: pyarrow.ipc.IpcWriteOptions(compression=None)",
             )
-        found.append(pa.ipc.read_record_batch(message, schema))
-    return found
+        count += 1
+        yield pa.ipc.read_record_batch(message, schema)
+    if schema is None:
+        raise DatasetError(f"{path} is no file of Arrow's, or is cut short")
 
 
 def _is_compressed(message: bytes) -> bool:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from builder.errors import DatasetError
-from builder.exchange.minari.ipc import record_batches
+from builder.exchange.ipc import record_batches, streamed_batches
 from builder.storage.limits import ARROW_FILE_BYTES
 
 BATCH = pa.RecordBatch.from_pydict({"x": np.arange(1000), "y": pa.array(["a", None] * 500)})
@@ -80,3 +80,39 @@ def test_a_file_beyond_the_limit_is_refused(path):
         file.truncate(ARROW_FILE_BYTES + 1)
     with pytest.raises(DatasetError, match="too large"):
         record_batches(path)
+
+
+def test_a_stream_is_read_batch_by_batch(path):
+    with pa.ipc.new_stream(str(path), BATCH.schema) as stream:
+        stream.write_batch(BATCH)
+        stream.write_batch(BATCH.slice(7))
+    assert [batch.num_rows for batch in streamed_batches(path)] == [1000, 993]
+
+
+def test_a_compressed_stream_is_refused(path):
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(str(path), BATCH.schema, options=options) as stream:
+        stream.write_batch(BATCH)
+    with pytest.raises(DatasetError, match="is compressed"):
+        list(streamed_batches(path))
+
+
+def test_every_cut_of_a_stream_is_an_error_of_ours_or_has_no_row(path):
+    with pa.ipc.new_stream(str(path), BATCH.schema) as stream:
+        stream.write_batch(BATCH)
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 160, 331):
+        path.write_bytes(whole[:length])
+        try:
+            assert sum(batch.num_rows for batch in streamed_batches(path)) == 0
+        except DatasetError as error:
+            assert str(path) in str(error)  # noqa: PT017
+
+
+def test_names_that_are_no_text_are_an_error_of_ours(path):
+    batch = pa.RecordBatch.from_pydict({"quite_long_a_name": [1]})
+    with pa.ipc.new_stream(str(path), batch.schema) as stream:
+        stream.write_batch(batch)
+    path.write_bytes(path.read_bytes().replace(b"quite_long", b"quit\xff\xfeong"))
+    with pytest.raises(DatasetError):
+        list(streamed_batches(path))
