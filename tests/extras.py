@@ -15,3 +15,9 @@ def skip_without(backend):
     """Skip the test where the package of this backend is not installed."""
     if backend in CLUSTERS:
         pytest.importorskip(CLUSTERS[backend], reason=f"the extra {backend} is not installed")
+
+
+def rlds():
+    """tensorflow-datasets, of the extra `rlds`; a test that wants it is skipped without."""
+    pytest.importorskip("array_record", reason="the extra rlds is not installed")
+    return pytest.importorskip("tensorflow_datasets", reason="the extra rlds is not installed")

@@ -23,11 +23,12 @@ def encode(images: NDArray[np.uint8]) -> pa.StructArray:
     Returns:
         A struct of `bytes`, the PNG, and `path`, null.
     """
-    files = pa.array([_png(image) for image in images], pa.binary())
+    files = pa.array([png(image) for image in images], pa.binary())
     return pa.StructArray.from_arrays([files, pa.nulls(len(images), pa.string())], fields=list(STORAGE))
 
 
-def _png(image: NDArray[np.uint8]) -> bytes:
+def png(image: NDArray[np.uint8]) -> bytes:
+    """One image [H, W, 3] or [H, W] as a PNG file, the same bytes each time."""
     from PIL import Image
 
     buffer = BytesIO()

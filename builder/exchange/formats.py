@@ -16,6 +16,7 @@ from builder.exchange import (
     minari,
     ogbench,
     plain_table,
+    rlds,
     robomimic,
 )
 from builder.exchange.contract import Format
@@ -32,6 +33,7 @@ FORMATS: dict[str, Format] = {
         minari.FORMAT,
         ogbench.FORMAT,
         plain_table.FORMAT,
+        rlds.FORMAT,
         robomimic.FORMAT,
     )
 }

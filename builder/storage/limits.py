@@ -91,3 +91,6 @@ NPZ_UNPACKED_BYTES = 64 << 20
 NPZ_EXPANSION = 200
 NPZ_READ_BYTES = 256 << 20
 """Of an array, or the part of it, that is read at a time."""
+
+RLDS_RECORD_BYTES = (1 << 31) - 1
+"""Of an episode of a folder of TensorFlow Datasets: what one message of Protocol Buffers may take."""
