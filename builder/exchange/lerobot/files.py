@@ -29,6 +29,7 @@ class Files:
         self._folder, self._schema, self._limit = folder, schema, limit
         self._number, self._size = -1, 0
         self._pending: list[pa.Table] = []
+        self._waiting_bytes = self._waiting_rows = 0
         self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> Self:
@@ -62,12 +63,12 @@ class Files:
             path = self._folder / f"chunk-{chunk:03d}" / f"file-{file:03d}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(path, self._schema, **SETTINGS[DATA_FORMAT])
-        self._size += table.nbytes
+        size = table.nbytes
+        self._size += size
         self._pending.append(table)
-        if (
-            sum(part.nbytes for part in self._pending) >= ROW_GROUP_SIZE
-            or sum(map(len, self._pending)) >= ROW_GROUP_ROWS
-        ):
+        self._waiting_bytes += size
+        self._waiting_rows += len(table)
+        if self._waiting_bytes >= ROW_GROUP_SIZE or self._waiting_rows >= ROW_GROUP_ROWS:
             self._write()
         return chunk, file
 
@@ -83,7 +84,7 @@ class Files:
             # In one piece, else pages would end where episodes do.
             group = pa.concat_tables(self._pending).combine_chunks()
             self._writer.write_table(group, row_group_size=max(1, len(group)))
-            self._pending = []
+            self._pending, self._waiting_bytes, self._waiting_rows = [], 0, 0
 
     def _end(self) -> None:
         self._write()
