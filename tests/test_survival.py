@@ -34,7 +34,7 @@ def killed_at(out, options, seconds):
     """Start a build and kill it so long after it has begun to play; its exit code."""
 
     def begun():
-        return {path: path.stat().st_mtime_ns for path in Layout.of(out).chunks.rglob(BUILD)}
+        return {path: path.stat().st_mtime_ns for path in Layout.of(out).chunks.glob(f"*/{BUILD}")}
 
     before = begun()
     process = subprocess.Popen(

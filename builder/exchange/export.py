@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +19,15 @@ from builder.manifest.manifest import read_manifest
 from builder.replay import RecordedSplit
 from builder.storage.digest import file_sha256
 from builder.storage.durable import put
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, write_whole
 from builder.storage.staging import replaced
 from builder.storage.tree import files_in
+from builder.storage.workplace import make_workplace, remove_workplace
+
+EXPORT = "export"
+"""In the workplace beside a file that is written."""
 
 
 @dataclass(frozen=True)
@@ -235,11 +239,11 @@ def _write_file(
     write: Write, source: Source, target: Path, options: Mapping[str, Any], note: Mapping[str, Any]
 ) -> None:
     """Write a file and what belongs to it (OGBench's second one) beside it; the file itself comes last."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".{target.name}.export")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    place = Layout.of(target).staging
+    make_workplace(place)
+    work = place / EXPORT
     try:
+        work.mkdir()
         write(source, work / target.name, options)
         stale = _stale_beside(target, work)
         write_whole(note_path(target, folder=False), note_text({**note, "files": _hashes(work)}))
@@ -248,7 +252,7 @@ def _write_file(
         for path in sorted(files_in(work), key=lambda path: path.name == target.name):
             put(path, target.parent / path.name)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove_workplace(place)
 
 
 def _stale_beside(target: Path, work: Path) -> list[Path]:

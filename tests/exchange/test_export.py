@@ -5,9 +5,10 @@ import json
 import pytest
 
 from builder import load
-from builder.errors import ConfigError, ExistsError
+from builder.errors import ConfigError, ExistsError, StorageError
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.formats import FORMATS
+from builder.storage.workplace import make_workplace
 
 
 def exported(folder, path, name="d4rl", **wanted):
@@ -86,3 +87,21 @@ def test_a_misspelt_format_option_or_split_is_named(dataset_of, tmp_path):
 def test_every_format_says_who_reads_it_and_how(name):
     assert FORMATS[name].about
     assert "{path}" in FORMATS[name].opened
+
+
+def test_a_folder_that_is_in_the_way_is_left(dataset_of, tmp_path):
+    work = tmp_path / ".x.hdf5.staging"
+    work.mkdir()
+    (work / "mine").write_text("mine")
+    with pytest.raises(StorageError, match="in the way"):
+        exported(dataset_of("vector"), tmp_path / "x.hdf5")
+    assert (work / "mine").read_text() == "mine"
+
+
+def test_what_a_killed_export_has_left_goes_with_the_next(dataset_of, tmp_path):
+    work = tmp_path / ".x.hdf5.staging"
+    make_workplace(work)
+    (work / "export").mkdir()
+    (work / "export/x.hdf5").write_text("half")
+    exported(dataset_of("vector"), tmp_path / "x.hdf5")
+    assert {path.name for path in tmp_path.iterdir()} == {"x.hdf5", "x.hdf5.il_builder.json"}
