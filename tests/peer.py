@@ -73,3 +73,24 @@ def _answered(python, script, words, variables):
         value = json.loads(Path(folder, "value.json").read_text())
         with np.load(Path(folder, "arrays.npz")) as arrays:
             return value, dict(arrays)
+
+
+def assert_comes_back(name, path, folder, narrowed=()):
+    """Import what a peer wrote, export it again and import that: the same columns, bit for bit.
+
+    Those that the format declares to narrow are compared as float32.
+    """
+    from builder import load
+    from builder.exchange.export import ExportRequest, export
+    from builder.exchange.formats import FORMATS
+    from builder.exchange.importing import ImportRequest, import_
+
+    first = import_(ImportRequest(name, path, replay=False), folder / "first").out
+    again = export(first, ExportRequest(name, folder / f"again{FORMATS[name].suffix}")).given
+    second = import_(ImportRequest(name, again, replay=False), folder / "second").out
+    before, after = (load(out).arrays() for out in (first, second))
+    assert before.keys() == after.keys()
+    for column in before:
+        assert before[column].dtype == after[column].dtype
+        kind = np.float32 if column in narrowed else before[column].dtype
+        np.testing.assert_array_equal(before[column].astype(kind), after[column])

@@ -65,3 +65,4 @@ def test_what_its_writer_wrote_is_read(tmp_path):
         np.testing.assert_array_equal(one.observations[0], arrays[f"obs_{number}"])
         np.testing.assert_array_equal(one.actions[0], arrays[f"acts_{number}"])
         np.testing.assert_array_equal(one.rewards, arrays[f"rews_{number}"][:, 0])
+    peer.assert_comes_back("d3rlpy", tmp_path / "x.h5", tmp_path, narrowed=("reward",))

@@ -59,3 +59,4 @@ def test_what_its_writer_wrote_is_read(tmp_path):
         np.testing.assert_array_equal(one.actions[0], arrays[f"acts_{number}"])
         np.testing.assert_array_equal(one.rewards, arrays[f"rews_{number}"])
         assert (one.terminated, one.truncated) == ((True, False) if number == 0 else (False, True))
+    peer.assert_comes_back("imitation", tmp_path / "x", tmp_path)

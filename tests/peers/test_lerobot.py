@@ -110,3 +110,4 @@ def test_what_its_writer_wrote_is_read(tmp_path):
     np.testing.assert_array_equal(np.concatenate([one.actions[0] for one in found]), arrays["action"])
     rewards = np.concatenate([one.rewards for one in found])
     np.testing.assert_array_equal(rewards, arrays["next.reward"][:, 0])
+    peer.assert_comes_back("lerobot", tmp_path / "made", tmp_path)

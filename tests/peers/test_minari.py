@@ -96,6 +96,7 @@ def test_what_its_collector_wrote_is_read_and_steps_again(kind, data_format, tmp
         for name, array in zip(names, episode.all_observations(), strict=True):
             expected = np.array(observed if name is None else [one[name] for one in observed])
             np.testing.assert_array_equal(array, expected)
+    peer.assert_comes_back("minari", tmp_path / "theirs/x-v0", tmp_path)
 
 
 DOWNLOAD = """
