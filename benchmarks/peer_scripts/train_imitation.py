@@ -33,22 +33,23 @@ learner = PPO(
     "MlpPolicy",
     venv,
     n_steps=256,
-    batch_size=64,
-    gamma=0.9,
-    learning_rate=1e-3,
-    use_sde=True,
-    sde_sample_freq=4,
+    batch_size=128,
+    gamma=0.95,
+    gae_lambda=0.95,
+    learning_rate=5e-4,
+    ent_coef=0.0,
+    n_epochs=10,
     seed=0,
 )
 gail = GAIL(
     demonstrations=serialize.load_with_rewards(sys.argv[2]),
     demo_batch_size=1024,
     gen_replay_buffer_capacity=2048,
-    n_disc_updates_per_round=8,
+    n_disc_updates_per_round=4,
     venv=venv,
     gen_algo=learner,
     reward_net=BasicRewardNet(venv.observation_space, venv.action_space, normalize_input_layer=RunningNorm),
 )
 print(f"GAIL, Pendulum, before: {evaluate_policy(learner, venv, 50)[0]:.0f}", flush=True)
-gail.train(int(sys.argv[3]) if len(sys.argv) > 3 else 300_000)
+gail.train(int(sys.argv[3]) if len(sys.argv) > 3 else 400_000)
 print(f"GAIL, Pendulum, after: {evaluate_policy(learner, venv, 50)[0]:.0f}", flush=True)
