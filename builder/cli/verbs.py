@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
 from builder.errors import ConfigError
-from builder.storage.paths import AnyPath, expanded, local_path
+from builder.storage.paths import AnyPath, expanded, local_path, place
 
 if TYPE_CHECKING:
     from builder.config import HubConfig
@@ -128,7 +128,7 @@ def _export(overrides: list[str]) -> None:
         raise ConfigError("export needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
     if hub.push:
         check_publish(hub)
-    path = expanded(chosen.path) if chosen.path else None
+    path = local_path(place(chosen.path), "export") if chosen.path is not None else None
     request = ExportRequest(
         format=chosen.name,
         path=path,
@@ -171,7 +171,7 @@ def _import(overrides: list[str]) -> None:
     if chosen.path is None and config.hub.repo_id is None:
         raise ConfigError("import needs files", remedy="give path=FILE_OR_FOLDER or hub.repo_id=user/name")
     if chosen.path is not None:
-        path = expanded(chosen.path)
+        path = local_path(place(chosen.path), "import")
     else:
         path = fetch(str(config.hub.repo_id), config.hub.revision).folder
     environment = {"id": config.env.id, "kwargs": config.env.kwargs} if config.env.id else None

@@ -26,6 +26,8 @@ from builder.storage.staging import replaced
 from builder.storage.tree import files_in
 from builder.storage.workplace import make_workplace, remove_workplace
 
+STEM = "NAME"
+"""In a note, for what a file is called: that is the user's, and may be nobody's business."""
 EXPORT = "export"
 """In the workplace beside a file that is written."""
 
@@ -200,9 +202,9 @@ def _stands(target: Path, note: Mapping[str, Any], *, folder: bool) -> bool:
     if known is None or any(known.get(key) != note[key] for key in REQUEST):
         return False
     root = target if folder else target.parent
+    files = known.get("files", {}) if folder else _of_target(known, target)
     return all(
-        (root / name).is_file() and file_sha256(root / name) == sha256
-        for name, sha256 in known.get("files", {}).items()
+        (root / name).is_file() and file_sha256(root / name) == sha256 for name, sha256 in files.items()
     )
 
 
@@ -246,7 +248,8 @@ def _write_file(
         work.mkdir()
         write(source, work / target.name, options)
         stale = _stale_beside(target, work)
-        write_whole(note_path(target, folder=False), note_text({**note, "files": _hashes(work)}))
+        files = {f"{STEM}{name.removeprefix(target.stem)}": sha256 for name, sha256 in _hashes(work).items()}
+        write_whole(note_path(target, folder=False), note_text({**note, "files": files}))
         for path in stale:
             path.unlink(missing_ok=True)
         for path in sorted(files_in(work), key=lambda path: path.name == target.name):
@@ -262,7 +265,7 @@ def _stale_beside(target: Path, work: Path) -> list[Path]:
         ExistsError: something that no export has written lies where a file is to go.
     """
     note = read_note(note_path(target, folder=False)) or {}
-    earlier = {name for name in note.get("files", {}) if Path(name).name == name}
+    earlier = {name for name in _of_target(note, target) if Path(name).name == name}
     fresh = {path.name for path in files_in(work)}
     for name in sorted(fresh - earlier - {target.name}):
         if (target.parent / name).exists():
@@ -271,6 +274,13 @@ def _stale_beside(target: Path, work: Path) -> list[Path]:
                 remedy="choose another to.path, or remove it",
             )
     return [target.parent / name for name in sorted(earlier - fresh - {target.name})]
+
+
+def _of_target(note: Mapping[str, Any], target: Path) -> dict[str, str]:
+    """The files of an export to a file, with their sha256: what the note has, by its own name."""
+    return {
+        f"{target.stem}{name.removeprefix(STEM)}": sha256 for name, sha256 in note.get("files", {}).items()
+    }
 
 
 def _hashes(folder: Path) -> dict[str, str]:

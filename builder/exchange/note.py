@@ -26,7 +26,7 @@ REQUEST = ("format", "options", "fingerprint", "episodes")
 
 def note_path(target: Path, *, folder: bool) -> Path:
     """Where the note of an export lies."""
-    return target / NOTE if folder else target.with_name(f"{target.name}.{NOTE}")
+    return target / NOTE if folder else target.parent / f"{target.name}.{NOTE}"
 
 
 def note_of(

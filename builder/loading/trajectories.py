@@ -23,7 +23,7 @@ from builder.loading.batches import MEMORY, ParquetReader, Reader, chosen, colum
 from builder.loading.parquet_tables import read_table
 from builder.loading.stacking import StackedReader, stack, stack_columns
 from builder.manifest.manifest import Manifest, read_manifest
-from builder.storage.paths import expanded
+from builder.storage.paths import local_path, place
 
 if TYPE_CHECKING:
     import datasets
@@ -344,7 +344,7 @@ class Trajectories:
             ExistsError: something else lies there.
             MissingExtraError: a package of the format is not installed.
         """
-        target = None if path is None else expanded(str(path))
+        target = None if path is None else local_path(place(str(path)), "export")
         wanted = ExportRequest(format, target, options, self.split, episodes, overwrite)
         return export(self.folder, wanted).path
 

@@ -14,6 +14,7 @@ from odd_values import ODD, READ_ONLY, SECRET
 from builder.cli.main import main
 from builder.composition import compose
 from builder.config import BuildConfig, CheckConfig, SignConfig, TransferConfig, VerifyConfig
+from builder.exchange.config import ExportConfig, ImportConfig
 
 EVERY = int(os.environ.get("ODD_VALUES", "31"))
 """Of the values, every how manieth is tried with a key; 1: all, which takes an hour."""
@@ -27,6 +28,8 @@ BASES = {
     "push": (TransferConfig, ["hub.repo_id=a/b"]),
     "pull": (TransferConfig, ["hub.repo_id=a/b"]),
     "sign": (SignConfig, []),
+    "export": (ExportConfig, ["to=csv", "to.path=x.csv", "overwrite=true"]),
+    "import": (ImportConfig, ["from=csv", "path=x.csv", "overwrite=true"]),
 }
 """The configuration of each verb, and words with which it ends soon."""
 MORE = {
@@ -41,11 +44,13 @@ MORE = {
         "+a",
     ],
     "verify": ["env.kwargs.x", "foo", "out.x"],
+    "export": ["to", "to.foo", "foo"],
+    "import": ["from", "from.name", "from.foo", "foo"],
     "clean": ["out", "foo"],
     "experts": ["name", "save", "foo"],
 }
 """Keys that are no fields."""
-WRITTEN = ("out", "report", "json", "save", "key", "hub.key", "hydra.run.dir")
+WRITTEN = ("to.path", "out", "report", "json", "save", "key", "hub.key", "hydra.run.dir")
 
 
 def keys(verb):
@@ -54,6 +59,7 @@ def keys(verb):
         schema, words = BASES[verb]
         out = [] if verb == "check" else ["out=x"]
         fields = flat(dataclasses.asdict(compose(schema, verb, [*words, *out])))
+        fields = [key.replace("from_.", "from.") for key in fields]
     return [key for key in (*fields, *MORE.get(verb, ())) if key != "debug"]
 
 
@@ -156,7 +162,9 @@ def test_some_keys_set_to_odd_values_end_as_they_should(place, verb, key):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("verb", ["build", "verify", "check", "push", "pull", "sign", "clean", "experts"])
+@pytest.mark.parametrize(
+    "verb", ["build", "verify", "check", "push", "pull", "sign", "export", "import", "clean", "experts"]
+)
 def test_every_key_set_to_odd_values_ends_as_it_should(place, verb):
     found = {}
     for number, key in enumerate(keys(verb)):

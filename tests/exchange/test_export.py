@@ -105,3 +105,11 @@ def test_what_a_killed_export_has_left_goes_with_the_next(dataset_of, tmp_path):
     (work / "export/x.hdf5").write_text("half")
     exported(dataset_of("vector"), tmp_path / "x.hdf5")
     assert {path.name for path in tmp_path.iterdir()} == {"x.hdf5", "x.hdf5.il_builder.json"}
+
+
+def test_a_note_beside_a_file_does_not_say_what_it_is_called(dataset_of, tmp_path):
+    exported(dataset_of("vector"), tmp_path / "hidden.npz", name="ogbench")
+    note = (tmp_path / "hidden.npz.il_builder.json").read_text()
+    assert "hidden" not in note
+    assert sorted(json.loads(note)["files"]) == ["NAME-val.npz", "NAME.npz"]
+    assert not exported(dataset_of("vector"), tmp_path / "hidden.npz", name="ogbench").fresh

@@ -198,3 +198,10 @@ def test_formats_are_swept_and_shown_in_full(dataset_of, tmp_path, capsys):
 def test_the_configuration_is_shown_with_the_format_in_its_place(verb, key, capsys):
     assert main([verb, "out=x", f"{key}=d4rl", "--cfg", "job"]) == 0
     assert f"{key}:\n  name: d4rl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["''", ".", "/"], ids=["empty", "here", "root"])
+def test_a_path_without_a_name_is_no_traceback(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", "from=csv", f"path={path}", f"out={tmp_path / 'x'}"]) in (1, 2)
+    assert len(capsys.readouterr().err.splitlines()) == 1
