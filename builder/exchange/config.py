@@ -37,7 +37,8 @@ class ExportConfig:
     debug: bool = False
 
     def __post_init__(self) -> None:
-        counted = self.episodes if isinstance(self.episodes, list) else [self.episodes or 0]
+        one = [] if self.episodes is None else [self.episodes]
+        counted = self.episodes if isinstance(self.episodes, list) else one
         if any(type(number) is not int or number < 0 for number in counted):
             raise ConfigError(
                 "episodes are wrong", expected="how many, or a list of numbers", got=repr(self.episodes)[:80]

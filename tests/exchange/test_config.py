@@ -23,5 +23,6 @@ def test_a_mapping_of_a_program_says_the_same():
 def test_a_missing_format_and_wrong_episodes_are_named():
     with pytest.raises(ConfigError, match="to must be given"):
         Chosen.of("to", compose(ExportConfig, "export", ["out=x"]).to)
-    with pytest.raises(ConfigError, match="how many, or a list"):
-        compose(ExportConfig, "export", ["out=x", "episodes=many"])
+    for wrong in ("many", "''", "false", "[a]", "-1", "1.5"):
+        with pytest.raises(ConfigError, match="how many, or a list"):
+            compose(ExportConfig, "export", ["out=x", f"episodes={wrong}"])
