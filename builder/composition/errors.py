@@ -30,8 +30,8 @@ def unreadable(override: str) -> ConfigError:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first; the rest of Hydra's text is of its own objects."""
-    return str(error).strip().splitlines()[0]
+    """What an error says first; the rest of Hydra's text is of its own objects. One may say nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def keys_of(config: Any, prefix: str = "") -> Iterator[str]:

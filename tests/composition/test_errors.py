@@ -75,3 +75,9 @@ def test_what_cannot_be_composed_is_refused_in_one_line(config, message):
 def test_no_override_raises_anything_else(text):
     with contextlib.suppress(ConfigError):
         assert isinstance(build_config([text]), BuildConfig)
+
+
+@pytest.mark.parametrize("key", ["expert", "env", "rollout"])
+def test_an_error_that_says_nothing_is_named_by_its_kind(key):
+    with pytest.raises(ConfigError):
+        build_config([f"{key}=${{..}}"])
