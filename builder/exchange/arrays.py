@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,14 @@ def single_leaves(spaces: Spaces, format_name: str) -> tuple[Leaf, Leaf]:
     return found[0], found[1]
 
 
+def exactly_as(values: Array, dtype: np.dtype[Any]) -> Array | None:
+    """The values in another dtype; None: one of them would not survive that."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = values.astype(dtype, copy=False)
+    nans = values.dtype.kind == "f" and dtype.kind == "f"
+    return cast if cast is values or np.array_equal(cast, values, equal_nan=nans) else None
+
+
 def fitted(values: Array, leaf: Leaf, where: str) -> Array:
     """Values [n, ...] of another dtype or shape as a leaf has them, [n, *leaf.shape].
 
@@ -42,9 +51,8 @@ def fitted(values: Array, leaf: Leaf, where: str) -> Array:
             expected=f"{leaf.dtype} of shape {leaf.shape}",
             got=f"{values.dtype} of shape {values.shape[1:]}",
         )
-    with np.errstate(invalid="ignore", over="ignore"):
-        cast = values.astype(leaf.dtype)
-    if not np.array_equal(cast, values, equal_nan=values.dtype.kind == "f" and cast.dtype.kind == "f"):
+    cast = exactly_as(values, leaf.dtype)
+    if cast is None:
         raise DatasetError(f"{where} holds what its space has no place for", expected=str(leaf.dtype))
     return cast.reshape(len(values), *leaf.shape)
 

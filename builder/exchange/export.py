@@ -15,7 +15,7 @@ from builder.exchange.contract import Format, Loss, Options, Source, Trajectory,
 from builder.exchange.formats import FORMATS, format_named, packages_of
 from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
 from builder.exchange.publication import Publication
-from builder.manifest.manifest import read_manifest
+from builder.manifest.manifest import Manifest, read_manifest
 from builder.replay import RecordedSplit
 from builder.storage.digest import file_sha256
 from builder.storage.durable import put
@@ -106,7 +106,7 @@ def export(folder: Path, request: ExportRequest) -> Exported:
         raise ConfigError(f"{chosen.name} is read only", remedy="to=csv writes a table")
     options = chosen.with_defaults(request.options, chosen.options)
     manifest = read_manifest(folder)
-    source = _Shown(folder, manifest, _chosen(folder, request))
+    source = _Shown(folder, manifest, _chosen(folder, manifest, request))
     given = request.path or folder.with_name(f"{folder.name}-{chosen.name}{chosen.suffix}")
     target = chosen.target(given, source, options)
     losses = chosen.all_losses(source, options)
@@ -162,13 +162,12 @@ class _Shown(Source):
                 self._display.show(number, f"{number:,} of {self.episodes:,} episodes")
 
 
-def _chosen(folder: Path, request: ExportRequest) -> dict[str, list[int]]:
+def _chosen(folder: Path, manifest: Manifest, request: ExportRequest) -> dict[str, list[int]]:
     """The positions of the wanted episodes in each split, train first.
 
     Raises:
         ConfigError: there is no such split or episode.
     """
-    manifest = read_manifest(folder)
     names = sorted(manifest.splits, key=lambda name: (name != "train", name))
     if not names:
         raise DatasetError(f"{folder} holds no episodes that il-builder has recorded")

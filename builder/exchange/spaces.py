@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
 from builder.environments.environment import make, resolve
 from builder.environments.wrappers import Layers
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import DatasetError
+from builder.exchange.arrays import exactly_as
 from builder.exchange.contract import Incoming, Trajectory
 
 
@@ -65,9 +65,8 @@ def exactly(trajectory: Trajectory, spaces: Spaces) -> Trajectory:
 def _cast(arrays: Sequence[Array], space: gym.Space[Any], what: str) -> tuple[Array, ...]:
     found = []
     for leaf, array in zip(leaves(space), arrays, strict=True):
-        with np.errstate(invalid="ignore", over="ignore"):
-            cast = array.astype(leaf.dtype, copy=False)
-        if cast is not array and not np.array_equal(cast, array, equal_nan=array.dtype.kind == "f"):
+        cast = exactly_as(array, leaf.dtype)
+        if cast is None:
             raise DatasetError(f"the {what} holds values that {leaf.dtype} does not", got=str(array.dtype))
         found.append(cast)
     return tuple(found)
