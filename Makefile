@@ -84,7 +84,7 @@ peers: $(PEERS:%=.peers/%)
 .peers/ogbench: PEER = numpy gymnasium tqdm
 .peers/ogbench: PINS = ogbench==1.2.2
 .peers/rllib: PEER = "ray[rllib]==2.60.0" gymnasium==1.2.2
-.peers/minari: PEER = "minari[hdf5,arrow,create]==0.5.4" pillow gymnasium stable-baselines3
+.peers/minari: PEER = "minari[hdf5,arrow,create,hf]==0.5.4" pillow gymnasium stable-baselines3
 .peers/il-datasets: PEER = il-datasets==0.6.1
 .peers/lerobot: PEER = "numpy<2.3" "datasets<5" "huggingface-hub<1" draccus==0.10.0 accelerate jsonlines pillow einops \
 	gymnasium av opencv-python-headless deepdiff safetensors termcolor imageio
