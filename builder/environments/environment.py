@@ -16,6 +16,7 @@ import gymnasium as gym
 
 from builder.environments.atari import AtariEnvironment
 from builder.environments.atari_preprocessing import AtariPreprocessing
+from builder.environments.headless import without_screen
 from builder.environments.importing import import_module
 from builder.environments.masks import ASKED, Masked
 from builder.environments.providers import provide
@@ -46,6 +47,8 @@ class EnvironmentSpec:
         preprocessing: what is made of Atari's frames; a step is then a decision of the agent.
         wrappers: the user's own, innermost first.
         masks: where it is asked which actions are allowed (`builder.environments.masks`); "": nowhere.
+        render_mode: how it is made to show itself (`builder.environments.drawing`); "": as its kwargs say.
+            It does the same, so that this is no part of what is played.
         registered: its registration, so that a worker makes what this process knows by the id.
         folder: where modules are looked for beside the installed packages.
     """
@@ -59,6 +62,7 @@ class EnvironmentSpec:
     preprocessing: AtariPreprocessing | None = None
     wrappers: tuple[WrapperSpec, ...] = ()
     masks: str = ""
+    render_mode: str = ""
     registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
     folder: str = field(default="", compare=False, repr=False)
 
@@ -214,13 +218,14 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
     if spec.bare:
         registered = dataclasses.replace(registered, order_enforce=False, max_episode_steps=None)
     limit = None if spec.bare else spec.max_episode_steps
+    kwargs = resolved(spec.kwargs) | ({"render_mode": spec.render_mode} if spec.render_mode else {})
+    if kwargs.get("render_mode", "human") != "human":
+        without_screen(str(registered.entry_point))
     try:
         with warnings.catch_warnings():
             # Old versions and MuJoCo's own deprecations: the user chose the version, and is told of it once.
             warnings.simplefilter("ignore")
-            environment = gym.make(
-                registered, max_episode_steps=limit, disable_env_checker=True, **resolved(spec.kwargs)
-            )
+            environment = gym.make(registered, max_episode_steps=limit, disable_env_checker=True, **kwargs)
     except ImportError as error:
         raise missing_extra(spec.id, str(registered.entry_point), error) from error
     except gym.error.DependencyNotInstalled as error:
