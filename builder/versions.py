@@ -29,6 +29,7 @@ BEHIND = {
 PLAYING = ("environments", "episodes", "experts", "rollout", "values.py")
 """The rooms that play; a change in them makes recorded chunks stale."""
 IDLE = (
+    "environments/components.py",
     "experts/bundled",
     "experts/catalogue.py",
     "experts/published.py",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from pathlib import Path
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import yaml
 
 from builder.card.markdown import code, number, table
 from builder.dataset.columns import Column
+from builder.environments.components import Component, choice_names, components
 from builder.episodes.spaces import Leaf, Spaces, is_image, leaves
 
-ENVIRONMENTS = Path(__file__).with_name("environments.yaml")
 MAX_VALUES = 8
 """Sizes of at most so many discrete components are listed one by one."""
+MAX_ROWS = 24
+"""Tables of more components are folded."""
 
 
 def columns_table(columns: Iterable[Column], spaces: Spaces) -> str:
@@ -86,29 +86,39 @@ def _bound(value: Any) -> str:
     return f"{bound:.4g}" if np.isfinite(bound) and bound != int(bound) else number(bound)
 
 
-def components(env_id: str, spaces: Spaces) -> list[str]:
-    """Tables of the components of the observations and actions of a known environment."""
-    known = _environments().get(env_id, {})
-    tables = []
-    for name, space in spaces._asdict().items():
-        entries = known.get(name, [])
-        if isinstance(space, gym.spaces.Box) and space.shape == (len(entries),):
-            tables.append(_component_table(name, space, entries))
-        if isinstance(space, gym.spaces.Discrete) and space.n == len(entries):
-            rows = [(str(int(space.start) + index), meaning) for index, meaning in enumerate(entries)]
-            tables.append(table((code(name), "meaning"), rows))
-    return tables
+def documented_id(environment: Mapping[str, Any]) -> str:
+    """The id of an environment of a manifest; empty where wrappers of its own may have changed its spaces."""
+    return "" if environment.get("wrappers") else str(environment.get("id", ""))
 
 
-def _component_table(name: str, space: gym.spaces.Box, entries: Sequence[Sequence[str]]) -> str:
+def component_tables(env_id: str, spaces: Spaces) -> list[str]:
+    """Tables of the components of the observations and actions of a known environment, long ones folded."""
+    found = []
+    for part, space in spaces._asdict().items():
+        named, choices = components(env_id, part, space), choice_names(env_id, part, space)
+        if choices:
+            rows = [(str(int(space.start) + index), meaning) for index, meaning in enumerate(choices)]
+            found.append(table((code(part), "meaning"), rows))
+        elif named:
+            found.append(_component_table(part, space, named))
+    return found
+
+
+def _component_table(part: str, space: gym.Space[Any], named: Sequence[Component]) -> str:
+    values = [text for leaf in leaves(space) for text in _values(leaf)]
     rows = [
-        (str(index), component, unit, _interval(space.low[index], space.high[index]))
-        for index, (component, unit) in enumerate(entries)
+        (str(index), component.name, component.unit, text)
+        for index, (component, text) in enumerate(zip(named, values, strict=True))
     ]
-    return table((code(name), "component", "unit", "values"), rows)
+    found = table((code(part), "component", "unit", "values"), rows)
+    if len(rows) <= MAX_ROWS:
+        return found
+    return f"<details><summary>The {len(rows)} components of the {part}</summary>\n\n{found}\n\n</details>"
 
 
-@cache
-def _environments() -> dict[str, Any]:
-    known: dict[str, Any] = yaml.safe_load(ENVIRONMENTS.read_text(encoding="utf-8"))
-    return known
+def _values(leaf: Leaf) -> list[str]:
+    """The values that each component of a leaf may have."""
+    if isinstance(leaf.space, gym.spaces.Box):
+        pairs = zip(leaf.space.low.flat, leaf.space.high.flat, strict=True)
+        return [_interval(low, high) for low, high in pairs]
+    return [bounds(leaf)] * math.prod(leaf.shape)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from builder.card import imported, text
-from builder.card.columns import columns_table, components
+from builder.card.columns import columns_table, component_tables, documented_id
 from builder.card.contents import PLOT, Contents, read_contents
 from builder.card.header import header
 from builder.card.limits import limits
@@ -140,7 +140,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
         "plot": PLOT if contents.plot else None,
         "figures": text.figures_table(contents),
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
-        "component_tables": components(inputs.get("environment", {}).get("id", ""), spaces),
+        "component_tables": component_tables(documented_id(inputs.get("environment", {})), spaces),
         "packages": text.packages_table(manifest) if inputs.get("packages") else None,
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),
