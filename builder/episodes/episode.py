@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from builder.episodes import notebook
 from builder.episodes.recording import Recording, episode_returns
 from builder.episodes.recording_file import Header, write_recording
 from builder.episodes.spaces import Array
@@ -19,7 +20,7 @@ FLAT = ("rewards", "terminations", "truncations")
 """One number per step, whatever the spaces."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Episode:
     """One episode of T steps.
 
@@ -35,6 +36,7 @@ class Episode:
         seed: what `env.reset` was given.
         index: the attempt that it was.
         policy: the expert's name.
+        environment: the id of the environment; "": not known.
 
     Raises:
         DatasetError: arrays that do not fit together, or that do not hold numbers; a list of one array
@@ -49,6 +51,7 @@ class Episode:
     seed: int = 0
     index: int = 0
     policy: str = ""
+    environment: str = ""
 
     def __post_init__(self) -> None:
         for name in ("observations", "actions", *FLAT):
@@ -82,6 +85,20 @@ class Episode:
     def __len__(self) -> int:
         """The number of steps, T."""
         return len(self.rewards)
+
+    def __repr__(self) -> str:
+        return notebook.text(self, self._shown())
+
+    def _repr_html_(self) -> str:
+        return notebook.page(self, self._shown())
+
+    def _shown(self) -> list[tuple[str, Array]]:
+        """Observations and actions, array by array, with their names."""
+        return [
+            (".".join(filter(None, (name, leaf))), array)
+            for name, value in (("observations", self.observations), ("actions", self.actions))
+            for leaf, array in zip(names_of(value), arrays_of(value), strict=True)
+        ]
 
     @property
     def episode_return(self) -> float:

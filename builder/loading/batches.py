@@ -57,6 +57,10 @@ class Reader(Protocol):
     """Where steps come from: parts, each of which is read as a whole."""
 
     @property
+    def columns(self) -> Sequence[str]:
+        """What is given of a step."""
+
+    @property
     def part_rows(self) -> Sequence[int]:
         """The steps of each part."""
 
@@ -79,6 +83,13 @@ class Plain:
         return {name: values[rows] for name, values in self.columns.items()}
 
 
+class PlainReader(Reader, Protocol):
+    """A reader of steps as they are stored."""
+
+    def read(self, parts: Sequence[int]) -> Plain:
+        """Some parts, one after the other."""
+
+
 class ArrayReader:
     """Steps that are in memory anyway: one part.
 
@@ -89,6 +100,7 @@ class ArrayReader:
 
     def __init__(self, arrays: Columns, columns: Sequence[str] | None) -> None:
         names = chosen(columns, list(dict.fromkeys(name.partition(".")[0] for name in arrays)))
+        self.columns = names
         self._columns = {name: values for name, values in arrays.items() if name.partition(".")[0] in names}
         self.part_rows = [len(next(iter(arrays.values())))]
         self.row_bytes = sum(values.nbytes for values in self._columns.values()) // max(1, self.part_rows[0])

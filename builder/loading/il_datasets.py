@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.schema import from_arrow
-from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, describe
 from builder.errors import ConfigError, DatasetError
-from builder.loading.batches import ArrayReader, Reader
-from builder.loading.trajectories import Trajectories, choose_split, unknown_like
+from builder.loading.batches import ArrayReader, leaf_columns
+from builder.loading.split_tables import SplitTables
+from builder.loading.trajectories import Trajectories, choose_split
 from builder.manifest.manifest import Manifest, Split
 from builder.storage.tree import files_in, inside
 
@@ -52,37 +51,25 @@ def _data_in(folder: Path) -> list[Path]:
     return [path for path in files_in(folder) if path.suffix in BUILDERS and not path.name.startswith(".")]
 
 
-class SeedTrajectories(Trajectories):
-    """One split of such a dataset, with our names for its columns.
-
-    An episode's last observation is not recorded: it is NaN, or the least number of an integer dtype.
-    Terminations and truncations are all false. Observations and actions are taken to be unbounded.
+class SeedTables(SplitTables):
+    """The tables of one split of such a dataset, with our names for its columns.
 
     Args:
         folder: where its files are.
-        split: as `Trajectories` takes it.
+        split: what the split is called.
+        table: what `datasets` reads in its files.
     """
 
-    def __init__(self, folder: Path, split: str | None = None) -> None:
-        self.folder = folder
-        tables = _read(folder)
-        self.split = choose_split(split, tables, folder)
-        self._table_read = tables[self.split]
-        table = self._table_read.data.table
-        self._spaces = Spaces(_space(table["obs"], "obs"), _space(table["actions"], "actions"))
-        self._bounds = _bounds(table[STARTS])
-        episodes, rows = len(self._bounds) - 1, table.num_rows
-        self.manifest = Manifest(
-            inputs={},
-            identity="",
-            observation_space=describe(self._spaces[0]),
-            action_space=describe(self._spaces[1]),
-            attempts=episodes,
-            accepted=episodes,
-            splits={self.split: Split(episodes, rows)},
-            files={},
-            fingerprint="",
-        )
+    def __init__(self, folder: Path, split: str, table: datasets.Dataset) -> None:
+        columns = table.data.table
+        spaces = Spaces(_space(columns["obs"], "obs"), _space(columns["actions"], "actions"))
+        self._read, self._bounds = table, _bounds(columns[STARTS])
+        super().__init__(folder, _manifest(spaces, split, self._bounds), split, spaces)
+
+    @property
+    def bounds(self) -> Array:
+        """int64 [episodes + 1]: where each episode begins, and at the end how many rows there are."""
+        return self._bounds
 
     @cached_property
     def transitions(self) -> datasets.Dataset:
@@ -92,16 +79,16 @@ class SeedTrajectories(Trajectories):
         lengths = np.diff(self._bounds)
         steps = np.arange(self._bounds[-1]) - np.repeat(self._bounds[:-1], lengths)
         index = {"episode_index": np.repeat(np.arange(len(lengths)), lengths), "step_index": steps}
-        table = self._table_read.rename_columns(RENAMED).select_columns(list(RENAMED.values()))
+        table = self._read.rename_columns(RENAMED).select_columns(list(RENAMED.values()))
         joined = datasets.concatenate_datasets([datasets.Dataset.from_dict(index), table], axis=1)
         return joined.cast_column("reward", datasets.Value("float64"))
 
     @cached_property
-    def episode_table(self) -> datasets.Dataset:
+    def episodes(self) -> datasets.Dataset:
         """One row per episode."""
         import datasets
 
-        rewards = self._rewards()
+        rewards = self._read.data.table["rewards"].to_numpy().astype(np.float64)
         starts, ends = self._bounds[:-1], self._bounds[1:]
         returns = [float(np.cumsum(rewards[a:b])[-1]) for a, b in itertools.pairwise(self._bounds)]
         columns = {
@@ -113,21 +100,59 @@ class SeedTrajectories(Trajectories):
         }
         return datasets.Dataset.from_dict(columns)
 
-    def episode(self, index: int) -> Episode:
-        """One episode; negative indices count from the end."""
-        position = self._position(index)
-        start, stop = int(self._bounds[position]), int(self._bounds[position + 1])
-        rows = self._table_read.data.table.slice(start, stop - start)
-        (observations,) = from_arrow(self._spaces[0], rows["obs"])
-        (actions,) = from_arrow(self._spaces[1], rows["actions"])
-        return Episode(
-            observations=np.concatenate([observations, unknown_like(observations)]),
-            actions=actions,
-            rewards=self._rewards()[start:stop],
-            terminations=np.zeros(stop - start, bool),
-            truncations=np.zeros(stop - start, bool),
-            index=position,
+    def step_columns(self) -> list[str]:
+        """The columns of the transitions."""
+        return ["episode_index", "step_index", *RENAMED.values()]
+
+    def of_episodes(self, *names: str) -> dict[str, Array]:
+        """Plain columns of the episodes, of those that are there."""
+        table = self.episodes.data.table
+        return {name: table[name].to_numpy() for name in names if name in table.column_names}
+
+    def reader(self, columns: Sequence[str] | None) -> ArrayReader:
+        """What reads the steps for batches."""
+        table = self.transitions.data.table
+        return ArrayReader(
+            {
+                name: values
+                for key in self.step_columns()
+                for name, values in leaf_columns(key, table[key], self.spaces).items()
+            },
+            columns,
         )
+
+
+def _manifest(spaces: Spaces, split: str, bounds: Array) -> Manifest:
+    """What is known of such a dataset, where ours have a manifest."""
+    episodes, rows = len(bounds) - 1, int(bounds[-1])
+    return Manifest(
+        inputs={},
+        identity="",
+        observation_space=describe(spaces[0]),
+        action_space=describe(spaces[1]),
+        attempts=episodes,
+        accepted=episodes,
+        splits={split: Split(episodes, rows)},
+        files={},
+        fingerprint="",
+    )
+
+
+class SeedTrajectories(Trajectories):
+    """One split of such a dataset.
+
+    An episode's last observation is not recorded: it is NaN, or the least number of an integer dtype.
+    Terminations and truncations are all false. Observations and actions are taken to be unbounded.
+
+    Args:
+        folder: where its files are.
+        split: as `Trajectories` takes it.
+    """
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        tables = _read(folder)
+        chosen = choose_split(split, tables, folder)
+        self._open(SeedTables(folder, chosen, tables[chosen]))
 
     def export(self, *_: Any, **__: Any) -> Path:
         """Refused: what its source does not say would be guessed.
@@ -139,13 +164,6 @@ class SeedTrajectories(Trajectories):
             f"{self.folder} is a dataset of the seed project's",
             remedy=f"il-builder import from=il-datasets path={self.folder} out=FOLDER, and export that",
         )
-
-    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
-        return ArrayReader(self.arrays(), columns)
-
-    def _rewards(self) -> Array:
-        rewards: Array = self._table_read.data.table["rewards"].to_numpy().astype(np.float64)
-        return rewards
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def following(observations: Array, finals: Array, episodes: Array) -> Array:
         finals: [episodes, ...].
         episodes: [steps]: the index of the episode of each, in order.
     """
-    last = np.append(episodes[1:] != episodes[:-1], True)
+    last = np.append(episodes[1:] != episodes[:-1], True)[: len(episodes)]
     found = np.empty_like(observations)
     found[:-1] = observations[1:]
     found[last] = finals

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from builder.episodes.spaces import Array
-from builder.loading.batches import Columns, ParquetReader, Plain
+from builder.loading.batches import Columns, Plain, PlainReader
 
 
 def stack(values: Array, steps: Array, frames: int, rows: Array | None = None) -> Array:
@@ -89,12 +89,13 @@ class StackedReader:
 
     def __init__(
         self,
-        open_reader: Callable[[Sequence[str] | None], ParquetReader],
+        open_reader: Callable[[Sequence[str] | None], PlainReader],
         frames: int,
         columns: Sequence[str] | None,
     ) -> None:
         asked = open_reader(columns)
         self._wanted, self._frames = asked.columns, frames
+        self.columns = asked.columns
         needed = list(dict.fromkeys([*asked.columns, "observation", "step_index"]))
         self._single = open_reader(needed)
         self.part_rows, self.row_bytes = self._single.part_rows, self._single.row_bytes

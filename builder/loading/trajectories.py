@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import gymnasium as gym
 import numpy as np
 
 from builder.dataset.schema import from_arrow
-from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ConfigError, suggest
-from builder.exchange.export import ExportRequest, export
-from builder.loading import in_memory
-from builder.loading.batches import MEMORY, ParquetReader, Reader, chosen, column_of, epoch, leaf_columns
-from builder.loading.parquet_tables import read_table
+from builder.loading import notebook
+from builder.loading.batches import MEMORY, PlainReader, Reader, column_of, epoch, leaf_columns
+from builder.loading.conversions import Conversions
+from builder.loading.reference import Reference, reference_of
+from builder.loading.selected import SelectedReader
+from builder.loading.split_tables import Run, SplitTables, rows_of, runs
 from builder.loading.stacking import StackedReader, stack, stack_columns
 from builder.manifest.manifest import Manifest, read_manifest
-from builder.storage.paths import local_path, place
+from builder.replay import playable
 
 if TYPE_CHECKING:
     import datasets
-    import pandas as pd
     import pyarrow as pa
     import torch
-    from stable_baselines3.common.buffers import ReplayBuffer
+
+VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_table", "_reader")
+"""What is kept of the episodes of one view, and is another view's to find out."""
 
 
-class Trajectories:
-    """One split of a dataset.
+class Trajectories(Conversions):
+    """One split of a dataset, or some of its episodes.
 
-    `len` counts episodes, indexing gives an `Episode`; `arrays` gives everything at once. The tables behind
-    it are those of `datasets`, memory-mapped; nothing is read before it is asked for.
+    `len` counts episodes; `dataset[3]` is an `Episode`, `dataset[0:5]` a view of five, with all that a split
+    has, and `dataset["reward"]` the array of a column. The tables behind it are those of `datasets`,
+    memory-mapped; nothing is read before it is asked for.
 
     Args:
         folder: the dataset folder.
@@ -49,39 +53,60 @@ class Trajectories:
         manifest: what the dataset is and what it was made from.
     """
 
+    _positions: Array | None = None
+    """Which episodes of the split, by their place in its table; None: all."""
     _reader: tuple[Any, Reader] | None = None
     """What `batches` reads from, kept for the next epoch with the columns that it is for."""
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
-        self.folder = folder
-        self.manifest: Manifest = read_manifest(folder)
-        self.split = choose_split(split, self.manifest.splits, folder)
-        self._spaces = self.manifest.spaces
+        manifest = read_manifest(folder)
+        chosen = choose_split(split, manifest.splits, folder)
+        self._open(SplitTables(folder, manifest, chosen, manifest.spaces))
+
+    def _open(self, tables: SplitTables) -> None:
+        self._tables = tables
+        self.folder: Path = tables.folder
+        self.manifest: Manifest = tables.manifest
+        self.split: str = tables.split
+        self._spaces = tables.spaces
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.folder)!r}, split={self.split!r}: {len(self)} episodes)"
+        return notebook.text(self._summary())
+
+    def _repr_html_(self) -> str:
+        return notebook.page(self._summary(), None if self._positions is not None else self.folder)
+
+    def _summary(self) -> notebook.Summary:
+        return notebook.summary(self._tables, self._positions)
 
     @cached_property
     def transitions(self) -> datasets.Dataset:
         """The "transitions" config as `datasets` gives it: one row per step."""
-        return self._table("transitions")
+        table = self._tables.transitions
+        return table if self._positions is None else table.select(self._rows)
 
     @cached_property
     def episode_table(self) -> datasets.Dataset:
-        """The "episodes" config as `datasets` gives it: one row per episode."""
-        return self._table("episodes")
+        """The "episodes" config as `datasets` gives it: one row per episode.
 
-    def _table(self, config: str) -> datasets.Dataset:
-        return read_table(self.folder, self._shards(config), config, self._spaces)
-
-    def _shards(self, table: str) -> list[Path]:
-        return shards(self.folder, self.manifest, table, self.split, hashed=True)
+        `row_start` and `row_end` are rows of the split, in a view too.
+        """
+        table = self._tables.episodes
+        return table if self._positions is None else table.select(self._positions)
 
     def __len__(self) -> int:
-        return self.manifest.splits[self.split].episodes
+        return self._tables.count if self._positions is None else len(self._positions)
 
-    def __getitem__(self, index: int) -> Episode:
-        return self.episode(index)
+    @overload
+    def __getitem__(self, index: int) -> Episode: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: str) -> Array: ...
+    def __getitem__(self, index: int | slice | str) -> Episode | Self | Array:
+        if isinstance(index, slice):
+            return self._view(self._places[index])
+        return self._column(index) if isinstance(index, str) else self.episode(index)
 
     def __iter__(self) -> Iterator[Episode]:
         return self.episodes()
@@ -96,31 +121,7 @@ class Trajectories:
         Of an imported dataset, what its source does not say is NaN (the least number of an integer dtype) in
         rewards and the last observation, false in the flags, and 0 as the seed.
         """
-        position = self._position(index)
-        table = self._episode_table
-        start, stop = int(table["row_start"][position].as_py()), int(table["row_end"][position].as_py())
-        rows = self.transitions.data.fast_slice(start, stop - start)  # does not search all chunks
-        observations = from_arrow(self._spaces[0], rows["observation"])
-        finals: tuple[Array, ...] = tuple(map(unknown_like, observations))
-        if "final_observation" in table.column_names:
-            finals = from_arrow(self._spaces[0], table["final_observation"].slice(position, 1))
-        flags = {
-            name: rows[name].to_numpy() if name in rows.column_names else np.zeros(len(rows), bool)
-            for name in ("terminated", "truncated")
-        }
-        joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
-        return Episode(
-            observations=assemble(self._spaces[0], joined),
-            actions=assemble(self._spaces[1], from_arrow(self._spaces[1], rows["action"])),
-            rewards=rows["reward"].to_numpy()
-            if "reward" in rows.column_names
-            else np.full(len(rows), np.nan),
-            terminations=flags["terminated"],
-            truncations=flags["truncated"],
-            seed=int(table["seed"][position].as_py()) if "seed" in table.column_names else 0,
-            index=int(table["attempt_index"][position].as_py()),
-            policy=str(table["policy"][position].as_py()),
-        )
+        return self._tables.episode(int(self._places[self._position(index)]))
 
     def _position(self, index: int) -> int:
         """Which episode an index means; past the end it is an error that ends an iteration, as a list's."""
@@ -128,6 +129,28 @@ class Trajectories:
             return range(len(self))[operator.index(index)]
         except IndexError:
             raise IndexError(f"there is no episode {index}: {self.split} has {len(self)}") from None
+
+    @property
+    def _places(self) -> Array:
+        """The episodes by their place in the split's table."""
+        return np.arange(self._tables.count) if self._positions is None else self._positions
+
+    def _view(self, positions: Array) -> Self:
+        """The same with only some episodes of the split, in that order."""
+        view = copy.copy(self)
+        kept = {name: value for name, value in self.__dict__.items() if name not in VIEWED}
+        view.__dict__.clear()
+        view.__dict__.update(kept, _positions=positions)
+        return view
+
+    @cached_property
+    def _rows(self) -> Array:
+        """int64: the rows of the split that are steps of these episodes, in their order."""
+        bounds = self._tables.bounds
+        starts, lengths = bounds[self._places], np.diff(bounds)[self._places]
+        firsts = np.cumsum(lengths) - lengths
+        rows: Array = np.arange(lengths.sum()) + np.repeat(starts - firsts, lengths)
+        return rows
 
     def sample(self, count: int, seed: int = 0) -> list[Episode]:
         """Episodes drawn without replacement, in the order of the draw.
@@ -160,125 +183,35 @@ class Trajectories:
 
         A column of a Dict or Tuple space comes as one array per leaf, e.g. `observation.position`.
         """
+        return self._columns(self.column_names())
+
+    def column_names(self) -> list[str]:
+        """The columns of the transitions."""
+        return self._tables.step_columns()
+
+    def _columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """Some columns as `arrays` gives them; no others are read."""
         columns: dict[str, Array] = {}
-        for name in self._step_table.column_names:
+        for name in names:
             columns.update(leaf_columns(name, self._step_table[name], self._spaces))
         return columns
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """What `arrays` gives as tensors of the same dtypes; float64 stays float64."""
-        import torch
-
-        return {
-            name: torch.from_numpy(array if array.flags.writeable else array.copy())
-            for name, array in self.arrays().items()
-        }
-
-    def to_torch(self, columns: Sequence[str] | None = None) -> torch.utils.data.Dataset[Any]:
-        """A map-style dataset for a `DataLoader`: item i is step i, a dict of tensors as `tensors` has them.
-
-        Args:
-            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
+    def _column(self, name: str) -> Array:
+        """One array, by its name in `arrays`.
 
         Raises:
-            ConfigError: there is no such column.
+            ConfigError: there is no such column, or it is several arrays.
         """
-        wanted = chosen(columns, self._step_table.column_names)
-        dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(
-            {name: values for name, values in self.tensors().items() if column_of(name) in wanted}
-        )
-        return dataset
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A table with a row per step and the dtypes of `arrays`.
-
-        A vector becomes a column per number (`observation.0`); values with more axes are arrays in the cells.
-
-        Raises:
-            ConfigError: pandas is not installed.
-        """
-        return in_memory.to_pandas(self.arrays())
-
-    def to_sb3(
-        self, *, device: str = "auto", scale_actions: bool = True, channels_first: bool = False
-    ) -> ReplayBuffer:
-        """A full `ReplayBuffer` of Stable-Baselines3 (of a Dict space a `DictReplayBuffer`) to train on.
-
-        `model.replay_buffer = dataset.to_sb3(); model.train(gradient_steps=1000)` trains off-policy. An
-        episode that was cut off is a timeout, so that its last value is bootstrapped. Rewards are float32, as
-        are actions of float64: the library has no other.
-
-        Args:
-            device: where samples go.
-            scale_actions: put actions of a Box into [-1, 1], as SAC, TD3 and DDPG store their own; False
-                leaves them as recorded.
-            channels_first: images as CxHxW, as a model with a CNN policy sees them.
-
-        Raises:
-            ConfigError: Stable-Baselines3 has no such spaces.
-        """
-        buffer: ReplayBuffer = in_memory.to_sb3(
-            self._steps(), device=device, scale_actions=scale_actions, channels_first=channels_first
-        )
-        return buffer
-
-    def to_torchrl(self) -> Any:
-        """A `TensorDict` [steps] in TorchRL's format of episodes (TED).
-
-        `observation`, `action`, `episode`, and `next` with `observation`, `reward`, `terminated`, `truncated`
-        and `done`; a Dict or Tuple space is nested. dtypes are the recorded ones: rewards are float64.
-
-        Raises:
-            ConfigError: tensordict is not installed.
-        """
-        return in_memory.to_torchrl(self._steps())
-
-    def to_imitation(self) -> list[Any]:
-        """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
-
-        `terminal` is always true: to imitation, only a part of an episode is not.
-
-        Raises:
-            ConfigError: imitation is not installed, or has no such spaces.
-        """
-        return in_memory.to_imitation(self.episodes(), self._spaces)
-
-    def to_d3rlpy(self) -> Any:
-        """The steps as d3rlpy's `MDPDataset`.
-
-        It has no final observations: of an episode that was cut off, d3rlpy leaves the last transition out.
-        Images come with their channels first, rewards as float32.
-
-        Raises:
-            ConfigError: d3rlpy is not installed, or has no such spaces.
-        """
-        return in_memory.to_d3rlpy(self._steps())
-
-    def _steps(self) -> in_memory.Steps:
-        arrays = self.arrays()
-
-        def of(column: str) -> tuple[Array, ...]:
-            return tuple(values for name, values in arrays.items() if column_of(name) == column)
-
-        episodes, observations = arrays["episode_index"], of("observation")
-        last = np.flatnonzero(np.append(episodes[1:] != episodes[:-1], True))
-        finals = self._finals([values[last] for values in observations])
-        return in_memory.Steps(
-            spaces=self._spaces,
-            observations=observations,
-            next_observations=tuple(
-                in_memory.following(values, final, episodes)
-                for values, final in zip(observations, finals, strict=True)
-            ),
-            actions=of("action"),
-            rewards=arrays["reward"],
-            terminations=arrays["terminated"],
-            truncations=arrays["truncated"],
-            episodes=episodes,
-        )
+        column, known = column_of(name), self.column_names()
+        if column not in known:
+            raise ConfigError(f"the dataset has no column {name!r}", remedy=suggest(name, known))
+        found = self._columns([column])
+        if name not in found:
+            names = ", ".join(map(repr, found))
+            raise ConfigError(f"the column {name!r} is not one array", remedy=f"ask for one of {names}")
+        return found[name]
 
     def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
-        """The final observation of each episode, per leaf, after the last one that was acted on."""
         return from_arrow(self._spaces[0], self._episode_table["final_observation"])
 
     def batches(
@@ -313,55 +246,53 @@ class Trajectories:
         return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
 
     def _open_reader(self, columns: Sequence[str] | None) -> Reader:
-        return self._single_reader(columns)
+        return self._plain_reader(columns)
 
-    def _single_reader(self, columns: Sequence[str] | None) -> ParquetReader:
-        return ParquetReader(self.folder, self._shards("transitions"), self._spaces, columns)
+    def _plain_reader(self, columns: Sequence[str] | None) -> PlainReader:
+        reader = self._tables.reader(columns)
+        return reader if self._positions is None else SelectedReader(reader, self._rows)
 
-    def export(
+    def environment(
         self,
-        format: str,  # noqa: A002  (the field's word)
-        path: str | Path | None = None,
+        render_mode: str | None = None,
         *,
-        episodes: int | list[int] | None = None,
-        overwrite: bool = False,
-        **options: Any,
-    ) -> Path:
-        """Write this split in another library's format; `il-builder export` does the same for all splits.
+        kwargs: Mapping[str, Any] | None = None,
+        trust_remote_code: bool = False,
+    ) -> gym.Env[Any, Any]:
+        """Make the environment that was recorded, with its wrappers and its time limit.
 
         Args:
-            format: its name: minari, lerobot, d4rl, ...; `il-builder export --help` has them.
-            path: where to; None: beside the dataset folder.
-            episodes: the first so many, or a list of `episode_index`; None: all.
-            overwrite: replace what an earlier export has left there.
-            **options: of the format.
-
-        Returns:
-            The file or folder that was written.
+            render_mode: as `gymnasium.make` takes it.
+            kwargs: what it was made with, where the manifest holds no more than a reference.
+            trust_remote_code: what the manifest names may be imported, opened and run.
 
         Raises:
-            ConfigError: there is no such format, option or episode, or it cannot hold the dataset.
-            ExistsError: something else lies there.
-            MissingExtraError: a package of the format is not installed.
+            DatasetError: making it takes trust, or nothing says which environment it was.
+            ConfigError: there is no such environment here.
+            MissingExtraError: it needs a package that is not installed.
+            EnvironmentError_: it cannot be made.
         """
-        target = None if path is None else local_path(place(str(path)), "export")
-        wanted = ExportRequest(format, target, options, self.split, episodes, overwrite)
-        return export(self.folder, wanted).path
+        return playable(self.manifest, render_mode, trusted=trust_remote_code, kwargs=kwargs)
 
     @property
+    def reference(self) -> Reference:
+        """What is known of the expert's score, beside the episodes that were kept."""
+        return reference_of(self._tables)
+
+    @cached_property
     def _step_table(self) -> pa.Table:
-        return self.transitions.data.table
+        return rows_of(self._tables.transitions, self._runs_of_steps())
 
-    @property
+    @cached_property
     def _episode_table(self) -> pa.Table:
-        return self.episode_table.data.table
+        places = self._places
+        return rows_of(self._tables.episodes, runs(places, places + 1))
 
-
-def unknown_like(observations: Array) -> Array:
-    """One observation, [1, ...], that says that none is known."""
-    kind = observations.dtype
-    least = np.nan if kind.kind == "f" else False if kind.kind == "b" else np.iinfo(kind).min
-    return np.full_like(observations[:1], least)
+    def _runs_of_steps(self) -> list[Run]:
+        if self._positions is None:
+            return [(0, len(self._tables.transitions))]
+        bounds = self._tables.bounds
+        return runs(bounds[self._positions], bounds[self._positions + 1])
 
 
 def choose_split(wanted: str | None, known: Iterable[str], folder: Path) -> str:
@@ -392,8 +323,8 @@ class StackedTrajectories(Trajectories):
         self.frames = frames
         self._reader = None
 
-    def __repr__(self) -> str:
-        return super().__repr__().replace(")", f", {self.frames} observations stacked)")
+    def _summary(self) -> notebook.Summary:
+        return dataclasses.replace(super()._summary(), frames=self.frames)
 
     def episode(self, index: int) -> Episode:
         """One episode; its observations are [T + 1, frames, *shape]."""
@@ -403,9 +334,12 @@ class StackedTrajectories(Trajectories):
         observed = [stack(leaf.pick(episode.observations), steps, self.frames) for leaf in leaves(space)]
         return dataclasses.replace(episode, observations=assemble(space, observed))
 
-    def arrays(self) -> dict[str, Array]:
-        """Every column as one array; those of observations are [rows, frames, *shape]."""
-        return stack_columns(super().arrays(), self.frames)
+    def _columns(self, names: Sequence[str]) -> dict[str, Array]:
+        needed = dict.fromkeys([*names, "step_index", *(name.removeprefix("next_") for name in names)])
+        found = stack_columns(
+            super()._columns([name for name in needed if name in self.column_names()]), self.frames
+        )
+        return {name: values for name, values in found.items() if column_of(name) in names}
 
     def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
         finals = super()._finals(last)
@@ -415,4 +349,4 @@ class StackedTrajectories(Trajectories):
         ]
 
     def _open_reader(self, columns: Sequence[str] | None) -> Reader:
-        return StackedReader(self._single_reader, self.frames, columns)
+        return StackedReader(self._plain_reader, self.frames, columns)

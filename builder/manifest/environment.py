@@ -103,5 +103,6 @@ def check_trust(named: Sequence[str], *, trusted: bool) -> None:
     if named and not trusted:
         raise DatasetError(
             f"the manifest would have {' and '.join(named[:8])} imported, opened or run",
-            remedy="if you trust whoever wrote it, add expert.trust_remote_code=true",
+            remedy="if you trust whoever wrote it, add expert.trust_remote_code=true"
+            " (in Python: trust_remote_code=True)",
         )

@@ -2,7 +2,16 @@
 
 from builder.replay.difference import Difference
 from builder.replay.recorded import RecordedSplit
-from builder.replay.replay import Replayed, choose, compare, play_again, recorded_environment, replay, settle
+from builder.replay.replay import (
+    Replayed,
+    choose,
+    compare,
+    play_again,
+    playable,
+    recorded_environment,
+    replay,
+    settle,
+)
 
 __all__ = [
     "Difference",
@@ -11,6 +20,7 @@ __all__ = [
     "choose",
     "compare",
     "play_again",
+    "playable",
     "recorded_environment",
     "replay",
     "settle",

@@ -121,6 +121,42 @@ def recorded_environment(
         raise DatasetError(f"the manifest does not describe an environment: {error!r:.200}") from error
 
 
+def playable(
+    manifest: Manifest,
+    render_mode: str | None = None,
+    *,
+    trusted: bool = False,
+    kwargs: Mapping[str, Any] | None = None,
+) -> gym.Env[Any, Any]:
+    """Make the environment that a manifest names, as whoever plays in it expects one: with its time limit.
+
+    Args:
+        manifest: whoever's.
+        render_mode: as `gymnasium.make` takes it.
+        trusted: as `recorded_environment` takes it.
+        kwargs: likewise.
+
+    Raises:
+        DatasetError: nothing says which one it was, or it takes trust.
+        ConfigError: there is no such environment here.
+        MissingExtraError: it needs a package that is not installed.
+        EnvironmentError_: it cannot be made.
+    """
+    if "environment" not in manifest.inputs:
+        raise DatasetError(
+            "nothing says in which environment this dataset was recorded",
+            remedy="make it with gymnasium.make",
+        )
+    spec = recorded_environment(manifest, trusted=trusted, kwargs=kwargs)
+    shown = {} if render_mode is None else {"render_mode": render_mode}
+    environment = make(dataclasses.replace(spec, kwargs={**spec.kwargs, **shown}, masks=""))
+    if spec.bare:  # the engine keeps order and time itself
+        environment = gym.wrappers.OrderEnforcing(environment)
+    if spec.bare and spec.max_episode_steps is not None:
+        environment = gym.wrappers.TimeLimit(environment, spec.max_episode_steps)
+    return environment
+
+
 def replay(
     folder: Path,
     positions: Mapping[str, Sequence[int]],

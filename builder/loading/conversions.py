@@ -1,0 +1,211 @@
+"""A split as what other libraries train from: the methods of `Trajectories` that hand it on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from builder.episodes.episode import Episode
+from builder.episodes.spaces import Array, Spaces
+from builder.errors import ConfigError
+from builder.exchange.export import ExportRequest, export
+from builder.loading import in_memory
+from builder.loading.batches import chosen, column_of
+from builder.storage.paths import local_path, place
+
+if TYPE_CHECKING:
+    import datasets
+    import pandas as pd
+    import torch
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+
+class Conversions(ABC):
+    """What follows from a split's arrays and episodes alone."""
+
+    folder: Path
+    split: str
+    episode_table: datasets.Dataset
+    _positions: Array | None
+    _spaces: Spaces
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """Every column of the transitions as one array [rows, ...]."""
+
+    @abstractmethod
+    def episodes(self) -> Iterator[Episode]:
+        """All episodes in their order."""
+
+    @abstractmethod
+    def column_names(self) -> list[str]:
+        """The columns of the transitions."""
+
+    @abstractmethod
+    def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
+        """The final observation of each episode, per leaf, after the last one that was acted on."""
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What `arrays` gives as tensors of the same dtypes; float64 stays float64."""
+        import torch
+
+        return {
+            name: torch.from_numpy(array if array.flags.writeable else array.copy())
+            for name, array in self.arrays().items()
+        }
+
+    def to_torch(self, columns: Sequence[str] | None = None) -> torch.utils.data.Dataset[Any]:
+        """A map-style dataset for a `DataLoader`: item i is step i, a dict of tensors as `tensors` has them.
+
+        Args:
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
+
+        Raises:
+            ConfigError: there is no such column.
+        """
+        wanted = chosen(columns, self.column_names())
+        dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(
+            {name: values for name, values in self.tensors().items() if column_of(name) in wanted}
+        )
+        return dataset
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with a row per step and the dtypes of `arrays`.
+
+        A vector becomes a column per number (`observation.0`); values with more axes are arrays in the cells.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return in_memory.to_pandas(self.arrays())
+
+    def to_sb3(
+        self, *, device: str = "auto", scale_actions: bool = True, channels_first: bool = False
+    ) -> ReplayBuffer:
+        """A full `ReplayBuffer` of Stable-Baselines3 (of a Dict space a `DictReplayBuffer`) to train on.
+
+        `model.replay_buffer = dataset.to_sb3(); model.train(gradient_steps=1000)` trains off-policy. An
+        episode that was cut off is a timeout, so that its last value is bootstrapped. Rewards are float32, as
+        are actions of float64: the library has no other.
+
+        Args:
+            device: where samples go.
+            scale_actions: put actions of a Box into [-1, 1], as SAC, TD3 and DDPG store their own; False
+                leaves them as recorded.
+            channels_first: images as CxHxW, as a model with a CNN policy sees them.
+
+        Raises:
+            ConfigError: Stable-Baselines3 has no such spaces.
+        """
+        buffer: ReplayBuffer = in_memory.to_sb3(
+            self._steps(), device=device, scale_actions=scale_actions, channels_first=channels_first
+        )
+        return buffer
+
+    def to_torchrl(self) -> Any:
+        """A `TensorDict` [steps] in TorchRL's format of episodes (TED).
+
+        `observation`, `action`, `episode`, and `next` with `observation`, `reward`, `terminated`, `truncated`
+        and `done`; a Dict or Tuple space is nested. dtypes are the recorded ones: rewards are float64.
+
+        Raises:
+            ConfigError: tensordict is not installed.
+        """
+        return in_memory.to_torchrl(self._steps())
+
+    def to_imitation(self) -> list[Any]:
+        """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
+
+        `terminal` is always true: to imitation, only a part of an episode is not.
+
+        Raises:
+            ConfigError: imitation is not installed, or has no such spaces.
+        """
+        return in_memory.to_imitation(self.episodes(), self._spaces)
+
+    def to_d3rlpy(self) -> Any:
+        """The steps as d3rlpy's `MDPDataset`.
+
+        It has no final observations: of an episode that was cut off, d3rlpy leaves the last transition out.
+        Images come with their channels first, rewards as float32.
+
+        Raises:
+            ConfigError: d3rlpy is not installed, or has no such spaces.
+        """
+        return in_memory.to_d3rlpy(self._steps())
+
+    def _steps(self) -> in_memory.Steps:
+        arrays = self.arrays()
+
+        def of(column: str) -> tuple[Array, ...]:
+            return tuple(values for name, values in arrays.items() if column_of(name) == column)
+
+        episodes, observations = arrays["episode_index"], of("observation")
+        last = np.flatnonzero(np.append(episodes[1:] != episodes[:-1], True))
+        finals = self._finals([values[last] for values in observations])
+        return in_memory.Steps(
+            spaces=self._spaces,
+            observations=observations,
+            next_observations=tuple(
+                in_memory.following(values, final, episodes)
+                for values, final in zip(observations, finals, strict=True)
+            ),
+            actions=of("action"),
+            rewards=arrays["reward"],
+            terminations=arrays["terminated"],
+            truncations=arrays["truncated"],
+            episodes=episodes,
+        )
+
+    def export(
+        self,
+        format: str,  # noqa: A002  (the field's word)
+        path: str | Path | None = None,
+        *,
+        episodes: int | list[int] | None = None,
+        overwrite: bool = False,
+        **options: Any,
+    ) -> Path:
+        """Write this split in another library's format; `il-builder export` does the same for all splits.
+
+        Of a view its episodes are written, in the order in which they are stored.
+
+        Args:
+            format: its name: minari, lerobot, d4rl, ...; `il-builder export --help` has them.
+            path: where to; None: beside the dataset folder.
+            episodes: the first so many, or a list of `episode_index`; None: all of these.
+            overwrite: replace what an earlier export has left there.
+            **options: of the format.
+
+        Returns:
+            The file or folder that was written.
+
+        Raises:
+            ConfigError: there is no such format, option or episode, or it cannot hold the dataset.
+            ExistsError: something else lies there.
+            MissingExtraError: a package of the format is not installed.
+        """
+        target = None if path is None else local_path(place(str(path)), "export")
+        wanted = ExportRequest(format, target, options, self.split, self._exported(episodes), overwrite)
+        return export(self.folder, wanted).path
+
+    def _exported(self, wanted: int | list[int] | None) -> int | list[int] | None:
+        """Which episodes of the split an export of these is to hold.
+
+        Raises:
+            ConfigError: none, or one that is not among these.
+        """
+        if self._positions is None:
+            return wanted
+        held: list[int] = sorted(self.episode_table["episode_index"])
+        if isinstance(wanted, list) and (missing := {*wanted} - {*held}):
+            raise ConfigError(f"the view has no episode {min(missing)}", expected=f"some of its {len(held)}")
+        if not held or (isinstance(wanted, int) and wanted < 1):
+            raise ConfigError(
+                "an export needs episodes", expected="at least 1", got=min(len(held), wanted or 0)
+            )
+        return wanted if isinstance(wanted, list) else held[:wanted]
