@@ -18,7 +18,7 @@ RUN /opt/venv/bin/python requirements.py > core.txt \
     && /opt/venv/bin/pip install -c constraints.txt -r core.txt \
     && /opt/venv/bin/python requirements.py --build-system > backend.txt \
     && /opt/venv/bin/pip install -c constraints.txt --target /opt/backend -r backend.txt
-ARG EXTRAS=huggingface-sb3,mujoco,box2d
+ARG EXTRAS=huggingface-sb3,mujoco,box2d,video
 COPY docker/slim.sh ./
 RUN /opt/venv/bin/python requirements.py --extras "${EXTRAS}" > extras.txt \
     && /opt/venv/bin/pip install -c constraints.txt -r extras.txt \

@@ -196,3 +196,14 @@ def dataset_of(tmp_path_factory):
         return made[kind]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def short_cartpole(tmp_path_factory):
+    """The folder of a dataset of CartPole: three episodes of 20 steps. Nobody writes into it."""
+    from builder import Controller
+
+    out = tmp_path_factory.mktemp("shown") / "cartpole"
+    what = ["expert=cartpole", "env.max_episode_steps=20", "threshold=-inf", "episodes=3", "expert.check=off"]
+    Controller().start([*what, f"out={out}", "verify_sample=0"])
+    return out

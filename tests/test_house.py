@@ -105,4 +105,4 @@ def test_those_tested_elsewhere_become_fewer():
 
 def test_the_rooms_can_be_counted():
     assert len(list(PACKAGE.glob("*.py"))) <= 10
-    assert len(list(PACKAGE.glob("*/__init__.py"))) <= 19
+    assert len(list(PACKAGE.glob("*/__init__.py"))) <= 22

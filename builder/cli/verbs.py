@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
+from builder.cli.render import render
 from builder.errors import ConfigError
 from builder.storage.paths import AnyPath, expanded, local_path, place
 
@@ -307,6 +308,9 @@ VERBS = {
     "check": Verb(_check, "is this environment, this expert, fit for a build? env.id= expert="),
     "export": Verb(
         _export, "write a dataset in another library's format: out= to=FORMAT to.path= episodes=", reads=True
+    ),
+    "render": Verb(
+        render, "a film of an episode: out= episode=best|worst|7 to=mp4|webp|gif|png size= fps=", reads=True
     ),
     "import": Verb(_import, "bring another library's dataset to a folder of ours: from=FORMAT path= out="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),

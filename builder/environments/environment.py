@@ -16,7 +16,7 @@ import gymnasium as gym
 
 from builder.environments.atari import AtariEnvironment
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.environments.headless import without_screen
+from builder.environments.headless import follow, without_screen
 from builder.environments.importing import import_module
 from builder.environments.masks import ASKED, Masked
 from builder.environments.providers import provide
@@ -236,6 +236,8 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
             f" {concealed(str(error), spec.kwargs)}",
             remedy="check env.kwargs",
         ) from error
+    if spec.render_mode:
+        follow(environment, kwargs)
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)
     environment = wrapped(environment, spec.wrappers, spec.folder)

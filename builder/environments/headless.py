@@ -9,8 +9,11 @@ import ctypes
 import ctypes.util
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import cache
+from typing import Any
+
+import gymnasium as gym
 
 NO_SCREEN = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
 """For pygame, which draws into memory whatever the screen."""
@@ -18,6 +21,8 @@ GL = "MUJOCO_GL"
 """Environment variable: how MuJoCo comes to an OpenGL that needs no screen."""
 GL_WORDS = ("mujoco", "robotics")
 """What stands in the entry points of environments that MuJoCo draws."""
+FOLLOWING = "track"
+"""What the models of gymnasium, and dm_control's before them, call the camera that follows."""
 _PLATFORM_DEVICE = 0x313F
 """EGL_PLATFORM_DEVICE_EXT, of the extension EGL_EXT_platform_device."""
 _MOST_DEVICES = 16
@@ -36,6 +41,25 @@ def without_screen(entry_point: str, variables: MutableMapping[str, str] | None 
     by_mujoco = "mujoco" in sys.modules or any(word in entry_point.lower() for word in GL_WORDS)
     if by_mujoco and GL not in variables and (found := software_gl()):
         variables[GL] = found
+
+
+def follow(environment: gym.Env[Any, Any], given: Mapping[str, Any]) -> None:
+    """Have a MuJoCo environment drawn by the camera of its model that follows it, where it has one.
+
+    Gymnasium 1.4 draws by a free camera unless one is named, which what walks is soon out of sight of.
+
+    Args:
+        environment: just made.
+        given: what it was made with; a camera that the user chose stays.
+    """
+    renderer = getattr(environment.unwrapped, "mujoco_renderer", None)
+    if renderer is None or any("camera" in name for name in given):
+        return
+    import mujoco
+
+    found = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, FOLLOWING)
+    if found >= 0:
+        renderer.camera_id = found
 
 
 @cache

@@ -1,0 +1,57 @@
+"""The verb `render`: a film of an episode."""
+
+from __future__ import annotations
+
+from builder.storage.paths import local_path, place
+
+UNSAID = "film"
+
+
+def render(overrides: list[str]) -> None:
+    """Run the verb."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    from builder.api import dataset_folder
+    from builder.composition import compose
+    from builder.display import Display, shown_size
+    from builder.errors import ConfigError
+    from builder.exchange.config import Chosen
+    from builder.show.config import RenderConfig
+    from builder.show.render import FilmRequest, Look
+    from builder.show.render import render as film
+
+    config = compose(RenderConfig, "render", overrides)
+    to = Chosen.of(
+        "to", {"name": UNSAID, **{key: value for key, value in config.to.items() if value is not None}}
+    )
+    source = str(config.out) if config.out is not None else config.hub.repo_id
+    if source is None:
+        raise ConfigError("render needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
+    folder = dataset_folder(source, config.hub.revision if config.out is None else None)
+    path = None if to.path is None else local_path(place(to.path), "render")
+    look = Look(
+        size=config.size,
+        fps=config.fps,
+        plain=config.plain,
+        frames=config.frames,
+        trusted=config.expert.trust_remote_code,
+        kwargs=config.env.kwargs,
+    )
+    with Display("render", 1, MofNCompleteColumn(), TimeRemainingColumn()) as display:
+        made = film(
+            folder,
+            FilmRequest(
+                episode=config.episode,
+                kind=None if to.name == UNSAID else to.name,
+                path=path,
+                split=config.split,
+                look=look,
+                overwrite=config.overwrite,
+            ),
+            lambda now, all_of: display.show(now, f"{now:,} of {all_of:,} frames", total=all_of),
+        )
+    told = f"return {made.place.total:,.10g}, " if made.place.total == made.place.total else ""
+    print(f"rendered: {made.path} ({shown_size(made.path.stat().st_size)})")
+    print(f"  episode {made.place.index} of {made.place.split}: {told}{made.place.length:,} steps")
+    how = "stepped again, every observation as recorded" if made.repeated else "from the images that it holds"
+    print(f"  {made.frames:,} frames, {made.fps:g} a second; {how}")

@@ -1,0 +1,57 @@
+"""The configuration of a film, typed. The defaults stand in `conf/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from builder.config import ArgumentsConfig, HubConfig, TrustConfig, check_range
+from builder.errors import ConfigError
+from builder.storage.paths import AnyPath
+
+SIDE = 4096
+FPS = 120
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """One film (`conf/render.yaml`).
+
+    Attributes:
+        out: the dataset folder, or its URL.
+        episode: its number, or best, median, worst or longest.
+        split: where the best and so on are looked for; unset: everywhere.
+        to: the kind of file (`name`), where to (`path`), and for a dataset its options.
+        size: pixels of a frame's longer side; unset: as they are drawn, small ones enlarged.
+        fps: frames a second; unset: the environment's own.
+        plain: no text on the frames.
+        frames: auto, environment, or a column of images (`observation`): what is shown.
+        expert: whether code may be run that only the manifest names.
+        env: what the manifest keeps only as a reference.
+        overwrite: replace a file that lies there.
+        hub: a repository that has the dataset.
+        debug: show tracebacks.
+    """
+
+    out: AnyPath | None
+    episode: Any = "best"
+    split: str | None = None
+    to: dict[str, Any] = field(default_factory=dict)
+    size: int | None = None
+    fps: float | None = None
+    plain: bool = False
+    frames: str = "auto"
+    expert: TrustConfig = field(default_factory=TrustConfig)
+    env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
+    overwrite: bool = False
+    hub: HubConfig = field(default_factory=HubConfig)
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("size", self.size, 16, SIDE)
+        if self.fps is not None and not 1 <= self.fps <= FPS:
+            raise ConfigError("fps is out of range", expected=f"1 to {FPS}", got=self.fps)
+        if type(self.episode) not in (int, str):
+            raise ConfigError(
+                "episode is unknown", expected="a number, or a word such as best", got=repr(self.episode)[:80]
+            )
