@@ -31,10 +31,8 @@ def test_a_strip_has_its_frames_side_by_side(tmp_path):
     assert [found[0, column, 0] for column in (0, 60, 62, 124)] == [40, 255, 60, 80]
 
 
-@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("name", ["webp", "gif", "png"])
 def test_the_same_frames_give_the_same_bytes(tmp_path, name):
-    if name == "mp4":
-        pytest.importorskip("av", reason="the extra `video`")
     for turn in "ab":
         FILMS[name].write(tmp_path / f"{turn}.{name}", iter(images(4)), 10)
     assert (tmp_path / f"a.{name}").read_bytes() == (tmp_path / f"b.{name}").read_bytes()
