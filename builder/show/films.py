@@ -1,7 +1,7 @@
 """Frames become a film, or a strip: one entry for each kind of file.
 
-mp4 is encoded by PyAV (the extra `video`), the others by Pillow, whose files have the same bytes each time on the
-same machine. Nothing of the time goes into a file.
+mp4 is encoded by PyAV (the extra `video`), the others by Pillow, whose files have the same bytes each time
+on the same machine. Nothing of the time goes into a file.
 """
 
 from __future__ import annotations
