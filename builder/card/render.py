@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +23,9 @@ from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
 from builder.manifest.manifest import read_manifest, seal
 from builder.storage.paths import AnyPath, atomic_file
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md")
@@ -41,9 +46,10 @@ def write_card(folder: Path, *, notes: str | None = None) -> None:
         StorageError: the disk is full or not writable.
     """
     notes = read_notes(folder) if notes is None else notes
-    _write(folder / PLOT, draw_returns(read_contents(folder)))
-    seal(read_manifest(folder), folder)
-    _write(folder / CARD, render_card(folder, notes=notes).encode())
+    contents = read_contents(folder)
+    _write(folder / PLOT, draw_returns(contents))
+    sealed = dataclasses.replace(contents, manifest=seal(contents.manifest, folder), plot=True)
+    _write(folder / CARD, _rendered(sealed, folder, notes=notes).encode())
 
 
 def name_repository(folder: Path, repo_id: str) -> None:
@@ -81,15 +87,15 @@ def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None =
     Raises:
         DatasetError: there is no dataset, or its files do not hold what its manifest says.
     """
-    from huggingface_hub import DatasetCard
+    return _rendered(read_contents(folder), folder, repo_id=repo_id, notes=notes)
 
-    contents = read_contents(folder)
+
+def _rendered(contents: Contents, folder: Path, *, repo_id: str | None = None, notes: str | None) -> str:
     try:
         known = contents.manifest.inputs
         name = imported.title(known) if "imported" in known else text.title(known)
-        card = DatasetCard.from_template(
-            header(contents, pretty_name=" ".join(name.replace("`", "").split())),
-            template_str=TEMPLATE.read_text(encoding="utf-8"),
+        card = _template().render(
+            card_data=header(contents, pretty_name=" ".join(name.replace("`", "").split())).to_yaml(),
             title=name,
             address=json.dumps(repo_id or ANYWHERE),
             notes="\n".join((notes or "").strip().splitlines()),
@@ -99,7 +105,16 @@ def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None =
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"the manifest of {folder} does not describe a build: {error!r}") from error
-    return f"{str(card).rstrip()}\n"
+    return f"{card.rstrip()}\n"
+
+
+@cache
+def _template() -> Template:
+    """The card's template, compiled once."""
+    import jinja2
+
+    template: Template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"))
+    return template
 
 
 def read_notes(folder: AnyPath) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from builder.errors import ConfigError, suggest
 from builder.experts.policy import conf_folder
 
 if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
 
@@ -24,12 +25,51 @@ def composed(verb: str, overrides: Sequence[str]) -> DictConfig:
     Raises:
         ConfigError: an unknown key or group option, or an override that cannot be read.
     """
-    return copy.deepcopy(_read(conf_folder(), verb, tuple(overrides)))
+    from omegaconf.errors import OmegaConfBaseException
+
+    folder, known = conf_folder(), groups()
+    values = {
+        text: value for text in overrides if (value := _value(text)) and value.key_or_group not in known
+    }
+    choices = tuple(text for text in overrides if text not in values)
+    if all(text.partition("=")[0] in known for text in choices):
+        with suppress(OmegaConfBaseException, TypeError, ValueError):  # Hydra says which of them, and why
+            return _with_values(
+                _read(folder, verb, choices), [values[text] for text in overrides if text in values]
+            )
+    return copy.deepcopy(_read(folder, verb, tuple(overrides)))
+
+
+@lru_cache(maxsize=1024)
+def _value(text: str) -> Override | None:
+    """An override that sets one value; None: one that chooses a file, or that only Hydra itself can judge."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        (found,) = OverridesParser.create().parse_overrides([text])
+    except HydraException:
+        return None
+    special = found.is_add() or found.is_delete() or found.is_sweep_override()
+    key = found.key_or_group
+    return None if special or found.package is not None or "/" in key or key.startswith("hydra") else found
+
+
+def _with_values(read: DictConfig, values: Sequence[Override]) -> DictConfig:
+    """A copy with values set, as Hydra sets them once all files are read."""
+    from omegaconf import OmegaConf
+
+    config = copy.deepcopy(read)
+    for value in values:
+        OmegaConf.update(
+            config, value.key_or_group, value.value(), merge=True, force_add=value.is_force_add()
+        )
+    return config
 
 
 @lru_cache(maxsize=256)
 def _read(folder: Path, verb: str, overrides: tuple[str, ...]) -> DictConfig:
-    """The same, read once in a process as code is: it takes Hydra longer than a small build takes us."""
+    """What Hydra composes, once in a process, as code is read: it takes longer than a small build does."""
     from hydra import compose as hydra_compose
     from hydra.errors import HydraException, MissingConfigException
 

@@ -40,8 +40,7 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
     from omegaconf import OmegaConf
     from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-    node = OmegaConf.structured(_as_written(schema))  # type: ignore[arg-type]  # a class is hashable
-    _writable(node)
+    node = _node(schema)  # type: ignore[arg-type]  # a class is hashable
     try:
         merged = OmegaConf.merge(node, _without_keywords(config))
         written: Any = OmegaConf.to_object(merged)
@@ -104,6 +103,15 @@ def _places(schema: type[Any]) -> list[str]:
 
 
 @lru_cache(maxsize=64)
+def _node(schema: type[Any]) -> DictConfig:
+    """The keys and types of a verb, for values to be merged into a copy of."""
+    from omegaconf import OmegaConf
+
+    node: DictConfig = OmegaConf.structured(_as_written(schema))
+    _writable(node)
+    return node
+
+
 def _as_written(schema: type[Any]) -> type[Any]:
     """The configuration as its user writes it, and Hydra knows it: each place is a text."""
     hints = get_type_hints(schema) | dict.fromkeys(_places(schema), str | None)

@@ -53,7 +53,7 @@ def seed(sequence: np.random.SeedSequence) -> None:
     np.random.seed(words)  # noqa: NPY002  (as above)
     random.seed(words.tobytes())
     if torch := _torch():
-        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        _seed_torch(torch, int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
 
 @contextmanager
@@ -100,7 +100,12 @@ def stir() -> None:
     random.seed("no seed of an attempt")
     np.random.seed([2**31 - 1, 61, 19])  # noqa: NPY002  (as above)
     if torch := _torch():
-        torch.manual_seed(2**61 - 1)
+        _seed_torch(torch, 2**61 - 1)
+
+
+def _seed_torch(torch: Any, seed: int) -> None:
+    """As `torch.manual_seed`, which spends a hundred times as long on devices that are not there."""
+    (torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed)(seed)
 
 
 def _torch() -> Any:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from builder.composition import build_config, expand_sweep
+from builder.composition.defaults import composed
 from builder.errors import ConfigError
 from builder.experts.policy import conf_folder
 from builder.experts.sources.table import SOURCES
@@ -57,6 +59,28 @@ def test_composing_changes_neither_the_folder_nor_its_content(tmp_path, monkeypa
     list(expand_sweep(["seed=0,1"]))
     assert Path.cwd() == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["episodes=3", "expert=random", "env.id=CartPole-v1", "episodes=4"],
+        ["++env.kwargs.a.b=[1,{c: x}]", "++env.kwargs={d: 2}", "++env.kwargs.a=null"],
+        ["out='${oc.env:HOME}/${expert.name}'", "dataset.license=", "threshold=-1e3"],
+        ["+env.kwargs.a=1", "~dataset.test_fraction", "seed=7"],
+        ["rollout.lanes='8'", "parallel=threading", "parallel.n_jobs=2"],
+    ],
+    ids=["values", "any key", "references", "added and left out", "groups"],
+)
+def test_what_is_composed_is_what_hydra_composes(overrides):
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(config_dir=str(conf_folder()), version_base="1.3"):
+        theirs = hydra_compose("build", overrides=overrides)
+    ours = composed("build", overrides)
+    assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
+    assert OmegaConf.is_struct(ours)
 
 
 @pytest.mark.parametrize("group", ["rollout", "env", "hub"])
