@@ -10,6 +10,7 @@ from builder.experts.policy import Policy
 from builder.hub import fetch
 from builder.hub.remote import REPO_ID
 from builder.loading.open import open_folder
+from builder.loading.subsets import Wanted
 from builder.loading.trajectories import Trajectories
 from builder.loading.url_cache import cached
 from builder.pipeline.controller import Controller
@@ -39,7 +40,14 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
     return load(result.out if isinstance(result.out, Path) else str(result.out))
 
 
-def load(source: str | Path, revision: str | None = None, split: str | None = None) -> Trajectories:
+def load(
+    source: str | Path,
+    revision: str | None = None,
+    split: str | None = None,
+    *,
+    episodes: Wanted | None = None,
+    seed: int = 0,
+) -> Trajectories:
     """Open a dataset: a folder; or a URL or a repository of the Hub, brought to a cache and checked first.
 
     Datasets of the seed project (columns `obs`, `actions`, `rewards`, `episode_starts`) open as well.
@@ -49,13 +57,17 @@ def load(source: str | Path, revision: str | None = None, split: str | None = No
             a repository of the same name.
         revision: of a repository: a branch, tag or commit; None: the branch `main`.
         split: train or test; None: train, or the only one that there is.
+        episodes: a few of them, as `Trajectories.subset` takes them: 10 or 0.1, drawn by the seed, or a list
+            of `episode_index`; None: all.
+        seed: of the draw; with the same one, five episodes are among the first ten.
 
     Raises:
         DatasetError: there is no dataset, or it cannot be read.
         HubError: the Hub refuses, or cannot be reached and the cache does not have it.
-        ConfigError: it has no such split; or a folder was to have a revision.
+        ConfigError: it has no such split or episodes; or a folder was to have a revision.
     """
-    return open_folder(dataset_folder(source, revision), split)
+    opened = open_folder(dataset_folder(source, revision), split)
+    return opened if episodes is None else opened.subset(episodes, seed=seed)
 
 
 def dataset_folder(source: str | Path, revision: str | None = None) -> Path:

@@ -48,6 +48,16 @@ def test_what_is_neither_folder_nor_repository_is_named_as_both(hub, clients):
         load(Path("nowhere"))
 
 
+def test_a_few_episodes_are_loaded_by_number_share_or_list(folder):
+    whole = load(folder)
+    few = load(folder, episodes=4, seed=3)
+    assert same(few.arrays(), whole.subset(4, seed=3).arrays())
+    assert same(load(folder, episodes=0.25, seed=3).arrays(), few.arrays())
+    listed = few.episode_table["episode_index"][:]
+    assert same(load(folder, episodes=listed).arrays(), few.arrays())
+    assert not same(load(folder, episodes=4).arrays(), few.arrays())
+
+
 def test_loading_a_folder_leaves_it_as_it_was(folder):
     before = files(folder)
     load(folder).arrays()

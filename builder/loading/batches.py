@@ -68,6 +68,10 @@ class Reader(Protocol):
     def row_bytes(self) -> int:
         """What a step takes in memory."""
 
+    @property
+    def item_bytes(self) -> int:
+        """What one of a batch takes there."""
+
     def read(self, parts: Sequence[int]) -> Window:
         """Some parts, one after the other."""
 
@@ -103,7 +107,8 @@ class ArrayReader:
         self.columns = names
         self._columns = {name: values for name, values in arrays.items() if name.partition(".")[0] in names}
         self.part_rows = [len(next(iter(arrays.values())))]
-        self.row_bytes = sum(values.nbytes for values in self._columns.values()) // max(1, self.part_rows[0])
+        held = sum(values.nbytes for values in self._columns.values())
+        self.row_bytes = self.item_bytes = held // max(1, self.part_rows[0])
 
     def read(self, parts: Sequence[int]) -> Plain:
         return Plain(self._columns, self.part_rows[0])
@@ -154,6 +159,11 @@ class ParquetReader:
             else:
                 total += -(-self._schema.field(name).type.bit_width // 8)
         return total
+
+    @property
+    def item_bytes(self) -> int:
+        """The same: a batch has single steps."""
+        return self.row_bytes
 
     def read(self, parts: Sequence[int]) -> Plain:
         if len(parts) < len(self.part_rows):
@@ -228,7 +238,7 @@ def _batches(
     reader: Reader, size: int, *, seed: int | None, drop_last: bool, memory: int
 ) -> Iterator[dict[str, torch.Tensor]]:
     random = None if seed is None else np.random.default_rng(seed)
-    gathered = size * max(1, GATHERED // max(1, size * reader.row_bytes))
+    gathered = size * max(1, GATHERED // max(1, size * reader.item_bytes))
     rest: Columns = {}
     for parts in _windows(reader, random, memory):
         window = reader.read(parts)

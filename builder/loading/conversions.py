@@ -15,6 +15,7 @@ from builder.errors import ConfigError
 from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
 from builder.loading.batches import chosen, column_of
+from builder.loading.split_tables import SplitTables
 from builder.storage.paths import local_path, place
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Conversions(ABC):
     split: str
     episode_table: datasets.Dataset
     _positions: Array | None
+    _tables: SplitTables
     _spaces: Spaces
 
     @abstractmethod
@@ -189,6 +191,7 @@ class Conversions(ABC):
             ExistsError: something else lies there.
             MissingExtraError: a package of the format is not installed.
         """
+        self._tables.check_exportable()
         target = None if path is None else local_path(place(str(path)), "export")
         wanted = ExportRequest(format, target, options, self.split, self._exported(episodes), overwrite)
         return export(self.folder, wanted).path

@@ -109,6 +109,17 @@ class SeedTables(SplitTables):
         table = self.episodes.data.table
         return {name: table[name].to_numpy() for name in names if name in table.column_names}
 
+    def check_exportable(self) -> None:
+        """Refuse: what its source does not say would be guessed.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"{self.folder} is a dataset of the seed project's",
+            remedy=f"il-builder import from=il-datasets path={self.folder} out=FOLDER, and export that",
+        )
+
     def reader(self, columns: Sequence[str] | None) -> ArrayReader:
         """What reads the steps for batches."""
         table = self.transitions.data.table
@@ -153,17 +164,6 @@ class SeedTrajectories(Trajectories):
         tables = _read(folder)
         chosen = choose_split(split, tables, folder)
         self._open(SeedTables(folder, chosen, tables[chosen]))
-
-    def export(self, *_: Any, **__: Any) -> Path:
-        """Refused: what its source does not say would be guessed.
-
-        Raises:
-            ConfigError: always.
-        """
-        raise ConfigError(
-            f"{self.folder} is a dataset of the seed project's",
-            remedy=f"il-builder import from=il-datasets path={self.folder} out=FOLDER, and export that",
-        )
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def summary(tables: SplitTables, positions: Array | None) -> Summary:
         wrong = str(error)
     chosen = slice(None) if positions is None else positions
     return Summary(
-        where=str(tables.folder),
+        where=tables.where,
         split=tables.split,
         environment=str(inputs.get("environment", {}).get("id") or ""),
         expert=_expert(inputs.get("expert", {}), inputs.get("imported", {})),

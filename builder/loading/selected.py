@@ -13,47 +13,51 @@ from builder.loading.batches import Columns, Plain, PlainReader
 class SelectedReader:
     """Reads some rows of another reader; only those are kept in memory.
 
-    A part is a stretch of wanted rows that lie in one part of the other's; of each of these, nothing is read
-    that no wanted row lies in.
+    Of the other's parts, none is read that no wanted row lies in.
 
     Args:
         reader: of all rows.
         rows: int [n]: the wanted ones, by their number in all of its parts.
+        cuts: int: before which of the n rows a part of this reader begins, but for the first; None: wherever
+            the next row lies in another part than the one before.
     """
 
-    def __init__(self, reader: PlainReader, rows: Array) -> None:
+    def __init__(self, reader: PlainReader, rows: Array, cuts: Array | None = None) -> None:
         self._reader, self.columns, self.row_bytes = reader, reader.columns, reader.row_bytes
-        ends = np.cumsum(reader.part_rows)
-        part = np.searchsorted(ends, rows, side="right")
-        within = rows - (ends - reader.part_rows)[part]
-        cuts = np.flatnonzero(np.diff(part)) + 1
-        self._parts = [int(part[cut]) for cut in (0, *cuts) if len(rows)]
-        self._within = np.split(within, cuts) if len(rows) else []
-        self.part_rows = [len(stretch) for stretch in self._within]
+        self.item_bytes = reader.row_bytes
+        self._ends = np.cumsum(reader.part_rows)
+        if cuts is None:
+            cuts = np.flatnonzero(np.diff(np.searchsorted(self._ends, rows, side="right"))) + 1
+        self._rows = np.split(rows, cuts) if len(rows) else []
+        self.part_rows = [len(part) for part in self._rows]
         self._whole: Plain | None = None
 
     def read(self, parts: Sequence[int]) -> Plain:
         if len(parts) < len(self.part_rows):
-            return self._joined(parts)
+            return self._gathered(parts)
         if self._whole is None:
-            self._whole = self._joined(parts)
+            self._whole = self._gathered(parts)
         return self._whole
 
-    def _joined(self, parts: Sequence[int]) -> Plain:
-        """Some stretches, one after the other; each part of the other reader is read once."""
-        ends = np.cumsum([self.part_rows[part] for part in parts])
-        total = int(ends[-1]) if len(ends) else 0
-        wanted: dict[int, list[int]] = {}
-        for place, part in enumerate(parts):
-            wanted.setdefault(self._parts[part], []).append(place)
+    def _gathered(self, parts: Sequence[int]) -> Plain:
+        """The rows of some parts, one after the other; each part of the other reader is read once."""
+        rows = np.concatenate([np.empty(0, np.int64), *(self._rows[part] for part in parts)])
+        source = np.searchsorted(self._ends, rows, side="right")
+        order = np.argsort(source, kind="stable")
         joined: Columns = {}
-        for source, places in wanted.items():
-            window = self._reader.read([source])
-            for place in places:
-                stretch = self._within[parts[place]]
-                target = slice(int(ends[place]) - len(stretch), int(ends[place]))
-                for name, values in window.take(stretch).items():
-                    if name not in joined:
-                        joined[name] = np.empty((total, *values.shape[1:]), values.dtype)
-                    joined[name][target] = values
-        return Plain(joined, total)
+        for places in np.split(order, np.flatnonzero(np.diff(source[order])) + 1) if len(rows) else ():
+            part = int(source[places[0]])
+            window = self._reader.read([part])
+            within = _stretch(rows[places] - (int(self._ends[part]) - window.rows))
+            for name, values in window.columns.items():
+                if name not in joined:
+                    joined[name] = np.empty((len(rows), *values.shape[1:]), values.dtype)
+                joined[name][_stretch(places)] = values[within]
+        return Plain(joined, len(rows))
+
+
+def _stretch(rows: Array) -> Array | slice:
+    """Rows as a slice where they follow each other: it is copied without being looked through."""
+    first = int(rows[0])
+    neighbours = int(rows[-1]) - first == len(rows) - 1 and bool(np.all(np.diff(rows) == 1))
+    return slice(first, first + len(rows)) if neighbours else rows

@@ -43,6 +43,16 @@ class SplitTables:
         self.folder, self.manifest, self.split, self.spaces = folder, manifest, split, spaces
 
     @property
+    def where(self) -> str:
+        """The folder, for a reader."""
+        return str(self.folder)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether the folder has a picture of all this."""
+        return True
+
+    @property
     def count(self) -> int:
         """How many episodes the split holds, as its manifest says."""
         return self.manifest.splits[self.split].episodes
@@ -99,6 +109,13 @@ class SplitTables:
             raise DatasetError(f"{self.folder} cannot be read: {error}", remedy="build it again") from error
         return {name: table[name].to_numpy() for name in names if name in table.column_names}
 
+    def check_exportable(self) -> None:
+        """Refuse what other libraries' formats cannot be told of.
+
+        Raises:
+            ConfigError: this is not one dataset of ours.
+        """
+
     def reader(self, columns: Sequence[str] | None) -> PlainReader:
         """What reads the steps for batches."""
         return ParquetReader(self.folder, self._shards("transitions"), self.spaces, columns)
@@ -141,6 +158,19 @@ def runs(starts: Array, ends: Array) -> list[Run]:
     firsts = np.concatenate([[0], cuts])
     lasts = np.concatenate([cuts - 1, [len(starts) - 1]])
     return [(int(starts[a]), int(ends[b])) for a, b in zip(firsts, lasts, strict=True)]
+
+
+def steps_of(bounds: Array, places: Array) -> Array:
+    """int64: the rows of some episodes, one episode after the other.
+
+    Args:
+        bounds: where each episode begins, and at the end how many rows there are.
+        places: which episodes.
+    """
+    starts, lengths = bounds[places], np.diff(bounds)[places]
+    firsts = np.cumsum(lengths) - lengths
+    rows: Array = np.arange(lengths.sum()) + np.repeat(starts - firsts, lengths)
+    return rows
 
 
 def rows_of(table: datasets.Dataset, wanted: Sequence[Run]) -> pa.Table:

@@ -99,6 +99,7 @@ class StackedReader:
         needed = list(dict.fromkeys([*asked.columns, "observation", "step_index"]))
         self._single = open_reader(needed)
         self.part_rows, self.row_bytes = self._single.part_rows, self._single.row_bytes
+        self.item_bytes = self.row_bytes
 
     def read(self, parts: Sequence[int]) -> StackedWindow:
         if len(parts) == len(self.part_rows):

@@ -20,10 +20,12 @@ from builder.errors import ConfigError, suggest
 from builder.loading import notebook
 from builder.loading.batches import MEMORY, PlainReader, Reader, column_of, epoch, leaf_columns
 from builder.loading.conversions import Conversions
+from builder.loading.joined import JoinedTables, Part
 from builder.loading.reference import Reference, reference_of
 from builder.loading.selected import SelectedReader
-from builder.loading.split_tables import Run, SplitTables, rows_of, runs
+from builder.loading.split_tables import Run, SplitTables, rows_of, runs, steps_of
 from builder.loading.stacking import StackedReader, stack, stack_columns
+from builder.loading.subsets import Subsets
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.replay import playable
 
@@ -36,7 +38,7 @@ VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_tabl
 """What is kept of the episodes of one view, and is another view's to find out."""
 
 
-class Trajectories(Conversions):
+class Trajectories(Conversions, Subsets):
     """One split of a dataset, or some of its episodes.
 
     `len` counts episodes; `dataset[3]` is an `Episode`, `dataset[0:5]` a view of five, with all that a split
@@ -74,7 +76,8 @@ class Trajectories(Conversions):
         return notebook.text(self._summary())
 
     def _repr_html_(self) -> str:
-        return notebook.page(self._summary(), None if self._positions is not None else self.folder)
+        whole = self._positions is None and self._tables.pictured
+        return notebook.page(self._summary(), self.folder if whole else None)
 
     def _summary(self) -> notebook.Summary:
         return notebook.summary(self._tables, self._positions)
@@ -146,11 +149,22 @@ class Trajectories(Conversions):
     @cached_property
     def _rows(self) -> Array:
         """int64: the rows of the split that are steps of these episodes, in their order."""
-        bounds = self._tables.bounds
-        starts, lengths = bounds[self._places], np.diff(bounds)[self._places]
-        firsts = np.cumsum(lengths) - lengths
-        rows: Array = np.arange(lengths.sum()) + np.repeat(starts - firsts, lengths)
-        return rows
+        return steps_of(self._tables.bounds, self._places)
+
+    def concat(self, *others: Trajectories) -> Trajectories:
+        """These episodes and those of other datasets as one, numbered anew: `episode_index` counts from 0.
+
+        It has the columns that all of them have, and nothing is copied. Join first and stack then.
+
+        Raises:
+            ConfigError: their observations or actions are of other spaces, or one comes stacked.
+        """
+        for one in (self, *others):
+            if isinstance(one, StackedTrajectories):
+                raise ConfigError("stacked datasets cannot be joined", remedy="a.concat(b).stacked(frames)")
+        joined = Trajectories.__new__(Trajectories)
+        joined._open(JoinedTables([Part(one._tables, one._places) for one in (self, *others)]))  # noqa: SLF001  (of its own kind)
+        return joined
 
     def sample(self, count: int, seed: int = 0) -> list[Episode]:
         """Episodes drawn without replacement, in the order of the draw.
