@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +22,7 @@ from builder.storage.limits import (
     FRAMES,
     LANES,
     LEAST_TEST_FRACTION,
+    PIXELS,
     SEED,
     SHARD_MB,
     STEPS,
@@ -166,6 +168,7 @@ class DatasetConfig:
         include_expert: put the expert's weights, as data, into the folder `expert/`.
         license: the licence of the dataset, for its card; unset means unstated.
         unique: keep only the first of episodes whose observations and actions are equal.
+        pixels: the `height` and `width` of pictures of the environment, one for each step; unset: none.
     """
 
     next_observation: bool | None
@@ -174,6 +177,7 @@ class DatasetConfig:
     include_expert: bool
     license: str | None
     unique: bool = False
+    pixels: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -362,6 +366,8 @@ class BuildConfig:
                 expected=f"0, or {LEAST_TEST_FRACTION:g} to 0.5",
                 got=fraction,
             )
+        if self.dataset.pixels is not None:
+            check_size("dataset.pixels", self.dataset.pixels)
         if self.hub.push and not self.hub.repo_id:
             raise ConfigError("hub.push=true needs hub.repo_id", remedy="add hub.repo_id=user/name")
         if self.hub.push and self.mode == "play":
@@ -403,6 +409,23 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
         ("env.max_episode_steps", env.max_episode_steps, 1, STEPS),
     ):
         check_range(key, value, least, most)
+
+
+def check_size(key: str, size: Mapping[str, int]) -> None:
+    """Refuse what is no size of a picture.
+
+    Raises:
+        ConfigError: it is something else than a height and a width within their bounds.
+    """
+    if {*size} != {"height", "width"}:
+        raise ConfigError(
+            f"{key} is no size of a picture",
+            expected="height and width",
+            got=", ".join(sorted(map(str, size))) or "neither",
+            remedy=f"give {key}={{height: 84, width: 84}}",
+        )
+    for name, value in size.items():
+        check_range(f"{key}.{name}", value, 1, PIXELS)
 
 
 def check_range(key: str, value: int | None, least: int, most: int) -> None:

@@ -13,4 +13,4 @@ def transition_features(observation_space, action_space, *, next_observation):
 
 def episode_features(observation_space):
     """Of the columns of "episodes"."""
-    return features(EPISODES, Spaces(observation_space, observation_space))
+    return features(present(EPISODES), Spaces(observation_space, observation_space))

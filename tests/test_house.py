@@ -28,6 +28,7 @@ STORIES = {
     "pipeline/test_next_build": "the builds after the first in one program",
     "pipeline/test_own_enjoy": "a build by a user's own functions",
     "verify/test_lies": "what each level of `verify` catches",
+    "pipeline/test_pixels": "pictures of every step, from a build to their proof",
     "pipeline/test_references": "values that came through an environment variable",
     "test_bucket": "builds behind a URL",
     "test_container": "the image and its scripts",

@@ -36,6 +36,13 @@ INSTANCES = {
     "single": "alone in their process: it is right only so",
 }
 
+DRAWN = {
+    "pygame": "pygame: the same pictures on every machine",
+    "emulator": "its emulator: the same pictures on every machine",
+    "opengl": "OpenGL, whose drivers do not draw alike: other machines give other pictures",
+    "itself": "itself; nobody knows whether other machines give the same pictures",
+}
+
 
 def own_enjoy(inputs: Mapping[str, Any]) -> bool:
     """Whether a function of the author's own played, and said what is accepted."""
@@ -146,6 +153,7 @@ def collection_table(manifest: Manifest) -> str:
         ("its keyword arguments", mapping_of(environment["kwargs"])),
         ("its preprocessing", mapping_of(environment.get("preprocessing", {}), absent="")),
         ("its instances", INSTANCES.get(manifest.instances or "", "")),
+        ("drawn by", DRAWN.get(environment.get("drawn_by", ""), "")),
         ("limit of an episode", count_of(environment["max_episode_steps"], "step")),
         ("expert", f"{code(expert['name'])}, {described_source(expert).origin(expert, code)}"),
         ("its algorithm", code(expert["algo"]) if expert.get("algo") else ""),

@@ -19,6 +19,7 @@ from builder.episodes.spaces import (
     describe,
     from_description,
     next_observation_default,
+    spaces_with,
 )
 from builder.errors import DatasetError
 from builder.storage.layout import BUILD
@@ -68,8 +69,8 @@ class Collation:
 
     @property
     def spaces(self) -> Spaces:
-        """What was observed, and what was done."""
-        return Spaces(self.observation_space, self.action_space)
+        """What was observed, what was done, and what was shown."""
+        return spaces_with(self.inputs, self.observation_space, self.action_space)
 
     def to_json(self) -> dict[str, Any]:
         """As `build.json` holds it."""

@@ -21,8 +21,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.episodes.recording import EXTRAS, Recording
-from builder.episodes.spaces import Array, Leaf, Spaces, leaves, mask_space
+from builder.episodes.recording import EXTRAS, FINAL_PIXELS, PIXELS, Recording
+from builder.episodes.spaces import Array, Leaf, Spaces, leaves, mask_space, picture_space
 from builder.errors import DatasetError
 
 Kind = str | Callable[[Spaces], gym.Space[Any]]
@@ -118,6 +118,10 @@ def _action(spaces: Spaces) -> gym.Space[Any]:
     return spaces.action
 
 
+def _picture(spaces: Spaces) -> gym.Space[Any]:
+    return spaces.shown or picture_space(1, 1)  # of a size that nobody has said yet
+
+
 def _step_index(rows: Rows) -> Array:
     return np.arange(len(rows.recording.rewards)) - rows.of_steps(rows.recording.starts)
 
@@ -160,6 +164,14 @@ TRANSITIONS = (
         "the episode ended with this step; the source does not say how",
         key="imported.optional",
     ),
+    Column(
+        PIXELS,
+        _picture,
+        "extras",
+        "what the environment showed when the action was chosen",
+        replayed=True,
+        key="config.dataset.pixels",
+    ),
     Column("reward", "float64", "rewards", "what the environment gave for it", replayed=True),
     Column(
         "next_observation",
@@ -198,6 +210,14 @@ EPISODES = (
     Column("terminated", "bool", "terminated", "the environment ended it"),
     Column("truncated", "bool", "truncated", "a limit cut it off"),
     Column("final_observation", _observation, "finals", "what the last action led to"),
+    Column(
+        FINAL_PIXELS,
+        _picture,
+        "attempt_extras",
+        "what the environment showed then",
+        replayed=True,
+        key="config.dataset.pixels",
+    ),
     Column(
         "row_start",
         "int64",

@@ -7,27 +7,29 @@ in no identity, and what is recorded is compared with the environment as it was 
 from __future__ import annotations
 
 import dataclasses
-import sys
+import inspect
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
-from builder.environments.environment import REMEDIES, EnvironmentSpec, make
-from builder.environments.headless import GL
-from builder.episodes.spaces import Array
-from builder.errors import EnvironmentError_, MissingExtraError
+from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.pixels import PICTURE, RGB
+from builder.environments.pixels import frame as frame  # noqa: PLC0414  (part of it)
+from builder.errors import EnvironmentError_
 
-RGB = "rgb_array"
-"""The render mode of gymnasium in which `render()` gives a picture."""
-PICTURE = f'where it is made with render_mode="{RGB}", its render() should give uint8 [height, width, 3]'
-NO_GL = f"install EGL (Debian: apt install libegl1 libgl1-mesa-dri) or OSMesa (libosmesa6); {GL} chooses"
-LIBRARIES = {
-    "pygame": REMEDIES["box2d"],
-    **dict.fromkeys(("imageio", "glfw", "named 'opengl'"), REMEDIES["mujoco"]),
-    **dict.fromkeys(("egl", "osmesa", "opengl", "gl backend"), NO_GL),
+OPENGL = "opengl"
+"""What does not draw the same with every driver."""
+DRAWN_BY = {
+    "gymnasium.envs.classic_control": "pygame",
+    "gymnasium.envs.toy_text": "pygame",
+    "gymnasium.envs.box2d": "pygame",
+    "gymnasium.envs.mujoco": OPENGL,
+    "gymnasium_robotics": OPENGL,
+    "ale_py": "emulator",
 }
-"""What brings what is needed to draw, by a word of the error that tells of its absence."""
+"""What draws environments, by the beginning of the module of their class or of one above it."""
+ITSELF = "itself"
+"""What draws any other."""
 
 
 def drawable(spec: EnvironmentSpec) -> EnvironmentSpec:
@@ -52,9 +54,18 @@ def drawable(spec: EnvironmentSpec) -> EnvironmentSpec:
     try:
         environment.reset(seed=0)
         frame(environment)
+        return dataclasses.replace(drawn, drawn_by=drawn_by(environment))
     finally:
         environment.close()
-    return drawn
+
+
+def with_pixels(spec: EnvironmentSpec, height: int, width: int) -> EnvironmentSpec:
+    """The same environment, that gives a picture of this size with every state.
+
+    Raises:
+        EnvironmentError_: see `drawable`.
+    """
+    return dataclasses.replace(drawable(spec), pixels=(height, width))
 
 
 def _modes(spec: EnvironmentSpec) -> set[Any]:
@@ -67,59 +78,15 @@ def _modes(spec: EnvironmentSpec) -> set[Any]:
         environment.close()
 
 
-def frame(environment: gym.Env[Any, Any]) -> Array:
-    """What an environment shows now: uint8 [height, width, 3], the caller's own.
-
-    Args:
-        environment: made from a spec that is `drawable`, and reset.
-
-    Raises:
-        EnvironmentError_: it gives something else than a picture.
-        MissingExtraError: a package or a library that draws is missing.
-    """
-    _wake_pygame()
-    try:
-        picture: Any = environment.render()
-    except Exception as error:
-        what = f"{_name(environment)} cannot be drawn: render() raised {type(error).__name__}: {error}"
-        if remedy := _brought_by(error):
-            raise MissingExtraError(what, remedy=remedy) from error
-        raise EnvironmentError_(what) from error
-    if not _is_picture(picture):
-        kind = getattr(picture, "dtype", None)
-        raise EnvironmentError_(
-            f"{_name(environment)} cannot be drawn: render() gave no picture",
-            expected="uint8 [height, width, 3]",
-            got=f"{kind} {list(picture.shape)}" if kind is not None else type(picture).__name__,
-            remedy=PICTURE,
-        )
-    return np.array(picture, order="C")
+def drawn_by(environment: gym.Env[Any, Any]) -> str:
+    """What draws an environment: `pygame`, an `emulator`, `opengl`, or the environment `itself`."""
+    bases = [kind.__module__ for kind in inspect.getmro(type(environment.unwrapped))]
+    if hasattr(environment.unwrapped, "mujoco_renderer"):
+        return OPENGL
+    found = (by for start, by in DRAWN_BY.items() if any(base.startswith(start) for base in bases))
+    return next(found, ITSELF)
 
 
-def _wake_pygame() -> None:
-    """Start pygame again where an environment that was closed has ended it for all others, fonts included."""
-    pygame: Any = sys.modules.get("pygame")
-    if pygame is not None and not pygame.get_init():
-        pygame.init()
-
-
-def _is_picture(picture: Any) -> bool:
-    return (
-        isinstance(picture, np.ndarray)
-        and picture.dtype == np.uint8
-        and picture.ndim == 3
-        and picture.shape[2] == 3
-        and picture.size > 0
-    )
-
-
-def _name(environment: gym.Env[Any, Any]) -> str:
-    return environment.spec.id if environment.spec else type(environment.unwrapped).__name__
-
-
-def _brought_by(error: BaseException) -> str | None:
-    """What brings what an error says is missing; None: it says something else."""
-    text = f"{type(error).__module__} {type(error).__name__} {error}".lower()
-    found = next((remedy for word, remedy in LIBRARIES.items() if word in text), None)
-    absent = isinstance(error, (ImportError, gym.error.DependencyNotInstalled))
-    return found or ("install what it draws with" if absent else None)
+def undrawn(spec: EnvironmentSpec) -> EnvironmentSpec:
+    """The same environment, made so that nothing draws it."""
+    return dataclasses.replace(spec, render_mode="", pixels=None, drawn_by="")

@@ -19,6 +19,7 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.headless import follow, without_screen
 from builder.environments.importing import import_module
 from builder.environments.masks import ASKED, Masked
+from builder.environments.pixels import Drawn
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
@@ -49,6 +50,9 @@ class EnvironmentSpec:
         masks: where it is asked which actions are allowed (`builder.environments.masks`); "": nowhere.
         render_mode: how it is made to show itself (`builder.environments.drawing`); "": as its kwargs say.
             It does the same, so that this is no part of what is played.
+        pixels: height and width of the pictures that it gives with every state
+            (`builder.environments.pixels`); None: it gives none. Needs a `render_mode`.
+        drawn_by: what draws it where it is drawn (`builder.environments.drawing`); else "".
         registered: its registration, so that a worker makes what this process knows by the id.
         folder: where modules are looked for beside the installed packages.
     """
@@ -63,6 +67,8 @@ class EnvironmentSpec:
     wrappers: tuple[WrapperSpec, ...] = ()
     masks: str = ""
     render_mode: str = ""
+    pixels: tuple[int, int] | None = None
+    drawn_by: str = ""
     registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
     folder: str = field(default="", compare=False, repr=False)
 
@@ -241,4 +247,6 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)
     environment = wrapped(environment, spec.wrappers, spec.folder)
+    if spec.pixels:
+        environment = Drawn(environment, *spec.pixels)
     return Masked(environment, spec.masks) if spec.masks in ASKED else environment

@@ -15,6 +15,8 @@ PER_STEP = ("observations", "actions", "rewards", "extras")
 """The fields of a recording that have a row per step; the others have one per attempt."""
 EXTRAS = ("extras", "attempt_extras")
 """The fields that hold arrays by name; there may be none."""
+PIXELS, FINAL_PIXELS = "pixels", "final_pixels"
+"""Pictures of the environment among them: of each step before it, and of each attempt after its last one."""
 
 
 @dataclass(frozen=True)

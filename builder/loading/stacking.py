@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from builder.episodes.recording import PIXELS
 from builder.episodes.spaces import Array
 from builder.loading.batches import Columns, Plain, PlainReader
 
@@ -32,7 +33,7 @@ def stack(values: Array, steps: Array, frames: int, rows: Array | None = None) -
 
 
 def stack_columns(columns: Columns, frames: int, rows: Array | None = None) -> Columns:
-    """Rows of all columns; those of observations come as stacks.
+    """Rows of all columns; those of observations, and of pictures, come as stacks.
 
     Args:
         columns: of neighbouring steps, `step_index` among them, and `observation` if there is a
@@ -43,7 +44,7 @@ def stack_columns(columns: Columns, frames: int, rows: Array | None = None) -> C
     single = columns if rows is None else {name: values[rows] for name, values in columns.items()}
     stacked: Columns = {}
     for name, values in columns.items():
-        if name.partition(".")[0] == "observation":
+        if name.partition(".")[0] in ("observation", PIXELS):
             stacked[name] = stack(values, columns["step_index"], frames, rows)
     for name, values in single.items():
         if name.partition(".")[0] == "next_observation":

@@ -127,6 +127,8 @@ def chunk_identity(
     """
     rollout = {key: value for key, value in inputs["config"]["rollout"].items() if key != "on_error"}
     config = {"seed": inputs["config"]["seed"], "rollout": rollout}
+    if pixels := inputs["config"].get("dataset", {}).get("pixels"):
+        config["pixels"] = pixels
     own = {key: digest for key, digest in inputs.get("own", {}).items() if key != "collate"}
     played = {"instances": instances} if instances else {}
     inputs = in_format(inputs, FIRST_FORMAT)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.episodes.spaces import Spaces, from_description
+from builder.episodes.spaces import Spaces, from_description, spaces_with
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.manifest.schema import violations
@@ -117,8 +117,9 @@ class Manifest:
 
     @property
     def spaces(self) -> Spaces:
-        """The observation and the action space."""
-        return Spaces(from_description(self.observation_space), from_description(self.action_space))
+        """The observation and the action space, and that of recorded pictures."""
+        observed, done = map(from_description, (self.observation_space, self.action_space))
+        return spaces_with(self.inputs, observed, done)
 
     def whole(self, folder: AnyPath) -> bool:
         """Whether all files are there, in the sizes that they were written with."""

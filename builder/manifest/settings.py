@@ -137,7 +137,7 @@ def _acceptance_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
 
 def _other_keys(manifest: Manifest) -> Iterator[tuple[str, Any]]:
     """The keys of the groups `rollout` and `dataset` that are not as in `conf/`."""
-    observation_space, _ = manifest.spaces
+    observation_space = manifest.spaces.observation
     config = manifest.inputs["config"]
     for group in ("rollout", "dataset"):
         defaults = yaml.safe_load((conf_folder() / group / "default.yaml").read_text(encoding="utf-8"))

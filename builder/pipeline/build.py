@@ -83,13 +83,14 @@ class Build:
 
     @property
     def step_bytes(self) -> int:
-        """What a step takes in memory, and in a chunk: observation, action, mask, reward."""
+        """What a step takes in memory: observation, action, mask, picture, reward."""
         row = sum(
             leaf.dtype.itemsize * math.prod(leaf.shape)
             for space in (self.observation_space, self.action_space)
             for leaf in leaves(space)
         )
-        return row + (choices(self.action_space) if self.environment.masks in ASKED else 0) + 8
+        picture = 3 * math.prod(self.environment.pixels or (0,))
+        return row + picture + (choices(self.action_space) if self.environment.masks in ASKED else 0) + 8
 
     @property
     def collation(self) -> Collation:

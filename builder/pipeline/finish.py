@@ -11,6 +11,7 @@ from builder.card import read_notes, write_card
 from builder.config import ParallelConfig
 from builder.dataset.distinct import warn_of_copies
 from builder.dataset.within import tell_of_beyond
+from builder.environments.drawing import undrawn
 from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_portable
@@ -90,7 +91,7 @@ def _replay_some(build: Build, folder: Path, manifest: Manifest) -> None:
         return
     chosen = _with_last(_chosen(build, manifest), manifest)
     one = ParallelConfig(backend="threading", n_jobs=1)
-    alone = dataclasses.replace(build.environment, reusable=False)
+    alone = dataclasses.replace(undrawn(build.environment), reusable=False)
     result = replay(folder, chosen, parallel=one, environment=alone)
     if result.difference:
         raise NotRepeatedError(

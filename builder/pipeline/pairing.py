@@ -135,6 +135,8 @@ def described_environment(matched: Match) -> dict[str, Any]:
         described["preprocessing"] = dataclasses.asdict(matched.spec.preprocessing)
     if matched.spec.wrappers:
         described["wrappers"] = [wrapper.describe() for wrapper in matched.spec.wrappers]
+    if matched.spec.drawn_by:
+        described["drawn_by"] = matched.spec.drawn_by
     if matched.mapped:
         described["mapping"] = {"trained_on": matched.trained_on, "zeros": matched.zeros}
     return described

@@ -13,6 +13,7 @@ from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
+from builder.environments.drawing import with_pixels
 from builder.environments.masks import ASKED
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError
@@ -22,7 +23,7 @@ from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
 from builder.pipeline.build import Build
 from builder.pipeline.own_functions import code_digests
-from builder.pipeline.pairing import described_environment, find
+from builder.pipeline.pairing import Found, described_environment, find
 from builder.versions import package_versions
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         BuilderError: what is missing or does not fit; nothing has been written yet.
     """
     check_license(config.dataset.license)
-    found = find(load_expert(config.expert, config.rollout), config)
+    found = _shown(find(load_expert(config.expert, config.rollout), config), config, own or {})
     expert, matched, player = found.expert, found.matched, found.player
-    observation_space, action_space = found.spaces
+    observation_space, action_space = found.spaces.observation, found.spaces.action
     if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
         raise ConfigError(
             f"the weights of {expert.name!r} cannot be kept as data",
@@ -63,7 +64,11 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         environment=described_environment(matched),
         expert=expert.identity,
         own=code_digests(own or {}),
-        packages=package_versions(found.module, images=any(map(is_image, leaves(observation_space)))),
+        packages=package_versions(
+            found.module,
+            images=any(map(is_image, leaves(observation_space))),
+            drawn_by=found.matched.spec.drawn_by,
+        ),
     )
     check_inputs(inputs)
     return Build(
@@ -75,6 +80,25 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         action_space,
         inputs,
     )
+
+
+def _shown(found: Found, config: BuildConfig, own: Mapping[str, Callable[..., Any]]) -> Found:
+    """What is played, drawn with every state where the build records that.
+
+    Raises:
+        ConfigError: a function of the user's own plays, which records no pictures.
+        EnvironmentError_: the environment cannot be drawn.
+    """
+    size = config.dataset.pixels
+    if size is None:
+        return found
+    if "enjoy" in own:
+        raise ConfigError(
+            "dataset.pixels is recorded by the built-in enjoy alone",
+            remedy="leave dataset.pixels out, or enjoy",
+        )
+    spec = with_pixels(found.matched.spec, size["height"], size["width"])
+    return dataclasses.replace(found, matched=dataclasses.replace(found.matched, spec=spec))
 
 
 def _resolved(config: BuildConfig, observation_space: gym.Space[Any]) -> BuildConfig:

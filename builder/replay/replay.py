@@ -16,16 +16,18 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
-from builder.dataset.columns import TRANSITIONS, arrays_by_name, recorded
+from builder.dataset.columns import EPISODES, TRANSITIONS, Rows, arrays_by_name, recorded
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
+from builder.environments.drawing import OPENGL, drawn_by, with_pixels
 from builder.environments.environment import EnvironmentSpec, make, resolve
 from builder.environments.masks import ACTION_MASK, ASKED, allowed
+from builder.environments.pixels import shown
 from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.recording import EXTRAS, Recording, episode_returns
+from builder.episodes.recording import EXTRAS, FINAL_PIXELS, PIXELS, Recording, episode_returns
 from builder.episodes.spaces import Array, Leaf, Spaces, describe, leaves
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
@@ -42,6 +44,9 @@ PROBED = 4
 """So many episodes show whether an instance forgets its past."""
 WORTH_REUSE = 10 * PROBED
 """From so many episodes on it is worth finding out."""
+
+DRIVERS_APART = 8.0
+"""So much of 255 may a picture by OpenGL differ in the mean: drivers draw edges and shadows otherwise."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,16 @@ def playable(
     return environment
 
 
+def drawn_again(spec: EnvironmentSpec, manifest: Manifest) -> EnvironmentSpec:
+    """The environment, drawn with every state where the dataset holds pictures.
+
+    Raises:
+        EnvironmentError_: it cannot be drawn here.
+    """
+    space = manifest.spaces.shown
+    return spec if space is None else with_pixels(spec, *(space.shape or ())[:2])
+
+
 def replay(
     folder: Path,
     positions: Mapping[str, Sequence[int]],
@@ -171,7 +186,8 @@ def replay(
         folder: the dataset folder.
         positions: per split, which of its episodes.
         parallel: on what workers.
-        environment: what is stepped; None: what the manifest names.
+        environment: what is stepped; None: what the manifest names, and not drawn. Where it gives pictures,
+            they are compared too: bit for bit, those by OpenGL within what drivers differ by.
         report: called with the number of steps compared so far.
 
     Raises:
@@ -292,14 +308,44 @@ def compare(
         what = f"the environment raised {type(error).__name__}: {error}"
         return Difference(what=what, file=episode.file, episode=episode.index)
     spaces = Spaces(environment.observation_space, environment.action_space)
-    there = recorded(played)
-    columns = [column for column in TRANSITIONS if column.replayed]
-    columns = [column for column in columns if column.holds not in EXTRAS or column.name in there]
-    expected, got = (
-        arrays_by_name(columns, rows, spaces)
-        for rows in (dataclasses.replace(episode.rows, recording=played), episode.rows)
+    there = {*recorded(played)} & {*recorded(episode.rows.recording)}
+    both = [dataclasses.replace(episode.rows, recording=played), episode.rows]
+    if drawn_by(environment) == OPENGL:
+        both[0] = _as_drawn_here(*both)
+    for table in (TRANSITIONS, EPISODES):
+        columns = [column for column in table if column.replayed]
+        columns = [column for column in columns if column.holds not in EXTRAS or column.name in there]
+        expected, got = (arrays_by_name(columns, rows, spaces) for rows in both)
+        found = first_difference(expected, got, file=episode.file, episode=episode.index)
+        if found:
+            last = table is EPISODES
+            return dataclasses.replace(found, step=len(played.rewards)) if last else found
+    return None
+
+
+def _as_drawn_here(played: Rows, got: Rows) -> Rows:
+    """What was played, with the pictures of the dataset where they differ by no more than drivers do."""
+    recording, theirs = played.recording, got.recording
+    return dataclasses.replace(
+        played,
+        recording=dataclasses.replace(
+            recording,
+            extras=_taken(recording.extras, theirs.extras, PIXELS),
+            attempt_extras=_taken(recording.attempt_extras, theirs.attempt_extras, FINAL_PIXELS),
+        ),
     )
-    return first_difference(expected, got, file=episode.file, episode=episode.index)
+
+
+def _taken(mine: Mapping[str, Array], theirs: Mapping[str, Array], name: str) -> Mapping[str, Array]:
+    if name not in mine or name not in theirs or mine[name].shape[1:] != theirs[name].shape[1:]:
+        return mine
+    pictures = mine[name].copy()
+    rows = min(len(pictures), len(theirs[name]))
+    for row in range(rows):
+        apart = np.abs(pictures[row].astype(np.int16) - theirs[name][row])
+        if apart.mean() <= DRIVERS_APART:
+            pictures[row] = theirs[name][row]
+    return {**mine, name: pictures}
 
 
 def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:
@@ -311,8 +357,10 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
     ends = False, False
     step, asked = environment.step, ACTION_MASK in recorded.extras
     masks: list[Array] = []
+    drawn, pictures = environment.has_wrapper_attr("shown"), list[Array]()
     for action in action_values(environment.action_space, recorded.actions):
         masks.extend(allowed(environment) if asked else ())
+        pictures.extend([shown(environment)] if drawn else ())
         observation, reward, terminated, truncated, _ = step(action)
         rewards.append(answers.reward_value(reward))
         _keep(found, observations, len(rewards), observation)
@@ -331,7 +379,11 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
         actions=tuple(column[:steps] for column in recorded.actions),
         rewards=np.array(rewards, np.float64),
         finals=tuple(column[steps : steps + 1] for column in observations),
-        extras={ACTION_MASK: np.stack(masks)} if masks else {},
+        extras={
+            **({ACTION_MASK: np.stack(masks)} if masks else {}),
+            **({PIXELS: np.stack(pictures)} if drawn else {}),
+        },
+        attempt_extras={FINAL_PIXELS: shown(environment)[None]} if drawn else {},
     )
 
 

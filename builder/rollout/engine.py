@@ -22,6 +22,7 @@ import numpy as np
 
 from builder.environments import answers
 from builder.environments.masks import Masked, allowed, choices
+from builder.environments.pixels import shown
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store, store_checked
 from builder.episodes.context import Context
@@ -130,6 +131,7 @@ class Lockstep:
         )
         self._action_rule = ActionRule(self._action_space, clip=self._rules.clip)
         self._choices = choices(self._action_space) if isinstance(environment, Masked) else 0
+        self._asks = bool(self._choices or self._pool.spec.pixels)
         try:
             return self._play(attempts, copy=False)
         except _SharedBufferError:
@@ -137,7 +139,9 @@ class Lockstep:
 
     def _play(self, attempts: range, *, copy: bool) -> Recording:
         self._copy = copy
-        self._log = RowLog(self._observation_leaves, self._action_rule.leaves, self._choices)
+        self._log = RowLog(
+            self._observation_leaves, self._action_rule.leaves, self._choices, self._pool.spec.pixels
+        )
         self._outcomes = {attempt: Outcome() for attempt in attempts}
         self._lanes: list[_Lane] = []
         self._tick = 0
@@ -227,6 +231,7 @@ class Lockstep:
             if not outcome.failure and lane.environment is not None:
                 outcome.terminated, outcome.truncated = terminated, truncated
                 outcome.final = tuple(column[first + row].copy() for column in self._log.observations)
+                outcome.shown = shown(lane.environment) if self._pool.spec.pixels else None
                 self._pool.give_back(lane.environment)
                 lane.environment = None
             if not self._begin_next(lane, row):
@@ -269,8 +274,12 @@ class Lockstep:
         rest = _Turn(self._turn.waiting, self._turn.width, tuple(suspects), error)
         self._turns.extendleft([rest, *(_Turn(iter([attempt]), 1) for attempt in reversed(suspects))])
 
-    def _ask_masks(self) -> bool:
-        """Write down which actions each lane's environment allows; false where one has failed to say."""
+    def _ask(self) -> bool:
+        """Write down what each lane's environment shows and allows; false where one has failed to say."""
+        if self._pool.spec.pixels:
+            for row, lane in enumerate(self._lanes):
+                if lane.environment is not None:
+                    self._log.pixels[self._log.rows + row] = shown(lane.environment)
         failed = []
         for row, lane in enumerate(self._lanes):
             try:
@@ -318,7 +327,7 @@ class Lockstep:
         log, width = self._log, len(self._lanes)
         log.reserve(2 * width)
         rows = slice(log.rows, log.rows + width)
-        if self._choices and not self._ask_masks():
+        if self._asks and not self._ask():
             return
         actions = self._act(rows)
         if actions is None:

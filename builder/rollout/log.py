@@ -9,6 +9,8 @@ import numpy as np
 from builder.episodes.spaces import Array, Leaf
 
 FIRST_ROWS = 4096
+FIRST_DRAWN_ROWS = 256
+"""Where a picture comes with each: they are large."""
 DROPPED = -1
 """The attempt of a row that does not count."""
 
@@ -23,15 +25,24 @@ class RowLog:
         rewards: float64 [capacity].
         attempts: int64 [capacity].
         masks: bool [capacity, choices]: which actions were allowed; no choices where nobody asks.
+        pixels: uint8 [capacity, height, width, 3]: what was shown; no pixels where nobody looks.
     """
 
-    def __init__(self, observations: Sequence[Leaf], actions: Sequence[Leaf], choices: int = 0) -> None:
+    def __init__(
+        self,
+        observations: Sequence[Leaf],
+        actions: Sequence[Leaf],
+        choices: int = 0,
+        pixels: tuple[int, int] | None = None,
+    ) -> None:
         self.rows = 0
-        self.observations = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in observations]
-        self.actions = [np.empty((FIRST_ROWS, *leaf.shape), leaf.dtype) for leaf in actions]
-        self.rewards = np.empty(FIRST_ROWS, np.float64)
-        self.attempts = np.empty(FIRST_ROWS, np.int64)
-        self.masks = np.empty((FIRST_ROWS, choices), np.bool_)
+        first = FIRST_ROWS if pixels is None else FIRST_DRAWN_ROWS
+        self.observations = [np.empty((first, *leaf.shape), leaf.dtype) for leaf in observations]
+        self.actions = [np.empty((first, *leaf.shape), leaf.dtype) for leaf in actions]
+        self.rewards = np.empty(first, np.float64)
+        self.attempts = np.empty(first, np.int64)
+        self.masks = np.empty((first, choices), np.bool_)
+        self.pixels = np.empty((first, *(pixels or (0, 0)), 3), np.uint8)
 
     def reserve(self, rows: int) -> None:
         """Make room for this many rows beyond those that are played."""
@@ -42,7 +53,7 @@ class RowLog:
         self.observations = [_grown(array, size) for array in self.observations]
         self.actions = [_grown(array, size) for array in self.actions]
         self.rewards, self.attempts = _grown(self.rewards, size), _grown(self.attempts, size)
-        self.masks = _grown(self.masks, size)
+        self.masks, self.pixels = _grown(self.masks, size), _grown(self.pixels, size)
 
     def drop(self, attempts: Sequence[int]) -> None:
         """Let the steps of some attempts count no more."""

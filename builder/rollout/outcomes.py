@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from builder.environments.masks import ACTION_MASK
-from builder.episodes.recording import Recording, episode_returns
+from builder.episodes.recording import FINAL_PIXELS, PIXELS, Recording, episode_returns
 from builder.episodes.spaces import Array
 from builder.errors import BuilderError, NoActionError, NotANumberError, NotFiniteError, RolloutError
 from builder.rollout.log import RowLog
@@ -26,6 +26,7 @@ class Outcome:
         terminated: of its last step.
         truncated: of its last step.
         final: per leaf the observation after its last step.
+        shown: the picture after its last step, where pictures are recorded.
         failure: what was raised in it, or what it gave that is not a number; empty: nothing.
     """
 
@@ -33,6 +34,7 @@ class Outcome:
     terminated: bool = False
     truncated: bool = False
     final: tuple[Any, ...] = field(default_factory=tuple)
+    shown: Array | None = None
     failure: str = ""
 
 
@@ -102,8 +104,21 @@ def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Rec
         actions=tuple(column[order] for column in log.actions),
         rewards=rewards,
         finals=tuple(np.stack(leaf) for leaf in zip(*finals, strict=True)),
-        extras={ACTION_MASK: log.masks[order]} if log.masks.shape[1] else {},
+        extras={
+            **({ACTION_MASK: log.masks[order]} if log.masks.shape[1] else {}),
+            **({PIXELS: log.pixels[order]} if log.pixels.size else {}),
+        },
+        attempt_extras={FINAL_PIXELS: _last_pictures(log, ended)} if log.pixels.size else {},
     )
+
+
+def _last_pictures(log: RowLog, ended: Sequence[Outcome]) -> Array:
+    """uint8 [attempts, height, width, 3]: what was shown after the last step; black of one that failed."""
+    found = np.zeros((len(ended), *log.pixels.shape[1:]), np.uint8)
+    for picture, outcome in zip(found, ended, strict=True):
+        if outcome.shown is not None and not outcome.failure:
+            picture[:] = outcome.shown
+    return found
 
 
 def not_numbers(recording: Recording, who: str, *, infinite: bool) -> dict[int, BuilderError]:

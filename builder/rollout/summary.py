@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.distinct import trajectory_digests
 from builder.episodes.recording import Recording
+from builder.episodes.recording_file import stored_bytes
 from builder.episodes.spaces import Array
 from builder.storage.paths import AnyPath
 
@@ -53,15 +54,6 @@ def summarise(
     recording: Recording, path: AnyPath, *, seconds: float = 0.0, failures: tuple[str, ...] = ()
 ) -> ChunkSummary:
     """What the controller needs to know of a recorded file."""
-    size = sum(
-        array.nbytes
-        for array in (
-            *recording.observations,
-            *recording.actions,
-            recording.rewards,
-            *recording.extras.values(),
-        )
-    )
     return ChunkSummary(
         start=int(recording.attempts[0]),
         stop=int(recording.attempts[-1]) + 1,
@@ -69,7 +61,7 @@ def summarise(
         returns=recording.returns,
         lengths=recording.lengths,
         digests=trajectory_digests(recording),
-        row_bytes=size / max(1, len(recording.rewards)),
+        row_bytes=stored_bytes(recording) / max(1, len(recording.rewards)),
         accepted=recording.lengths > 0,
         failed=recording.lengths == 0,
         seconds=seconds,

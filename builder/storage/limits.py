@@ -37,6 +37,8 @@ STEPS = 10**9
 JOBS = 4_096
 LANES = 1 << 16
 SHARD_MB = 10**6
+PIXELS = 1_024
+"""Rows, and columns, of a picture in `pixels`."""
 FRAMES = 100
 """Of a stack of observations."""
 LEAST_TEST_FRACTION = 1e-9

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builder.config import HubConfig, VerifyConfig
-from builder.errors import ConfigError, DatasetError, storage_error
+from builder.environments.drawing import OPENGL
+from builder.environments.environment import EnvironmentSpec
+from builder.errors import ConfigError, DatasetError, EnvironmentError_, storage_error
 from builder.hub import pull
 from builder.loading.url_cache import fetch_all
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
+from builder.replay.replay import DRIVERS_APART, drawn_again
 from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
@@ -137,10 +140,21 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
         )
     spec = recorded_environment(manifest, trusted=config.expert.trust_remote_code, kwargs=config.env.kwargs)
     chosen = choose(manifest, config.sample)
-    environment = settle(spec, folder, manifest, chosen)
+    environment, pictures = _drawn(settle(spec, folder, manifest, chosen), manifest)
     result = replay(folder, chosen, parallel=config.parallel, environment=environment)
     compared = f"{result.episodes:,} of {manifest.accepted:,} episodes, {result.steps:,} steps, bit for bit"
-    return Check("replay", compared, result.difference)
+    return Check("replay", compared + pictures, result.difference)
+
+
+def _drawn(spec: EnvironmentSpec, manifest: Manifest) -> tuple[EnvironmentSpec, str]:
+    """The environment, drawn where the dataset holds pictures, and in words what of them is compared."""
+    try:
+        drawn = drawn_again(spec, manifest)
+    except EnvironmentError_ as error:
+        return spec, f"; not the pixels: {error}"
+    if drawn.drawn_by == OPENGL:
+        return drawn, f"; pixels, which drivers of OpenGL draw differently, within {DRIVERS_APART:g} of 255"
+    return drawn, ", pixels too" if drawn.drawn_by else ""
 
 
 def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:

@@ -18,7 +18,7 @@ from builder.dataset.columns import (
     recorded,
 )
 from builder.episodes.recording import EXTRAS, Recording
-from builder.episodes.spaces import Spaces
+from builder.episodes.spaces import Spaces, spaces_with
 from builder.errors import DatasetError
 
 INPUTS = {"config": {"dataset": {"next_observation": True}}, "expert": {"action_masks": True}}
@@ -43,7 +43,7 @@ def test_transitions_are_computed_from_attempts_and_their_steps():
 
 
 def test_episodes_are_computed_from_attempts_and_the_row_of_their_first_step():
-    found = arrays_by_name(EPISODES, rows_of([2, 1]), SPACES)
+    found = arrays_by_name(present(EPISODES), rows_of([2, 1]), SPACES)
     assert {name: values.tolist() for name, values in found.items()} == {
         "episode_index": [7, 9],
         "attempt_index": [3, 4],
@@ -102,6 +102,17 @@ def test_extras_are_found_by_the_names_of_the_leaves():
     rows = dataclasses.replace(rows, recording=dataclasses.replace(rows.recording, extras=extras))
     assert entry.names(SPACES) == ("info.x",)
     assert entry.arrays(rows, SPACES)[0] is extras["info.x"]
+
+
+def test_pictures_are_columns_of_both_tables_where_a_size_is_given():
+    inputs = {"config": {"dataset": {"pixels": {"height": 2, "width": 3}}}}
+    assert asked_for(inputs) == ("pixels", "final_pixels")
+    spaces = spaces_with(inputs, *SPACES)
+    found = [
+        column(name, table).space(spaces)
+        for name, table in zip(asked_for(inputs), TABLES.values(), strict=True)
+    ]
+    assert [space.shape for space in found] == [(2, 3, 3)] * 2
 
 
 def test_a_column_of_what_was_not_recorded_is_an_error():

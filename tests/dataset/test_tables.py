@@ -16,7 +16,7 @@ from builder.errors import DatasetError
 def tables(rows, optional=("next_observation",)):
     return [
         to_table(columns, rows, SPACES, arrow_schema(features(columns, SPACES)))
-        for columns in (present(TRANSITIONS, optional), EPISODES)
+        for columns in (present(TRANSITIONS, optional), present(EPISODES))
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import register
 
-from builder.environments.drawing import drawable, frame
+from builder.environments.drawing import drawable, drawn_by, frame
 from builder.environments.environment import make, resolve
 from builder.environments.headless import software_gl
 from builder.errors import EnvironmentError_, MissingExtraError
@@ -79,7 +79,7 @@ def test_mujoco_draws_without_a_screen():
 
 def test_drawing_changes_nothing_but_how_it_is_made():
     spec = spec_of("CartPole-v1")
-    assert dataclasses.replace(drawable(spec), render_mode="") == spec
+    assert dataclasses.replace(drawable(spec), render_mode="", drawn_by="") == spec
 
 
 def test_a_picture_is_the_callers_own():
@@ -137,3 +137,18 @@ def test_what_is_missing_is_named(raised, remedy):
 def test_what_render_raises_is_said():
     with pytest.raises(EnvironmentError_, match=r"cannot be drawn: render\(\) raised ValueError: no sun$"):
         drawable(spec_of("Drawn/Corridor-v0", shows=ValueError("no sun")))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "expected"),
+    [("Pendulum-v1", "pygame"), ("ALE/Breakout-v5", "emulator"), ("Drawn/Corridor-v0", "itself")],
+)
+def test_what_draws_is_known_by_its_module(env_id, expected):
+    shows = {"shows": PICTURE} if env_id.startswith("Drawn") else {}
+    assert drawable(spec_of(env_id, **shows)).drawn_by == expected
+
+
+def test_mujoco_draws_by_opengl():
+    environment = make(spec_of("Reacher-v5"))
+    assert drawn_by(environment) == "opengl"
+    environment.close()

@@ -15,7 +15,14 @@ from recorded import assert_same, recording, with_extras
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from builder.episodes.recording_file import Header, _digest, read_header, read_recording, write_recording
+from builder.episodes.recording_file import (
+    Header,
+    _digest,
+    read_header,
+    read_recording,
+    stored_bytes,
+    write_recording,
+)
 from builder.errors import DatasetError, StorageError, storage_error
 
 DTYPES = ["?", "i1", "i2", "<i4", ">i4", "i8", "u1", "u2", "u4", "u8", "f2", "<f4", "<f8", ">f8"]
@@ -124,6 +131,42 @@ def test_extras_of_steps_and_of_attempts_come_back_under_their_names(tmp_path):
     assert found.extras["action_mask"].tolist() == [[True, False], [False, True], [False, False]]
     assert found.extras["info.x"].tolist() == [0.0, 0.5, 1.0]
     assert found.attempt_extras["info.x"].tolist() == [0.0, -1.0]
+
+
+def drawn(lengths=(2, 1)):
+    found = recording(list(lengths))
+    pixels, finals = (np.arange(n * 600, dtype=np.uint8).reshape(n, 10, 20, 3) for n in (sum(lengths), 2))
+    return dataclasses.replace(found, extras={"pixels": pixels}, attempt_extras={"final_pixels": finals})
+
+
+def test_pictures_come_back_and_take_few_bytes(tmp_path):
+    original = drawn((200, 100))
+    write_recording(original, tmp_path / "chunk", HEADER)
+    found, _ = read_recording(tmp_path / "chunk")
+    assert_same(found, original)
+    size = (tmp_path / "chunk").stat().st_size
+    assert size < original.extras["pixels"].nbytes / 10
+    assert stored_bytes(original) == pytest.approx(size, rel=0.8)
+
+
+def test_what_steps_take_in_a_file_without_pictures_is_what_they_take_in_memory():
+    original = recording([2, 1])
+    steps = (*original.observations, *original.actions, original.rewards)
+    assert stored_bytes(original) == sum(array.nbytes for array in steps)
+
+
+@pytest.mark.parametrize(
+    "shape", [[3, 10, 20, 4], [3, 10, 20, 2], [3, 10, 20], [-3, -10, 20, 3], [2**62, 10, 20, 3]]
+)
+def test_pictures_of_another_size_than_they_say_are_noticed(tmp_path, shape):
+    path = tmp_path / "chunk"
+    write_recording(drawn(), path, HEADER)
+    tensors = load_file(path) | {"shape.extras.pixels": np.array(shape)}
+    header = dataclasses.replace(HEADER, sha256="")
+    content = {"format": 1, **dataclasses.asdict(header), "sha256": _digest(header, tensors)}
+    save_file(tensors, path, metadata={"recording": json.dumps(content, sort_keys=True)})
+    with pytest.raises(DatasetError, match="is damaged"):
+        read_recording(path)
 
 
 def test_a_changed_extra_is_noticed(tmp_path):

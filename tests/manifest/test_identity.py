@@ -37,6 +37,7 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.max_steps": 7,
     "rollout.out_of_bounds": "clip",
     "rollout.infinite": "record",
+    "dataset.pixels": {"height": 84, "width": 84},
 }
 DECIDES_WHAT_IS_KEPT = {
     "rollout.on_error": "reject",
@@ -178,16 +179,19 @@ def test_the_experts_threshold_names_a_build_as_the_same_number_does():
 class _Later(DatasetConfig):
     """What a later version writes."""
 
-    pixels: bool = False
+    saliency: bool = False
 
 
 def test_a_later_key_of_the_dataset_is_written_where_it_is_not_at_its_default():
-    def with_pixels(value):
-        later = _Later(**dataclasses.asdict(CONFIG.dataset), pixels=value)
+    def with_saliency(value):
+        later = _Later(**dataclasses.asdict(CONFIG.dataset), saliency=value)
         return inputs(dataclasses.replace(CONFIG, dataset=later))
 
-    assert with_pixels(value=False) == inputs()
-    assert with_pixels(value=True)["config"]["dataset"] == {**inputs()["config"]["dataset"], "pixels": True}
+    assert with_saliency(value=False) == inputs()
+    assert with_saliency(value=True)["config"]["dataset"] == {
+        **inputs()["config"]["dataset"],
+        "saliency": True,
+    }
 
 
 def test_inputs_are_plain_json():

@@ -29,6 +29,14 @@ def test_masks_are_kept_when_the_arrays_grow():
     assert log.masks[0].tolist() == [True, False]
 
 
+def test_pictures_are_kept_when_the_arrays_grow():
+    log = RowLog(leaves(Discrete(9)), leaves(Discrete(2)), pixels=(2, 3))
+    log.pixels[0], log.rows = 7, 1
+    log.reserve(2 * len(log.rewards))
+    assert log.pixels.shape == (len(log.rewards), 2, 3, 3)
+    assert (log.pixels[0] == 7).all()
+
+
 def test_the_order_is_by_attempt_and_then_as_played():
     assert log_of([2, 1, 2, 1]).order().tolist() == [1, 3, 0, 2]
 

@@ -46,10 +46,11 @@ gym.register("Shapes-v0", entry_point=Shapes, max_episode_steps=4)
 
 @pytest.fixture(scope="session")
 def _corridor(tmp_path_factory):
-    """A dataset with every column that a key of the configuration switches on."""
+    """A dataset with every column that a key of the configuration switches on, but for pictures."""
     out = tmp_path_factory.mktemp("tables") / "x"
     keys = [column.key for table in TABLES.values() for column in table]
     optional = {key.removeprefix("config."): True for key in keys if key.startswith("config.")}
+    del optional["dataset.pixels"]
     config = {"expert": "random", "env.id": "Corridor-v0", "episodes": 70, **optional}
     Controller().start({**config, "out": str(out)})
     return out
