@@ -17,12 +17,13 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: help dataset experts test test-slow clients lint check format reproduce lies formats benchmark peers lock clean
+.PHONY: help dataset experts test test-slow viewer clients lint check format reproduce lies formats benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
 	@echo "make test       the tests that take seconds, without the extras robotics, dask, ray, dvc and rlds"
 	@echo "make test-slow  the others, and all extras"
+	@echo "make viewer     check, test and build the page of il-builder view: builder/show/page/ (needs Node.js 20.19 or later)"
 	@echo "make clients    the tests of the Hub beside the newest huggingface_hub"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
@@ -37,6 +38,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.dev
 	$(PYTEST) -q -n auto --maxprocesses 8 --dist worksteal -m slow $(COVER)
+
+# What is committed in builder/show/page/ is what this makes; CI compares.
+viewer:
+	cd builder/show/viewer && npm ci --no-audit --no-fund --loglevel=error && npm run check && npm run test && npm run build
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

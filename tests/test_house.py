@@ -27,6 +27,7 @@ STORIES = {
     "pipeline/test_masked_experts": "experts that choose among allowed actions",
     "pipeline/test_next_build": "the builds after the first in one program",
     "pipeline/test_own_enjoy": "a build by a user's own functions",
+    "show/test_viewer": "the page, in a real browser",
     "verify/test_lies": "what each level of `verify` catches",
     "pipeline/test_pixels": "pictures of every step, from a build to their proof",
     "pipeline/test_references": "values that came through an environment variable",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
 from builder.cli.render import render
+from builder.cli.view import view
 from builder.errors import ConfigError
 from builder.storage.paths import AnyPath, expanded, local_path, place
 
@@ -311,6 +312,9 @@ VERBS = {
     ),
     "render": Verb(
         render, "a film of an episode: out= episode=best|worst|7 to=mp4|webp|gif|png size= fps=", reads=True
+    ),
+    "view": Verb(
+        view, "a dataset in the browser: out= or hub.repo_id=, to=FOLDER makes a static Space", reads=True
     ),
     "import": Verb(_import, "bring another library's dataset to a folder of ours: from=FORMAT path= out="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),

@@ -1,4 +1,4 @@
-"""The configuration of a film, typed. The defaults stand in `conf/`."""
+"""The configurations of a film and of the viewer, typed. The defaults stand in `conf/`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from builder.storage.paths import AnyPath
 
 SIDE = 4096
 FPS = 120
+PORTS = 65_535
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,38 @@ class RenderConfig:
             raise ConfigError(
                 "episode is unknown", expected="a number, or a word such as best", got=repr(self.episode)[:80]
             )
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """One look at a dataset (`conf/view.yaml`).
+
+    Attributes:
+        out: the dataset folder, or its URL.
+        port: of loopback; unset: a free one.
+        browser: open the page in a browser.
+        films: draw an episode when its film is first asked for.
+        to: a folder for the page as a static Space, in place of a server.
+        cdn: hosts at which another Hub than huggingface.co keeps its files, for the static page.
+        expert: whether code may be run that only the manifest names.
+        env: what the manifest keeps only as a reference.
+        overwrite: replace the static page that is there.
+        hub: a repository, where `out` is unset.
+        debug: show tracebacks.
+    """
+
+    out: AnyPath | None
+    port: int | None = None
+    browser: bool = True
+    films: bool = True
+    to: AnyPath | None = None
+    cdn: list[str] = field(default_factory=list)
+    expert: TrustConfig = field(default_factory=TrustConfig)
+    env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
+    overwrite: bool = False
+    hub: HubConfig = field(default_factory=HubConfig)
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        if self.port is not None and not 0 <= self.port <= PORTS:
+            raise ConfigError("port is none", expected=f"0 to {PORTS}", got=self.port)

@@ -128,6 +128,16 @@ def arrays(source, user="hf_writer", **options):
         return builder.load(source, **options).arrays()
 
 
+def on_demand(repo_id, names, user="hf_writer"):
+    """What is in files of a repository that is opened for them alone."""
+    from builder.hub.on_demand import on_demand
+    from builder.hub_client.retries import connected
+
+    with token(user), connected():
+        opened = on_demand(repo_id)
+        return [opened.find(name).read_bytes() for name in names]
+
+
 def described(source, **options):
     """What `load` gives, as plain values."""
     import builder

@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        headers = dict(headers or {})
+        headers = {"Access-Control-Allow-Origin": "*", **(headers or {})}  # pages of any origin may read
         if status == 200 and isinstance(content, bytes) and (asked := self.headers.get("Range")):
             status, body, headers["Content-Range"] = self._range(asked, body)
         if self.fault == "flip" and body:

@@ -1,7 +1,8 @@
 import pytest
 
+from builder.composition import compose
 from builder.errors import ConfigError
-from builder.show.config import RenderConfig
+from builder.show.config import RenderConfig, ViewConfig
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,14 @@ def test_what_no_film_can_have_is_refused(wrong, line):
 def test_an_episode_is_a_number_or_a_word():
     assert RenderConfig(out=None, episode=3).episode == 3
     assert RenderConfig(out=None).episode == "best"
+
+
+def test_a_view_opens_a_browser_at_a_free_port_unless_it_is_told():
+    config = compose(ViewConfig, "view", ["out=data/cartpole"])
+    assert (config.port, config.browser, config.to) == (None, True, None)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_is_one(port):
+    with pytest.raises(ConfigError, match="port is none"):
+        compose(ViewConfig, "view", [f"port={port}"])

@@ -1,0 +1,101 @@
+"""Films that are made when they are first asked for, one at a time, and kept while the viewer runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+from builder.errors import BuilderError
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, int]
+"""Split and `episode_index`."""
+Report = Callable[[int, int], None]
+"""Is told how many frames are drawn, and of how many."""
+Draw = Callable[[str, int, Path, Report], None]
+"""Writes the film of an episode to a path: split, `episode_index`, path, report."""
+
+
+@dataclass
+class _Film:
+    frames: int = 0
+    of: int = 0
+    ready: bool = False
+    error: str | None = None
+
+
+@dataclass
+class Films:
+    """The films of a dataset, and how far each is.
+
+    Attributes:
+        folder: where they are written; whoever made it removes it.
+        draw: makes one.
+    """
+
+    folder: Path
+    draw: Draw
+    _films: dict[Key, _Film] = field(default_factory=dict)
+    _waiting: list[Key] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+    _busy: bool = False
+
+    def path(self, split: str, episode: int) -> Path:
+        """Where a film is, once it is ready."""
+        return self.folder / f"{split}-{episode}.mp4"
+
+    def state(self, split: str, episode: int) -> dict[str, Any]:
+        """How far a film is, which is begun if it has not been: the one that was asked for last goes first.
+
+        Returns:
+            `ready`, or `error` in one line, or how many `frames` are drawn `of` how many.
+        """
+        key = split, episode
+        with self._lock:
+            film = self._films.setdefault(key, _Film())
+            if film.ready:
+                return {"ready": True}
+            if film.error is not None:
+                return {"error": film.error}
+            if key in self._waiting:
+                self._waiting.remove(key)
+            if not (film.frames or film.of):
+                self._waiting.append(key)
+            if not self._busy:
+                self._busy = True
+                Thread(target=self._work, daemon=True).start()
+            return {"frames": film.frames, "of": film.of}
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._busy = False
+                    return
+                key = self._waiting.pop()
+                film = self._films[key]
+                film.of = film.of or 1
+            self._make(key, film)
+
+    def _make(self, key: Key, film: _Film) -> None:
+        """Draw a film beside its place, and put it there whole."""
+
+        def report(frames: int, of: int) -> None:
+            film.frames, film.of = frames, of
+
+        target = self.path(*key)
+        partial = target.with_suffix(".partial.mp4")
+        try:
+            self.draw(*key, partial, report)
+            partial.replace(target)
+        except Exception as error:  # an environment may fail in any way
+            log.debug("the film of episode %s of %s", key[1], key[0], exc_info=True)
+            told = str(error) if isinstance(error, BuilderError) else f"{type(error).__name__}: {error}"
+            film.error = told.splitlines()[0]
+        else:
+            film.ready = True

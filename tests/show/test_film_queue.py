@@ -1,0 +1,85 @@
+"""Films are made when they are asked for, one at a time."""
+
+import threading
+
+import pytest
+
+from builder.errors import DatasetError
+from builder.show.film_queue import Films
+
+
+class Drawing:
+    """Draws when it is told to."""
+
+    def __init__(self):
+        self.drawn, self.begun, self.go = [], threading.Semaphore(0), threading.Semaphore(0)
+
+    def __call__(self, split, episode, path, report):
+        report(3, 10)
+        self.begun.release()
+        assert self.go.acquire(timeout=10)
+        if episode == 13:
+            raise DatasetError("it cannot be drawn", remedy="install something")
+        if episode == 14:
+            raise KeyError("pygame\nsecond line")
+        path.write_bytes(b"film")
+        self.drawn.append((split, episode))
+
+
+@pytest.fixture
+def drawing():
+    return Drawing()
+
+
+@pytest.fixture
+def films(tmp_path, drawing):
+    return Films(tmp_path, drawing)
+
+
+def until_settled(films, episode):
+    while True:
+        state = films.state("train", episode)
+        if "of" not in state:
+            return state
+
+
+def test_a_film_is_begun_when_it_is_asked_for_and_says_how_far_it_is(films, drawing):
+    assert films.state("train", 1) == {"frames": 0, "of": 0}
+    drawing.begun.acquire(timeout=10)
+    assert films.state("train", 1) == {"frames": 3, "of": 10}
+    drawing.go.release()
+    assert until_settled(films, 1) == {"ready": True}
+    assert films.path("train", 1).read_bytes() == b"film"
+
+
+def test_a_film_is_made_once(films, drawing):
+    drawing.go.release()
+    until_settled(films, 1)
+    until_settled(films, 1)
+    assert drawing.drawn == [("train", 1)]
+
+
+def test_what_was_asked_for_last_goes_first(films, drawing):
+    films.state("train", 1)
+    drawing.begun.acquire(timeout=10)
+    for episode in (2, 3, 2, 4):
+        films.state("train", episode)
+    for _ in range(3):
+        drawing.go.release()
+        drawing.begun.acquire(timeout=10)
+    drawing.go.release()
+    until_settled(films, 3)
+    assert [episode for _, episode in drawing.drawn] == [1, 4, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("episode", "said"), [(13, "it cannot be drawn"), (14, "KeyError: 'pygame\\nsecond line'")]
+)
+def test_what_cannot_be_drawn_says_why_in_one_line_and_the_next_is_drawn(films, drawing, episode, said):
+    for _ in range(2):
+        drawing.go.release()
+    told = until_settled(films, episode)["error"]
+    assert told.startswith(said)
+    assert "\n" not in told
+    assert not films.path("train", episode).exists()
+    assert until_settled(films, 1) == {"ready": True}

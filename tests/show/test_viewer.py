@@ -1,0 +1,264 @@
+"""The page, driven in a real browser: folders, repositories, keys, and strangers' text."""
+
+import functools
+import http.server
+import io
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hub_cases import REPOSITORY
+from places import ROOT
+
+from builder.manifest.manifest import read_manifest
+from builder.show.site import Folder
+from builder.show.space import Space, write_space
+from builder.show.view import served
+
+PLAYWRIGHT = ROOT / "builder/show/viewer/node_modules/playwright-core/index.mjs"
+BROWSER, NODE = shutil.which("chromium"), shutil.which("node")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (BROWSER and NODE and PLAYWRIGHT.is_file()), reason="no chromium, or no `make viewer` before"
+    ),
+]
+SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def driven(url, *steps, width=1400, height=900, scheme="light", shot=None, said=""):
+    """What the steps gave; the console has said nothing, or just what it was to say."""
+    request = {
+        "playwright": PLAYWRIGHT.as_uri(),
+        "browser": BROWSER,
+        "url": url,
+        "size": {"width": width, "height": height},
+        "scheme": scheme,
+        "steps": steps,
+        "shot": str(shot) if shot else None,
+    }
+    program = [NODE, str(Path(__file__).with_name("drive.mjs")), json.dumps(request)]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert [line for line in answer["said"] if not said or said not in line] == []
+    return answer
+
+
+def hosts(answer):
+    return {urlsplit(url).netloc for url in answer["asked"] if not url.startswith(("data:", "blob:"))}
+
+
+@pytest.fixture
+def shown(folder):
+    """Serves the folder of 20 episodes, 4 of them in test."""
+    with served(Folder(folder, read_manifest(folder)), "a folder") as server:
+        yield server
+
+
+@pytest.fixture
+def web(tmp_path):
+    """Serves a folder as any web server does."""
+    (tmp_path / "web").mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
+    handler.func.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield tmp_path / "web", f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+def text(selector):
+    return f"page.textContent({json.dumps(selector)})"
+
+
+def count(selector):
+    return f"page.locator({json.dumps(selector)}).count()"
+
+
+def press(*keys):
+    return "{ " + " ".join(f"await page.keyboard.press({json.dumps(key)});" for key in keys) + " }"
+
+
+def until(expression):
+    """Wait for something in the page to be true."""
+    return f"until({json.dumps(expression)})"
+
+
+FRAME = "page.evaluate(() => new Promise(requestAnimationFrame))"
+"""What was asked for before is drawn after it."""
+VALUE = ".strip[data-group=observation] .value"
+EPISODE = "document.querySelector('.facts h2').textContent"
+
+
+def test_a_folder_is_shown_with_its_own_values_and_asks_nobody_else(shown, folder):
+    rows = pq.read_table(folder / "data/train-00000-of-00001.parquet").to_pylist()
+    episodes = pq.read_table(folder / "episodes/train-00000-of-00001.parquet").to_pylist()
+    third = episodes[2]
+    steps = [
+        text("h1"),
+        count(".room > div"),
+        "page.click('.room [data-row=\"2\"]')",
+        until(f"{EPISODE} === 'Episode {third['episode_index']}'"),
+        text(".facts"),
+        count(".strip canvas"),
+        press("ArrowRight"),
+        FRAME,
+        f"page.locator({json.dumps(VALUE)}).allTextContents()",
+        press("End"),
+        FRAME,
+        f"page.locator({json.dumps(VALUE)}).allTextContents()",
+    ]
+    answer = driven(shown.url, *steps)
+    found = answer["found"]
+    assert hosts(answer) == {f"127.0.0.1:{shown.port}"}
+    assert (found[0], found[1], found[5]) == ("Corridor-v0", len(episodes), 4)
+    for word in (f"return {third['episode_return']:g}", f"seed {third['seed']}", "terminated"):
+        assert word in found[4]
+    at_one = (
+        rows[third["row_start"] + 1]["observation"] if third["length"] > 1 else third["final_observation"]
+    )
+    assert [float(value) for value in found[8]] == at_one
+    assert [float(value) for value in found[11]] == third["final_observation"]
+
+
+def test_all_can_be_done_by_keys(shown):
+    steps = [
+        press("j", "j"),
+        until(f"document.querySelector('[aria-selected=true]').dataset.row === '2' && {EPISODE} !== ''"),
+        press("ArrowUp"),
+        until("document.querySelector('[aria-selected=true]').dataset.row === '1'"),
+        press("c", "j"),
+        until(
+            "document.querySelectorAll('.pane').length === 2 && document.querySelector('.beside') !== null"
+        ),
+        press("Escape"),
+        until("document.querySelectorAll('.pane').length === 1"),
+        press("d"),
+        until("document.querySelectorAll('.histogram').length >= 5"),
+        press("d", "r"),
+        until("document.querySelector('.heads .sorted').dataset.key === 'return'"),
+        press("/", "r", "e", "t", "u", "r", "n", ">", "1", "5", "Enter"),
+        text(".said"),
+        press("?"),
+        until("document.querySelector('dialog').open"),
+        press("?"),
+        until("!document.querySelector('dialog').open"),
+        press("Home", "Space"),
+        until("document.querySelector('.player button').textContent !== '▶'"),
+        until("document.querySelector('.player button').textContent === '▶'"),  # at its end
+        press("Shift+ArrowLeft", "Enter"),
+        "page.evaluate(() => document.activeElement.type)",
+    ]
+    found = driven(shown.url, *steps)["found"]
+    assert found[-1] == "range"
+    assert found[13].endswith(" of 16")
+
+
+def test_the_address_opens_a_moment_and_follows_what_is_shown(shown, folder):
+    last = pq.read_table(folder / "episodes/test-00000-of-00001.parquet").to_pylist()[-1]
+    steps = [
+        text(".facts h2"),
+        text(".step"),
+        press("Home"),
+        until("!location.hash.includes('@')"),
+        "page.url()",
+    ]
+    found = driven(f"{shown.url}#test/{last['episode_index']}@1", *steps)["found"]
+    assert found[0] == f"Episode {last['episode_index']}"
+    assert found[1].startswith("1 /")
+    assert found[4].endswith(f"#test/{last['episode_index']}")
+
+
+def test_a_static_space_shows_a_repository_of_the_hub_and_asks_no_other_host(hub, clients, published, web):
+    root, url = web
+    cdn = hub.url.replace("127.0.0.1", "localhost")  # to where the Hub redirects
+    write_space(root, Space(hub.url, cdn=[cdn]), overwrite=True)
+    answer = driven(f"{url}?repo={REPOSITORY}", text("h1"), count(".room > div"), count(".strip canvas"))
+    assert answer["found"] == ["Corridor-v0", 16, 4]
+    assert hosts(answer) == {urlsplit(place).netloc for place in (url, hub.url, cdn)}
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [("", "user/name"), ("?repo=../x", "user/name"), ("?repo=user/corridor&revision=../x", "not a revision"),
+     ("?repo=user/none", "user/none is not there (401)")],
+)  # fmt: skip
+def test_what_is_no_repository_is_said_in_one_line(hub, published, web, query, told):
+    root, url = web
+    write_space(root, Space(hub.url), overwrite=True)
+    assert told in driven(url + query, text(".problem"), said="status of 401")["found"][0]
+
+
+def parquet(columns):
+    target = io.BytesIO()
+    pq.write_table(pa.table(columns), target, compression="zstd")
+    return target.getvalue()
+
+
+def test_text_of_strangers_is_text(hub, web):
+    """In every name and column that the page shows; the policy of a server would catch what runs besides."""
+    root, url = web
+    steps = {
+        "observation": [{SCRIPT: 0.5, "words": SCRIPT}] * 3,
+        SCRIPT: [SCRIPT] * 3,
+        "action": [1, 2, 3],
+        "reward": [0.0, 1.0, 2.0],
+    }
+    episodes = {
+        "policy": [SCRIPT, "b"],
+        "length": [2, 1],
+        "episode_return": [1.0, 2.0],
+        "seed": [1, 2],
+        "terminated": [True, False],
+        "truncated": [False, True],
+        "row_start": [0, 2],
+        "row_end": [2, 3],
+    }
+    files = {
+        "data/train-00000-of-00001.parquet": parquet(steps),
+        "episodes/train-00000-of-00001.parquet": parquet(episodes),
+        "README.md": SCRIPT.encode(),
+    }
+    inputs = {"environment": {"id": SCRIPT}, "expert": {"name": SCRIPT, "algo": SCRIPT}}
+    listed = {name: {"sha256": SCRIPT, "size": len(content)} for name, content in files.items()}
+    manifest = {"accepted": 2, "fingerprint": SCRIPT, "files": listed, "inputs": inputs}
+    manifest["splits"] = {"train": {"episodes": 2, "rows": 3}}
+    hub.store.add("dataset", "user/stranger", {**files, "manifest.json": json.dumps(manifest).encode()})
+    write_space(root, Space(hub.url, cdn=[hub.url.replace("127.0.0.1", "localhost")]), overwrite=True)
+    page = (root / "index.html").read_text()
+    (root / "index.html").write_text(page.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"))
+    answer = driven(
+        f"{url}?repo=user/stranger",
+        text("h1"),
+        press("d"),
+        until("document.querySelectorAll('.histogram').length >= 4"),
+        press("d", "c", "j"),
+        until("document.querySelectorAll('.pane').length === 2"),
+        count("#app img, #app script"),
+        text(".captions"),
+    )
+    found = answer["found"]
+    assert (found[0], found[5]) == (SCRIPT, 0)
+    assert SCRIPT in found[6]
+
+
+def test_the_page_reaches_nothing_that_is_not_below_the_token(shown):
+    names = ["/dataset/manifest.json", "dataset/..%2f..%2fetc/passwd", "dataset/provenance.json", "dataset/"]
+    asking = f"Promise.all({json.dumps(names)}.map(async (name) => (await fetch(name)).status))"
+    answer = driven(shown.url, f"page.evaluate({json.dumps(asking)})", said="status of 404")
+    assert answer["found"] == [[404] * 4]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700])
+def test_nothing_is_wider_than_the_window(shown, tmp_path, width, scheme):
+    steps = ["page.evaluate(() => document.documentElement.scrollWidth)"]
+    answer = driven(shown.url, *steps, width=width, scheme=scheme)
+    assert answer["found"][0] <= width
