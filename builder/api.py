@@ -40,12 +40,13 @@ def build(expert: str | Policy = "cartpole", **config: Any) -> Trajectories:
     return load(result.out if isinstance(result.out, Path) else str(result.out))
 
 
-def load(
+def load(  # noqa: PLR0913  (all but the first three have a keyword)
     source: str | Path,
     revision: str | None = None,
     split: str | None = None,
     *,
     episodes: Wanted | None = None,
+    every: int = 1,
     seed: int = 0,
 ) -> Trajectories:
     """Open a dataset: a folder; or a URL or a repository of the Hub, brought to a cache and checked first.
@@ -59,7 +60,8 @@ def load(
         split: train or test; None: train, or the only one that there is.
         episodes: a few of them, as `Trajectories.subset` takes them: 10 or 0.1, drawn by the seed, or a list
             of `episode_index`; None: all.
-        seed: of the draw; with the same one, five episodes are among the first ten.
+        every: of so many steps of each episode one is kept: see `Trajectories.every`.
+        seed: of both draws; with the same one, five episodes are among the first ten.
 
     Raises:
         DatasetError: there is no dataset, or it cannot be read.
@@ -67,7 +69,8 @@ def load(
         ConfigError: it has no such split or episodes; or a folder was to have a revision.
     """
     opened = open_folder(dataset_folder(source, revision), split)
-    return opened if episodes is None else opened.subset(episodes, seed=seed)
+    few = opened if episodes is None else opened.subset(episodes, seed=seed)
+    return few if every == 1 else few.every(every, seed=seed)
 
 
 def dataset_folder(source: str | Path, revision: str | None = None) -> Path:

@@ -8,8 +8,14 @@ from typing import Any
 from benchmarks.peer_scripts.answers import BATCH, access_rate, answer, epoch
 
 
-def ours(folder: str, **options: Any) -> None:
-    """`Trajectories.batches`: the first epoch reads the files, the next one has them in memory or not."""
+def ours(folder: str, item: int = 1, **options: Any) -> None:
+    """`Trajectories.batches`: the first epoch reads the files, the next one has them in memory or not.
+
+    Args:
+        folder: of the dataset.
+        item: how many steps one of a batch has; the seconds are those of as many steps as the dataset has.
+        **options: of `batches`.
+    """
     from builder import load
 
     began = time.perf_counter()
@@ -17,7 +23,7 @@ def ours(folder: str, **options: Any) -> None:
     next(dataset.batches(BATCH, seed=0, **options))
     opened = time.perf_counter() - began
     rows = dataset.manifest.splits["train"].rows
-    taken = epoch(dataset.batches(BATCH, seed=1, **options), rows, most=rows)
+    taken = epoch(dataset.batches(BATCH, seed=1, **options), rows // item, most=rows)
     dataset[0]
     answer(opened=opened, **taken, access=access_rate(dataset))
 
@@ -54,6 +60,8 @@ def torchs(folder: str, whole_batches: bool) -> None:
 READERS: dict[str, Callable[[str], None]] = {
     "ours": ours,
     "streamed": lambda folder: ours(folder, memory=100 * 2**20),
+    "windows": lambda folder: ours(folder, 20, window=20),
+    "n-step": lambda folder: ours(folder, n_step=3, gamma=0.99),
     "datasets": theirs,
     "torch": lambda folder: torchs(folder, whole_batches=False),
     "torch-batches": lambda folder: torchs(folder, whole_batches=True),

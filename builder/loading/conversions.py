@@ -15,6 +15,7 @@ from builder.errors import ConfigError
 from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
 from builder.loading.batches import chosen, column_of
+from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.storage.paths import local_path, place
 
@@ -33,6 +34,7 @@ class Conversions(ABC):
     episode_table: datasets.Dataset
     _positions: Array | None
     _tables: SplitTables
+    _thin: Steps | None
     _spaces: Spaces
 
     @abstractmethod
@@ -48,17 +50,41 @@ class Conversions(ABC):
         """The columns of the transitions."""
 
     @abstractmethod
+    def known_columns(self) -> list[str]:
+        """The columns that can be asked for."""
+
+    @abstractmethod
+    def _columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """Some columns as `arrays` gives them."""
+
+    @abstractmethod
+    def _whole(self, names: Sequence[str]) -> dict[str, Array]:
+        """Some columns of every step of these episodes."""
+
+    @property
+    @abstractmethod
+    def _kept(self) -> Array:
+        """int64: which of these steps are kept, where not all are."""
+
+    def _refuse_thinned(self, what: str) -> None:
+        """Refuse what takes whole episodes.
+
+        Raises:
+            ConfigError: only every k-th step of them is here.
+        """
+        if self._thin is not None:
+            raise ConfigError(
+                f"{what} is not to be had: every={self._thin.every} keeps single steps of the episodes",
+                remedy="arrays(), batches(), to_sb3() and to_torchrl() have these; or leave every= out",
+            )
+
+    @abstractmethod
     def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
         """The final observation of each episode, per leaf, after the last one that was acted on."""
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What `arrays` gives as tensors of the same dtypes; float64 stays float64."""
-        import torch
-
-        return {
-            name: torch.from_numpy(array if array.flags.writeable else array.copy())
-            for name, array in self.arrays().items()
-        }
+        return _tensors(self.arrays())
 
     def to_torch(self, columns: Sequence[str] | None = None) -> torch.utils.data.Dataset[Any]:
         """A map-style dataset for a `DataLoader`: item i is step i, a dict of tensors as `tensors` has them.
@@ -69,10 +95,8 @@ class Conversions(ABC):
         Raises:
             ConfigError: there is no such column.
         """
-        wanted = chosen(columns, self.column_names())
-        dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(
-            {name: values for name, values in self.tensors().items() if column_of(name) in wanted}
-        )
+        wanted = chosen(self.column_names() if columns is None else columns, self.known_columns())
+        dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(_tensors(self._columns(wanted)))
         return dataset
 
     def to_pandas(self) -> pd.DataFrame:
@@ -127,6 +151,7 @@ class Conversions(ABC):
         Raises:
             ConfigError: imitation is not installed, or has no such spaces.
         """
+        self._refuse_thinned("a trajectory")
         return in_memory.to_imitation(self.episodes(), self._spaces)
 
     def to_d3rlpy(self) -> Any:
@@ -138,10 +163,11 @@ class Conversions(ABC):
         Raises:
             ConfigError: d3rlpy is not installed, or has no such spaces.
         """
+        self._refuse_thinned("a dataset of d3rlpy's, whose steps follow each other,")
         return in_memory.to_d3rlpy(self._steps())
 
     def _steps(self) -> in_memory.Steps:
-        arrays = self.arrays()
+        arrays = self._whole(self._tables.step_columns())
 
         def of(column: str) -> tuple[Array, ...]:
             return tuple(values for name, values in arrays.items() if column_of(name) == column)
@@ -149,7 +175,7 @@ class Conversions(ABC):
         episodes, observations = arrays["episode_index"], of("observation")
         last = np.flatnonzero(np.append(episodes[1:] != episodes[:-1], True))
         finals = self._finals([values[last] for values in observations])
-        return in_memory.Steps(
+        steps = in_memory.Steps(
             spaces=self._spaces,
             observations=observations,
             next_observations=tuple(
@@ -162,6 +188,7 @@ class Conversions(ABC):
             truncations=arrays["truncated"],
             episodes=episodes,
         )
+        return steps if self._thin is None else in_memory.some(steps, self._kept)
 
     def export(
         self,
@@ -192,6 +219,7 @@ class Conversions(ABC):
             MissingExtraError: a package of the format is not installed.
         """
         self._tables.check_exportable()
+        self._refuse_thinned("an export")
         target = None if path is None else local_path(place(str(path)), "export")
         wanted = ExportRequest(format, target, options, self.split, self._exported(episodes), overwrite)
         return export(self.folder, wanted).path
@@ -212,3 +240,12 @@ class Conversions(ABC):
                 "an export needs episodes", expected="at least 1", got=min(len(held), wanted or 0)
             )
         return wanted if isinstance(wanted, list) else held[:wanted]
+
+
+def _tensors(arrays: dict[str, Array]) -> dict[str, torch.Tensor]:
+    import torch
+
+    return {
+        name: torch.from_numpy(array if array.flags.writeable else array.copy())
+        for name, array in arrays.items()
+    }

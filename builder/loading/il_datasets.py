@@ -104,6 +104,11 @@ class SeedTables(SplitTables):
         """The columns of the transitions."""
         return ["episode_index", "step_index", *RENAMED.values()]
 
+    @property
+    def has_finals(self) -> bool:
+        """Never: it is not recorded."""
+        return False
+
     def of_episodes(self, *names: str) -> dict[str, Array]:
         """Plain columns of the episodes, of those that are there."""
         table = self.episodes.data.table

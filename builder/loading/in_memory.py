@@ -71,6 +71,24 @@ def following(observations: Array, finals: Array, episodes: Array) -> Array:
     return found
 
 
+def some(steps: Steps, rows: Array) -> Steps:
+    """Some of the steps, with what they led to."""
+
+    def of(arrays: Iterable[Array]) -> tuple[Array, ...]:
+        return tuple(array[rows] for array in arrays)
+
+    return Steps(
+        spaces=steps.spaces,
+        observations=of(steps.observations),
+        next_observations=of(steps.next_observations),
+        actions=of(steps.actions),
+        rewards=steps.rewards[rows],
+        terminations=steps.terminations[rows],
+        truncations=steps.truncations[rows],
+        episodes=steps.episodes[rows],
+    )
+
+
 def to_torch(tensors: Mapping[str, torch.Tensor]) -> Any:
     """A `torch.utils.data.Dataset` whose items are dicts, one per step."""
     from torch.utils.data import StackDataset

@@ -114,6 +114,11 @@ class JoinedTables(SplitTables):
         """The columns of the transitions that all parts have."""
         return _common([part.tables.step_columns() for part in self._parts])
 
+    @property
+    def has_finals(self) -> bool:
+        """Whether all of them say what each episode ended in."""
+        return all(part.tables.has_finals for part in self._parts)
+
     def of_episodes(self, *names: str) -> dict[str, Array]:
         """Plain columns of the episodes, of those that all parts have."""
         found = [part.tables.of_episodes(*names) for part in self._parts]

@@ -13,6 +13,7 @@ from builder.dataset.columns import TRANSITIONS
 from builder.episodes.notebook import MOST_ARRAYS, data_uri, figure, shown, table
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import BuilderError, DatasetError
+from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.storage.tree import inside
 
@@ -34,10 +35,11 @@ class Summary:
         expert: who played; "": not known.
         episodes: how many.
         of: how many the whole split has.
-        lengths: of the episodes.
+        lengths: how many steps of each are here.
         returns: of the episodes; none where they are not known.
         columns: of the steps, with dtype and shape.
         frames: how many observations are stacked; 0: none.
+        every: of so many steps one is kept.
         wrong: why the files cannot be read; "": they can.
     """
 
@@ -51,11 +53,18 @@ class Summary:
     returns: Array
     columns: tuple[str, ...]
     frames: int = 0
+    every: int = 1
     wrong: str = ""
 
 
-def summary(tables: SplitTables, positions: Array | None) -> Summary:
-    """What is said of the episodes at some positions of a split; None: of all."""
+def summary(tables: SplitTables, positions: Array | None, kept: Steps | None = None) -> Summary:
+    """What is said of a split.
+
+    Args:
+        tables: of the split.
+        positions: of the episodes in its table; None: all of them.
+        kept: which of their steps; None: all.
+    """
     inputs, nothing = tables.manifest.inputs, np.empty(0)
     wrong = ""
     found: dict[str, Array] = {}
@@ -73,11 +82,17 @@ def summary(tables: SplitTables, positions: Array | None) -> Summary:
         expert=_expert(inputs.get("expert", {}), inputs.get("imported", {})),
         episodes=tables.count if positions is None else len(positions),
         of=tables.count,
-        lengths=found.get("length", nothing)[chosen] if found else nothing,
+        lengths=_counts(found["length"], kept)[chosen] if found else nothing,
         returns=found["episode_return"][chosen] if "episode_return" in found else nothing,
         columns=columns,
+        every=1 if kept is None else kept.every,
         wrong=wrong,
     )
+
+
+def _counts(lengths: Array, kept: Steps | None) -> Array:
+    """How many steps of each episode are kept."""
+    return lengths if kept is None else kept.counts(lengths)
 
 
 def _expert(expert: dict[str, object], imported: dict[str, object]) -> str:
@@ -108,7 +123,8 @@ def rows(found: Summary) -> dict[str, str]:
     }
     if found.wrong:
         return {**{key: shown(value) for key, value in said.items()}, "unreadable": shown(found.wrong)}
-    said["steps"] = f"{int(found.lengths.sum()):,}"
+    thin = f", every {found.every}th" if found.every > 1 else ""
+    said["steps"] = f"{int(found.lengths.sum()):,}{thin}"
     said["return"] = _returns(found.returns)
     if found.frames:
         said["stacked"] = f"{found.frames} observations"

@@ -34,12 +34,12 @@ class SelectedReader:
 
     def read(self, parts: Sequence[int]) -> Plain:
         if len(parts) < len(self.part_rows):
-            return self._gathered(parts)
+            return self.gather(parts)
         if self._whole is None:
-            self._whole = self._gathered(parts)
+            self._whole = self.gather(parts)
         return self._whole
 
-    def _gathered(self, parts: Sequence[int]) -> Plain:
+    def gather(self, parts: Sequence[int]) -> Plain:
         """The rows of some parts, one after the other; each part of the other reader is read once."""
         rows = np.concatenate([np.empty(0, np.int64), *(self._rows[part] for part in parts)])
         source = np.searchsorted(self._ends, rows, side="right")

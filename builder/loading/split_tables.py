@@ -16,7 +16,7 @@ from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, assemble
 from builder.errors import DatasetError
-from builder.loading.batches import ParquetReader, PlainReader
+from builder.loading.batches import KNOWN, Columns, ParquetReader, PlainReader
 from builder.loading.parquet_tables import read_table
 from builder.manifest.manifest import Manifest
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Run = tuple[int, int]
 """Neighbouring rows: the first, and one past the last."""
+FINAL = "final_observation"
+OBSERVATION = KNOWN["observation"]
 PER_STEP = ("reward", "terminated", "truncated")
 PER_EPISODE = ("seed", "attempt_index", "policy")
 
@@ -96,6 +98,21 @@ class SplitTables:
         path = shards(self.folder, self.manifest, "transitions", self.split)[0]
         return list(pq.read_schema(path).names)
 
+    @property
+    def has_finals(self) -> bool:
+        """Whether it is known what each episode ended in.
+
+        Raises:
+            DatasetError: a file is missing or damaged.
+        """
+        path = shards(self.folder, self.manifest, "episodes", self.split)[0]
+        return FINAL in pq.read_schema(path).names
+
+    def finals(self, places: Array) -> Columns:
+        """What some episodes ended in, [episodes, ...], by the names of the leaves of `observation`."""
+        column = rows_of(self.episodes, runs(places, places + 1))[FINAL]
+        return dict(zip(OBSERVATION.names(self.spaces), from_arrow(self.spaces[0], column), strict=True))
+
     def of_episodes(self, *names: str) -> dict[str, Array]:
         """Plain columns of the episodes, of those that are there; no others are read.
 
@@ -128,8 +145,8 @@ class SplitTables:
         observed, done = self.spaces
         observations = from_arrow(observed, rows["observation"])
         finals: tuple[Array, ...] = tuple(map(unknown_like, observations))
-        if "final_observation" in line.column_names:
-            finals = from_arrow(observed, line["final_observation"])
+        if FINAL in line.column_names:
+            finals = from_arrow(observed, line[FINAL])
         joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
         steps = {name: rows[name].to_numpy() for name in PER_STEP if name in rows.column_names}
         known = {name: line[name][0].as_py() for name in PER_EPISODE if name in line.column_names}

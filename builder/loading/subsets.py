@@ -10,6 +10,7 @@ import numpy as np
 
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError, suggest
+from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Subsets(ABC):
     """What gives the same with other episodes."""
 
     _tables: SplitTables
+    _thin: Steps | None
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -36,6 +38,10 @@ class Subsets(ABC):
     @abstractmethod
     def _episode_table(self) -> pa.Table:
         """Their rows."""
+
+    @abstractmethod
+    def _changed(self, **changes: Any) -> Self:
+        """The same with other attributes, and nothing that was read for this one."""
 
     @abstractmethod
     def _view(self, positions: Array) -> Self:
@@ -69,6 +75,24 @@ class Subsets(ABC):
         if len(set(wanted)) < len(wanted):
             raise ConfigError("an episode is wanted twice", got=wanted[:20], remedy="list each once")
         return self._view(self._places[[places[number] for number in wanted]])
+
+    def every(self, steps: int, *, seed: int = 0) -> Self:
+        """A view of every so many-th step of each episode, as the literature thins out demonstrations.
+
+        Each step keeps its true `next_observation` and flags. Where in an episode the first one lies is drawn
+        by the seed, whatever other episodes are looked at; every episode keeps at least one. There are no
+        whole episodes in such a view.
+
+        Args:
+            steps: 20: one step in twenty.
+            seed: of the draw.
+
+        Raises:
+            ConfigError: `steps` is not positive, or the steps are thinned out already.
+        """
+        if self._thin is not None:
+            raise ConfigError("the steps are thinned out already", remedy="give every= once")
+        return self._changed(_thin=Steps(steps, seed))
 
     def divide(self, fraction: float, *, seed: int = 0) -> tuple[Self, Self]:
         """Two views that share no episode: such a share of them, drawn by the seed, and the others.
@@ -128,12 +152,12 @@ def drawn(count: int, wanted: float, seed: int) -> Array:
     Raises:
         ConfigError: there are fewer, or it is no share.
     """
-    if isinstance(wanted, (float, np.floating)):
-        if not 0 < wanted <= 1:
-            raise ConfigError("a share of the episodes", expected="a number in (0, 1]", got=wanted)
-        most = min(count, max(1, round(float(wanted) * count)))
-    else:
+    if isinstance(wanted, (int, np.integer)):
         if isinstance(wanted, bool) or not 1 <= wanted <= count:
             raise ConfigError("episodes of a subset", expected=f"1 to {count}", got=wanted)
         most = int(wanted)
+    else:
+        if not 0 < wanted <= 1:
+            raise ConfigError("a share of the episodes", expected="a number in (0, 1]", got=wanted)
+        most = min(count, max(1, round(float(wanted) * count)))
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])

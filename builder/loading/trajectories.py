@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,13 +17,14 @@ from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ConfigError, suggest
 from builder.loading import notebook
-from builder.loading.batches import MEMORY, PlainReader, Reader, column_of, epoch, leaf_columns
+from builder.loading.batches import column_of, leaf_columns
+from builder.loading.blocks import NEXT, OBSERVATION, Block
 from builder.loading.conversions import Conversions
+from builder.loading.epochs import Epochs
 from builder.loading.joined import JoinedTables, Part
 from builder.loading.reference import Reference, reference_of
-from builder.loading.selected import SelectedReader
 from builder.loading.split_tables import Run, SplitTables, rows_of, runs, steps_of
-from builder.loading.stacking import StackedReader, stack, stack_columns
+from builder.loading.stacking import stack, stack_columns
 from builder.loading.subsets import Subsets
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.replay import playable
@@ -32,13 +32,12 @@ from builder.replay import playable
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
-    import torch
 
-VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_table", "_reader")
+VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_table", "_reader", "_kept")
 """What is kept of the episodes of one view, and is another view's to find out."""
 
 
-class Trajectories(Conversions, Subsets):
+class Trajectories(Conversions, Epochs, Subsets):
     """One split of a dataset, or some of its episodes.
 
     `len` counts episodes; `dataset[3]` is an `Episode`, `dataset[0:5]` a view of five, with all that a split
@@ -57,8 +56,6 @@ class Trajectories(Conversions, Subsets):
 
     _positions: Array | None = None
     """Which episodes of the split, by their place in its table; None: all."""
-    _reader: tuple[Any, Reader] | None = None
-    """What `batches` reads from, kept for the next epoch with the columns that it is for."""
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
         manifest = read_manifest(folder)
@@ -80,12 +77,15 @@ class Trajectories(Conversions, Subsets):
         return notebook.page(self._summary(), self.folder if whole else None)
 
     def _summary(self) -> notebook.Summary:
-        return notebook.summary(self._tables, self._positions)
+        found = notebook.summary(self._tables, self._positions, self._thin)
+        return dataclasses.replace(found, frames=self.frames)
 
     @cached_property
     def transitions(self) -> datasets.Dataset:
         """The "transitions" config as `datasets` gives it: one row per step."""
         table = self._tables.transitions
+        if self._thin is not None:
+            return table.select(self._rows[self._kept])
         return table if self._positions is None else table.select(self._rows)
 
     @cached_property
@@ -124,7 +124,9 @@ class Trajectories(Conversions, Subsets):
         Of an imported dataset, what its source does not say is NaN (the least number of an integer dtype) in
         rewards and the last observation, false in the flags, and 0 as the seed.
         """
-        return self._tables.episode(int(self._places[self._position(index)]))
+        position = self._position(index)
+        self._refuse_thinned("an episode of this dataset")
+        return self._tables.episode(int(self._places[position]))
 
     def _position(self, index: int) -> int:
         """Which episode an index means; past the end it is an error that ends an iteration, as a list's."""
@@ -139,12 +141,16 @@ class Trajectories(Conversions, Subsets):
         return np.arange(self._tables.count) if self._positions is None else self._positions
 
     def _view(self, positions: Array) -> Self:
-        """The same with only some episodes of the split, in that order."""
-        view = copy.copy(self)
-        kept = {name: value for name, value in self.__dict__.items() if name not in VIEWED}
-        view.__dict__.clear()
-        view.__dict__.update(kept, _positions=positions)
+        return self._changed(_positions=positions)
+
+    def _changed(self, **changes: Any) -> Self:
+        view = type(self).__new__(type(self))
+        view.__dict__.update(self.__getstate__() | changes)
         return view
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another view or process: nothing that was read for this one."""
+        return {name: value for name, value in self.__dict__.items() if name not in VIEWED}
 
     @cached_property
     def _rows(self) -> Array:
@@ -160,6 +166,7 @@ class Trajectories(Conversions, Subsets):
             ConfigError: their observations or actions are of other spaces, or one comes stacked.
         """
         for one in (self, *others):
+            one._refuse_thinned("a joined dataset")  # noqa: SLF001  (of its own kind)
             if isinstance(one, StackedTrajectories):
                 raise ConfigError("stacked datasets cannot be joined", remedy="a.concat(b).stacked(frames)")
         joined = Trajectories.__new__(Trajectories)
@@ -200,15 +207,46 @@ class Trajectories(Conversions, Subsets):
         return self._columns(self.column_names())
 
     def column_names(self) -> list[str]:
-        """The columns of the transitions."""
-        return self._tables.step_columns()
+        """The columns of the transitions, as `arrays` gives them.
+
+        Where only every k-th step is kept, `next_observation` is among them even if it is not stored.
+        """
+        return self.known_columns() if self._thin is not None else self._tables.step_columns()
+
+    def known_columns(self) -> list[str]:
+        """The columns that can be asked for: `next_observation` even where it is not stored."""
+        stored = self._tables.step_columns()
+        return [*stored, NEXT] if NEXT not in stored and self._tables.has_finals else stored
 
     def _columns(self, names: Sequence[str]) -> dict[str, Array]:
         """Some columns as `arrays` gives them; no others are read."""
+        found = self._whole(names)
+        return found if self._thin is None else {name: values[self._kept] for name, values in found.items()}
+
+    def _whole(self, names: Sequence[str]) -> dict[str, Array]:
+        """Some columns of every step of these episodes."""
         columns: dict[str, Array] = {}
         for name in names:
-            columns.update(leaf_columns(name, self._step_table[name], self._spaces))
+            if name in self._step_table.column_names:
+                columns.update(leaf_columns(name, self._step_table[name], self._spaces))
+            else:
+                columns.update(self._next_observations())
         return columns
+
+    def _next_observations(self) -> dict[str, Array]:
+        """What each step led to, by the names of the leaves of `next_observation`."""
+        observed = leaf_columns(OBSERVATION, self._step_table[OBSERVATION], self._spaces)
+        lengths = np.diff(self._tables.bounds)[self._places]
+        block = Block(observed, lengths, self._places, self._tables.finals(self._places))
+        return block.following(np.arange(block.rows))
+
+    @cached_property
+    def _kept(self) -> Array:
+        """int64: which of the steps of these episodes are kept, where not all are."""
+        lengths = np.diff(self._tables.bounds)
+        if self._thin is None:
+            return np.arange(len(self._rows))
+        return self._thin.kept(self._thin.offsets(lengths)[self._places], lengths[self._places])
 
     def _column(self, name: str) -> Array:
         """One array, by its name in `arrays`.
@@ -216,7 +254,7 @@ class Trajectories(Conversions, Subsets):
         Raises:
             ConfigError: there is no such column, or it is several arrays.
         """
-        column, known = column_of(name), self.column_names()
+        column, known = column_of(name), self.known_columns()
         if column not in known:
             raise ConfigError(f"the dataset has no column {name!r}", remedy=suggest(name, known))
         found = self._columns([column])
@@ -227,44 +265,6 @@ class Trajectories(Conversions, Subsets):
 
     def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
         return from_arrow(self._spaces[0], self._episode_table["final_observation"])
-
-    def batches(
-        self,
-        size: int,
-        *,
-        seed: int | None = None,
-        columns: Sequence[str] | None = None,
-        drop_last: bool = False,
-        memory: int = MEMORY,
-    ) -> Iterator[dict[str, torch.Tensor]]:
-        """One epoch: every step once, as batches of tensors with the dtypes and names of `tensors`.
-
-        Where the columns fit into `memory` they are read once and kept with this object, and the shuffle is
-        over all steps. Else row groups are drawn by chance, as many as fit at a time, and shuffled together.
-
-        Args:
-            size: steps of a batch; the last one holds what is left.
-            seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
-                `memory` give the same batches on every machine.
-            columns: those that are wanted, e.g. `["observation", "action"]`; None: all.
-            drop_last: leave out a last batch of fewer steps.
-            memory: bytes that the steps in memory may take.
-
-        Raises:
-            ConfigError: there is no such column, or `size` is not positive.
-            DatasetError: the files are missing or damaged.
-        """
-        key = (type(self), None if columns is None else tuple(columns))
-        if self._reader is None or self._reader[0] != key:
-            self._reader = (key, self._open_reader(columns))
-        return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
-
-    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
-        return self._plain_reader(columns)
-
-    def _plain_reader(self, columns: Sequence[str] | None) -> PlainReader:
-        reader = self._tables.reader(columns)
-        return reader if self._positions is None else SelectedReader(reader, self._rows)
 
     def environment(
         self,
@@ -337,9 +337,6 @@ class StackedTrajectories(Trajectories):
         self.frames = frames
         self._reader = None
 
-    def _summary(self) -> notebook.Summary:
-        return dataclasses.replace(super()._summary(), frames=self.frames)
-
     def episode(self, index: int) -> Episode:
         """One episode; its observations are [T + 1, frames, *shape]."""
         episode = super().episode(index)
@@ -348,10 +345,10 @@ class StackedTrajectories(Trajectories):
         observed = [stack(leaf.pick(episode.observations), steps, self.frames) for leaf in leaves(space)]
         return dataclasses.replace(episode, observations=assemble(space, observed))
 
-    def _columns(self, names: Sequence[str]) -> dict[str, Array]:
+    def _whole(self, names: Sequence[str]) -> dict[str, Array]:
         needed = dict.fromkeys([*names, "step_index", *(name.removeprefix("next_") for name in names)])
         found = stack_columns(
-            super()._columns([name for name in needed if name in self.column_names()]), self.frames
+            super()._whole([name for name in needed if name in self.known_columns()]), self.frames
         )
         return {name: values for name, values in found.items() if column_of(name) in names}
 
@@ -361,6 +358,3 @@ class StackedTrajectories(Trajectories):
             np.concatenate([before[:, 1:], final[:, None]], axis=1)
             for before, final in zip(last, finals, strict=True)
         ]
-
-    def _open_reader(self, columns: Sequence[str] | None) -> Reader:
-        return StackedReader(self._plain_reader, self.frames, columns)

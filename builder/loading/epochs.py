@@ -1,0 +1,155 @@
+"""The epochs of a split: the method of `Trajectories` that gives batches, and what it reads from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from builder.episodes.spaces import Array
+from builder.errors import ConfigError
+from builder.loading.batches import MEMORY, Columns, Plain, PlainReader, Reader, Window, epoch
+from builder.loading.blocks import NEXT, Block, BlockReader, Episodes
+from builder.loading.selected import SelectedReader
+from builder.loading.shapes import Sequences, Shape, Steps, read_columns, shape_of, taken, wanted_columns
+from builder.loading.split_tables import SplitTables
+from builder.loading.stacking import StackedReader
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Epochs(ABC):
+    """Shuffled steps, n-step returns and sequences, in memory or streamed."""
+
+    frames: int = 0
+    """How many observations come stacked; 0: they are single."""
+    _tables: SplitTables
+    _positions: Array | None
+    _thin: Steps | None = None
+    """Which steps of each episode are kept; None: all."""
+    _reader: tuple[Any, Reader] | None = None
+    """What `batches` reads from, kept for the next epoch with what it was opened for."""
+
+    @property
+    @abstractmethod
+    def _places(self) -> Array:
+        """The episodes by their place in the split's table."""
+
+    @abstractmethod
+    def column_names(self) -> list[str]:
+        """The columns of the transitions."""
+
+    @property
+    @abstractmethod
+    def _rows(self) -> Array:
+        """int64: the rows of the split that are steps of these episodes, in their order."""
+
+    def batches(  # noqa: PLR0913  (all but the first have a keyword)
+        self,
+        size: int,
+        *,
+        seed: int | None = None,
+        columns: Sequence[str] | None = None,
+        drop_last: bool = False,
+        memory: int = MEMORY,
+        n_step: int | None = None,
+        gamma: float | None = None,
+        window: int | None = None,
+        pad: str | None = None,
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One epoch: every step once, as batches of tensors with the dtypes and names of `tensors`.
+
+        Where the columns fit into `memory` they are read once and kept with this object, and the shuffle is
+        over all steps. Else row groups are drawn by chance, as many as fit at a time, and shuffled together.
+
+        With `n_step` and `gamma`, `reward` is the discounted sum of the next n rewards, and
+        `next_observation`, `terminated` and `truncated` are those after the last of them; none crosses the
+        end of an episode. `discount` is what the value of `next_observation` counts: gamma to the power of
+        the steps summed, also where a limit cut the episode off, and 0 where it was terminated.
+
+        With `window`, values are [batch, window, ...]: steps that follow each other in an episode, also
+        `timestep` (the step within the episode), `return_to_go` (the rewards from a step to the episode's
+        end, float64) and `mask` (false where nothing was and zeros stand).
+
+        Args:
+            size: steps of a batch, or windows; the last one holds what is left.
+            seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
+                `memory` give the same batches on every machine.
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all. `next_observation`
+                can be asked for whether it is stored or not.
+            drop_last: leave out a last batch of fewer steps.
+            memory: bytes that the steps in memory may take.
+            n_step: so many rewards are summed.
+            gamma: the discount of each further one.
+            window: so many steps follow each other.
+            pad: None: windows that lie within an episode whole; "left": one that ends with each step, zeros
+                before the episode; "right": one that begins with each step, zeros after it.
+
+        Raises:
+            ConfigError: there is no such column, `size` is not positive, or what is asked for does not go
+                together.
+            DatasetError: the files are missing or damaged.
+        """
+        shape = shape_of(window, pad, n_step, gamma)
+        key = (shape, None if columns is None else tuple(columns))
+        if self._reader is None or self._reader[0] != key:
+            self._reader = (key, self._open_reader(columns, shape))
+        return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
+
+    def _open_reader(self, columns: Sequence[str] | None, shape: Shape | None) -> Reader:
+        stored = self._tables.step_columns()
+        derived = columns is not None and NEXT in columns and NEXT not in stored
+        if shape is not None or derived or self._thin is not None:
+            return self._block_reader(columns, shape or self._thin or Steps(), stored)
+        return (
+            StackedReader(self._plain_reader, self.frames, columns)
+            if self.frames
+            else self._plain_reader(columns)
+        )
+
+    def _plain_reader(self, columns: Sequence[str] | None) -> PlainReader:
+        reader = self._tables.reader(columns)
+        return reader if self._positions is None else SelectedReader(reader, self._rows)
+
+    def _block_reader(self, columns: Sequence[str] | None, shape: Shape, stored: Sequence[str]) -> Reader:
+        if self._thin is not None and shape is not self._thin:
+            raise ConfigError(
+                f"every={self._thin.every} keeps single steps, and such batches need those between",
+                remedy="leave every= out",
+            )
+        if self.frames and isinstance(shape, Sequences):
+            raise ConfigError("a window holds the steps before anyway", remedy="take it without stacked()")
+        if columns is None and self._thin is not None:
+            columns = self.column_names()
+        finals = self._tables.has_finals
+        wanted = wanted_columns(shape, columns, stored, finals=finals)
+        lengths = np.diff(self._tables.bounds)
+        places = self._places
+        return BlockReader(
+            self._tables.reader(read_columns(shape, wanted, stored)),
+            Episodes(places, lengths[places], self._rows),
+            partial(_finals, self._tables, wanted=finals and NEXT in (*wanted, *shape.needed)),
+            partial(_thinned, self._thin, self._thin.offsets(lengths), wanted)
+            if self._thin is not None
+            else partial(_items, shape, wanted),
+            frames=self.frames,
+            item_steps=shape.item_steps,
+        )
+
+
+def _finals(tables: SplitTables, places: Array, *, wanted: bool) -> Columns:
+    return tables.finals(places) if wanted else {}
+
+
+def _items(shape: Shape, wanted: Sequence[str], block: Block) -> Window:
+    return shape.items(block, wanted)
+
+
+def _thinned(kept: Steps, offsets: Array, wanted: Sequence[str], block: Block) -> Window:
+    """At once, so that the steps between do not stay in memory."""
+    rows = kept.kept(offsets[block.places], block.lengths)
+    return Plain(taken(block, rows, wanted), len(rows))
