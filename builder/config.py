@@ -326,6 +326,26 @@ class SignConfig:
 
 
 @dataclass(frozen=True)
+class CardConfig:
+    """What the card shows (`conf/build.yaml`).
+
+    Attributes:
+        preview: whether its best, median and worst episode are drawn: true, false, or auto: where that costs
+            little. No byte that is promised to be equal depends on it.
+    """
+
+    preview: Any = "auto"
+
+    def __post_init__(self) -> None:
+        if self.preview not in (True, False, "auto") or isinstance(self.preview, int | float) != isinstance(
+            self.preview, bool
+        ):
+            raise ConfigError(
+                "card.preview is unknown", expected="auto or true or false", got=repr(self.preview)[:80]
+            )
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """One build (`conf/build.yaml`)."""
 
@@ -345,6 +365,7 @@ class BuildConfig:
     keep_chunks: bool
     verify_sample: int
     hub: HubConfig
+    card: CardConfig = field(default_factory=CardConfig)
     manifest: str | None = None
     debug: bool = field(default=False)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 # Read when `datasets` is first imported, here or in a process that a test starts.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="il-builder-tests-")
+os.environ["IL_BUILDER_PREVIEW"] = "false"  # drawing takes longer than most builds of tests
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"

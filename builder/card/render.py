@@ -21,7 +21,7 @@ from builder.card.plot import Panel, histogram_png
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
-from builder.manifest.manifest import read_manifest, seal
+from builder.manifest.manifest import PREVIEW, read_manifest, seal
 from builder.storage.paths import AnyPath, atomic_file
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md")
 ANYWHERE = "path/to/this/folder"
 """Stands for the folder, whose path no card names."""
+PICTURES = (
+    "The best, the median and the worst episode, as they were played",
+    "Moments of the best episode",
+)
+"""What the preview shows. A card names it whether or not it is there: without a text beside it, a page shows
+nothing in the place of a picture that is missing."""
 NOTES = re.compile(r"^## Notes[ \t]*$", re.MULTILINE)
 
 
@@ -153,6 +159,7 @@ def _sections(contents: Contents) -> dict[str, Any]:
     inputs, spaces = manifest.inputs, manifest.spaces
     return {
         "plot": PLOT if contents.plot else None,
+        "pictures": () if "imported" in inputs else tuple(zip(PREVIEW, PICTURES, strict=False)),
         "figures": text.figures_table(contents),
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": component_tables(documented_id(inputs.get("environment", {})), spaces),

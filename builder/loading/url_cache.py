@@ -10,14 +10,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, LockedError, storage_error
-from builder.manifest.manifest import MANIFEST, SIGNATURE, UNLISTED, owned_files, read_manifest
+from builder.manifest.manifest import MANIFEST, PREVIEW, SIGNATURE, UNLISTED, owned_files, read_manifest
 from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import replaced
 
-OPTIONAL = (PROVENANCE, SIGNATURE)
+OPTIONAL = (PROVENANCE, SIGNATURE, *PREVIEW)
 """Files that not every dataset has: a folder from a cache of DVC has no description of the machine."""
 PAUSE = 0.2
 """Seconds between two looks at a cache's folder that another process fills."""

@@ -27,13 +27,15 @@ VERSION = 1
 FINGERPRINTED = ("data", "episodes")
 """Folders whose files the fingerprint covers."""
 SIGNATURE = "dataset.sig"
-UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE)
+PREVIEW = ("assets/preview.webp", "assets/preview.png", "assets/preview.json")
+"""A film and a strip of some episodes, and their note: other machines may draw them otherwise."""
+UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE, *PREVIEW)
 """Files that the manifest does not list: itself, the card (rendered again to check it), what describes the
-machine (it carries its own checksum), and who has signed manifest and card."""
+machine and the preview (they carry their own checksums), and who has signed manifest and card."""
 
 
 OWN = re.compile(
-    r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet|assets/returns\.png|expert/expert\.(json|safetensors)"
+    r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet|assets/(returns\.png|preview\.(webp|png|json))|expert/expert\.(json|safetensors)"
     r"|README\.md|manifest\.json|provenance\.json|dataset\.sig"
 )
 """The names that builds give."""

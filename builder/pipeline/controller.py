@@ -28,6 +28,7 @@ from builder.pipeline.instances import WAYS, settle, slower
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.play import play, recorded
+from builder.pipeline.pictures import preview_of_standing
 from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
 from builder.pipeline.runs import AttemptRun, ChunkRun
@@ -140,6 +141,7 @@ class Controller:
             standing = standing_at(out)
             manifest, played = self._made(config, own, wanted, standing)
             if manifest:
+                preview_of_standing(out, manifest, config.card)
                 note_request(config, manifest, known=not own)
         grown_from = _episodes_before(standing.manifest, manifest)
         result = BuildResult(out, manifest, played, wanted=wanted, grown_from=grown_from)

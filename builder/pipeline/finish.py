@@ -21,6 +21,7 @@ from builder.manifest.provenance import write_provenance
 from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction
 from builder.pipeline.own_truth import held_against
+from builder.pipeline.pictures import preview
 from builder.replay import choose, replay
 from builder.storage.paths import AnyPath
 from builder.storage.staging import replaced
@@ -57,6 +58,7 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
             chosen = _chosen(build, manifest) if build.config.verify_sample else {}
             if unproven := held_against(build, folder, manifest, chosen):
                 manifest = _noted(folder, manifest, unproven)
+        preview(folder, manifest, build.environment, build.config.card)
         return manifest
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from builder.card import CARD, mend_card
 from builder.manifest.identity import identity
-from builder.manifest.manifest import MANIFEST, Manifest, fingerprint, manifest_sha256, manifest_text
+from builder.manifest.manifest import PREVIEW, MANIFEST, Manifest, fingerprint, manifest_sha256, manifest_text
 from builder.manifest.provenance import PROVENANCE, is_own_sha256
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, local_copy
+from builder.storage.plain_json import parse_json
 from builder.storage.remote_path import RemotePath
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 def stamps(out: AnyPath, manifest: Manifest) -> dict[str, Any]:
     """The stamps of a dataset's files that are there, by their paths in it."""
     found = {}
-    for path in sorted({*manifest.files, CARD, MANIFEST, PROVENANCE}):
+    for path in sorted({*manifest.files, CARD, MANIFEST, PROVENANCE, *PREVIEW}):
         try:
             found[path] = _stamp(out / path)
         except FileNotFoundError:
@@ -80,6 +81,20 @@ def _damaged(out: AnyPath, manifest: Manifest, found: Mapping[str, Any], changed
         yield f"{MANIFEST} has another content"
     if PROVENANCE in changed and not is_own_sha256((out / PROVENANCE).read_text(errors="replace")):
         yield f"{PROVENANCE} has another content"
+    if changed.intersection(PREVIEW) and not _is_own_preview(out, found):
+        yield "its preview has another content"
+
+
+def _is_own_preview(out: AnyPath, found: Mapping[str, Any]) -> bool:
+    """Whether all of a preview is there, as its note says."""
+    *pictures, note = PREVIEW
+    if not found.keys() >= {*PREVIEW}:
+        return False
+    text = (out / note).read_text(errors="replace")
+    if not is_own_sha256(text):
+        return False
+    stated = parse_json(text.encode())["files"]
+    return all(stated.get(name) == _sha256(out / name) for name in pictures)
 
 
 def _says_what_it_said(out: AnyPath, manifest: Manifest) -> bool:

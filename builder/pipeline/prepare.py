@@ -24,6 +24,7 @@ from builder.manifest.schema import check_inputs
 from builder.pipeline.build import Build
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import Found, described_environment, find
+from builder.pipeline.pictures import check_preview
 from builder.versions import package_versions
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         ),
     )
     check_inputs(inputs)
+    check_preview(config.card, matched.spec, found.spaces)
     return Build(
         config,
         expert,

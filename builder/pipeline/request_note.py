@@ -40,6 +40,7 @@ NOT_ASKED = (
     "verify_sample",
     "manifest",
     "hub",
+    "card",
     "debug",
 )
 """Keys that do not decide what is built."""

@@ -7,7 +7,7 @@ on the same machine. Nothing of the time goes into a file.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -138,13 +138,13 @@ def film_kind(name: str | None, path: Path | None = None) -> FilmKind:
     return kind
 
 
-def steps_shown(steps: int, most: int | None) -> frozenset[int] | None:
-    """Which moments of an episode are shown, evenly spread, its first and last among them; None: all.
+def steps_shown(steps: int, most: int | None) -> Collection[int]:
+    """Which moments of an episode are shown, evenly spread, its first and last among them.
 
     Args:
         steps: of the episode; it has one moment more.
-        most: how many moments a film takes.
+        most: how many moments a film takes; None: any number.
     """
     if most is None or steps < most:
-        return None
+        return range(steps + 1)
     return frozenset(int(number) for number in np.linspace(0, steps, most).round())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from builder.dataset.columns import unsaid
@@ -30,7 +31,11 @@ SMALL = 360
 """Frames whose longer side is shorter are enlarged, by a whole factor: nobody can see 84 pixels."""
 ON_STRIP = 240
 """Pixels of the longer side of a frame on a strip, unless the user says otherwise."""
+FINE = 1.5
+"""Large frames are first shrunk by a whole factor, to so many times their size: four times as fast."""
 AUTO, ENVIRONMENT = "auto", "environment"
+Report = Callable[[int, int], None]
+"""Takes how many frames there are, and how many there will be."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,7 @@ class Rendered:
     repeated: bool
 
 
-def render(
-    folder: Path, request: FilmRequest, report: Callable[[int, int], None] = lambda _, __: None
-) -> Rendered:
+def render(folder: Path, request: FilmRequest, report: Report = lambda _, __: None) -> Rendered:
     """Make a film of an episode.
 
     Args:
@@ -113,65 +116,98 @@ def render(
         MissingExtraError: a package is not installed.
         StorageError: the disk is full or not writable.
     """
-    look, encoder = request.look, film_kind(request.kind, request.path)
     manifest = read_manifest(folder)
-    place = choose(places(folder, manifest, request.split), request.episode)
+    known = places(folder, manifest, request.split)
+    return render_place(folder, choose(known, request.episode), request, report)
+
+
+def render_place(
+    folder: Path, place: Place, request: FilmRequest, report: Report = lambda _, __: None
+) -> Rendered:
+    """Make a film of the episode at a place; else as `render`."""
+    encoder = film_kind(request.kind, request.path)
     target = request.path or folder.with_name(f"{folder.name}-episode-{place.index}{encoder.suffix}")
     if target.exists() and not request.overwrite:
         raise ExistsError(f"{target} exists", remedy="add overwrite=true, or give another to.path=")
+    manifest = read_manifest(folder)
     recorded = RecordedSplit(folder, manifest, place.split).episode(place.position)
-    with closing(shown(manifest, recorded, look, most=encoder.most)) as film:
-        count = _write(target, encoder, film, look, report)
+
+    def chosen(_: float) -> Collection[int]:
+        return steps_shown(place.length, encoder.most)
+
+    with closing(shown(manifest, recorded, request.look, chosen)) as film:
+        count = _write(target, encoder, film, request.look, report)
     return Rendered(target, place, count, film.fps, film.repeated)
 
 
 class Film:
-    """The moments of an episode that are shown, and how fast.
+    """The moments of an episode that are shown, and how fast; it is closed after use.
 
     Attributes:
+        moments: in their order.
         fps: frames a second.
-        repeated: the environment draws it.
         count: how many moments there are.
+        repeated: the environment draws them.
     """
 
     def __init__(
-        self, moments: Iterator[Moment], *, fps: float, repeated: bool, count: int, close: Callable[[], None]
+        self,
+        moments: Iterator[Moment],
+        *,
+        fps: float,
+        count: int,
+        environment: gym.Env[Any, Any] | None = None,
     ) -> None:
-        self.moments, self.fps, self.repeated, self.count, self.close = moments, fps, repeated, count, close
+        self.moments, self.fps, self.count = moments, fps, count
+        self.repeated = environment is not None
+        self._environment = environment
+
+    def close(self) -> None:
+        """Let the environment go that draws."""
+        if self._environment:
+            self._environment.close()
 
 
-def shown(manifest: Manifest, episode: RecordedEpisode, look: Look, most: int | None = None) -> Film:
+def shown(
+    manifest: Manifest,
+    episode: RecordedEpisode,
+    look: Look,
+    chosen: Callable[[float], Collection[int]],
+    environment: EnvironmentSpec | None = None,
+) -> Film:
     """The moments of an episode: images that the dataset holds, else drawn by its environment.
 
     Args:
         manifest: of the dataset.
         episode: what is recorded.
         look: what is shown, and how fast.
-        most: moments at the most, evenly spread; None: all.
+        chosen: of the frames a second, which moments are shown, as numbers of steps.
+        environment: what was played; None: what the manifest names.
 
     Raises:
         ConfigError, DatasetError, EnvironmentError_: as `render`.
     """
-    steps = len(episode.rows.recording.rewards)
-    chosen = steps_shown(steps, most)
-    count = steps + 1 if chosen is None else len(chosen)
-    wanted = (lambda _: True) if chosen is None else chosen.__contains__
     name = None if look.frames in (AUTO, ENVIRONMENT) else look.frames
     leaf = None if look.frames == ENVIRONMENT else image_leaf(manifest.spaces.observation, name)
-    moments: Iterator[Moment]
     if leaf is not None:
-        moments = (moment for moment in held(episode, leaf) if wanted(moment.step))
         fps = look.fps or FPS
-        return Film(moments, fps=fps, repeated=False, count=count, close=lambda: None)
-    spec = _environment(manifest, look)
-    environment = make(spec)
-    moments = drawn(
-        environment, episode, wanted, limit=spec.max_episode_steps, unsaid=unsaid(manifest.inputs)
-    )
+        wanted = chosen(fps)
+        moments = (moment for moment in held(episode, leaf) if moment.step in wanted)
+        return Film(moments, fps=fps, count=len(wanted))
+    spec = drawable(environment or _environment(manifest, look))
+    made = make(spec)
+    fps = look.fps or _own_fps(made, spec)
+    wanted = chosen(fps)
+    lacking = unsaid(manifest.inputs)
+    drawing = drawn(made, episode, wanted.__contains__, limit=spec.max_episode_steps, unsaid=lacking)
+    return Film(drawing, fps=fps, count=len(wanted), environment=made)
+
+
+def _own_fps(environment: gym.Env[Any, Any], spec: EnvironmentSpec) -> float:
+    """How many steps of an environment are a second."""
     own = environment.metadata.get("render_fps")
     skipped = spec.preprocessing.frame_skip if spec.preprocessing else 1
-    fps = look.fps or (float(own) / skipped if isinstance(own, (int, float)) and own > 0 else FPS)
-    return Film(moments, fps=fps, repeated=True, count=count, close=environment.close)
+    return float(own) / skipped if isinstance(own, (int, float)) and own > 0 else FPS
 
 
 def _environment(manifest: Manifest, look: Look) -> EnvironmentSpec:
@@ -182,12 +218,10 @@ def _environment(manifest: Manifest, look: Look) -> EnvironmentSpec:
             f"the source of this dataset does not say {what}, so its episodes cannot be stepped again",
             remedy="only datasets that hold images can be shown without",
         )
-    return drawable(recorded_environment(manifest, trusted=look.trusted, kwargs=look.kwargs))
+    return recorded_environment(manifest, trusted=look.trusted, kwargs=look.kwargs)
 
 
-def _write(
-    target: Path, encoder: FilmKind, film: Film, look: Look, report: Callable[[int, int], None]
-) -> int:
+def _write(target: Path, encoder: FilmKind, film: Film, look: Look, report: Report) -> int:
     """The film as a file, whole or not at all; how many frames it has."""
     count = 0
 
@@ -219,4 +253,5 @@ def sized(image: Array, size: int | None) -> Array:
 
     height, width = (max(1, round(side * size / longer)) for side in image.shape[:2])
     kind = Image.Resampling.NEAREST if size % longer == 0 else Image.Resampling.LANCZOS
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((width, height), kind))
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((width, height), kind, reducing_gap=FINE))

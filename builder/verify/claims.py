@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.config import VerifyConfig
 from builder.errors import SignatureError
-from builder.manifest.manifest import SIGNATURE, Manifest, stated_license
+from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
 from builder.manifest.signature import stated_signer
 from builder.versions import RELEASE
@@ -92,6 +92,10 @@ def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
         yield Claim(f"the note {note!r}")
     if manifest.splits and manifest.written_by != RELEASE:
         yield Claim("what its card says in words other than this version's", "the version that wrote it")
+    if (folder / PREVIEW[-1]).exists():
+        yield Claim(
+            "its preview shows the episodes that its note names", "il-builder render draws them again"
+        )
     if any(path.startswith("assets/") for path in manifest.files):
         yield Claim("the pictures of its card show its figures")
     if any(path.startswith("expert/") for path in manifest.files):

@@ -12,6 +12,7 @@ from builder.errors import DatasetError, SignatureError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import (
     MANIFEST,
+    PREVIEW,
     SIGNATURE,
     UNLISTED,
     Manifest,
@@ -114,25 +115,46 @@ def check_provenance(folder: Path) -> Check:
     path = folder / PROVENANCE
     if not path.exists():
         return Check("provenance", "there is none: the machine that built it is not described")
-    return Check("provenance", "own sha256", next(_provenance_differences(path), None))
+    return Check("provenance", "own sha256", next(_note_differences(path, PROVENANCE), None))
 
 
-def _provenance_differences(path: Path) -> Iterator[Difference]:
+def has_preview(folder: Path) -> bool:
+    """Whether any file of a preview is there; a dataset is as good without."""
+    return any((folder / name).exists() for name in PREVIEW)
+
+
+def check_preview(folder: Path) -> Check:
+    """The preview by its own checksums; what it shows is drawn again by no verification."""
+    return Check("preview", "own sha256, that of its files", next(_preview_differences(folder), None))
+
+
+def _preview_differences(folder: Path) -> Iterator[Difference]:
+    *pictures, note = PREVIEW
+    for name in PREVIEW:
+        if not (folder / name).is_file():
+            yield Difference(what="missing", file=name)
+    yield from _note_differences(folder / note, note)
+    stated = parse_json(read_bounded(folder / note, NOTE_BYTES))["files"]
+    for name in pictures:
+        if (digest := file_sha256(folder / name)) != stated[name]:
+            yield Difference(what="another content", file=name, expected=f"sha256 {stated[name]}", got=digest)
+
+
+def _note_differences(path: Path, name: str) -> Iterator[Difference]:
+    """Of a note with its own checksum: its schema, its checksum, how it is written."""
     try:
         text = read_bounded(path, NOTE_BYTES)
         content = parse_json(text)
     except (OSError, ValueError) as error:
-        yield Difference(what=f"cannot be read: {error}", file=PROVENANCE)
+        yield Difference(what=f"cannot be read: {error}", file=name)
         return
-    yield from (Difference(what=wrong, file=PROVENANCE) for wrong in violations("provenance", content))
+    yield from (Difference(what=wrong, file=name) for wrong in violations(PurePosixPath(name).stem, content))
     stated = content.pop("sha256")
     if (expected := sha256_of(content)) != stated:
-        yield Difference(
-            what="sha256 is not that of its content", file=PROVENANCE, expected=expected, got=stated
-        )
+        yield Difference(what="sha256 is not that of its content", file=name, expected=expected, got=stated)
     written = json.dumps({**content, "sha256": stated}, indent=1, sort_keys=True) + "\n"
     if text != written.encode():
-        yield Difference(what="not written as a provenance is", file=PROVENANCE)
+        yield Difference(what=f"not written as a {path.stem} is", file=name)
 
 
 def check_card(folder: Path, repo_id: str | None, *, written_by: str | None = RELEASE) -> Check:

@@ -22,7 +22,15 @@ from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
 from builder.verify.claims import claims
-from builder.verify.files import check_card, check_files, check_manifest, check_provenance, check_signature
+from builder.verify.files import (
+    check_card,
+    check_files,
+    check_manifest,
+    check_preview,
+    check_provenance,
+    check_signature,
+    has_preview,
+)
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
 from builder.verify.report import write_report
@@ -113,6 +121,8 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
     manifest = read_manifest(folder)
     yield "files", lambda: check_files(folder, manifest)
     yield "provenance", lambda: check_provenance(folder)
+    if has_preview(folder):
+        yield "preview", lambda: check_preview(folder)
     if manifest.splits:
         yield "tables", lambda: check_tables(folder, manifest)
         yield "card", lambda: check_card(folder, config.hub.repo_id, written_by=manifest.written_by)

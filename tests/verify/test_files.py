@@ -9,7 +9,9 @@ from verification import STEPS, check, failure
 
 from builder.card import CARD, name_repository, write_card
 from builder.errors import VerificationError
-from builder.manifest.manifest import MANIFEST, manifest_sha256, manifest_text, read_manifest, seal
+from builder.manifest.identity import sha256_of
+from builder.manifest.manifest import MANIFEST, PREVIEW, manifest_sha256, manifest_text, read_manifest, seal
+from builder.storage.digest import file_sha256
 from builder.verify.files import check_manifest
 from builder.versions import RELEASE
 
@@ -162,3 +164,46 @@ def test_the_card_may_have_notes_and_name_a_repository_but_no_other_figures(fold
     assert (name, difference.file) == ("card", CARD)
     assert "6 episodes" in difference.expected
     assert "7 episodes" in difference.got
+
+
+@pytest.fixture
+def with_preview(folder):
+    """The folder with files that stand for a preview, and their note."""
+    *pictures, note = PREVIEW
+    for number, name in enumerate(pictures):
+        (folder / name).write_bytes(bytes([number]))
+    shas = {name: file_sha256(folder / name) for name in pictures}
+    content = {"drawn_by": {}, "episodes": [{"episode": 0, "is": "best"}], "files": shas}
+    described(folder / note, content)
+    return folder
+
+
+def described(note, content):
+    sealed = {**content, "sha256": sha256_of(content)}
+    note.write_text(json.dumps(sealed, indent=1, sort_keys=True) + "\n")
+
+
+def test_a_preview_is_held_against_its_own_note(with_preview):
+    report = check(with_preview, "files")
+    report.raise_for_difference()
+    assert "preview" in [item.name for item in report.checks]
+    assert any("preview shows the episodes" in str(claim) for claim in report.claims)
+
+
+@pytest.mark.parametrize("name", PREVIEW)
+def test_a_preview_that_lacks_a_file_or_has_another_is_named(with_preview, name):
+    (with_preview / name).write_bytes(b"another")
+    assert failure(with_preview, "files")[1].file == name
+    (with_preview / name).unlink()
+    assert failure(with_preview, "files")[1].file == name
+
+
+@pytest.mark.parametrize(
+    "change", [{"extra": 1}, {"episodes": [{"episode": -1, "is": "best"}]}, {"files": {}}]
+)
+def test_a_note_of_a_preview_passes_its_schema(with_preview, change):
+    note = with_preview / PREVIEW[-1]
+    content = json.loads(note.read_text())
+    del content["sha256"]
+    described(note, {**content, **change})
+    assert failure(with_preview, "files")[1].file == PREVIEW[-1]
