@@ -27,8 +27,8 @@ from builder.pipeline.finish import finish
 from builder.pipeline.instances import WAYS, settle, slower
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
-from builder.pipeline.play import play, recorded
 from builder.pipeline.pictures import preview_of_standing
+from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
 from builder.pipeline.runs import AttemptRun, ChunkRun

@@ -13,7 +13,7 @@ from typing import Any
 
 from builder.card import CARD, mend_card
 from builder.manifest.identity import identity
-from builder.manifest.manifest import PREVIEW, MANIFEST, Manifest, fingerprint, manifest_sha256, manifest_text
+from builder.manifest.manifest import MANIFEST, PREVIEW, Manifest, fingerprint, manifest_sha256, manifest_text
 from builder.manifest.provenance import PROVENANCE, is_own_sha256
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, local_copy

@@ -50,6 +50,6 @@ def preview_of_standing(out: AnyPath, manifest: Manifest, card: CardConfig) -> N
     Raises:
         BuilderError, StorageError: as `preview`.
     """
-    if card.preview is True and isinstance(out, Path) and manifest.splits:
-        if not (out / PREVIEW[-1]).is_file():
-            write_preview(out, None)
+    asked = card.preview is True and bool(manifest.splits)
+    if asked and isinstance(out, Path) and not (out / PREVIEW[-1]).is_file():
+        write_preview(out, None)

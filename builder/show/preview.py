@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from builder.episodes.spaces import Array
 from builder.environments.environment import EnvironmentSpec
+from builder.episodes.spaces import Array
 from builder.errors import BuilderError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import PREVIEW, Manifest, read_manifest
