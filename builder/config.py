@@ -327,7 +327,7 @@ class SignConfig:
 
 @dataclass(frozen=True)
 class CardConfig:
-    """What the card shows (`conf/build.yaml`).
+    """What the card shows (`conf/card/`).
 
     Attributes:
         preview: whether its best, median and worst episode are drawn: true, false, or auto: where that costs

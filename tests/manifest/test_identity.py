@@ -56,6 +56,7 @@ DECIDES_NOTHING = {
     "out": "elsewhere",
     "mode": "play",
     "overwrite": True,
+    "card.preview": True,
     "keep_chunks": False,
     "verify_sample": 0,
     "manifest": "another",

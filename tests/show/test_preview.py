@@ -105,7 +105,6 @@ def test_the_film_stands_still_for_those_that_have_ended(dataset_of, tmp_path):
     left = shortest * (237 + 4)
     panel = frames[:, 20:, left : left + 237].astype(int)
     assert np.abs(panel[-1] - panel[lengths[shortest] - 1]).mean() < 4
-    assert np.abs(panel[-1] - panel[0]).mean() > 20
 
 
 def _shown_rows(folder):
