@@ -365,7 +365,7 @@ class BuildConfig:
     keep_chunks: bool
     verify_sample: int
     hub: HubConfig
-    card: CardConfig = field(default_factory=CardConfig)
+    card: CardConfig
     manifest: str | None = None
     debug: bool = field(default=False)
 

@@ -10,6 +10,7 @@ import pytest
 from builder.composition import build_config
 from builder.config import (
     BuildConfig,
+    CardConfig,
     DatasetConfig,
     EnvConfig,
     HubConfig,
@@ -45,6 +46,7 @@ def test_without_overrides_the_defaults_hold():
         keep_chunks=True,
         verify_sample=3,
         hub=HubConfig(),
+        card=CardConfig(),
         debug=False,
     )
     assert (config.expert.name, config.expert.source, config.expert.threshold) == (
