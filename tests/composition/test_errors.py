@@ -13,8 +13,8 @@ from builder.config import (
 from builder.errors import ConfigError
 
 KNOWN = (
-    "known: card, dataset, debug, env, episodes, expert, hub, keep_chunks, manifest, max_attempts, max_return,"
-    " mode, ..."
+    "known: card, dataset, debug, env, episodes, expert, hub, keep_chunks, manifest, max_attempts, "
+    "max_return, mode, ..."
 )
 
 
