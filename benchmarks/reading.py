@@ -43,7 +43,9 @@ class Reader:
 READERS = (
     Reader("**il-builder**, `batches(256, seed=...)`", "our_reading", which="ours"),
     Reader("**il-builder**, the same with `memory=100 MiB`", "our_reading", which="streamed"),
-    Reader("**il-builder**, `window=20`: 256 sequences a batch, as many steps", "our_reading", which="windows"),
+    Reader(
+        "**il-builder**, `window=20`: 256 sequences a batch, as many steps", "our_reading", which="windows"
+    ),
     Reader("**il-builder**, `n_step=3`", "our_reading", which="n-step"),
     Reader("torch: tensors in memory, whole batches indexed", "our_reading", which="torch-batches"),
     Reader("torch: `TensorDataset`, `DataLoader(shuffle=True)`", "our_reading", which="torch"),
