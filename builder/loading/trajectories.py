@@ -21,6 +21,7 @@ from builder.loading.batches import column_of, leaf_columns
 from builder.loading.blocks import NEXT, OBSERVATION, Block
 from builder.loading.conversions import Conversions
 from builder.loading.epochs import Epochs
+from builder.loading.films import Films
 from builder.loading.joined import JoinedTables, Part
 from builder.loading.reference import Reference, reference_of
 from builder.loading.split_tables import Run, SplitTables, rows_of, runs, steps_of
@@ -37,7 +38,7 @@ VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_tabl
 """What is kept of the episodes of one view, and is another view's to find out."""
 
 
-class Trajectories(Conversions, Epochs, Subsets):
+class Trajectories(Conversions, Epochs, Subsets, Films):
     """One split of a dataset, or some of its episodes.
 
     `len` counts episodes; `dataset[3]` is an `Episode`, `dataset[0:5]` a view of five, with all that a split
