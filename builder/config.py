@@ -432,8 +432,13 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
         check_range(key, value, least, most)
 
 
-def check_size(key: str, size: Mapping[str, int]) -> None:
+def check_size(key: str, size: Mapping[str, Any], remedy: str | None = None) -> None:
     """Refuse what is no size of a picture.
+
+    Args:
+        key: of the configuration.
+        size: what it was set to.
+        remedy: how it is given; None: as a mapping.
 
     Raises:
         ConfigError: it is something else than a height and a width within their bounds.
@@ -443,9 +448,11 @@ def check_size(key: str, size: Mapping[str, int]) -> None:
             f"{key} is no size of a picture",
             expected="height and width",
             got=", ".join(sorted(map(str, size))) or "neither",
-            remedy=f"give {key}={{height: 84, width: 84}}",
+            remedy=remedy or f"give {key}={{height: 84, width: 84}}",
         )
     for name, value in size.items():
+        if type(value) is not int:
+            raise ConfigError(f"{key}.{name} is no number of pixels", got=repr(value)[:80])
         check_range(f"{key}.{name}", value, 1, PIXELS)
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from builder.storage.paths import local_path, place
 
-UNSAID = "film"
+if TYPE_CHECKING:
+    from builder.show.config import RenderConfig
+
+UNSAID, DATASET = "film", "dataset"
 
 
 def render(overrides: list[str]) -> None:
@@ -29,6 +36,9 @@ def render(overrides: list[str]) -> None:
         raise ConfigError("render needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
     folder = dataset_folder(source, config.hub.revision if config.out is None else None)
     path = None if to.path is None else local_path(place(to.path), "render")
+    if to.name == DATASET:
+        _add_pixels(folder, path, to.options, config)
+        return
     look = Look(
         size=config.size,
         fps=config.fps,
@@ -55,3 +65,37 @@ def render(overrides: list[str]) -> None:
     print(f"  episode {made.place.index} of {made.place.split}: {told}{made.place.length:,} steps")
     how = "stepped again, every observation as recorded" if made.repeated else "from the images that it holds"
     print(f"  {made.frames:,} frames, {made.fps:g} a second; {how}")
+
+
+def _add_pixels(folder: Path, path: Path | None, size: Mapping[str, Any], config: RenderConfig) -> None:
+    """Make another dataset, with what the environment shows at each step."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    from builder.display import Display
+    from builder.errors import ConfigError
+    from builder.show.pixels import PixelsRequest, add_pixels
+
+    if path is None:
+        raise ConfigError(
+            "to.path must be given", remedy="add to.path=FOLDER, where the new dataset is to be"
+        )
+    request = PixelsRequest(
+        path,
+        size,
+        parallel=config.parallel,
+        trusted=config.expert.trust_remote_code,
+        kwargs=config.env.kwargs,
+        overwrite=config.overwrite,
+    )
+    with Display("render", 1, MofNCompleteColumn(), TimeRemainingColumn()) as display:
+        made = add_pixels(
+            folder,
+            request,
+            lambda now, all_of: display.show(now, f"{now:,} of {all_of:,} episodes", total=all_of),
+        )
+    steps = sum(split.rows for split in made.splits.values())
+    print(f"rendered: {path}")
+    print(
+        f"  {made.accepted:,} episodes, {steps:,} steps, each with a picture; every observation as recorded"
+    )
+    print(f"  fingerprint {made.fingerprint}")

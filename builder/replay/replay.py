@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
-from builder.dataset.columns import EPISODES, TRANSITIONS, Rows, arrays_by_name, recorded
+from builder.dataset.columns import EPISODES, TRANSITIONS, arrays_by_name, recorded
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
@@ -35,6 +35,7 @@ from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay.difference import Difference, first_difference
+from builder.replay.pictures import as_drawn_here
 from builder.replay.recorded import RecordedEpisode, RecordedSplit
 from builder.values import restored
 
@@ -44,9 +45,6 @@ PROBED = 4
 """So many episodes show whether an instance forgets its past."""
 WORTH_REUSE = 10 * PROBED
 """From so many episodes on it is worth finding out."""
-
-DRIVERS_APART = 8.0
-"""So much of 255 may a picture by OpenGL differ in the mean: drivers draw edges and shadows otherwise."""
 
 
 @dataclass(frozen=True)
@@ -268,24 +266,27 @@ def _replay_task(task: _Task) -> tuple[int, Replayed]:
             if cancelled():
                 break
             episode = split.episode(position)
-            difference = _compared(pool, episode)
+            _, difference = repeated(pool, episode)
             steps += len(episode.rows.recording.rewards)
             if difference:
                 return task.order, Replayed(done + 1, steps, difference)
     return task.order, Replayed(len(task.positions), steps)
 
 
-def _compared(pool: EnvironmentPool, episode: RecordedEpisode) -> Difference | None:
-    """The first difference; one that only a used instance shows is none of the dataset's."""
+def repeated(pool: EnvironmentPool, episode: RecordedEpisode) -> tuple[Recording | None, Difference | None]:
+    """Step an episode again: what the environment gives, and the first difference.
+
+    One that only a used instance shows is none of the dataset's.
+    """
     for _ in range(2 if pool.spec.reusable else 1):
         environment = pool.take()
-        difference = compare(environment, episode, limit=pool.spec.max_episode_steps)
+        played, difference = _compared(environment, episode, pool.spec.max_episode_steps)
         if not difference:
             pool.give_back(environment)
-            return None
+            return played, None
         environment.close()
         pool.close()
-    return difference
+    return played, difference
 
 
 def compare(
@@ -302,50 +303,29 @@ def compare(
         The first difference in a column that is `replayed`; the observation after a step counts as
         `next_observation` of that step, whether or not the dataset has such a column.
     """
+    return _compared(environment, episode, limit)[1]
+
+
+def _compared(
+    environment: gym.Env[Any, Any], episode: RecordedEpisode, limit: int | None
+) -> tuple[Recording | None, Difference | None]:
     try:
         played = play_again(environment, episode.rows.recording, limit)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
-        return Difference(what=what, file=episode.file, episode=episode.index)
+        return None, Difference(what=what, file=episode.file, episode=episode.index)
     spaces = Spaces(environment.observation_space, environment.action_space)
     there = {*recorded(played)} & {*recorded(episode.rows.recording)}
-    both = [dataclasses.replace(episode.rows, recording=played), episode.rows]
-    if drawn_by(environment) == OPENGL:
-        both[0] = _as_drawn_here(*both)
+    alike = as_drawn_here(played, episode.rows.recording) if drawn_by(environment) == OPENGL else played
+    both = (dataclasses.replace(episode.rows, recording=alike), episode.rows)
     for table in (TRANSITIONS, EPISODES):
         columns = [column for column in table if column.replayed]
         columns = [column for column in columns if column.holds not in EXTRAS or column.name in there]
         expected, got = (arrays_by_name(columns, rows, spaces) for rows in both)
-        found = first_difference(expected, got, file=episode.file, episode=episode.index)
-        if found:
-            last = table is EPISODES
-            return dataclasses.replace(found, step=len(played.rewards)) if last else found
-    return None
-
-
-def _as_drawn_here(played: Rows, got: Rows) -> Rows:
-    """What was played, with the pictures of the dataset where they differ by no more than drivers do."""
-    recording, theirs = played.recording, got.recording
-    return dataclasses.replace(
-        played,
-        recording=dataclasses.replace(
-            recording,
-            extras=_taken(recording.extras, theirs.extras, PIXELS),
-            attempt_extras=_taken(recording.attempt_extras, theirs.attempt_extras, FINAL_PIXELS),
-        ),
-    )
-
-
-def _taken(mine: Mapping[str, Array], theirs: Mapping[str, Array], name: str) -> Mapping[str, Array]:
-    if name not in mine or name not in theirs or mine[name].shape[1:] != theirs[name].shape[1:]:
-        return mine
-    pictures = mine[name].copy()
-    rows = min(len(pictures), len(theirs[name]))
-    for row in range(rows):
-        apart = np.abs(pictures[row].astype(np.int16) - theirs[name][row])
-        if apart.mean() <= DRIVERS_APART:
-            pictures[row] = theirs[name][row]
-    return {**mine, name: pictures}
+        if found := first_difference(expected, got, file=episode.file, episode=episode.index):
+            step = len(played.rewards) if table is EPISODES else found.step
+            return played, dataclasses.replace(found, step=step)
+    return played, None
 
 
 def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from builder.config import ArgumentsConfig, HubConfig, TrustConfig, check_range
+from builder.config import ArgumentsConfig, HubConfig, ParallelConfig, TrustConfig, check_range
 from builder.errors import ConfigError
+from builder.parallel.backends import find_backend
 from builder.storage.paths import AnyPath
 
 SIDE = 4096
@@ -30,6 +31,7 @@ class RenderConfig:
         expert: whether code may be run that only the manifest names.
         env: what the manifest keeps only as a reference.
         overwrite: replace a file that lies there.
+        parallel: on what the episodes of a dataset are stepped, where pictures are added to it.
         hub: a repository that has the dataset.
         debug: show tracebacks.
     """
@@ -45,10 +47,12 @@ class RenderConfig:
     expert: TrustConfig = field(default_factory=TrustConfig)
     env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
     overwrite: bool = False
+    parallel: ParallelConfig = field(default_factory=lambda: ParallelConfig("threading", 1))
     hub: HubConfig = field(default_factory=HubConfig)
     debug: bool = False
 
     def __post_init__(self) -> None:
+        find_backend(self.parallel.backend)
         check_range("size", self.size, 16, SIDE)
         if self.fps is not None and not 1 <= self.fps <= FPS:
             raise ConfigError("fps is out of range", expected=f"1 to {FPS}", got=self.fps)

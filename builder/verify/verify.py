@@ -17,7 +17,8 @@ from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
 from builder.replay import choose, recorded_environment, replay, settle
-from builder.replay.replay import DRIVERS_APART, drawn_again
+from builder.replay.pictures import DRIVERS_APART
+from builder.replay.replay import drawn_again
 from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
