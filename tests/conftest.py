@@ -66,9 +66,10 @@ def _log():
     """What a command in this process made of our log is undone for the next test."""
     yield
     log = logging.getLogger("builder")
-    log.handlers.clear()
-    log.propagate = True
-    log.setLevel(logging.NOTSET)
+    if log.handlers or not log.propagate or log.level:
+        log.handlers.clear()
+        log.propagate = True
+        log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

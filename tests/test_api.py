@@ -9,12 +9,13 @@ import pytest
 from corridor import Always
 from folders import files, same
 from hub_cases import REPOSITORY
+from sweeps import sweep
 
 from builder import Experts, Policy, build, load
 from builder.errors import ConfigError, DatasetError, HubMissingError
 
 
-@pytest.mark.parametrize("split", [None, "train", "test"])
+@sweep("split", [None, "train", "test"])
 def test_a_repository_gives_the_arrays_of_the_folder_in_their_exact_dtypes(clients, published, split):
     arrays = clients(hub_clients.arrays, REPOSITORY, split=split)
     assert same(arrays, load(published, split=split).arrays())

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
 from extras import skip_without
 from folders import files
@@ -40,17 +43,43 @@ def dataset(s3, bucket, name):
     }
 
 
-def test_a_build_into_a_bucket_has_the_files_of_a_local_one_and_grows_like_one(s3, bucket, tmp_path):
-    out = f"s3://{bucket}/a/x"
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.slow)])
+def shelf(request, tmp_path, monkeypatch):
+    """A place behind a URL: in the memory of this process, and in a bucket."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if request.param == "memory":
+        return Shelf(f"memory://{tmp_path.name}", fsspec.filesystem("memory"))
+    url = f"s3://{request.getfixturevalue('bucket')}"
+    return Shelf(url, fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True))
+
+
+@dataclass
+class Shelf:
+    """What a user has put behind a URL, and others may change."""
+
+    url: str
+    store: Any
+
+    def objects(self, below=""):
+        root = self.store._strip_protocol(f"{self.url}/{below}")
+        self.store.invalidate_cache()
+        return {path[len(root) :].lstrip("/"): self.store.cat_file(path) for path in self.store.find(root)}
+
+    def put(self, key, content):
+        self.store.pipe_file(f"{self.url}/{key}", content)
+
+
+def test_a_build_into_a_bucket_has_the_files_of_a_local_one_and_grows_like_one(shelf, tmp_path):
+    out = f"{shelf.url}/a/x"
     for episodes in (20, 30):
         result = Controller().start({**CONFIG, "episodes": episodes, "out": out})
         Controller().start({**CONFIG, "episodes": episodes, "out": str(tmp_path / "x")})
         assert str(result.out) == out
-        assert dataset(s3, bucket, "a/x") == files(tmp_path / "x")
+        assert shelf.objects("a/x/") == files(tmp_path / "x")
     assert not Controller().start({**CONFIG, "episodes": 30, "out": out}).fresh
-    beside = {key.split("/")[1] for key in objects(s3, bucket)} - {"x"}
+    beside = {key.split("/")[0] for key in shelf.objects("a/")} - {"x"}
     assert beside == {".x.chunks", ".x.metrics.json", ".x.request.json"}
-    assert not [key for key in objects(s3, bucket) if key.endswith(("lock", ".part"))]
+    assert not [key for key in shelf.objects() if key.endswith(("lock", ".part"))]
 
 
 @pytest.mark.slow
@@ -64,28 +93,28 @@ def test_what_is_damaged_in_a_bucket_is_built_again(s3, bucket):
     assert dataset(s3, bucket, "x") == whole
 
 
-def test_what_was_built_into_a_bucket_loads_verifies_and_is_cleaned(s3, bucket, capsys):
-    out = f"s3://{bucket}/x"
+def test_what_was_built_into_a_bucket_loads_verifies_and_is_cleaned(shelf, capsys):
+    out = f"{shelf.url}/x"
     opened = build(**CONFIG, out=out)
     assert len(opened) == len(load(out)) == 20
     assert opened.episode(3).observations.shape[1:] == (2,)
-    s3_client(s3).delete_object(Bucket=bucket, Key="x/provenance.json")  # as DVC's cache leaves a folder
+    shelf.store.rm_file(f"{out}/provenance.json")  # as DVC's cache leaves a folder
     shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]))
     assert len(load(out)) == 20
     assert main(["verify", f"out={out}"]) == 0
     assert main(["clean", f"out={out}"]) == 0
-    assert {key.split("/")[0] for key in objects(s3, bucket)} == {"x"}
+    assert {key.split("/")[0] for key in shelf.objects()} == {"x"}
     assert f"verified: {out}" in capsys.readouterr().out
 
 
-def test_a_flipped_byte_in_a_bucket_is_noticed_by_load_and_by_verify(s3, bucket, capsys):
-    out = f"s3://{bucket}/x"
+def test_a_flipped_byte_in_a_bucket_is_noticed_by_load_and_by_verify(shelf, capsys):
+    out = f"{shelf.url}/x"
     Controller().start({**CONFIG, "out": out})
     key = "x/data/train-00000-of-00001.parquet"
-    content = bytearray(objects(s3, bucket)[key])
+    content = bytearray(shelf.objects()[key])
     content[100] ^= 1
-    s3_client(s3).put_object(Bucket=bucket, Key=key, Body=bytes(content))
-    with pytest.raises(DatasetError, match=f"s3://{bucket}/{key} is not what the manifest says"):
+    shelf.put(key, bytes(content))
+    with pytest.raises(DatasetError, match=f"{shelf.url}/{key} is not what the manifest says"):
         load(out)
     assert main(["verify", f"out={out}"]) == 1
     assert "another content" in capsys.readouterr().err
@@ -126,17 +155,17 @@ def test_an_upload_that_fails_is_made_again_by_the_same_command(s3, bucket, tmp_
     assert not [key for key in objects(s3, bucket) if "unfinished" in key]
 
 
-def test_what_is_not_ours_behind_a_url_stays(s3, bucket):
-    s3_client(s3).put_object(Bucket=bucket, Key="x/mine", Body=b"")
+def test_what_is_not_ours_behind_a_url_stays(shelf):
+    shelf.put("x/mine", b"")
     with pytest.raises(ExistsError, match="not a dataset of ours"):
-        Controller().start({**CONFIG, "out": f"s3://{bucket}/x"})
-    assert set(objects(s3, bucket)) == {"x/mine"}
+        Controller().start({**CONFIG, "out": f"{shelf.url}/x"})
+    assert set(shelf.objects()) == {"x/mine"}
 
 
-def test_chunks_that_cannot_be_read_just_now_are_kept(s3, bucket, monkeypatch):
-    config = {**CONFIG, "mode": "play", "out": f"s3://{bucket}/x"}
+def test_chunks_that_cannot_be_read_just_now_are_kept(shelf, monkeypatch):
+    config = {**CONFIG, "mode": "play", "out": f"{shelf.url}/x"}
     Controller().start({**config, "episodes": 10})
-    before = objects(s3, bucket)
+    before = shelf.objects()
 
     def fails(path, target):
         raise StorageError(f"{path} cannot be reached")
@@ -144,12 +173,12 @@ def test_chunks_that_cannot_be_read_just_now_are_kept(s3, bucket, monkeypatch):
     monkeypatch.setattr(RemotePath, "download", fails)
     with pytest.raises(StorageError, match="cannot be reached"):
         Controller().start(config)
-    kept = {key for key in objects(s3, bucket) if key.endswith(".safetensors")}
+    kept = {key for key in shelf.objects() if key.endswith(".safetensors")}
     assert kept == {key for key in before if key.endswith(".safetensors")}
 
 
-def test_a_bucket_is_built_into_by_one_at_a_time(bucket):
-    out = place(f"s3://{bucket}/x")
+def test_a_bucket_is_built_into_by_one_at_a_time(shelf):
+    out = place(f"{shelf.url}/x")
     with (
         remotely_locked(Layout.of(out).lock, out),
         pytest.raises(LockedError, match=f"another build is writing to {out}"),
@@ -157,6 +186,7 @@ def test_a_bucket_is_built_into_by_one_at_a_time(bucket):
         Controller().start({**CONFIG, "out": str(out)})
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_and_what_needs_files_are_errors_before_play(bucket):
     with pytest.raises(StorageError, match="cannot be written: The specified bucket does not exist"):
         Controller().start({**CONFIG, "out": f"s3://{bucket}-not/x"})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from older import build_older
+from sweeps import sweep
 
 from builder import Controller
 from builder.manifest.manifest import covered
@@ -36,7 +37,7 @@ def test_the_files_are_those_that_were_recorded(name, tmp_path):
     assert covered(built.manifest.files) == RECORDED["files"][name]
 
 
-@pytest.mark.parametrize("name", ["cartpole", "pendulum"])
+@sweep("name", ["cartpole", "pendulum"])
 def test_an_older_format_is_still_written_byte_for_byte(name, tmp_path):
     built = build_older({**BUILDS[name], "episodes": 6, "out": str(tmp_path / "x")}, "0.1.0")
     assert covered(built.manifest.files) == RECORDED["older"]["0.1.0"][name]

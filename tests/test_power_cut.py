@@ -5,6 +5,7 @@ import shutil
 import pytest
 from folders import files
 from power import Disk, restore
+from sweeps import sweep
 
 from builder import Controller
 from builder.rollout.cleaning import clean
@@ -38,7 +39,7 @@ def recorded(tmp_path, monkeypatch, command):
     return before, files(root / "x"), disk.distinct(), disk.left[-1]
 
 
-@pytest.mark.parametrize("command", ["first", "growth"])
+@sweep("command", ["first", "growth"])
 def test_once_a_command_has_ended_nothing_is_lost(tmp_path, monkeypatch, command):
     *_, flushed = recorded(tmp_path, monkeypatch, command)
     there = files(tmp_path / "disk")
@@ -47,7 +48,7 @@ def test_once_a_command_has_ended_nothing_is_lost(tmp_path, monkeypatch, command
     assert {name: flushed.get(name) for name in there} == there
 
 
-@pytest.mark.parametrize("command", ["first", "growth"])
+@sweep("command", ["first", "growth"])
 def test_what_is_left_is_the_old_dataset_or_the_new_one(tmp_path, monkeypatch, command):
     before, after, left, _ = recorded(tmp_path, monkeypatch, command)
     found = []

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from builder.errors import SecretError
 from builder.hub.local_files import LocalFile
-from builder.hub_client.secrets import secret_in
+from builder.hub_client.secrets import secret_in, secret_variables
 
 BLOCK = 1 << 20
 MAX_JSON = 64 << 20
@@ -30,31 +30,38 @@ def check_secrets(files: Mapping[str, LocalFile]) -> None:
     Raises:
         SecretError: something does.
     """
+    variables = secret_variables()
     for name, file in files.items():
         for text in _texts(file.path):
-            check_text(text, name)
+            check_text(text, name, variables)
 
 
-def check_values(value: Any, where: str) -> None:
-    """Refuse plain values, whatever JSON would make of their texts.
+def check_values(value: Any, where: str, variables: Mapping[str, str] | None = None) -> None:
+    """Refuse plain values, whatever JSON would make of their texts; see `check_text`.
 
     Raises:
         SecretError: something in them looks like a secret.
     """
+    variables = secret_variables() if variables is None else variables
     if isinstance(value, str):
-        check_text(value, where)
+        check_text(value, where, variables)
     elif isinstance(value, (Mapping, list, tuple)):
         for inner in (*value, *value.values()) if isinstance(value, Mapping) else value:
-            check_values(inner, where)
+            check_values(inner, where, variables)
 
 
-def check_text(text: str, where: str) -> None:
+def check_text(text: str, where: str, variables: Mapping[str, str] | None = None) -> None:
     """Refuse a text.
+
+    Args:
+        text: what would be published.
+        where: it stands, for the error.
+        variables: whose values are secrets, where the caller has looked for them; None: as they are now.
 
     Raises:
         SecretError: something in it looks like a secret.
     """
-    if kind := secret_in(text):
+    if kind := secret_in(text, variables):
         raise SecretError(
             f"{where} holds what looks like a secret, {kind}, so nothing is published",
             remedy="build it again without; env.kwargs.NAME='${oc.env:VARIABLE}' keeps only the reference",

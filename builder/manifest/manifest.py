@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +260,7 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
     version = content.get("manifest_version") if isinstance(content, dict) else None
     if type(version) is int and version != VERSION:
         raise DatasetError(f"{path} is of another version", expected=VERSION, got=version)
-    for wrong in violations("manifest", content):
+    if wrong := _first_violation(json.dumps(content)):
         raise DatasetError(f"{path} is not a manifest: {wrong}")
     _check_counts(content, path)
     optional = {
@@ -269,3 +270,9 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
     splits = {name: Split(**split) for name, split in content["splits"].items()}
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}
     return Manifest(**{**content, **optional, "splits": splits, "files": files})
+
+
+@lru_cache(maxsize=4)
+def _first_violation(text: str) -> str | None:
+    """What the schema has against a manifest's text, found once: a build reads the same one several times."""
+    return next(violations("manifest", json.loads(text)), None)

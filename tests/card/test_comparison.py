@@ -2,6 +2,7 @@
 
 import pytest
 from card_folders import REWARDS, inputs_of
+from sweeps import sweep
 
 from builder.card import mend_card, name_repository, rendered_again, write_card
 from builder.card.comparison import named_repository
@@ -21,7 +22,7 @@ def test_a_whole_card_is_what_is_rendered_again(folder):
     assert not mend_card(folder)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "damage",
     [
         lambda card: card[:-1],

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from card_folders import CARTPOLE, REWARDS, figures, inputs_of, table
 from huggingface_hub import DatasetCard
+from sweeps import sweep
 from table_features import episode_features, transition_features
 
 from builder.card import render_card, write_card
@@ -18,7 +19,7 @@ NESTED = gym.spaces.Dict(
 )
 
 
-@pytest.mark.parametrize("every", [0, 2])
+@sweep("every", [0, 2])
 def test_load_dataset_gives_the_features_of_the_schema_to_both_configs_and_to_streams(dataset, every):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"), every=every)
     write_card(folder)

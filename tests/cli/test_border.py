@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from sweeps import sweep
 
 from builder.cli.border import explained
 from builder.cli.main import main
@@ -183,7 +184,7 @@ def test_a_word_that_is_not_utf_8_is_said(capsys, word):
     ]
 
 
-@pytest.mark.parametrize(
+@sweep(
     "name",
     [
         'it\'s "a b" c[1](d *?ä# $HOME',

@@ -97,6 +97,7 @@ def built(tmp_path_factory):
     return run(*words, "episodes=3", "out=x", cwd=place)
 
 
+@pytest.mark.slow
 def test_an_expert_from_a_module_beside_the_command_plays(built):
     assert built.returncode == 0, built.stderr
     assert "3 episodes" in built.stdout

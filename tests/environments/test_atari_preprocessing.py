@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3.common.atari_wrappers import AtariWrapper
+from sweeps import sweep
 
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.environment import make, resolve
@@ -84,7 +85,7 @@ def test_other_settings_are_sb3s():
         assert reward == expected[1]
 
 
-@pytest.mark.parametrize("frames", [101, 102, 103, 104])
+@sweep("frames", [101, 102, 103, 104])
 def test_the_last_observation_is_what_was_last_on_the_screen(frames):
     env = ours("FreewayNoFrameskip-v4", {"max_num_frames_per_episode": frames}, noop_max=0)
     env.reset(seed=0)

@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.registration import register
+from sweeps import sweep
 
 from builder.environments.drawing import drawable, drawn_by, frame
 from builder.environments.environment import make, resolve
@@ -52,7 +53,7 @@ def drawn(env_id, **kwargs):
     return environment
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("env_id", "shape"),
     [
         ("CartPole-v1", (400, 600, 3)),
@@ -60,6 +61,7 @@ def drawn(env_id, **kwargs):
         ("LunarLander-v3", (400, 600, 3)),
         ("ALE/Breakout-v5", (210, 160, 3)),
     ],
+    quick=2,
 )
 def test_a_picture_is_what_the_environment_shows(env_id, shape):
     environment = drawn(env_id)

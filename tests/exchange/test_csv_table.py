@@ -5,6 +5,7 @@ import csv
 import kinds
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.episodes.spaces import leaves
@@ -24,7 +25,7 @@ def exported(dataset_of, tmp_path):
     return lambda kind: export(dataset_of(kind), ExportRequest("csv", tmp_path / "x.csv")).path
 
 
-@pytest.mark.parametrize("kind", HELD)
+@sweep("kind", HELD, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind), {}).trajectories())
     for split in ("train", "test"):

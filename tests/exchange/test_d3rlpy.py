@@ -4,6 +4,7 @@ import h5py
 import kinds
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.episodes.spaces import leaves
@@ -14,7 +15,7 @@ from builder.exchange.export import ExportRequest, export
 HELD = [kind for kind in kinds.KINDS if kind not in ("dict", "plane")]
 
 
-@pytest.mark.parametrize("kind", HELD)
+@sweep("kind", HELD, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     path = export(dataset_of(kind), ExportRequest("d3rlpy", tmp_path / "x.h5")).path
     came = list(FORMAT.read(path, {}).trajectories())

@@ -3,7 +3,7 @@
 import h5py
 import kinds
 import numpy as np
-import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.episodes.spaces import leaves
@@ -13,7 +13,7 @@ from builder.exchange.export import ExportRequest, export
 FLAT = [kind for kind in kinds.KINDS if kind not in ("dict", "tuple")]
 
 
-@pytest.mark.parametrize("kind", FLAT)
+@sweep("kind", FLAT, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     path = export(dataset_of(kind), ExportRequest("d4rl", tmp_path / "x.hdf5")).path
     came = list(FORMAT.read(path, {}).trajectories())

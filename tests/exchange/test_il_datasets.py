@@ -6,6 +6,7 @@ import kinds
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError, DatasetError
@@ -31,7 +32,7 @@ def exported(dataset_of, tmp_path):
     )
 
 
-@pytest.mark.parametrize(("form", "kind"), [(form, kind) for form in HELD for kind in HELD[form]])
+@sweep(("form", "kind"), [(form, kind) for form in HELD for kind in HELD[form]], quick=3)
 def test_what_is_read_back_is_what_was_recorded(form, kind, dataset_of, exported):
     came = FORMAT.read(exported(kind, form), {})
     assert came.unsaid == {"terminated", "truncated", "seed"}

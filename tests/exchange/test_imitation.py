@@ -6,6 +6,7 @@ import kinds
 import numpy as np
 import pyarrow as pa
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError, DatasetError
@@ -34,7 +35,7 @@ def rewritten(path, **columns):
     return path
 
 
-@pytest.mark.parametrize("kind", HELD)
+@sweep("kind", HELD, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind), {}).trajectories())
     for split in ("train", "test"):

@@ -6,6 +6,7 @@ import h5py
 import kinds
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import Controller, load
 from builder.cli.main import main
@@ -60,7 +61,7 @@ def checks(out, level):
     return verify(compose(VerifyConfig, "verify", [f"out={out}", f"level={level}"]))
 
 
-@pytest.mark.parametrize("kind", FLAT)
+@sweep("kind", FLAT, quick=2)
 def test_exported_and_imported_a_dataset_is_what_it_was(kind, dataset_of, exported, tmp_path):
     out = imported(exported(kind), tmp_path / "back").out
     for split in ("train", "test"):

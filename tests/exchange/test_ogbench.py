@@ -3,6 +3,7 @@
 import kinds
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError, DatasetError, ExistsError
@@ -19,7 +20,7 @@ def exported(dataset_of, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", HELD)
+@sweep("kind", HELD, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind).path, {}).trajectories())
     for split in ("train", "test"):

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.errors import BuilderError, ConfigError, DatasetError
@@ -35,7 +36,7 @@ def imported(path, tmp_path, columns=COLUMNS):
     return import_(ImportRequest("table", path, options={"columns": columns}), tmp_path / "out").out
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+@sweep("suffix", [".csv", ".parquet", ".jsonl"])
 def test_the_columns_are_what_the_mapping_says(suffix, tmp_path):
     dataset = load(imported(written(tmp_path / f"x{suffix}", ROWS), tmp_path))
     arrays = dataset.arrays()

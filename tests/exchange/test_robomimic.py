@@ -7,6 +7,7 @@ import h5py
 import kinds
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder.episodes.spaces import leaves
 from builder.errors import DatasetError
@@ -25,7 +26,7 @@ def same(ours, theirs):
         np.testing.assert_array_equal(mine, other)
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     done = exported(dataset_of(kind), tmp_path / "x.hdf5")
     back = FORMAT.read(done.path, {})

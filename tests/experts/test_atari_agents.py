@@ -173,6 +173,7 @@ def test_the_raw_screen_can_be_recorded_in_its_place(built, breakout):
     assert "preprocessing" not in dataset.manifest.inputs["environment"]
 
 
+@pytest.mark.slow
 def test_other_experts_play_preprocessed_frames_where_asked(built):
     asked = {"env.id": "FreewayNoFrameskip-v4", "env.max_episode_steps": 5}
     dataset = built(**asked, **{"expert": "random", "env.preprocessing": "atari"}, episodes=2)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from networks import BATCHES, linear_network
 from sb3_models import PUBLISHED, box, draw, start
+from sweeps import sweep
 
 from builder.episodes.context import Context
 from builder.errors import ConfigError, SpaceError
@@ -30,8 +31,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("deterministic", [True, False], ids=["best", "sampled"])
-@pytest.mark.parametrize("case", CASES)
+@sweep("deterministic", [True, False], ids=["best", "sampled"], quick=5)
+@sweep("case", CASES, quick=5)
 def test_an_attempts_actions_do_not_depend_on_the_other_lanes(save, case, deterministic):
     algorithm, action_space, settings = CASES[case]
     policy = "MlpLstmPolicy" if algorithm == "RecurrentPPO" else "MlpPolicy"

@@ -6,6 +6,7 @@ import hub_clients
 import pytest
 from folders import files
 from hub_cases import REPOSITORY, held, repository
+from sweeps import sweep
 
 from builder.errors import (
     HubConflictError,
@@ -26,7 +27,7 @@ def test_a_commit_of_somebody_else_meanwhile_is_an_error_and_not_overwritten(hub
     assert held(hub) == {"theirs.txt": b"theirs"}
 
 
-@pytest.mark.parametrize("where", ["/commit/", "/api/repos/create", "/tag/", "/lfs/verify", "PUT"])
+@sweep("where", ["/commit/", "/api/repos/create", "/tag/", "/lfs/verify", "PUT"])
 def test_an_answer_that_gets_lost_is_no_failure_and_nothing_is_done_twice(hub, clients, folder, where):
     hub.fault("lost", where, times=1)
     pushed = clients(hub_clients.push, folder, REPOSITORY)
@@ -35,7 +36,7 @@ def test_an_answer_that_gets_lost_is_no_failure_and_nothing_is_done_twice(hub, c
     assert repository(hub).tags == {pushed.tag: repository(hub).head.oid}
 
 
-@pytest.mark.parametrize(
+@sweep(
     "fault",
     [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
     ids=str,
@@ -56,7 +57,7 @@ def test_a_push_waits_as_long_as_the_hub_asks(hub, clients, folder):
     assert accepted[4] - refused[4] >= 1
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("status", "message"),
     [(503, "the Hub keeps failing on the dataset user/corridor; got HTTP 503"), (429, "too many requests")],
 )
@@ -74,7 +75,7 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(
     assert hub.requests("PUT") == []
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("fault", "message"),
     [
         (

@@ -8,6 +8,7 @@ import hub_clients
 import pytest
 from folders import files, same
 from hub_cases import REPOSITORY, build, repository
+from sweeps import sweep
 
 from builder import load
 from builder.errors import HubDamagedError, HubUnreachableError, StorageError
@@ -65,7 +66,7 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-@pytest.mark.parametrize("where", ["GET /cdn/", "GET .*README.md", "GET .*manifest.json"])
+@sweep("where", ["GET /cdn/", "GET .*README.md", "GET .*manifest.json"])
 def test_a_byte_that_is_flipped_on_the_way_is_fetched_again(hub, clients, published, out, where):
     fault = hub.fault("flip", where, times=1)
     clients(hub_clients.pull, REPOSITORY, out)
@@ -80,7 +81,7 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(hub, clients, published,
     assert not (out.parent / "evil.txt").exists()
 
 
-@pytest.mark.parametrize("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
+@sweep("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
 def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out, fault):
     hub.fault(fault[0], "GET /cdn/", status=fault[1], times=3, seconds=0.2)
     clients(hub_clients.pull, REPOSITORY, out)
@@ -103,7 +104,7 @@ def test_a_storage_that_cannot_be_reached_is_not_asked_for_ever(hub, clients, pu
     assert len(hub.requests("/cdn/")) <= TRIES * len(large)
 
 
-@pytest.mark.parametrize("xet", [False, True])
+@sweep("xet", [False, True])
 def test_large_files_come_and_go_over_http_whatever_else_the_hub_offers(hub, clients, folder, out, xet):
     hub.xet = xet
     clients(hub_clients.push, folder, REPOSITORY)

@@ -7,6 +7,7 @@ import hub_clients
 import numpy as np
 import pytest
 from hub_cases import held, repository
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError, ExistsError, HubAccessError, HubConflictError, SecretError
@@ -79,7 +80,7 @@ def test_minari_finds_the_folder_that_its_id_names_and_the_list_of_datasets(hub,
     assert repository(hub, MINARI).tags == {}
 
 
-@pytest.mark.parametrize("publisher", ["lerobot", "minari"])
+@sweep("publisher", ["lerobot", "minari"])
 def test_the_same_again_sends_nothing(hub, publisher, request):
     publish = request.getfixturevalue(publisher)
     first = publish()
@@ -91,7 +92,7 @@ def test_the_same_again_sends_nothing(hub, publisher, request):
     assert hub.requests("POST|PUT|DELETE") == []
 
 
-@pytest.mark.parametrize("publisher", ["lerobot", "minari"])
+@sweep("publisher", ["lerobot", "minari"])
 def test_an_answer_that_gets_lost_is_no_failure(hub, publisher, request):
     publish = request.getfixturevalue(publisher)
     hub.fault("lost", "/commit/", times=1)
@@ -152,10 +153,8 @@ def test_other_datasets_of_the_repository_stay(hub, minari, dataset_of, tmp_path
     }
 
 
-@pytest.mark.parametrize("publisher", ["lerobot", "minari"])
-@pytest.mark.parametrize(
-    "there", [{"thesis.txt": b"mine"}, {"il_builder.json": b"{}"}, {"manifest.json": b"{}"}], ids=str
-)
+@sweep("publisher", ["lerobot", "minari"])
+@sweep("there", [{"thesis.txt": b"mine"}, {"il_builder.json": b"{}"}, {"manifest.json": b"{}"}], ids=str)
 def test_a_repository_of_something_else_is_refused(hub, publisher, there, request):
     name = LEROBOT if publisher == "lerobot" else MINARI
     hub.store.add("dataset", name, there)

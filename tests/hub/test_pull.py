@@ -9,6 +9,7 @@ import hub_clients
 import pytest
 from folders import files
 from hub_cases import REPOSITORY, build, repository
+from sweeps import sweep
 
 from builder.card import names_other_files
 from builder.errors import (
@@ -40,7 +41,7 @@ def test_what_was_pushed_comes_back_byte_for_byte(clients, published, out):
     assert sorted(path.name for path in out.parent.iterdir() if "out" in path.name) == ["out"]
 
 
-@pytest.mark.parametrize("by", ["tag", "commit"])
+@sweep("by", ["tag", "commit"])
 def test_an_older_dataset_comes_by_its_tag_and_by_its_commit(clients, published, out, tmp_path, by):
     first = clients(hub_clients.push, published, REPOSITORY)
     before = files(published)
@@ -136,9 +137,7 @@ def test_files_that_nobody_listed_stay_on_the_hub(hub, clients, published, out):
     assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
 
 
-@pytest.mark.parametrize(
-    "path", ["data/more.parquet", "../../x", "/etc/passwd", "http://127.0.0.1:9/x.parquet"]
-)
+@sweep("path", ["data/more.parquet", "../../x", "/etc/passwd", "http://127.0.0.1:9/x.parquet"])
 def test_a_card_that_names_other_files_stays_on_the_hub(hub, clients, published, out, path):
     theirs = f"---\nconfigs:\n- config_name: transitions\n  data_files: {path}\n---\n# theirs\n"
     hub.store.write(repository(hub), {"README.md": theirs.encode()})
@@ -164,7 +163,7 @@ def test_a_repository_without_a_manifest_comes_with_a_warning(hub, clients, out)
     assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
 
 
-@pytest.mark.parametrize(
+@sweep(
     "fault",
     [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
     ids=str,
@@ -195,7 +194,7 @@ def test_a_full_disk_is_an_error_and_the_same_command_finishes(hub, clients, pub
     assert hub.requests("/cdn/") == []
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("make", "error", "message"),
     [
         ({}, HubMissingError, "the dataset user/there is not on the Hub, or it is private; check its name"),
@@ -204,8 +203,9 @@ def test_a_full_disk_is_an_error_and_the_same_command_finishes(hub, clients, pub
         ({"kind": "dataset", "private": True}, HubMissingError, "if it is private, log in"),
         ({"kind": "dataset", "gated": True}, HubAccessError, "is gated, and you have no access.*ask for"),
     ],
+    quick=2,
 )
-@pytest.mark.parametrize("user", [None, "hf_reader"])
+@sweep("user", [None, "hf_reader"], quick=2)
 def test_what_cannot_be_had_is_named_with_its_remedy(request, make, error, message, user):
     hub, clients, out = (request.getfixturevalue(name) for name in ("hub", "clients", "out"))
     if make:

@@ -9,6 +9,7 @@ import pytest
 from folders import files
 from hub_cases import REPOSITORY, build, held, repository
 from hub_store import snapshot
+from sweeps import sweep
 
 from builder.errors import (
     DatasetError,
@@ -96,7 +97,7 @@ def test_another_dataset_of_ours_gets_a_new_commit_and_stays_in_the_history(hub,
     assert held(hub) == files(other)
 
 
-@pytest.mark.parametrize("there", [{"thesis.txt": b"mine"}, {"manifest.json": b"{}"}])
+@sweep("there", [{"thesis.txt": b"mine"}, {"manifest.json": b"{}"}])
 def test_a_repository_of_something_else_needs_overwrite(hub, clients, folder, there):
     hub.store.add("dataset", REPOSITORY, there)
     with pytest.raises(ExistsError, match="holds something else than a dataset of ours"):

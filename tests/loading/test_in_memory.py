@@ -13,6 +13,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecTransposeImage
+from sweeps import sweep
 
 from builder import build, load
 from builder.episodes.spaces import leaves
@@ -44,7 +45,7 @@ def test_a_torch_dataset_holds_the_columns_that_are_wanted(dataset_of):
         split.to_torch(["actoin"])
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_a_table_of_pandas_has_the_recorded_values(kind, dataset_of):
     split = load(dataset_of(kind))
     table = split.to_pandas()
@@ -80,7 +81,7 @@ def filled(split):
     return buffer
 
 
-@pytest.mark.parametrize("kind", BUFFERED)
+@sweep("kind", BUFFERED, quick=3)
 def test_a_replay_buffer_is_what_its_own_add_makes(kind, dataset_of):
     for name in SPLITS:
         split = load(dataset_of(kind), split=name)

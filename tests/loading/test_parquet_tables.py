@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 from verification import rewrite
 
 from builder import Controller, load
@@ -33,9 +34,7 @@ def other_rewards(folder, target):
     return target
 
 
-@pytest.mark.parametrize(
-    "place", ["other.parquet", "../other.parquet", "{absolute}", "http://127.0.0.1:9/x.parquet"]
-)
+@sweep("place", ["other.parquet", "../other.parquet", "{absolute}", "http://127.0.0.1:9/x.parquet"])
 def test_a_card_does_not_choose_what_is_loaded(folder, tmp_path, place):
     other_rewards(folder, folder / "other.parquet")
     other = other_rewards(folder, tmp_path / "other.parquet")

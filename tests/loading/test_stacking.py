@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
+from sweeps import sweep
 
 from builder import build, load
 from builder.errors import ConfigError
@@ -58,7 +59,7 @@ def sb3s(episode, frames):
     return np.moveaxis(np.stack(seen), -1, 1)
 
 
-@pytest.mark.parametrize("frames", [1, 4, 12])
+@sweep("frames", [1, 4, 12])
 def test_the_observations_of_an_episode_are_vec_frame_stacks(folder, frames):
     dataset = load(folder).stacked(frames)
     assert len(dataset) == 4

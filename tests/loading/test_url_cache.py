@@ -1,4 +1,4 @@
-"""Builds into an S3 bucket: the files of a local build, whatever happens on the way, and read back whole."""
+"""What is loaded from behind a URL lies in a cache, once."""
 
 import threading
 import time
@@ -9,9 +9,10 @@ from builder.storage.remote_path import RemotePath
 CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 20, "rollout.lanes": 3}
 
 
-def test_two_that_load_the_same_dataset_wait_for_each_other(bucket, monkeypatch):
+def test_two_that_load_the_same_dataset_wait_for_each_other(tmp_path, monkeypatch):
     """As the processes of a distributed training do."""
-    out = f"s3://{bucket}/x"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = f"memory://{tmp_path.name}/x"
     Controller().start({**CONFIG, "out": out})
     second = threading.Barrier(2)
     opened, refused = [], threading.Event()

@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 from card_folders import inputs_of
+from sweeps import sweep
 
 from builder.card import render_card
 from builder.composition import build_config
@@ -37,7 +38,7 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
     assert commands(card)[0][1:] == ["expert=cartpole", "episodes=1", "seed=0", *changed]
 
 
-@pytest.mark.parametrize(
+@sweep(
     "overrides",
     [
         ["expert=cartpole", "episodes=20", "seed=3"],
@@ -68,6 +69,7 @@ def test_overrides_beyond_expert_episodes_and_seed_are_only_those_that_differ(da
         ),
     ],
     ids=" ".join,
+    quick=2,
 )
 def test_the_command_gives_the_same_inputs(dataset, overrides):
     build = prepare(build_config(overrides))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from forging import forge, forged_copy, put
+from sweeps import sweep
 from tracing import THEIRS, plant
 
 from builder import Controller
@@ -128,7 +129,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@sweep("text", TEXTS, quick=5)
 def test_a_text_is_that_text(built, tmp_path, text):
     change = {"license": text, "test_fraction": 0.0}
     folder = forged_copy(
@@ -140,7 +141,7 @@ def test_a_text_is_that_text(built, tmp_path, text):
     assert (config.seed, config.expert.source) == (0, "random")
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@sweep("text", TEXTS, quick=5)
 def test_an_argument_that_is_a_text_is_that_text_where_it_is_trusted(built, tmp_path, text):
     folder = changed(built / "random", tmp_path / "x", put("environment.kwargs", {"a": text}))
     assert config_of(folder, trusted=True).env.kwargs == {"a": text}
@@ -191,7 +192,7 @@ def test_more_episodes_than_the_manifest_counts_are_refused(built, tmp_path):
         config_of(folder)
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("change", "named"),
     [
         (put("environment.id", "theirs:CartPole-v1"), "the module of the environment theirs:CartPole-v1"),
@@ -217,6 +218,7 @@ def test_more_episodes_than_the_manifest_counts_are_refused(built, tmp_path):
             "the expert theirs:make",
         ),
     ],
+    quick=4,
 )
 def test_trust_is_asked_of_the_configuration_that_would_run(built, tmp_path, change, named):
     folder = changed(built / "random", tmp_path / "x", change)

@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import unruly
+from sweeps import sweep
 from verification import check
 
 from builder import Controller, Episode, Policy, build, load
@@ -63,7 +64,7 @@ def enjoy_by_predict(path, context, expert):
 THREADS = {"parallel": {"backend": "threading", "n_jobs": 2}}
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("name", "instances", "config"),
     [
         ("Calm", None, {}),
@@ -78,6 +79,7 @@ THREADS = {"parallel": {"backend": "threading", "n_jobs": 2}}
         ("Shared", "single", {"verify_sample": 0}),
         ("Shared", "single", {"rollout": {"lanes": 1}}),
     ],
+    quick=4,
 )
 def test_each_episode_is_what_a_fresh_instance_gives(name, instances, config, tmp_path):
     dataset = played(name, tmp_path, **config)
@@ -85,7 +87,7 @@ def test_each_episode_is_what_a_fresh_instance_gives(name, instances, config, tm
     assert read_manifest(tmp_path / "x").instances == instances
 
 
-@pytest.mark.parametrize("name", ["Keeps", "Edits"])
+@sweep("name", ["Keeps", "Edits"])
 def test_what_an_environment_writes_into_is_recorded_and_stepped_again_as_it_was(name, tmp_path):
     dataset = played(name, tmp_path, rollout={"lanes": 5})
     for episode in dataset:
@@ -235,7 +237,7 @@ def test_it_is_recorded_nevertheless_each_episode_alone(said, tmp_path):
     assert len(played("Unseeded", tmp_path, verify_sample=0, env={"instances": "single"})) == 12
 
 
-@pytest.mark.parametrize(
+@sweep(
     "name",
     [
         "OnlyOneDrifts",

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from corridor import chunks, start
 from folders import files
+from sweeps import sweep
 
 from builder import Controller
 from builder.errors import DatasetError
@@ -56,9 +57,9 @@ DAMAGES = [flip, *(pytest.param(damage, marks=pytest.mark.slow) for damage in (c
 FILES = [SHARD, EPISODES, "README.md", "manifest.json", "assets/returns.png"]
 
 
-@pytest.mark.parametrize("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", FILES)
+@sweep("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)], quick=2)
+@sweep("damage", DAMAGES, quick=2)
+@sweep("name", FILES, quick=2)
 def test_the_same_command_mends_a_damaged_file(built, name, damage, overwrite):
     whole = files(built)
     damage(built / name)
@@ -68,7 +69,7 @@ def test_the_same_command_mends_a_damaged_file(built, name, damage, overwrite):
     assert start(built).fresh is False
 
 
-@pytest.mark.parametrize("damage", [flip, cut, empty])
+@sweep("damage", [flip, cut, empty])
 def test_a_damaged_description_of_the_machine_is_written_anew(built, damage):
     damage(built / "provenance.json")
     assert start(built).fresh is True
@@ -145,8 +146,8 @@ def test_with_overwrite_a_damaged_file_is_mended_too(built):
     assert files(built) == whole
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["expert/expert.json", "expert/expert.safetensors"])
+@sweep("damage", DAMAGES)
+@sweep("name", ["expert/expert.json", "expert/expert.safetensors"])
 def test_a_damaged_expert_in_a_dataset_is_mended(tmp_path, name, damage):
     config = {"expert": "cartpole", "episodes": 1, "dataset.include_expert": True, "out": str(tmp_path / "x")}
     Controller().start(config)

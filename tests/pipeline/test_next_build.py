@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import Controller, Episode, Policy, build, load
 
@@ -24,8 +25,8 @@ def actions(folder):
 PROCESSES = pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("version", [None, pytest.param("the same", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("parallel", [{}, {"parallel": "threading", "parallel.n_jobs": 2}, PROCESSES])
+@sweep("version", [None, pytest.param("the same", marks=pytest.mark.slow)])
+@sweep("parallel", [{}, {"parallel": "threading", "parallel.n_jobs": 2}, PROCESSES])
 def test_an_expert_that_has_learned_on_is_played_as_it_is_by_then(tmp_path, version, parallel):
     learner = Learner()
     for torque in (0.25, 0.5):

@@ -13,6 +13,7 @@ from extras import skip_without
 from folders import files
 from places import ROOT
 from sb3_models import make_model
+from sweeps import sweep
 from verification import check
 
 from builder import Controller, Episode, Policy, load
@@ -98,8 +99,8 @@ def test_predict_hands_a_foreign_policys_own_state_on(tmp_path):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("own", [enjoy, calling])
-@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+@sweep("own", [enjoy, calling])
+@sweep("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_it_plays_the_same_whatever_plays_it(tmp_path, backend, own):
     config = {"expert": "cartpole", **QUICK, "parallel": backend, "parallel.n_jobs": 2}
     ours, theirs = both(tmp_path, own, config)
@@ -159,7 +160,7 @@ LONG = {"sampling", "clipped", "state that comes late", "thresholds"}
 """Of these, what `make test` leaves to `make test-slow`."""
 
 
-@pytest.mark.parametrize(
+@sweep(
     "config",
     [
         pytest.param(config, id=name, marks=[pytest.mark.slow] if name in LONG else [])
@@ -212,8 +213,8 @@ def spoilt(value, *, reward):
     return own
 
 
-@pytest.mark.parametrize(("value", "what"), [(np.nan, "that is not a number"), (np.inf, "an infinite")])
-@pytest.mark.parametrize("reward", [False, True])
+@sweep(("value", "what"), [(np.nan, "that is not a number"), (np.inf, "an infinite")])
+@sweep("reward", [False, True])
 def test_what_is_no_number_is_not_recorded_by_ones_own_either(tmp_path, value, what, reward):
     keys = {"expert": "random", "env.id": "CartPole-v1", "episodes": 3, "verify_sample": 0}
     config, own = {**keys, "out": str(tmp_path / "x")}, spoilt(value, reward=reward)
@@ -352,7 +353,7 @@ def teacher(path, episodes):
     return True
 
 
-@pytest.mark.parametrize("expert", ["cartpole", "remembering"])
+@sweep("expert", ["cartpole", "remembering"])
 def test_an_enjoy_of_the_seed_project_runs_as_it_is_and_plays_what_a_build_plays(tmp_path, expert):
     config = {"expert": expert, "episodes": 2}
     if expert == "remembering":  # which the seed project's policies kept to themselves, too

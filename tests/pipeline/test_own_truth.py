@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from huggingface_hub import DatasetCard
+from sweeps import sweep
 from verification import check
 
 from builder import Controller, Episode, Policy, build, load
@@ -74,7 +75,7 @@ class Heavier(gym.Wrapper):
         return self.unwrapped._get_obs(), info
 
 
-@pytest.mark.parametrize(
+@sweep(
     "keys",
     [{"seeded": None}, {"environment": lambda: Heavier(gym.make("Pendulum-v1"))}],
     ids=["no seed", "another environment"],
@@ -88,7 +89,7 @@ def test_a_seed_of_ones_own_is_as_good(tmp_path):
     assert start(tmp_path / "x", recorder(seeded=7)) == ()
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("keys", "note"),
     [({"reward": lambda given: given / 10}, REWARDS), ({"most": 20}, ENDS)],
     ids=["rewards", "ends"],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from sweeps import sweep
 
 from builder import Controller
 from builder.cli.main import main
@@ -100,7 +101,7 @@ def test_whoever_has_the_value_can_verify_and_rebuild(place, capfd):
     assert SECRET.encode() not in everything_in(place)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "word",
     [
         *("least=-inf", "options={1:inf,true:nan,2.5:a}", "options={reference:a}"),

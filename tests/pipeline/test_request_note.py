@@ -158,6 +158,7 @@ def test_a_note_holds_the_identity_of_the_dataset(built):
     assert noted["identity"] == json.loads((built / "manifest.json").read_text())["identity"]
 
 
+@pytest.mark.slow
 def test_what_is_up_to_date_is_said_without_torch_or_datasets(built):
     code = (
         "import sys; from builder.cli.main import main;"

@@ -4,6 +4,7 @@ import pytest
 from corridor import CORRIDOR, Always, chunks, start
 from folders import files
 from older import build_older
+from sweeps import sweep
 
 from builder import Policy, build, load
 from builder.errors import ExistsError
@@ -50,7 +51,7 @@ def test_a_policy_without_a_version_is_not_pinned_and_never_taken_for_up_to_date
             build(expert=policy, episodes=episodes, out=tmp_path / "x")
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("env_id", "key"),
     [("MountainCar-v0", "environment.id is 'CartPole-v1'"), ("CartPole-v1", "expert.name is")],
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 from verification import EPISODES as LINES
 from verification import STEPS, check, failure, rewrite
 
@@ -50,7 +51,7 @@ def first_changed(array):
     return array
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("name", "change", "column", "step"),
     [
         ("observations", first_changed, "observation", 0),
@@ -60,6 +61,7 @@ def first_changed(array):
         ("truncated", np.logical_not, "truncated", -1),
         ("seeds", lambda seeds: seeds + 5, "observation", 0),
     ],
+    quick=3,
 )
 def test_what_the_environment_does_not_give_is_found_in_its_column(short, name, change, column, step):
     split = RecordedSplit(short, read_manifest(short), "train")

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from folders import files
+from sweeps import sweep
 
 from builder import Controller, load
 from builder.cli.main import main
@@ -117,7 +118,7 @@ def test_a_link_in_the_store_is_left_and_named_and_not_followed(out, elsewhere, 
     assert files(elsewhere) == before
 
 
-@pytest.mark.parametrize("build", ["the same", "growth", "another"])
+@sweep("build", ["the same", "growth", "another"])
 def test_no_build_removes_what_is_not_its_own(out, elsewhere, build):
     changes = {"the same": {}, "growth": {"episodes": 5}, "another": {"seed": 1, "overwrite": True}}[build]
     before = files(elsewhere)
@@ -165,7 +166,7 @@ def test_a_folder_that_only_looks_like_ours_is_left_and_named(out, name):
     assert (out.parent / name / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("command", ["clean", "growth", "up to date"])
+@sweep("command", ["clean", "growth", "up to date"])
 def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     for name in (".x.staging", ".x.rebuild-abc"):
         make_workplace(out.parent / name)

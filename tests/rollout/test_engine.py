@@ -5,6 +5,7 @@ import dataclasses
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder.environments.environment import make, resolve
 from builder.environments.pool import EnvironmentPool
@@ -47,10 +48,8 @@ def assert_equal(left, right):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "env_id", ["Corridor-v0", "Remembering-v0", "Nested-v0", "CartPole-v1", "Pendulum-v1"]
-)
-@pytest.mark.parametrize("lanes", [3, 64])
+@sweep("env_id", ["Corridor-v0", "Remembering-v0", "Nested-v0", "CartPole-v1", "Pendulum-v1"], quick=2)
+@sweep("lanes", [3, 64], quick=2)
 def test_a_recording_does_not_depend_on_the_lanes(env_id, lanes):
     assert_equal(play(env_id, range(20), lanes=1), play(env_id, range(20), lanes=lanes))
 
@@ -60,7 +59,7 @@ def test_a_recording_of_a_range_is_that_part_of_a_longer_one():
     assert_equal(part, whole.select((whole.attempts >= 7) & (whole.attempts < 13)))
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1", "Acrobot-v1"])
+@sweep("env_id", ["CartPole-v1", "Pendulum-v1", "Acrobot-v1"])
 def test_every_step_is_what_the_environment_gives_for_the_seed_and_the_actions(env_id):
     import gymnasium as gym
 

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from sweeps import sweep
 
 from builder.environments.environment import resolve
 from builder.episodes.recording_file import read_recording
@@ -214,12 +215,12 @@ def recorded(player, tmp_path, *, lanes, chunks):
     return np.concatenate(parts).reshape(-1, 14)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@sweep("kind", KINDS, quick=7)
 def test_the_fastest_manner_that_changes_no_answer_is_found(kind):
     assert player_of(kind).manner == KINDS[kind][1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@sweep("kind", KINDS, quick=5)
 def test_an_attempt_is_the_same_whatever_lanes_and_chunks_and_as_with_all_care(kind, tmp_path):
     player = player_of(kind)
     careful = recorded(player.careful(), tmp_path, lanes=1, chunks=[range(i, i + 1) for i in range(6)])
@@ -227,7 +228,7 @@ def test_an_attempt_is_the_same_whatever_lanes_and_chunks_and_as_with_all_care(k
         np.testing.assert_array_equal(recorded(player, tmp_path, lanes=lanes, chunks=chunks), careful)
 
 
-@pytest.mark.parametrize("kind", NOISY)
+@sweep("kind", NOISY, quick=3)
 def test_noise_differs_between_attempts(kind, tmp_path):
     actions = recorded(player_of(kind), tmp_path, lanes=4, chunks=[range(6)])
     assert len(np.unique(actions[np.abs(actions) < 2])) > 40

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-import pytest
+from sweeps import sweep
 from verification import EPISODES, check, rewrite
 
 from builder import Controller
@@ -16,7 +16,7 @@ def proofs(report):
     return {claim.proof for claim in report.claims}
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("options", "left"),
     [
         ({"level": "files"}, {"level=replay", "level=rebuild", NOTHING}),
@@ -26,6 +26,7 @@ def proofs(report):
         ({"level": "rebuild"}, {NOTHING}),
     ],
     ids=["files", "replay", "auto", "half a replay", "rebuild"],
+    quick=2,
 )
 def test_a_level_leaves_as_claims_what_it_has_not_checked(folder, options, left):
     assert proofs(check(folder, **options)) == left

@@ -5,6 +5,7 @@ import re
 import lies
 import pytest
 from places import ROOT
+from sweeps import sweep
 
 ROW = re.compile(r"\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|")
 
@@ -29,7 +30,7 @@ def test_every_lie_is_documented():
     assert [*documented()] == [*lies.LIES]
 
 
-@pytest.mark.parametrize("lie", lies.LIES)
+@sweep("lie", lies.LIES, quick=8)
 def test_a_look_at_the_files_makes_of_a_lie_what_is_documented(folder, tmp_path, lie):
     assert lies.outcome(folder, lie, "files", tmp_path) == documented()[lie][0]
 

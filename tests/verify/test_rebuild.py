@@ -55,6 +55,7 @@ def test_a_rebuild_names_what_the_expert_does_otherwise(folder):
     assert (difference.column, difference.expected, difference.got) == ("reward", "-1.0", "-0.5")
 
 
+@pytest.mark.slow
 def test_a_dataset_of_an_older_format_is_rebuilt_in_it(tmp_path):
     config = {"expert": "random", "env.id": "Acrobot-v1", "episodes": 2, "out": str(tmp_path / "x")}
     build_older(config)

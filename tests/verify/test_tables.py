@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 from verification import EPISODES as LINES
 from verification import STEPS, failure, rewrite
 
@@ -211,9 +212,10 @@ def test_a_changed_seed_is_noticed_behind_hashes_that_fit(folder):
     assert int(difference.got) == int(difference.expected) + 1
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("column", "position", "value"),
     [("length", 1, 499), ("episode_return", 3, -1.0), ("row_start", 2, 7), ("attempt_index", 4, 0)],
+    quick=2,
 )
 def test_a_changed_line_of_the_episodes_is_noticed_behind_hashes_that_fit(folder, column, position, value):
     def change(columns):

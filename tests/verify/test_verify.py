@@ -8,6 +8,7 @@ from pathlib import Path
 import hub_clients
 import pytest
 from hub_cases import REPOSITORY
+from sweeps import sweep
 from verification import check
 
 from builder import Controller
@@ -20,7 +21,7 @@ from builder.manifest.signature import sign
 from builder.verify import verify
 
 
-@pytest.mark.parametrize("level", ["files", "auto", "replay", "rebuild"])
+@sweep("level", ["files", "auto", "replay", "rebuild"], quick=2)
 def test_a_sound_dataset_passes(folder, level):
     report = check(folder, level)
     report.raise_for_difference()

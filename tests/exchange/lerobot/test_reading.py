@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 
 from builder.errors import ConfigError, DatasetError
 from builder.exchange.contract import Source
@@ -25,7 +26,7 @@ def same(ours, theirs):
         np.testing.assert_array_equal(mine.reshape(other.shape), other)
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, exported, opened, dataset_of):
     done = exported(kind)
     back = opened(done.path)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from sweeps import sweep
 
 from builder.errors import DatasetError
 from builder.exchange.minari import columnar
@@ -59,8 +60,8 @@ def steps(folder):
     return json.loads((folder / "data" / "0" / "metadata.json").read_text())["total_steps"]
 
 
-@pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("data_format", FORMATS, quick=2)
+@sweep("kind", kinds.KINDS, quick=2)
 def test_every_kind_reads_as_its_hdf5_does(kind, data_format, made_in):
     folder, hdf5 = made_in(kind, data_format)
     found, expected = read(folder, {"id": None}), read(hdf5, {"id": None})

@@ -5,14 +5,14 @@ import json
 import h5py
 import kinds
 import numpy as np
-import pytest
+from sweeps import sweep
 
 from builder import load
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.minari.reading import read
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     export(dataset_of(kind), ExportRequest("minari", tmp_path))
     incoming = read(tmp_path, {"id": None})

@@ -11,6 +11,7 @@ import kinds
 import numpy as np
 import pytest
 from PIL import Image
+from sweeps import sweep
 
 from builder.errors import DatasetError
 from builder.exchange.contract import Source
@@ -51,7 +52,7 @@ def steps_of(features):
     return features["featuresDict"]["features"]["steps"]["sequence"]["feature"]["featuresDict"]["features"]
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     done = exported(dataset_of(kind), tmp_path / "x")
     back = FORMAT.read(done.path, {})

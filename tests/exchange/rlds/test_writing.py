@@ -9,6 +9,7 @@ import kinds
 import numpy as np
 import pytest
 from folders import files
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError
@@ -45,7 +46,7 @@ def paths(value):
     return [(name, *path) for name, inner in value.items() for path in paths(inner)]
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_its_own_reader_finds_what_the_environment_gives(kind, dataset_of, tmp_path):
     path = exported(dataset_of(kind), tmp_path / "x").path
     recorded = [*load(dataset_of(kind)), *load(dataset_of(kind), split="test")]
@@ -99,6 +100,7 @@ def test_metadata_say_what_it_is_and_no_path(dataset_of, tmp_path):
     assert str(tmp_path) not in (path / "dataset_info.json").read_text()
 
 
+@pytest.mark.slow
 def test_tensorflow_is_not_imported(dataset_of, tmp_path):
     program = (
         "import sys; from pathlib import Path\n"

@@ -8,11 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import PUBLISHED, ROWS, SMALL, UNEVEN, acted, box, check_same_actions, compare, draw
+from sweeps import sweep
 
 from builder.experts.archive.agent import read_agent
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("algorithm", "action_space"),
     [
         ("PPO", gym.spaces.Discrete(5)),
@@ -34,6 +35,7 @@ from builder.experts.archive.agent import read_agent
         ("MaskablePPO", gym.spaces.MultiDiscrete([3, 2])),
         ("MaskablePPO", gym.spaces.MultiBinary(3)),
     ],
+    quick=5,
 )
 def test_every_algorithm_acts_as_in_sb3(save, algorithm, action_space):
     space = box(6, low=-3, high=3)
@@ -58,7 +60,7 @@ def test_float32_precision_is_sb3s_own_within_its_rounding(save):
 
 
 @pytest.mark.skipif(not PUBLISHED, reason="the published agents are not beside the repository")
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+@sweep("path", PUBLISHED, ids=lambda path: path.stem, quick=4)
 def test_published_agent_acts_as_sb3s_policy_with_the_same_weights(path):
     agent = read_agent(path)
     policy = sb3_policy(agent, path)

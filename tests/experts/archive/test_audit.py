@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pickles import PROTOCOL, called, name, text
 from sb3_models import box, make_model, tamper
+from sweeps import sweep
 
 from builder.errors import UnsafeArchiveError
 from builder.experts.archive.agent import read_agent
@@ -281,7 +282,7 @@ def test_honest_schedules_are_not_refused(save, algorithm, schedule):
     assert read_agent(saved.path).algorithm == algorithm
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("algorithm", "action_space", "settings"),
     [
         ("PPO", gym.spaces.Discrete(2), {"n_steps": 16, "batch_size": 16}),
@@ -291,6 +292,7 @@ def test_honest_schedules_are_not_refused(save, algorithm, schedule):
         ("TD3", box(1), {"learning_starts": 4, "train_freq": (1, "step")}),
         ("TQC", box(1), {"learning_starts": 4, "use_sde": True}),
     ],
+    quick=2,
 )
 def test_trained_archives_are_not_refused(tmp_path, algorithm, action_space, settings):
     from stable_baselines3.common.noise import NormalActionNoise

@@ -8,6 +8,7 @@ import types
 import pytest
 from pickles import PROTOCOL, called, name
 from sb3_models import tamper
+from sweeps import sweep
 
 from builder.errors import ArchiveError, ExpertError
 from builder.experts.archive.agent import read_agent
@@ -44,7 +45,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
+@sweep("bomb", BOMBS, quick=3)
 def test_pickle_bomb_is_defused_at_once(archive, bomb):
     tamper(archive, "lr_schedule", BOMBS[bomb])
     began = time.process_time()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from networks import BATCHES, linear_network
 from sb3_models import ROWS, UNEVEN, acted, box, check_same_actions, draw, start
+from sweeps import sweep
 
 from builder.errors import ExpertError
 from builder.experts.archive.agent import read_agent
@@ -15,15 +16,15 @@ from builder.experts.network.network import ContinuousHead, DiscreteHead, Linear
 from builder.experts.network_player import NetworkPlayer
 
 
-@pytest.mark.parametrize("settings", [{}, {"squash_output": True}, {"full_std": False}, {"use_expln": True}])
-@pytest.mark.parametrize("algorithm", ["PPO", "A2C"])
+@sweep("settings", [{}, {"squash_output": True}, {"full_std": False}, {"use_expln": True}], quick=2)
+@sweep("algorithm", ["PPO", "A2C"], quick=2)
 def test_gsde_of_actor_critics_acts_as_in_sb3(save, algorithm, settings):
     saved = save(algorithm, "MlpPolicy", box(4), UNEVEN, use_sde=True, policy_kwargs=settings)
     check_same_actions(saved, box(4), UNEVEN)
 
 
-@pytest.mark.parametrize("settings", [{}, {"clip_mean": 0.5}, {"clip_mean": 0.0}, {"use_expln": True}])
-@pytest.mark.parametrize("algorithm", ["SAC", "TQC"])
+@sweep("settings", [{}, {"clip_mean": 0.5}, {"clip_mean": 0.0}, {"use_expln": True}], quick=2)
+@sweep("algorithm", ["SAC", "TQC"], quick=2)
 def test_gsde_of_sac_and_tqc_acts_as_in_sb3(save, algorithm, settings):
     wide = box(4, low=-30, high=30)
     saved = save(
@@ -218,7 +219,7 @@ def test_squashed_gaussian_takes_its_standard_deviation_from_the_observation():
     np.testing.assert_allclose([actions.mean(), actions.std()], [0.25, 0.5], atol=0.015)
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("algorithm", "settings"),
     [
         ("PPO", {}),

@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import SMALL, UNEVEN, box, check_same_actions, image
+from sweeps import sweep
 
 MIXED = gym.spaces.Dict(
     {
@@ -73,6 +74,6 @@ def test_dict_observations_with_images_act_as_in_sb3(save, settings):
     check_same_actions(saved, MIXED, UNEVEN, rows=100)
 
 
-@pytest.mark.parametrize("algorithm", ["SAC", "TQC", "TD3", "DDPG"])
+@sweep("algorithm", ["SAC", "TQC", "TD3", "DDPG"], quick=2)
 def test_goal_observations_act_as_in_sb3(save, algorithm):
     check_same_actions(save(algorithm, "MultiInputPolicy", GOAL, UNEVEN, **SMALL), GOAL, UNEVEN)

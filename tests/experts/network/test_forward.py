@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from networks import linear_network
 from sb3_models import UNEVEN, box, check_same_actions, draw, start
+from sweeps import sweep
 
 from builder.experts.archive.agent import read_agent
 from builder.experts.network.action_selection import STATE_UNIT, round_state
@@ -14,7 +15,7 @@ from builder.experts.network.network import Linear, LstmLayer
 from builder.experts.network_player import NetworkPlayer
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@sweep("name", sorted(ACTIVATIONS), quick=4)
 def test_activation_computes_what_torch_computes(save, name):
     import torch
 
@@ -40,9 +41,11 @@ def test_gelus_error_function_is_right_to_the_last_digits():
     np.testing.assert_allclose(ACTIVATIONS["GELU"](x.copy()), expected, rtol=1e-18)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize(
-    "settings", [{}, {"shared_lstm": True, "enable_critic_lstm": False}, {"enable_critic_lstm": False}]
+@sweep("layers", [1, 2])
+@sweep(
+    "settings",
+    [{}, {"shared_lstm": True, "enable_critic_lstm": False}, {"enable_critic_lstm": False}],
+    quick=2,
 )
 def test_recurrent_policy_acts_as_in_sb3_over_whole_episodes(save, layers, settings):
     kwargs = {"lstm_hidden_size": 8, "n_lstm_layers": layers, "net_arch": [8], **settings}
