@@ -20,8 +20,9 @@ KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
 }
-PAGE_FILES = ("index.html", "viewer.js", "viewer.css", "icon.svg")
+PAGE_FILES = ("index.html", "viewer.js", "viewer.css", "icon.svg", "licenses.txt")
 SHOWN = (MANIFEST, "README.md")
 """Files of a dataset that its manifest does not list, and the page may read."""
 FILM = re.compile(r"films/(\w+)/(\d{1,12})\.(json|mp4)")

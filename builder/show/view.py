@@ -56,8 +56,8 @@ def names_of(manifest: Manifest) -> dict[str, dict[str, list[str]]]:
     named = {}
     for part, space in manifest.spaces._asdict().items():
         choices = choice_names(env_id, part, space) if getattr(space, "start", 0) == 0 else ()
-        if found := list(choices or component_names(env_id, part, space)):
-            named[part] = found
+        if found := choices or component_names(env_id, part, space):
+            named[part] = [name.replace("`", "") for name in found]  # the table's are Markdown
     return {env_id: named} if named else {}
 
 

@@ -82,6 +82,13 @@ def test_a_film_is_there_when_it_is_drawn_and_says_before_how_far_it_is(folder, 
     assert site("films/test/0.json") is None
 
 
+def test_the_licences_of_what_the_page_is_built_of_come_with_it():
+    package = json.loads((ROOT / "builder/show/viewer/package.json").read_text())
+    licences = (PAGE / "licenses.txt").read_text()
+    for name, version in package["dependencies"].items():
+        assert f"== {name} {version}" in licences
+
+
 def test_no_source_of_the_page_makes_html_of_text():
     forbidden = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
                  "DOMParser", "srcdoc", "setHTML", "createContextualFragment")  # fmt: skip

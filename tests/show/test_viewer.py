@@ -16,10 +16,13 @@ import pytest
 from hub_cases import REPOSITORY
 from places import ROOT
 
+from builder import load
+from builder.errors import DatasetError
 from builder.manifest.manifest import read_manifest
+from builder.show.render import Look
 from builder.show.site import Folder
 from builder.show.space import Space, write_space
-from builder.show.view import served
+from builder.show.view import drawn_from, served
 
 PLAYWRIGHT = ROOT / "builder/show/viewer/node_modules/playwright-core/index.mjs"
 BROWSER, NODE = shutil.which("chromium"), shutil.which("node")
@@ -59,6 +62,15 @@ def hosts(answer):
 def shown(folder):
     """Serves the folder of 20 episodes, 4 of them in test."""
     with served(Folder(folder, read_manifest(folder)), "a folder") as server:
+        yield server
+
+
+@pytest.fixture
+def shown_without_screen(folder):
+    def draw(split, episode, path, report):
+        raise DatasetError(f"no screen for {SCRIPT}")
+
+    with served(Folder(folder, read_manifest(folder)), "a folder", draw=draw) as server:
         yield server
 
 
@@ -174,6 +186,27 @@ def test_the_address_opens_a_moment_and_follows_what_is_shown(shown, folder):
     assert found[0] == f"Episode {last['episode_index']}"
     assert found[1].startswith("1 /")
     assert found[4].endswith(f"#test/{last['episode_index']}")
+
+
+def test_an_episode_is_seen_as_a_film_that_shows_the_step(two_episodes):
+    pytest.importorskip("av")
+    dataset = load(two_episodes)
+    draw = drawn_from(lambda: two_episodes, Look(plain=True))
+    wanted = (2 + 0.5) / (len(dataset[0].actions) + 1)  # of the film: step 2 is its third frame
+    video = "document.querySelector('video')"
+    steps = [
+        until(f"{video} && !{video}.hidden"),
+        press("Home", "ArrowRight", "ArrowRight"),
+        until(f"!{video}.seeking && Math.abs({video}.currentTime / {video}.duration - {wanted}) < 0.001"),
+    ]
+    with served(Folder(two_episodes, dataset.manifest), "a folder", draw=draw) as server:
+        assert driven(server.url, *steps)["found"] == [True, None, True]
+
+
+def test_what_cannot_be_drawn_says_so_and_the_plots_are_there(shown_without_screen):
+    told = until("document.querySelector('.waiting').textContent.startsWith('no screen for <img')")
+    answer = driven(shown_without_screen.url, told, count(".strip canvas"))
+    assert answer["found"] == [True, 4]
 
 
 def test_a_static_space_shows_a_repository_of_the_hub_and_asks_no_other_host(hub, clients, published, web):

@@ -32,6 +32,7 @@ export class App {
   private row = -1;
   private beside: number | null = null;
   private turn = 0;
+  private near = false;
 
   constructor(private readonly source: Source) {
     const keys = this.keys();
@@ -46,7 +47,7 @@ export class App {
     return [
       key("ArrowLeft", "←", "a step back", () => this.player.move(-1)),
       key("ArrowRight", "→", "a step on", () => this.player.move(1)),
-      key("Shift+ArrowLeft", "⇧← ", "ten steps back", () => this.player.move(-10)),
+      key("Shift+ArrowLeft", "⇧←", "ten steps back", () => this.player.move(-10)),
       key("Shift+ArrowRight", "⇧→", "ten steps on", () => this.player.move(10)),
       key("Home", "Home", "the first step", () => this.player.move(-Infinity)),
       key("End", "End", "the last", () => this.player.move(Infinity)),
@@ -61,6 +62,7 @@ export class App {
       key("d", "d", "distributions, and back", () => this.turnTo(this.view === "episode" ? "distributions" : "episode")),
       key("/", "/", "filter", () => this.list?.filter.focus()),
       key("r", "r", "sort by return", () => this.list?.sort("return")),
+      key("z", "z", "the plots near this step, or whole", () => this.zoom()),
       key("t", "t", "light, dark, as the system", () => this.nextTheme()),
       key("?", "?", "these keys", () => (this.help.open ? this.help.close() : this.help.showModal())),
       key("Escape", "esc", "close, or show one episode alone", () => this.escape()),
@@ -107,7 +109,7 @@ export class App {
     const tables: Tables = { steps: table("data"), episodes: table("episodes") };
     void tables.steps.columns().catch(() => undefined); // its footer comes while the list is read
     const episodes = await readEpisodes(tables.episodes, manifest.splits[split]?.episodes ?? 0);
-    episodes.findCopies(manifest.distinct?.episodes, Object.keys(manifest.splits).length);
+    episodes.findCopies(manifest.distinct?.episodes, manifest.accepted);
     this.setting = { source: this.source, split, episodes, tables, scrub: (step) => this.player.move(step - this.player.step) };
     const returns = episodes.returns ? summary(episodes.returns) : null;
     this.list = new List(episodes, returns ? [returns.low, returns.high] : [0, 0], (picked) => this.pick(picked));
@@ -147,6 +149,11 @@ export class App {
     const beside = button(this.beside === null ? "Keep beside" : "Show one", "keep this episode beside the next (c)", () => this.compare());
     beside.classList.add("quiet");
     this.tabs.replaceChildren(tab("episode", "Episode"), tab("distributions", "Distributions"), el("span", { class: "gap" }), beside);
+  }
+
+  private zoom(): void {
+    this.near = !this.near;
+    for (const pane of this.panes) pane.zoom(this.near);
   }
 
   private turnTo(view: View): void {
@@ -192,12 +199,14 @@ export class App {
     if (turn !== this.turn) return; // another one was asked for meanwhile
     for (const pane of this.panes) pane.close();
     const limits = ranges(loaded);
-    this.panes = loaded.map((each) => new Pane(setting, each, limits));
+    const span = Math.max(...loaded.map(({ steps }) => steps));
+    this.panes = loaded.map((each) => new Pane(setting, each, { span, values: limits }));
+    for (const pane of this.panes) pane.zoom(this.near);
     this.player.play(false);
     this.arrange();
     this.paintTabs();
     this.distributions?.of(loaded[loaded.length - 1] as Loaded);
-    this.player.load(Math.max(...loaded.map(({ steps }) => steps)), step);
+    this.player.load(span, step);
     this.remember();
   }
 

@@ -72,20 +72,27 @@ export class Distributions {
     this.draw();
   }
 
+  /** Values of one number a step stand together, the components of others under their name. */
   private groups(values: Values): HTMLElement[] {
     const entries = [...values.values()];
-    return [...new Set(entries.map((entry) => entry.group))].map((group) => {
-      const mine = entries.filter((entry) => entry.group === group);
-      const title = el("h3", {}, group);
-      if (mine.length > MOST) title.append(el("small", {}, `${count(MOST)} of ${count(mine.length)}`));
-      const grid = el("div", { class: "grid" });
-      for (const { label, values } of mine.slice(0, MOST)) {
-        const plot = new Histogram(label || group, group, histogram(values), null);
-        this.ofComponents.push(plot);
-        grid.append(plot.root);
-      }
-      return el("section", { class: "group" }, title, grid);
-    });
+    const single = entries.filter((entry) => entry.label === "");
+    const groups = [...new Set(entries.filter((entry) => entry.label !== "").map((entry) => entry.group))];
+    const found = groups.map((group) => this.group(group, entries.filter((entry) => entry.group === group && entry.label !== "")));
+    return single.length ? [this.group(null, single), ...found] : found;
+  }
+
+  private group(title: string | null, entries: { group: string; label: string; values: number[] }[]): HTMLElement {
+    const section = el("section", { class: "group" });
+    if (title !== null) section.append(el("h3", {}, title));
+    if (entries.length > MOST) section.firstChild?.appendChild(el("small", {}, `${count(MOST)} of ${count(entries.length)}`));
+    const grid = el("div", { class: "grid" });
+    for (const { group, label, values } of entries.slice(0, MOST)) {
+      const plot = new Histogram(label || group, group, histogram(values), null);
+      this.ofComponents.push(plot);
+      grid.append(plot.root);
+    }
+    section.append(grid);
+    return section;
   }
 
   /** The signals of episodes that lie evenly over the list. */

@@ -4,7 +4,8 @@ import type { Columns, Table } from "./parquet";
 
 export type SortKey = "episode" | "return" | "length" | "seed" | "ending" | "kind";
 
-const WANTED = ["episode_index", "attempt_index", "seed", "policy", "length", "episode_return", "terminated", "truncated", "row_start", "row_end"];
+const NUMBERS = ["episode_index", "attempt_index", "length", "episode_return", "row_start", "row_end"];
+const OTHERS = ["seed", "policy", "terminated", "truncated"];
 
 /** All episodes of a split; a column that the dataset does not have is null. */
 export class Episodes {
@@ -21,8 +22,8 @@ export class Episodes {
   private readonly truncated: readonly unknown[] | null;
   private readonly policies: readonly unknown[] | null;
 
-  constructor(columns: Columns) {
-    const numbers = (name: string) => (columns[name] ? Float64Array.from(columns[name], Number) : null);
+  constructor(found: Record<string, Float64Array>, columns: Columns) {
+    const numbers = (name: string) => found[name] ?? null;
     this.start = numbers("row_start") ?? new Float64Array();
     this.end = numbers("row_end") ?? new Float64Array();
     this.length = numbers("length") ?? this.end.map((end, row) => end - (this.start[row] ?? 0));
@@ -94,9 +95,10 @@ export class Episodes {
     return this.numbers(key);
   }
 
-  /** Find copies: see `copiesAmong`. */
-  findCopies(distinct: number | undefined, splits: number): void {
-    if (distinct === undefined || splits > 1) return; // the manifest counts over all splits
+  /** Find copies: see `copiesAmong`. The manifest counts over all splits, of which this may be one of several. */
+  findCopies(distinct: number | undefined, accepted: number): void {
+    if (distinct === accepted) this.copies = new Int32Array(this.count).fill(-1);
+    if (distinct === undefined || distinct === accepted || this.count !== accepted) return;
     this.copies = copiesAmong(distinct, this.count, (row) => `${this.length[row]} ${this.returns?.[row]}`);
   }
 }
@@ -123,8 +125,8 @@ export function copiesAmong(distinct: number, episodes: number, key: (row: numbe
 /** Read the list of a split. */
 export async function readEpisodes(table: Table, count: number): Promise<Episodes> {
   const known = await table.columns();
-  const columns = WANTED.filter((name) => known.has(name));
-  return new Episodes(await table.read(columns, 0, count));
+  const there = (names: readonly string[]) => names.filter((name) => known.has(name));
+  return new Episodes(...(await Promise.all([table.numbers(there(NUMBERS), 0, count), table.read(there(OTHERS), 0, count)])));
 }
 
 /** Mean, standard deviation and range. */

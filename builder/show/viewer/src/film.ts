@@ -21,7 +21,8 @@ const POLL = 300;
 
 /** The screen of a pane: one of its choices at a time. */
 export class Film {
-  readonly root = el("div", { class: "film" });
+  readonly root = el("figure");
+  private readonly frame = el("div", { class: "film" });
   private screen: Screen | null = null;
   private step = 0;
 
@@ -30,6 +31,7 @@ export class Film {
       this.root.hidden = true;
       return;
     }
+    this.root.append(this.frame);
     if (choices.length > 1) this.root.append(this.chooser());
     this.choose(0);
   }
@@ -47,7 +49,7 @@ export class Film {
     const choice = this.choices[index];
     if (!choice) return;
     this.screen = choice.open();
-    this.root.prepend(this.screen.root);
+    this.frame.append(this.screen.root);
     this.screen.show(this.step);
   }
 

@@ -16,12 +16,12 @@ const HEADS: [SortKey, string, string][] = [
 ];
 
 const WIDTHS: Record<SortKey, string> = {
-  episode: "minmax(54px, 0.8fr)",
-  return: "minmax(62px, 1fr)",
-  length: "minmax(54px, 0.8fr)",
-  ending: "minmax(82px, 1fr)",
-  seed: "minmax(92px, 1.2fr)",
-  kind: "minmax(54px, 0.7fr)",
+  episode: "minmax(50px, 0.7fr)",
+  return: "minmax(66px, 1fr)",
+  length: "minmax(52px, 0.7fr)",
+  ending: "minmax(90px, 1fr)",
+  seed: "minmax(100px, 1.1fr)",
+  kind: "minmax(56px, 0.7fr)",
 };
 
 export interface Picked {

@@ -33,6 +33,12 @@ export async function load(setting: Setting, row: number): Promise<Loaded> {
   return { row, steps: end - start, rows };
 }
 
+/** What the plots of a pane cover: as many steps, and of each signal these values. */
+export interface Limits {
+  span: number;
+  values: Map<string, [number, number]>;
+}
+
 /** Common ranges of signals of two episodes, by group and label, so that they can be compared. */
 export function ranges(episodes: readonly Loaded[]): Map<string, [number, number]> {
   const found = new Map<string, [number, number]>();
@@ -56,11 +62,12 @@ export class Pane {
   private readonly captions = el("dl", { class: "captions" });
   private readonly watch: ResizeObserver;
   private width = 0;
+  private step = 0;
 
   constructor(
     private readonly setting: Setting,
     readonly loaded: Loaded,
-    private readonly limits: Map<string, [number, number]>,
+    private readonly limits: Limits,
   ) {
     this.film = new Film(this.choices());
     this.root.append(this.facts(), el("div", { class: "body" }, el("div", { class: "side" }, this.film.root, this.captions), this.grid));
@@ -123,7 +130,7 @@ export class Pane {
 
   private addStrips(place: HTMLElement, signals: readonly Signal[]): void {
     for (const signal of signals) {
-      const strip = new Strip(signal, this.loaded.steps, this.limits.get(keyOf(signal)) ?? null, this.setting.scrub);
+      const strip = new Strip(signal, this.limits.span, this.limits.values.get(keyOf(signal)) ?? null, this.setting.scrub);
       this.strips.push(strip);
       place.append(strip.root);
     }
@@ -135,6 +142,7 @@ export class Pane {
       made.remove();
       this.addStrips(place, signals);
       this.draw();
+      this.show(this.step);
     });
     return made;
   }
@@ -151,7 +159,13 @@ export class Pane {
     this.strips.forEach((strip, index) => strip.draw(Math.max(80, widths[index] ?? 0)));
   }
 
+  /** Show the plots near the current step, or whole. */
+  zoom(near: boolean): void {
+    for (const strip of this.strips) strip.zoom(near);
+  }
+
   show(step: number): void {
+    this.step = step;
     const mine = Math.min(step, this.loaded.steps);
     this.film.show(mine);
     for (const strip of this.strips) strip.show(mine);

@@ -36,6 +36,7 @@ export class Player {
   go(step: number): void {
     this.step = Math.max(0, Math.min(this.steps, step));
     this.slider.value = String(this.step);
+    this.slider.style.setProperty("--done", `${this.steps ? (100 * this.step) / this.steps : 0}%`);
     this.said.textContent = `${count(this.step)} / ${count(this.steps)}`;
     if (this.asked) return;
     this.asked = true;

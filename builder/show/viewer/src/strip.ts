@@ -23,6 +23,7 @@ function palette(group: string): Palette {
 
 const AXIS = { font: "10px system-ui, sans-serif", gap: 3, ticks: { show: false } };
 const HEIGHT = 80;
+const NEAR = 40;
 
 /** A signal over the steps of an episode, with a line at the current one. */
 export class Strip {
@@ -32,6 +33,7 @@ export class Strip {
   private readonly cursor = el("div", { class: "cursor" });
   private plot: uPlot | null = null;
   private step = 0;
+  private near = false;
 
   constructor(
     private readonly signal: Signal,
@@ -54,7 +56,6 @@ export class Strip {
     this.plot = new uPlot(this.options(width), this.data(), this.place);
     this.plot.over.append(this.cursor);
     this.listen(this.plot);
-    this.show(this.step);
   }
 
   private data(): uPlot.AlignedData {
@@ -73,7 +74,7 @@ export class Strip {
       padding: [8, 8, 6, 0],
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, range: [0, Math.max(1, this.steps)] }, y: { range: [low - pad, high + pad] } },
+      scales: { x: { time: false, range: () => this.shown() }, y: { range: [low - pad, high + pad] } },
       axes: [
         { show: false },
         {
@@ -86,15 +87,30 @@ export class Strip {
         },
       ],
       series: [{}, series],
+      hooks: { ready: [() => this.show(this.step)] }, // it knows its size only now
     };
+  }
+
+  /** The first and last step that are drawn. */
+  private shown(): [number, number] {
+    if (!this.near || this.steps <= 2 * NEAR) return [0, Math.max(1, this.steps)];
+    const first = Math.max(0, Math.min(this.step - NEAR, this.steps - 2 * NEAR));
+    return [first, first + 2 * NEAR];
+  }
+
+  /** Draw what is near the current step, or all. */
+  zoom(near: boolean): void {
+    this.near = near;
+    if (this.plot) this.draw(this.plot.width);
   }
 
   /** A line; steps for whole numbers; and dots where these change too often for steps to be told apart. */
   private series(line: string, width: number): uPlot.Series {
-    const drawn = { stroke: line, width: 1.4 };
+    const crowded = this.steps > width && !this.near;
+    const drawn = { stroke: line, width: crowded ? 1 : 1.4 };
     if (!this.signal.stepped) return { ...drawn, points: { show: this.steps < 40, size: 4 } };
     const dots = { show: true, size: 2.5, space: 0, fill: line, width: 0 };
-    if (3 * changes(this.signal.values) > width) return { ...drawn, width: 0, paths: () => null, points: dots };
+    if (!this.near && this.steps > 100 && 4 * changes(this.signal.values) > this.signal.values.length) return { ...drawn, width: 0, paths: () => null, points: dots };
     const paths = uPlot.paths.stepped?.({ align: 1 });
     return { ...drawn, points: { show: false }, ...(paths && { paths }) };
   }
@@ -116,7 +132,11 @@ export class Strip {
     const value = this.signal.values[step];
     const level = value === undefined ? undefined : this.signal.levels?.[value];
     this.value.textContent = value === undefined ? "–" : level ? `${measure(value)} · ${level}` : measure(value);
-    if (this.plot) this.cursor.style.transform = `translateX(${this.plot.valToPos(Math.min(step, this.steps), "x")}px)`;
+    if (!this.plot) return;
+    const [first, last] = this.shown();
+    if (this.near) this.plot.setScale("x", { min: first, max: last });
+    const across = (Math.min(step, this.steps) - first) / (last - first);
+    this.cursor.style.transform = `translateX(${(across * this.plot.bbox.width) / uPlot.pxRatio}px)`;
   }
 
   destroy(): void {

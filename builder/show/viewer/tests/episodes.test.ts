@@ -2,18 +2,10 @@ import { expect, test } from "vitest";
 import { copiesAmong, Episodes, summary } from "../src/episodes";
 
 function episodes(): Episodes {
-  return new Episodes({
-    episode_index: [0n, 1n, 4n],
-    attempt_index: [0n, 2n, 5n],
-    seed: [18446744073709551615n, 3n, 7n],
-    policy: ["a", "b", "a"],
-    length: [10n, 20n, 10n],
-    episode_return: [1, 3, 2],
-    terminated: [true, false, false],
-    truncated: [false, true, false],
-    row_start: [0n, 10n, 30n],
-    row_end: [10n, 30n, 40n],
-  });
+  return new Episodes(
+  { episode_index: Float64Array.of(0, 1, 4), attempt_index: Float64Array.of(0, 2, 5), length: Float64Array.of(10, 20, 10), episode_return: Float64Array.of(1, 3, 2), row_start: Float64Array.of(0, 10, 30), row_end: Float64Array.of(10, 30, 40) },
+  { seed: [18446744073709551615n, 3n, 7n], policy: ["a", "b", "a"], terminated: [true, false, false], truncated: [false, true, false] },
+);
 }
 
 test("rows are sorted by a column, equal ones in their order", () => {
@@ -28,7 +20,7 @@ test("a seed of 64 bits is shown to its last digit", () => {
 });
 
 test("an imported dataset may lack columns", () => {
-  const imported = new Episodes({ row_start: [0n, 5n], row_end: [5n, 12n] });
+  const imported = new Episodes({ row_start: Float64Array.of(0, 5), row_end: Float64Array.of(5, 12) }, {});
   expect([...imported.length]).toEqual([5, 7]);
   expect(imported.returns).toBeNull();
   expect(imported.ending(0)).toBe("");

@@ -2,16 +2,10 @@ import { expect, test } from "vitest";
 import { Episodes } from "../src/episodes";
 import { parseFilter } from "../src/filter";
 
-const episodes = new Episodes({
-  episode_index: [0n, 1n, 4n],
-  policy: ["random", "PPO", "ppo"],
-  length: [10n, 20n, 10n],
-  episode_return: [1, -3, 2.5],
-  terminated: [true, false, false],
-  truncated: [false, true, false],
-  row_start: [0n, 10n, 30n],
-  row_end: [10n, 30n, 40n],
-});
+const episodes = new Episodes(
+  { episode_index: Float64Array.of(0, 1, 4), length: Float64Array.of(10, 20, 10), episode_return: Float64Array.of(1, -3, 2.5), row_start: Float64Array.of(0, 10, 30), row_end: Float64Array.of(10, 30, 40) },
+  { policy: ["random", "PPO", "ppo"], terminated: [true, false, false], truncated: [false, true, false] },
+);
 const accepted = (text: string) => [0, 1, 2].filter(parseFilter(text, episodes).accepts);
 
 test.each([
