@@ -49,14 +49,14 @@ def stated(folder: Path, **changes: Any) -> None:
         write_card(folder)
 
 
-def inputs(folder: Path, place: str, value: Any) -> None:
+def inputs(folder: Path, place: str, value: Any, **changes: Any) -> None:
     content = json.loads(json.dumps(read_manifest(folder).inputs))
     *way, last = place.split(".")
     group = content
     for step in way:
         group = group[step]
     group[last] = value
-    stated(folder, inputs=content)
+    stated(folder, inputs=content, **changes)
 
 
 def says(**changes: Any) -> Forger:
@@ -65,6 +65,16 @@ def says(**changes: Any) -> Forger:
 
 def inputs_say(place: str, value: Any) -> Forger:
     return lambda folder: inputs(folder, place, value)
+
+
+def lower_threshold(folder: Path) -> None:
+    """One that would have accepted what was rejected, whose returns are therefore forgotten."""
+    inputs(folder, "config.threshold", -1000.0, rejected=None)
+
+
+def better_rejected(folder: Path) -> None:
+    rejected = read_manifest(folder).rejected
+    stated(folder, rejected=dataclasses.replace(rejected, returns=(-120.5,) * len(rejected.returns)))
 
 
 def table(folder: Path, path: str, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -117,7 +127,7 @@ def chosen(folder: Path) -> None:
     best = sorted(returns)[2]
     shutil.rmtree(folder)
     Controller().start({**HONEST, "threshold": best, "out": str(folder), "keep_chunks": False})
-    inputs(folder, "config.threshold", manifest.inputs["config"]["threshold"])
+    inputs(folder, "config.threshold", manifest.inputs["config"]["threshold"], rejected=None)
 
 
 def cut(folder: Path) -> None:
@@ -197,8 +207,9 @@ LIES: dict[str, Forger] = {
     "other package versions": inputs_say("packages.numpy", "1.0"),
     "notes with other figures": says(notes=("1,000 of 1,000 attempts reached 1,000.",)),
     "another machine": machine,
-    "a lower threshold than was used": inputs_say("config.threshold", -1000.0),
+    "a lower threshold than was used": lower_threshold,
     "a threshold that would choose the same": inputs_say("config.threshold", -119.9),
+    "rejected attempts with better returns": better_rejected,
     "arguments that are the defaults": inputs_say("environment.kwargs", {"g": 10.0}),
     "other arguments": inputs_say("environment.kwargs", {"g": 9.81}),
     "another environment": inputs_say("environment.id", "Acrobot-v1"),
@@ -229,6 +240,7 @@ CLAIMED = {
     "a lower threshold than was used": REJECTED,
     "a threshold that would choose the same": REJECTED,
     "episodes chosen by more than the threshold": REJECTED,
+    "rejected attempts with better returns": REJECTED,
     "arguments that are the defaults": GIVES,
     "other arguments": GIVES,
     "another environment": GIVES,

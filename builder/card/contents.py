@@ -66,7 +66,8 @@ class Contents:
         endings: per split.
         columns: per config.
         players: who played how many episodes, in the order of their names.
-        plot: whether `assets/returns.png` is there.
+        plots: those of `PLOTS` that are there.
+        distinct_returns: float64 [distinct episodes]; None: there are no copies, or it is not known which.
     """
 
     manifest: Manifest
@@ -74,10 +75,11 @@ class Contents:
     endings: Mapping[str, Endings]
     columns: Mapping[str, tuple[Column, ...]]
     players: Mapping[str, int]
-    plot: bool
+    plots: frozenset[str]
+    distinct_returns: Array | None = None
 
 
-PLOT = "assets/returns.png"
+RETURNS, COMPONENTS = PLOTS = ("assets/returns.png", "assets/components.png")
 
 
 def read_contents(folder: Path) -> Contents:
@@ -111,7 +113,19 @@ def read_contents(folder: Path) -> Contents:
                 expected=f"{stated.episodes} episodes and {stated.rows} steps in {split!r}",
                 got=f"{found[0]} and {found[1]}",
             )
-    return Contents(manifest, sizes, endings, columns, players, plot=(folder / PLOT).is_file())
+    plots = frozenset(name for name in PLOTS if (folder / name).is_file())
+    return Contents(manifest, sizes, endings, columns, players, plots, distinct_returns(manifest, endings))
+
+
+def distinct_returns(manifest: Manifest, endings: Mapping[str, Endings]) -> Array | None:
+    """The returns of episodes that are no copies, where the returns and lengths tell them apart."""
+    if manifest.distinct is None or manifest.distinct.episodes == manifest.accepted:
+        return None
+    pairs = [(ending.returns, ending.lengths) for ending in endings.values()]
+    returns, lengths = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    found = np.unique(np.stack([returns, lengths.astype(np.float64)], axis=1), axis=0)
+    # Copies have the same of both, so as many different pairs as episodes are these episodes.
+    return found[:, 0] if len(found) == manifest.distinct.episodes else None
 
 
 def _endings(files: Sequence[Path]) -> Endings:

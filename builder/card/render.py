@@ -9,15 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from builder.card import imported, text
 from builder.card.columns import columns_table, component_tables, documented_id
-from builder.card.contents import PLOT, Contents, read_contents
+from builder.card.component_plots import component_sentences, components_picture, drawn_of
+from builder.card.contents import COMPONENTS, RETURNS, Contents, read_contents
+from builder.card.episode_plots import episode_sentences, episodes_picture
 from builder.card.header import header
 from builder.card.limits import limits
 from builder.card.markdown import code
-from builder.card.plot import Panel, histogram_png
+from builder.card.sample import Sample, read_sample
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
@@ -53,9 +53,24 @@ def write_card(folder: Path, *, notes: str | None = None) -> None:
     """
     notes = read_notes(folder) if notes is None else notes
     contents = read_contents(folder)
-    _write(folder / PLOT, draw_returns(contents))
-    sealed = dataclasses.replace(contents, manifest=seal(contents.manifest, folder), plot=True)
-    _write(folder / CARD, _rendered(sealed, folder, notes=notes).encode())
+    sample = read_sample(folder, contents.manifest)
+    pictures = {
+        RETURNS: episodes_picture(contents),
+        COMPONENTS: components_picture(drawn_of(contents, sample)),
+    }
+    for name, png in pictures.items():
+        _place(folder / name, png)
+    seen = frozenset(name for name, png in pictures.items() if png is not None)
+    contents = dataclasses.replace(contents, manifest=seal(contents.manifest, folder), plots=seen)
+    _write(folder / CARD, _rendered(contents, sample, folder, notes=notes).encode())
+
+
+def _place(path: Path, png: bytes | None) -> None:
+    """Write a picture; where there is none to see, leave none of an earlier card's."""
+    if png is not None:
+        _write(path, png)
+    elif path.is_file():
+        path.unlink()
 
 
 def name_repository(folder: Path, repo_id: str) -> None:
@@ -93,10 +108,14 @@ def render_card(folder: Path, *, repo_id: str | None = None, notes: str | None =
     Raises:
         DatasetError: there is no dataset, or its files do not hold what its manifest says.
     """
-    return _rendered(read_contents(folder), folder, repo_id=repo_id, notes=notes)
+    contents = read_contents(folder)
+    sample = read_sample(folder, contents.manifest)
+    return _rendered(contents, sample, folder, repo_id=repo_id, notes=notes)
 
 
-def _rendered(contents: Contents, folder: Path, *, repo_id: str | None = None, notes: str | None) -> str:
+def _rendered(
+    contents: Contents, sample: Sample, folder: Path, *, repo_id: str | None = None, notes: str | None
+) -> str:
     try:
         known = contents.manifest.inputs
         name = imported.title(known) if "imported" in known else text.title(known)
@@ -105,7 +124,7 @@ def _rendered(contents: Contents, folder: Path, *, repo_id: str | None = None, n
             title=name,
             address=json.dumps(repo_id or ANYWHERE),
             notes="\n".join((notes or "").strip().splitlines()),
-            **_sections(contents),
+            **_sections(contents, sample),
         )
     except BuilderError:
         raise
@@ -139,27 +158,15 @@ def read_notes(folder: AnyPath) -> str | None:
     return card[found.end() :].strip() if found else None
 
 
-def draw_returns(contents: Contents) -> bytes:
-    """The histogram of the returns, and of the lengths where they vary, as PNG."""
-    returns = np.concatenate([endings.returns for endings in contents.endings.values()])
-    lengths = np.concatenate([endings.lengths for endings in contents.endings.values()])
-    finite = returns[np.isfinite(returns)]
-    config = contents.manifest.inputs.get("config", {})
-    bounds = [(float(config.get(key, "nan")), key) for key in ("threshold", "max_return")]
-    marks = tuple(limit for limit in bounds if np.isfinite(limit[0]))
-    count = f"{len(lengths):,} episode" + ("" if len(lengths) == 1 else "s")
-    panels = [Panel(finite, f"Return of {count}", "return (sum of rewards)", marks)] if len(finite) else []
-    if lengths.min() != lengths.max() or not panels:
-        panels.append(Panel(lengths, f"Length of {count}", "length (steps)"))
-    return histogram_png(panels)
-
-
-def _sections(contents: Contents) -> dict[str, Any]:
+def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
     manifest = contents.manifest
     inputs, spaces = manifest.inputs, manifest.spaces
     return {
-        "plot": PLOT if contents.plot else None,
         "pictures": () if "imported" in inputs else tuple(zip(PREVIEW, PICTURES, strict=False)),
+        "returns_picture": RETURNS if RETURNS in contents.plots else None,
+        "returns_sentences": episode_sentences(contents),
+        "components_picture": COMPONENTS if COMPONENTS in contents.plots else None,
+        "components_sentences": component_sentences(drawn_of(contents, sample), sample),
         "figures": text.figures_table(contents),
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": component_tables(documented_id(inputs.get("environment", {})), spaces),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from builder.episodes.spaces import (
 )
 from builder.errors import DatasetError
 from builder.manifest.identity import identity
-from builder.manifest.manifest import Manifest, Split, seal
+from builder.manifest.manifest import MOST_RETURNS, Manifest, Rejected, Split, seal
 from builder.storage.paths import AnyPath
 from builder.versions import data_format_of
 
@@ -54,8 +55,8 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     plan = collation_of(files)
     with ExitStack() as stack:
         writers = _Accepted(folder, plan, stack)
-        kept, failed = 0, list[int]()
-        for recording, policy in _accepted(files, plan, failed):
+        kept, left_out = 0, _LeftOut()
+        for recording, policy in _accepted(files, plan, left_out):
             kept = writers.write(recording, policy, kept)
     manifest = Manifest(
         inputs=dict(plan.inputs),
@@ -71,13 +72,47 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         notes=plan.notes,
         distinct=writers.copies.count() if kept else None,
         beyond_bounds=writers.beyond_bounds,
-        failed=sum(attempt < writers.attempts for attempt in failed),
+        failed=sum(attempt < writers.attempts for attempt in left_out.failed),
+        rejected=left_out.rejected(writers.attempts),
     )
     return seal(manifest, folder)
 
 
+@dataclass
+class _LeftOut:
+    """Attempts that do not become episodes, but for copies.
+
+    Attributes:
+        failed: those in which something went wrong.
+        attempts: int64 arrays of those that were rejected for their returns.
+        returns: float64 arrays, likewise.
+    """
+
+    failed: list[int] = field(default_factory=list)
+    attempts: list[Array] = field(default_factory=list)
+    returns: list[Array] = field(default_factory=list)
+
+    def add(self, recording: Recording, among: Array) -> None:
+        """Take those of a recording's attempts, bool [A]."""
+        failed = recording.lengths == 0
+        self.failed.extend(recording.attempts[among & failed].tolist())
+        self.attempts.append(recording.attempts[among & ~failed])
+        self.returns.append(recording.returns[among & ~failed])
+
+    def rejected(self, stop: int) -> Rejected | None:
+        """Those that were rejected before an attempt; None: there are none."""
+        attempts, returns = (np.concatenate([*found, []]) for found in (self.attempts, self.returns))
+        found = np.sort(returns[(attempts < stop) & np.isfinite(returns)])
+        if not len(found):
+            return None
+        ranks = np.arange(len(found))
+        if len(found) > MOST_RETURNS:
+            ranks = np.arange(MOST_RETURNS) * (len(found) - 1) // (MOST_RETURNS - 1)
+        return Rejected(len(found), tuple(found[ranks].tolist()))
+
+
 def _accepted(
-    files: Sequence[AnyPath], plan: Collation, failed: list[int]
+    files: Sequence[AnyPath], plan: Collation, left_out: _LeftOut
 ) -> Iterator[tuple[Recording, str]]:
     """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
 
@@ -86,7 +121,7 @@ def _accepted(
     Args:
         files: recorded ones.
         plan: which are accepted, and how many are wanted.
-        failed: takes the attempts in which something went wrong.
+        left_out: takes the attempts that failed, or were rejected for their returns.
 
     Raises:
         DatasetError: a file is damaged, or they do not hold as many.
@@ -96,8 +131,8 @@ def _accepted(
         recording, header = read_recording(path)
         recording = _arranged(recording, header, plan, path)
         unknown = recording.attempts >= following
-        failed.extend(recording.attempts[unknown & (recording.lengths == 0)].tolist())
         accepted = plan.acceptance.accepts(recording.returns) & unknown
+        left_out.add(recording, unknown & ~accepted)
         if plan.unique:
             accepted = _new(accepted, trajectory_digests(recording), known)
         keep = first_accepted(accepted, missing)

@@ -105,7 +105,7 @@ def from_arrow(space: gym.Space[Any], column: pa.Array | pa.ChunkedArray) -> tup
     Raises:
         DatasetError: the column does not hold values of the space.
     """
-    return tuple(_leaf_from_arrow(leaf, column) for leaf in leaves(space))
+    return tuple(leaf_from_arrow(leaf, column) for leaf in leaves(space))
 
 
 def column_from_arrow(
@@ -121,7 +121,7 @@ def column_from_arrow(
     if column.kind == "string":
         return (np.array(values.to_pylist(), object),)
     dtype = np.dtype(column.kind)
-    return (_leaf_from_arrow(Leaf((), gym.Space((), dtype), (), dtype), values),)
+    return (leaf_from_arrow(Leaf((), gym.Space((), dtype), (), dtype), values),)
 
 
 def _feature(space: gym.Space[Any], what: str) -> Any:
@@ -222,7 +222,12 @@ def _nested(array: pa.Array, shape: tuple[int, ...]) -> pa.Array:
     return array
 
 
-def _leaf_from_arrow(leaf: Leaf, column: pa.Array | pa.ChunkedArray) -> Array:
+def leaf_from_arrow(leaf: Leaf, column: pa.Array | pa.ChunkedArray) -> Array:
+    """Get the values [rows, *leaf shape] of one leaf of a space back from a column that holds it.
+
+    Raises:
+        DatasetError: the column does not hold values of the leaf.
+    """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts = [_leaf_from_chunk(leaf, _descend(leaf, chunk)) for chunk in chunks]
     if len(parts) == 1:

@@ -17,7 +17,11 @@ from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.storage.tree import inside
 
-PREVIEWS = {"assets/preview.webp": ("image/webp", b"RIFF"), "assets/returns.png": ("image/png", b"\x89PNG")}
+PREVIEWS = {
+    "assets/preview.webp": ("image/webp", b"RIFF"),
+    "assets/returns.png": ("image/png", b"\x89PNG"),
+    "assets/components.png": ("image/png", b"\x89PNG"),
+}
 """What may be shown of a dataset, the first that is there; the kind of each, and how its file begins."""
 PREVIEW_BYTES = 2_000_000
 """A larger file is not put into a page."""
@@ -173,6 +177,6 @@ def preview(folder: Path) -> str:
         except (DatasetError, OSError):
             continue
         if content.startswith(begins):
-            style = "max-width:100%;background:#fff;margin-top:8px"  # plots are drawn in dark ink
+            style = "max-width:100%;background:#fff;margin-top:8px"
             return f'<img alt="preview" style="{style}" src="{data_uri(content, kind)}">'
     return ""

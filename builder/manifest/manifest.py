@@ -28,6 +28,8 @@ VERSION = 1
 FINGERPRINTED = ("data", "episodes")
 """Folders whose files the fingerprint covers."""
 SIGNATURE = "dataset.sig"
+MOST_RETURNS = 500
+"""So many returns of rejected attempts are kept."""
 PREVIEW = ("assets/preview.webp", "assets/preview.png", "assets/preview.json")
 """A film and a strip of some episodes, and their note: other machines may draw them otherwise."""
 UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE, *PREVIEW)
@@ -36,7 +38,8 @@ machine and the preview (they carry their own checksums), and who has signed man
 
 
 OWN = re.compile(
-    r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet|assets/(returns\.png|preview\.(webp|png|json))|expert/expert\.(json|safetensors)"
+    r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet"
+    r"|assets/((returns|components)\.png|preview\.(webp|png|json))|expert/expert\.(json|safetensors)"
     r"|README\.md|manifest\.json|provenance\.json|dataset\.sig"
 )
 """The names that builds give."""
@@ -74,6 +77,20 @@ class Distinct:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """The attempts that were rejected for their returns.
+
+    Attributes:
+        count: how many, up to the last accepted one.
+        returns: theirs, from the least to the greatest; of more than `MOST_RETURNS`, so many from evenly
+            spaced ranks, the first and the last among them.
+    """
+
+    count: int
+    returns: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The record of a build.
 
@@ -97,6 +114,8 @@ class Manifest:
             where there are none.
         instances: "fresh" or "single", where the environment was found, or stated, to be right only so; it
             decides no byte, and is left out where it is None.
+        rejected: the returns of those that were rejected for them; left out where there are none, or nobody
+            has recorded them.
         written_by: the version of il-builder whose words the card has; None: one before 0.2.0.
     """
 
@@ -116,6 +135,7 @@ class Manifest:
     instances: str | None = None
     beyond_bounds: int = 0
     failed: int = 0
+    rejected: Rejected | None = None
     written_by: str | None = None
 
     @property
@@ -180,6 +200,10 @@ def _check_counts(content: Mapping[str, Any], path: AnyPath) -> None:
             raise DatasetError(f"{path} counts fewer steps than episodes in the split {name!r}")
 
 
+def _rejected(stated: Mapping[str, Any]) -> Rejected:
+    return Rejected(stated["count"], tuple(map(float, stated["returns"])))
+
+
 def _content(manifest: Manifest) -> dict[str, Any]:
     """What the file holds; of what nobody has found out or counted, nothing is there."""
     content = dataclasses.asdict(manifest)
@@ -190,6 +214,7 @@ def _content(manifest: Manifest) -> dict[str, Any]:
         "notes": list(manifest.notes) or None,
         "beyond_bounds": manifest.beyond_bounds or None,
         "failed": manifest.failed or None,
+        "rejected": content["rejected"],
         "written_by": manifest.written_by,
     }
     for name, value in optional.items():
@@ -266,6 +291,7 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
     optional = {
         "distinct": Distinct(**content["distinct"]) if "distinct" in content else None,
         "notes": tuple(content.get("notes", ())),
+        "rejected": _rejected(content["rejected"]) if "rejected" in content else None,
     }
     splits = {name: Split(**split) for name, split in content["splits"].items()}
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}

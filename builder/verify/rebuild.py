@@ -13,7 +13,7 @@ from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.columns import TRANSITIONS, arrays_by_name, present, recorded
 from builder.errors import storage_error
-from builder.manifest.manifest import Manifest, covered
+from builder.manifest.manifest import MANIFEST, Manifest, covered
 from builder.manifest.rebuild import Given, rebuilt_config
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
@@ -76,6 +76,8 @@ def _difference(given: Dataset, rebuilt: Dataset) -> Difference | None:
             return _within(given, rebuilt, path) or Difference(
                 what="another content", file=path, expected=f"sha256 {expected}", got=got
             )
+    if given[1].rejected not in (None, rebuilt[1].rejected):
+        return Difference(what="the returns of rejected attempts are others", file=MANIFEST)
     return None
 
 

@@ -61,6 +61,7 @@ def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
     for name in sorted(manifest.splits):
         yield from _split(folder, manifest, name, alike[name], beyond)
     yield from _totals(folder, manifest)
+    yield from _rejected(manifest)
     if manifest.distinct is not None and sum(beyond) != manifest.beyond_bounds:
         what = "how many observations are beyond their bounds"
         yield Difference(what=what, expected=sum(beyond), got=manifest.beyond_bounds)
@@ -78,6 +79,26 @@ def _totals(folder: Path, manifest: Manifest) -> Iterator[Difference]:
     for name, number in got.items():
         if getattr(manifest, name) != number:
             yield Difference(what=f"the number {name!r}", expected=number, got=getattr(manifest, name))
+
+
+def _rejected(manifest: Manifest) -> Iterator[Difference]:
+    """Whether attempts that are said to be rejected for their returns are, and no more than were."""
+    rejected, config = manifest.rejected, manifest.inputs.get("config")
+    if rejected is None:
+        return
+    returns = np.array(rejected.returns)
+    accepted = Acceptance.of(config).accepts(returns) if config else np.zeros(len(returns), bool)
+    if accepted.any():
+        yield Difference(
+            what="the return of a rejected attempt",
+            expected="one that is not accepted",
+            got=f"{returns[accepted][0]:g}",
+        )
+    most = manifest.attempts - manifest.accepted - manifest.failed
+    if not len(returns) <= rejected.count <= most or (np.diff(returns) < 0).any():
+        yield Difference(
+            what="the number of rejected returns", expected=f"at most {most}, in order", got=rejected.count
+        )
 
 
 def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Difference]:

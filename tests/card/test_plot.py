@@ -1,84 +1,87 @@
-"""The picture: the same bytes, bins that hold every episode, marks only where they can be seen."""
+"""The two pictures: the same bytes for the same values, and nothing that no reader could see."""
 
-import os
-import struct
-import subprocess
-import sys
+from io import BytesIO
 
 import numpy as np
-import pytest
-from card_folders import inputs_of
 from PIL import Image
 
-from builder.card import write_card
-from builder.card.contents import read_contents
-from builder.card.plot import Panel, bin_edges, histogram_png, render
-from builder.card.render import draw_returns
+from builder.card.canvas import BAR, MARK, REJECTED, WIDTH
+from builder.card.plot import Choices, Component, Panel, components_png, episodes_png
+
+VALUES = np.linspace(0, 1, 50)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.full(1000, 500.0),
-        np.full(3, 0.125),
-        np.array([0.0]),
-        np.arange(9.0, 78.0),
-        np.array([499.0, 500.0]),
-        np.linspace(-366, -0.5, 100),
-        np.array([1.0, 1e6]),
-        np.array([1e-9, 2e-9]),
-    ],
-    ids=lambda values: f"{values[0]:g} to {values[-1]:g}",
-)
-def test_bins_hold_every_value_once_and_are_equally_wide(values):
-    edges = bin_edges(values)
-    assert np.histogram(values, edges)[0].sum() == len(values)
-    assert len(edges) - 1 <= 40
-    np.testing.assert_allclose(np.diff(edges), edges[1] - edges[0])
+def pixels(png):
+    """The numbers of the colours [height, width]."""
+    return np.asarray(Image.open(BytesIO(png)))
 
 
-def test_bins_of_whole_numbers_are_centred_on_them():
-    assert bin_edges(np.array([498.0, 499.0, 500.0])).tolist() == [497.5, 498.5, 499.5, 500.5]
-
-
-def test_picture_has_no_metadata_and_does_not_depend_on_settings(dataset):
-    import matplotlib as mpl
-
-    folder = dataset([[1.0] * 3, [1.0]], inputs=inputs_of("episodes=2", "threshold=0"))
-    write_card(folder)
-    png = (folder / "assets/returns.png").read_bytes()
-    render.cache_clear()
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "figure.dpi": 40}):
-        assert draw_returns(read_contents(folder)) == png
-    assert Image.open(folder / "assets/returns.png").text == {}
-    assert b"tIME" not in png
-
-
-@pytest.mark.slow
-def test_matplotlib_says_nothing_of_its_caches(tmp_path):
-    code = (
-        "import logging, numpy; logging.basicConfig()\n"
-        "from builder.card.plot import Panel, histogram_png\n"
-        "histogram_png([Panel(numpy.ones(2), 'Return', 'return')])"
+def test_the_same_values_give_the_same_bytes():
+    panel = Panel(VALUES, "Return of 50 episodes", "return")
+    assert episodes_png([panel]) == episodes_png([panel])
+    assert components_png([], [Component(VALUES, "action[0]", "")]) == components_png(
+        [], [Component(VALUES, "action[0]", "")]
     )
-    (tmp_path / "file").touch()  # in place of the cache's folder
-    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path / "file")}
-    command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
-    assert (ran.returncode, ran.stderr) == (0, "")
-
-
-def test_lengths_are_drawn_only_where_they_vary(dataset):
-    def width(rewards, name):
-        png = draw_returns(read_contents(dataset(rewards, name=name)))
-        return struct.unpack(">I", png[16:20])[0]
-
-    assert width([[1.0], [2.0]], "constant") == 600
-    assert width([[1.0], [1.0, 1.0]], "varying") > 1000
 
 
 def test_a_mark_far_off_leaves_room_for_the_bars():
-    values = np.linspace(0, 1, 50)
-    plain = histogram_png([Panel(values, "Return", "return")])
-    assert histogram_png([Panel(values, "Return", "return", ((-1e9, "threshold"),))]) == plain
-    assert histogram_png([Panel(values, "Return", "return", ((-0.5, "threshold"),))]) != plain
+    plain = episodes_png([Panel(VALUES, "Return", "return")])
+    assert episodes_png([Panel(VALUES, "Return", "return", ((-1e9, "threshold"),))]) == plain
+    assert (pixels(episodes_png([Panel(VALUES, "Return", "return", ((-0.5, "threshold"),))])) == MARK).any()
+
+
+def test_rejected_attempts_are_drawn_on_top_of_the_accepted_ones_in_another_colour():
+    rejected = np.array([-0.5, -0.4])
+    found = pixels(episodes_png([Panel(VALUES, "Return", "return", (), rejected)]))[100:350]
+    columns = [np.flatnonzero((found == colour).any(axis=0)) for colour in (REJECTED, BAR)]
+    assert columns[0].max() < columns[1].min()
+    assert not (pixels(episodes_png([Panel(VALUES, "Return", "return")])) == REJECTED).any()
+
+
+def test_a_rejected_attempt_that_stands_for_more_is_drawn_higher():
+    def height(weight):
+        found = pixels(episodes_png([Panel(VALUES, "Return", "return", (), np.array([-0.5]), weight)]))[
+            100:350
+        ]
+        return (found == REJECTED).any(axis=1).sum() / (found == BAR).any(axis=1).sum()
+
+    assert height(30.0) > 10 * height(1.0)
+
+
+def test_panels_stand_side_by_side():
+    one, two = (pixels(episodes_png([Panel(VALUES, "Return", "return")] * count)) for count in (1, 2))
+    assert one.shape == two.shape
+    assert (two[:, WIDTH // 2 - 10 : WIDTH // 2 + 10] == 0).all()
+    assert (one[:, WIDTH // 2 - 10 : WIDTH // 2 + 10] != 0).any()
+
+
+def test_four_components_are_drawn_in_a_row():
+    heights = [
+        pixels(components_png([], [Component(VALUES, "x", "")] * count)).shape[0] for count in (1, 4, 5, 24)
+    ]
+    assert heights[0] == heights[1]
+    assert heights[2] == 2 * heights[0]
+    assert heights[3] == 6 * heights[0]
+
+
+def test_names_take_room_only_where_there_are_some():
+    bare, named, long = (
+        pixels(components_png([], [Component(VALUES, "x", name)])).shape[0]
+        for name in ("", "angle", "angular velocity of the angle between the torso and the left hip")
+    )
+    assert bare < named < long
+
+
+def test_what_is_rare_can_be_seen_beside_what_is_common():
+    values = np.concatenate([np.zeros(100_000), np.ones(100)])
+    found = pixels(components_png([], [Component(values, "x", "")]))
+    heights = (found == BAR).sum(axis=0)
+    assert 0.02 < heights[heights > 0].min() / heights.max() < 0.05  # the square root of a thousandth
+
+
+def test_a_choice_never_taken_has_no_bar():
+    found = pixels(
+        components_png([Choices([30, 0, 1], ["left", "stay", "right"], "Share of each action")], [])
+    )
+    rows = (found == BAR).any(axis=1)
+    assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 2

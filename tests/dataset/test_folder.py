@@ -14,8 +14,10 @@ from builder.card import write_card
 from builder.dataset.collation import Collation
 from builder.dataset.columns import asked_for
 from builder.dataset.folder import write_dataset
+from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import DatasetError
+from builder.manifest.manifest import Rejected, read_manifest
 from builder.verify.tables import check_tables
 
 MASKED = {"name": "mine", "source": "random", "version": "random", "action_masks": "method"}
@@ -73,3 +75,33 @@ def test_what_was_recorded_beside_comes_in_files_card_arrays_and_batches_and_is_
     assert np.array_equal(np.concatenate([batch["action_mask"].numpy() for batch in batches]), masks)
     gone = dataclasses.replace(manifest, inputs={**inputs, "expert": {**MASKED, "action_masks": False}})
     assert str(check_tables(folder, gone).difference.got).startswith("action_mask: ")
+
+
+def rejecting(tmp_path, returns, *, episodes=None):
+    """The manifest of a dataset of attempts with these returns, of which those of at least 0 are accepted."""
+    path, rewards = tmp_path / "recorded" / "chunk", np.array(returns, float)
+    recording = dataclasses.replace(recording_of([1] * len(returns)), rewards=rewards, returns=rewards)
+    write_recording(recording, path, Header("", 3, 3 + len(returns), "mine"))
+    plan = Collation({}, "mine", *SPACES, acceptance=Acceptance(low=0.0), episodes=episodes)
+    (path.parent / "build.json").write_text(json.dumps(plan.to_json()))
+    return write_dataset(tmp_path / "x", [path])
+
+
+def test_returns_of_rejected_attempts_are_kept_up_to_the_last_accepted_one(tmp_path):
+    manifest = rejecting(tmp_path, [5.0, -3.0, -7.5, 2.0, -1.0, 9.0], episodes=2)
+    assert manifest.rejected == Rejected(2, (-7.5, -3.0))
+    assert read_manifest(tmp_path / "x") == manifest
+    assert check_tables(tmp_path / "x", manifest).difference is None
+
+
+def test_where_none_is_rejected_nothing_is_said_of_them(tmp_path):
+    assert rejecting(tmp_path, [5.0, 3.0]).rejected is None
+    assert "rejected" not in json.loads((tmp_path / "x/manifest.json").read_text())
+
+
+def test_of_many_rejected_attempts_evenly_spaced_ranks_are_kept(tmp_path):
+    manifest = rejecting(tmp_path, [*range(-1200, 0), 1.0])
+    assert manifest.rejected.count == 1200
+    assert len(manifest.rejected.returns) == 500
+    assert (manifest.rejected.returns[0], manifest.rejected.returns[-1]) == (-1200, -1)
+    assert set(np.diff(manifest.rejected.returns)) == {2.0, 3.0}

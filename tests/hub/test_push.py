@@ -55,12 +55,13 @@ def test_a_push_after_growth_uploads_only_the_files_that_changed(hub, clients, t
     pushed = clients(hub_clients.push, out, REPOSITORY)
     assert sorted(pushed.uploaded) == [
         "README.md",
+        "assets/components.png",
         "assets/returns.png",
         "data/train-00000-of-00001.parquet",
         "episodes/train-00000-of-00001.parquet",
         "manifest.json",
     ]
-    assert len(hub.requests("PUT /lfs/")) == 3
+    assert len(hub.requests("PUT /lfs/")) == 4
     assert held(hub) == files(out)
     assert len(repository(hub).tags) == 2
 

@@ -136,7 +136,9 @@ def test_the_preview_is_shown_and_else_the_plot(folder, tmp_path):
     preview.symlink_to(tmp_path / "secret.webp")
     (tmp_path / "secret.webp").write_bytes(b"RIFFsecret")
     assert source() == "data:image/png;base64"
-    (copy / "assets/returns.png").unlink()
+    for name in ("returns", "components"):
+        assert source() == "data:image/png;base64"
+        (copy / f"assets/{name}.png").unlink()
     assert source() is None
 
 

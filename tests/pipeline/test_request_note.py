@@ -91,7 +91,7 @@ def test_other_code_is_noticed(built):
 
 
 def test_a_missing_file_is_noticed(built):
-    (built / "assets/returns.png").unlink()
+    (built / "assets/components.png").unlink()
     assert not recalled(built)
 
 

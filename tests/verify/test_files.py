@@ -33,7 +33,7 @@ def test_one_bit_in_any_file_is_noticed_and_the_file_is_named(folder):
     check(folder, "files").raise_for_difference()
 
 
-@pytest.mark.parametrize("path", [STEPS, MANIFEST, CARD, "assets/returns.png"])
+@pytest.mark.parametrize("path", [STEPS, MANIFEST, CARD, "assets/components.png"])
 def test_a_missing_file_is_named(folder, path):
     (folder / path).unlink()
     if path == MANIFEST:

@@ -1,5 +1,6 @@
 """Tables that contradict themselves, or their manifest, are found, however well their hashes fit."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from card_folders import inputs_of
 from sweeps import sweep
 from verification import EPISODES as LINES
 from verification import STEPS, failure, rewrite
 
 from builder import Controller
 from builder.dataset.columns import EPISODES, TABLES
-from builder.manifest.manifest import read_manifest
+from builder.manifest.manifest import Rejected, read_manifest
 from builder.verify.tables import COMPUTED, check_tables
 
 COMPUTED_LINES = [column for column in EPISODES if column.holds in (None, "seeds")]
@@ -224,3 +226,20 @@ def test_a_changed_line_of_the_episodes_is_noticed_behind_hashes_that_fit(folder
     rewrite(folder, LINES, change)
     name, difference = failure(folder)
     assert (name, difference.file, difference.episode) == ("tables", LINES, position)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Rejected(1, (2.0,)), Rejected(3, (-3.0,)), Rejected(1, (-3.0, -2.0)), Rejected(2, (-2.0, -3.0))],
+    ids=["an accepted one", "too many", "more than are counted", "out of order"],
+)
+def test_returns_of_rejected_attempts_that_cannot_be_are_found(dataset, said):
+    rewards = [[5.0], [-3.0], [-2.0], [1.0]]
+    inputs = {**inputs_of("episodes=2", "threshold=0"), "own": {"collate": "mine"}}
+    folder = dataset(rewards, inputs=inputs, accepted=(0, np.inf))
+    manifest = read_manifest(folder)
+    assert manifest.rejected == Rejected(2, (-3.0, -2.0))
+    assert check_tables(folder, manifest).difference is None
+    wrong = check_tables(folder, dataclasses.replace(manifest, rejected=said)).difference
+    assert wrong is not None
+    assert "reject" in wrong.what
