@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub_cases import REPOSITORY
+from hub_cases import REPOSITORY, environment
 from places import ROOT
 
 from builder import load
@@ -173,6 +174,20 @@ def test_all_can_be_done_by_keys(shown):
     assert found[13].endswith(" of 16")
 
 
+def test_a_second_episode_is_clicked_beside_the_first(shown):
+    steps = [
+        "page.click('.room [data-row=\"3\"]', {modifiers: ['Shift']})",
+        until("document.querySelectorAll('.pane').length === 2"),
+        "page.locator('.facts h2').allTextContents()",
+        count(".film, .strip canvas"),
+        "page.click('.room [data-row=\"0\"]')",
+        until("document.querySelectorAll('.facts h2')[1].textContent === 'Episode 0'"),
+    ]
+    found = driven(shown.url, *steps)["found"]
+    assert found[2][0] == "Episode 0"
+    assert found[3] == 8
+
+
 def test_the_address_opens_a_moment_and_follows_what_is_shown(shown, folder):
     last = pq.read_table(folder / "episodes/test-00000-of-00001.parquet").to_pylist()[-1]
     steps = [
@@ -216,6 +231,26 @@ def test_a_static_space_shows_a_repository_of_the_hub_and_asks_no_other_host(hub
     answer = driven(f"{url}?repo={REPOSITORY}", text("h1"), count(".room > div"), count(".strip canvas"))
     assert answer["found"] == ["Corridor-v0", 16, 4]
     assert hosts(answer) == {urlsplit(place).netloc for place in (url, hub.url, cdn)}
+
+
+def test_a_repository_is_shown_by_the_command_which_alone_asks_the_hub(hub, published, tmp_path):
+    program = [
+        sys.executable,
+        "-m",
+        "builder",
+        "view",
+        f"hub.repo_id={REPOSITORY}",
+        "browser=false",
+        "films=false",
+    ]
+    settings = {**environment(hub.url, tmp_path / "home", HF_TOKEN="hf_writer"), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(program, env=settings, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().strip()
+        answer = driven(url, text("h1"), count(".room > div"), count(".strip canvas"))
+        process.terminate()
+    assert answer["found"] == ["Corridor-v0", 16, 4]
+    assert hosts(answer) == {urlsplit(url).netloc}
+    assert not hub.requests("resolve/.*test-")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ export class App {
     const splits = Object.keys(manifest.splits).sort().reverse(); // train before test
     await this.open(splits.find((name) => name === place.split) ?? (splits[0] as string));
     const row = this.rowOf(place.episode) ?? this.list?.next(0) ?? null;
-    if (row !== null) await this.display(row, this.rowOf(place.beside), place.step);
+    if (row !== null) await this.attempt(() => this.display(row, this.rowOf(place.beside), place.step));
   }
 
   private header(id: string): HTMLElement {

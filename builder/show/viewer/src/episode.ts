@@ -54,9 +54,11 @@ export async function readRows(tables: Tables, start: number, end: number, row: 
   const shown = [...features.keys()].filter((name) => !NOT_SHOWN.has(name));
   shown.sort((a, b) => place(a) - place(b));
   const episode: EpisodeRows = { signals: [], captions: [], pictures: [], omitted: new Map() };
-  const final = row === null ? null : await finalObservation(tables.episodes, row);
   const parts = await Promise.all(
-    shown.map((name) => readColumn(tables.steps, name, features.get(name) ?? null, start, end, final)),
+    shown.map(async (name) => {
+      const final = row === null ? null : await finalValue(tables.episodes, name, row);
+      return readColumn(tables.steps, name, features.get(name) ?? null, start, end, final);
+    }),
   );
   for (const part of parts) {
     episode.signals.push(...part.signals);
@@ -73,16 +75,15 @@ function place(name: string): number {
   return found < 0 ? FIRST.length : found;
 }
 
-/** What an episode's last action led to; undefined where the dataset does not say. */
-async function finalObservation(table: Table, row: number): Promise<unknown> {
-  const features = await table.columns();
-  if (!features.has("final_observation")) return undefined;
-  return (await table.read(["final_observation"], row, row + 1))["final_observation"]?.[0];
+/** What an episode's last action led to, of a column that has it; null where the dataset does not say. */
+async function finalValue(table: Table, column: string, row: number): Promise<unknown> {
+  const name = `final_${column}`;
+  if (!(await table.columns()).has(name)) return null;
+  return (await table.read([name], row, row + 1))[name]?.[0] ?? null;
 }
 
-async function readColumn(table: Table, column: string, feature: Feature | null, start: number, end: number, final: unknown): Promise<EpisodeRows> {
+async function readColumn(table: Table, column: string, feature: Feature | null, start: number, end: number, last: unknown): Promise<EpisodeRows> {
   const part: EpisodeRows = { signals: [], captions: [], pictures: [], omitted: new Map() };
-  const last = column === "observation" ? final : undefined;
   if (isPicture(feature)) {
     part.pictures.push(pictures(table, column, null, start, end, last));
     return part;
@@ -100,7 +101,7 @@ async function readColumn(table: Table, column: string, feature: Feature | null,
       const all = leaves(values[0], feature);
       found = all.found;
       if (all.total > MOST) part.omitted.set(column, all.total);
-      arrays.push(...numbers().map(() => new Float64Array(length + (last === undefined || last === null ? 0 : 1))));
+      arrays.push(...numbers().map(() => new Float64Array(length + (last === null ? 0 : 1))));
       texts.push(...captions().map(() => []));
     }
     numbers().forEach((leaf, index) => values.forEach((value, row) => ((arrays[index] as Float64Array)[first - start + row] = numberAt(value, leaf))));

@@ -1,5 +1,6 @@
 /** The list of episodes of a split: numbers in typed arrays, so that a hundred thousand take a few megabytes. */
 
+import { measure } from "./format";
 import type { Columns, Table } from "./parquet";
 
 export type SortKey = "episode" | "return" | "length" | "seed" | "ending" | "kind";
@@ -120,6 +121,18 @@ export function copiesAmong(distinct: number, episodes: number, key: (row: numbe
     else copies[row] = seen;
   }
   return first.size === distinct ? copies : null;
+}
+
+/** What else the table says of an episode, in words. */
+export async function readRemarks(table: Table, row: number): Promise<string[]> {
+  const features = await table.columns();
+  const known = new Set([...NUMBERS, ...OTHERS]);
+  const names = [...features.keys()].filter((name) => !known.has(name) && !name.startsWith("final_"));
+  const found = await table.read(names, row, row + 1);
+  return names.flatMap((name) => {
+    const value = found[name]?.[0];
+    return ["string", "number", "bigint", "boolean"].includes(typeof value) ? [`${name} ${typeof value === "number" ? measure(value) : String(value)}`] : [];
+  });
 }
 
 /** Read the list of a split. */

@@ -2,7 +2,7 @@
 
 import { el } from "./dom";
 import { type EpisodeRows, type Signal, readRows, type Tables } from "./episode";
-import type { Episodes } from "./episodes";
+import { type Episodes, readRemarks } from "./episodes";
 import { type Choice, Film, pictureScreen, videoScreen } from "./film";
 import { count, counted, measure } from "./format";
 import type { Source } from "./source";
@@ -24,13 +24,18 @@ export interface Loaded {
   row: number;
   steps: number;
   rows: EpisodeRows;
+  /** What the list of episodes says of it beside what everybody's does. */
+  remarks: string[];
 }
 
 export async function load(setting: Setting, row: number): Promise<Loaded> {
   const start = setting.episodes.start[row] ?? 0;
   const end = setting.episodes.end[row] ?? 0;
-  const rows = await readRows(setting.tables, start, end, row, setting.source.names);
-  return { row, steps: end - start, rows };
+  const [rows, remarks] = await Promise.all([
+    readRows(setting.tables, start, end, row, setting.source.names),
+    readRemarks(setting.tables.episodes, row),
+  ]);
+  return { row, steps: end - start, rows, remarks };
 }
 
 /** What the plots of a pane cover: as many steps, and of each signal these values. */
@@ -98,6 +103,7 @@ export class Pane {
       episodes.attempt ? `attempt ${count(episodes.attempt[row] ?? 0)}` : "",
       episodes.policy(row),
       copy === null ? (episodes.copies ? "distinct" : "") : `a copy of ${count(copy)}`,
+      ...this.loaded.remarks,
     ].filter(Boolean);
     const title = el("h2", {}, `Episode ${count(episodes.index[row] ?? row)}`);
     return el("header", { class: "facts" }, title, ...words.map((word) => el("span", {}, word)));

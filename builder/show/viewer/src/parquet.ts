@@ -69,6 +69,7 @@ export class Table {
 
   private async fill(columns: readonly string[], start: number, end: number, put: Put): Promise<void> {
     if (!columns.length) return;
+    await this.footersUpTo(start);
     let first = 0;
     const parts: Promise<void>[] = [];
     for (let index = 0; first < end; index++) {
@@ -80,6 +81,13 @@ export class Table {
       first += rows;
     }
     await Promise.all(parts);
+  }
+
+  /** Ask at once for the footers that tell in which file a row is, as far as the first file lets guess. */
+  private async footersUpTo(row: number): Promise<void> {
+    const rows = Number((await this.footer(0)).num_rows);
+    const last = Math.min(this.shards.length - 1, Math.floor(row / Math.max(1, rows)));
+    await Promise.all(Array.from({ length: last + 1 }, (_, index) => this.footer(index)));
   }
 
   /** The rows of one file. */
