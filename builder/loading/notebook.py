@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from builder.card.markdown import numbers
 from builder.dataset.columns import TRANSITIONS
-from builder.episodes.notebook import MOST_ARRAYS, data_uri, figure, shown, table
+from builder.episodes.notebook import MOST_ARRAYS, data_uri, shown, table
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import BuilderError, DatasetError
+from builder.loading.blocks import NEXT, OBSERVATION
 from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.storage.tree import inside
@@ -61,13 +63,16 @@ class Summary:
     wrong: str = ""
 
 
-def summary(tables: SplitTables, positions: Array | None, kept: Steps | None = None) -> Summary:
+def summary(
+    tables: SplitTables, positions: Array | None, kept: Steps | None = None, frames: int = 0
+) -> Summary:
     """What is said of a split.
 
     Args:
         tables: of the split.
         positions: of the episodes in its table; None: all of them.
         kept: which of their steps; None: all.
+        frames: how many observations come stacked; 0: they are single.
     """
     inputs, nothing = tables.manifest.inputs, np.empty(0)
     wrong = ""
@@ -75,7 +80,9 @@ def summary(tables: SplitTables, positions: Array | None, kept: Steps | None = N
     columns: tuple[str, ...] = ()
     try:
         found = tables.of_episodes("length", "episode_return")
-        columns = tuple(_columns(tables.step_columns(), tables.spaces))
+        names = tables.step_columns()
+        more = [NEXT] if kept is not None and NEXT not in names and tables.has_finals else []
+        columns = tuple(_columns([*names, *more], tables.spaces, frames))
     except BuilderError as error:
         wrong = str(error)
     chosen = slice(None) if positions is None else positions
@@ -89,6 +96,7 @@ def summary(tables: SplitTables, positions: Array | None, kept: Steps | None = N
         lengths=_counts(found["length"], kept)[chosen] if found else nothing,
         returns=found["episode_return"][chosen] if "episode_return" in found else nothing,
         columns=columns,
+        frames=frames,
         every=1 if kept is None else kept.every,
         wrong=wrong,
     )
@@ -105,7 +113,7 @@ def _expert(expert: dict[str, object], imported: dict[str, object]) -> str:
     return f"{name} ({home})" if name and home else str(name)
 
 
-def _columns(names: list[str], spaces: Spaces) -> Iterator[str]:
+def _columns(names: Sequence[str], spaces: Spaces, frames: int) -> Iterator[str]:
     """Each column's name, dtype and shape, leaf by leaf."""
     for name in names:
         column = KNOWN.get(name)
@@ -114,7 +122,9 @@ def _columns(names: list[str], spaces: Spaces) -> Iterator[str]:
             yield f"{name} {column.kind}" if column else name
             continue
         for leaf, label in zip(leaves(space), column.names(spaces), strict=True):
-            yield f"{label} {leaf.dtype}" + (f" {list(leaf.shape)}" if leaf.shape else "")
+            stacked = [frames] if frames and name in (OBSERVATION, NEXT) else []
+            shape = [*stacked, *leaf.shape]
+            yield f"{label} {leaf.dtype}" + (f" {shape}" if shape else "")
 
 
 def rows(found: Summary) -> dict[str, str]:
@@ -127,7 +137,7 @@ def rows(found: Summary) -> dict[str, str]:
     }
     if found.wrong:
         return {**{key: shown(value) for key, value in said.items()}, "unreadable": shown(found.wrong)}
-    thin = f", every {found.every}th" if found.every > 1 else ""
+    thin = f", one in {found.every}" if found.every > 1 else ""
     said["steps"] = f"{int(found.lengths.sum()):,}{thin}"
     said["return"] = _returns(found.returns)
     if found.frames:
@@ -142,7 +152,7 @@ def _returns(returns: Array) -> str:
     if not len(returns) or np.isnan(returns).all():
         return "not known"
     with np.errstate(all="ignore"):
-        mean, std, least, most = (figure(float(f(returns))) for f in (np.mean, np.std, np.min, np.max))
+        mean, std, least, most = numbers(*(float(f(returns)) for f in (np.mean, np.std, np.min, np.max)))
     return f"{mean} ± {std}, {least} to {most}"
 
 

@@ -78,8 +78,7 @@ class Trajectories(Conversions, Epochs, Subsets, Films):
         return notebook.page(self._summary(), self.folder if whole else None)
 
     def _summary(self) -> notebook.Summary:
-        found = notebook.summary(self._tables, self._positions, self._thin)
-        return dataclasses.replace(found, frames=self.frames)
+        return notebook.summary(self._tables, self._positions, self._thin, self.frames)
 
     @cached_property
     def transitions(self) -> datasets.Dataset:

@@ -115,7 +115,7 @@ def test_thinned_steps_go_to_a_replay_buffer_with_their_successors(dataset_of):
 def test_load_thins_out_what_it_draws(built, whole):
     found = load(built / "True", episodes=3, every=4, seed=2)
     assert same(found.arrays(), whole.subset(3, seed=2).every(4, seed=2).arrays())
-    assert f"steps        {len(found['reward'])}, every 4th" in repr(found)
+    assert f"steps        {len(found['reward'])}, one in 4" in repr(found)
 
 
 def test_what_takes_whole_episodes_is_refused_of_thinned_ones(whole):

@@ -50,7 +50,7 @@ def test_a_split_says_what_it_holds(folder):
         "expert": "random (random)",
         "episodes": "6",
         "steps": f"{int(returns.sum())}",
-        "return": f"{returns.mean():.6g} ± {returns.std():.6g}, {returns.min():.6g} to {returns.max():.6g}",
+        "return": f"{returns.mean():.2f} ± {returns.std():.2f}, {returns.min():.2f} to {returns.max():.2f}",
         "columns": "episode_index int64, step_index int64, observation float32 [4], action int64, "
         "reward float64, next_observation float32 [4], terminated bool, truncated bool",
     }
@@ -61,6 +61,8 @@ def test_a_view_and_a_stack_say_what_they_are(folder):
     assert "episodes     2 of 6" in repr(view)
     assert f"steps        {len(view.arrays()['reward'])}" in repr(view)
     assert "stacked      4 observations" in repr(view.stacked(4))
+    assert "observation float32 [4, 4]" in repr(view.stacked(4))
+    assert f"steps        {len(view.every(3)['reward'])}, one in 3" in repr(view.every(3))
 
 
 def test_no_step_is_read_for_it(folder, tmp_path):
