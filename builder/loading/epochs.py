@@ -11,10 +11,11 @@ import numpy as np
 
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError
+from builder.loading.absorbing import Absorbing, AbsorbingRows, check_spaces
 from builder.loading.batches import MEMORY, Columns, Plain, PlainReader, Reader, Window, epoch
 from builder.loading.blocks import NEXT, Block, BlockReader, Episodes
 from builder.loading.selected import SelectedReader
-from builder.loading.shapes import Sequences, Shape, Steps, read_columns, shape_of, taken, wanted_columns
+from builder.loading.shapes import NStep, Rows, Sequences, Shape, Steps, read_columns, wanted_columns
 from builder.loading.split_tables import SplitTables
 from builder.loading.stacking import StackedReader
 
@@ -60,6 +61,7 @@ class Epochs(ABC):
         gamma: float | None = None,
         window: int | None = None,
         pad: str | None = None,
+        absorbing: bool = False,
     ) -> Iterator[dict[str, torch.Tensor]]:
         """One epoch: every step once, as batches of tensors with the dtypes and names of `tensors`.
 
@@ -75,6 +77,10 @@ class Epochs(ABC):
         `timestep` (the step within the episode), `return_to_go` (the rewards from a step to the episode's
         end, float64) and `mask` (false where nothing was and zeros stand).
 
+        With `absorbing`, an episode that was terminated goes on in a state that is never left: vectors have
+        one more number, 1 there and 0 everywhere else; its last step leads there, one more step stays there
+        (a zero action, reward 0, `absorbing` true), and `terminated` is false throughout.
+
         Args:
             size: steps of a batch, or windows; the last one holds what is left.
             seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
@@ -88,13 +94,14 @@ class Epochs(ABC):
             window: so many steps follow each other.
             pad: None: windows that lie within an episode whole; "left": one that ends with each step, zeros
                 before the episode; "right": one that begins with each step, zeros after it.
+            absorbing: add absorbing states.
 
         Raises:
             ConfigError: there is no such column, `size` is not positive, or what is asked for does not go
                 together.
             DatasetError: the files are missing or damaged.
         """
-        shape = shape_of(window, pad, n_step, gamma)
+        shape = shape_of(window, pad, n_step, gamma, absorbing=absorbing)
         key = (shape, None if columns is None else tuple(columns))
         if self._reader is None or self._reader[0] != key:
             self._reader = (key, self._open_reader(columns, shape))
@@ -116,7 +123,9 @@ class Epochs(ABC):
         return reader if self._positions is None else SelectedReader(reader, self._rows)
 
     def _block_reader(self, columns: Sequence[str] | None, shape: Shape, stored: Sequence[str]) -> Reader:
-        if self._thin is not None and shape is not self._thin:
+        if isinstance(shape, Absorbing):
+            check_spaces(self._tables.spaces, self.frames)
+        elif self._thin is not None and shape is not self._thin:
             raise ConfigError(
                 f"every={self._thin.every} keeps single steps, and such batches need those between",
                 remedy="leave every= out",
@@ -124,7 +133,7 @@ class Epochs(ABC):
         if self.frames and isinstance(shape, Sequences):
             raise ConfigError("a window holds the steps before anyway", remedy="take it without stacked()")
         if columns is None and self._thin is not None:
-            columns = self.column_names()
+            columns = list(dict.fromkeys([*self.column_names(), *shape.offered]))
         finals = self._tables.has_finals
         wanted = wanted_columns(shape, columns, stored, finals=finals)
         lengths = np.diff(self._tables.bounds)
@@ -133,9 +142,9 @@ class Epochs(ABC):
             self._tables.reader(read_columns(shape, wanted, stored)),
             Episodes(places, lengths[places], self._rows),
             partial(_finals, self._tables, wanted=finals and NEXT in (*wanted, *shape.needed)),
-            partial(_thinned, self._thin, self._thin.offsets(lengths), wanted)
-            if self._thin is not None
-            else partial(_items, shape, wanted),
+            partial(_items, shape, wanted)
+            if self._thin is None
+            else partial(_thinned, shape, self._thin, self._thin.offsets(lengths), wanted),
             frames=self.frames,
             item_steps=shape.item_steps,
         )
@@ -149,7 +158,33 @@ def _items(shape: Shape, wanted: Sequence[str], block: Block) -> Window:
     return shape.items(block, wanted)
 
 
-def _thinned(kept: Steps, offsets: Array, wanted: Sequence[str], block: Block) -> Window:
+def _thinned(shape: Shape, kept: Steps, offsets: Array, wanted: Sequence[str], block: Block) -> Window:
     """At once, so that the steps between do not stay in memory."""
     rows = kept.kept(offsets[block.places], block.lengths)
-    return Plain(taken(block, rows, wanted), len(rows))
+    window = AbsorbingRows(block, rows, wanted) if isinstance(shape, Absorbing) else Rows(block, rows, wanted)
+    return Plain(window.take(np.arange(window.rows)), window.rows)
+
+
+def shape_of(
+    window: int | None, pad: str | None, n_step: int | None, gamma: float | None, *, absorbing: bool
+) -> Shape | None:
+    """What is asked for; None: plain steps.
+
+    Raises:
+        ConfigError: two things at a time, or one without what it takes.
+    """
+    kinds = {"window": window is not None, "n_step": n_step is not None, "absorbing": absorbing}
+    if sum(kinds.values()) > 1:
+        asked = " and ".join(name for name, wanted in kinds.items() if wanted)
+        raise ConfigError(f"{asked} are different kinds of batches", remedy="give one of them")
+    if window is None and pad is not None:
+        raise ConfigError("pad belongs to a window", remedy="give window= as well")
+    if (n_step is None) != (gamma is None):
+        raise ConfigError(
+            "n_step and gamma belong together", remedy="give both, such as n_step=3, gamma=0.99"
+        )
+    if n_step is not None and gamma is not None:
+        return NStep(n_step, gamma)
+    if absorbing:
+        return Absorbing()
+    return None if window is None else Sequences(window, pad)

@@ -341,24 +341,3 @@ class SequenceRows:
                 values[~mask] = 0
         found[MASK] = mask
         return {name: found[name] for name in _in_order(found, self.wanted)}
-
-
-def shape_of(
-    window: int | None, pad: str | None, n_step: int | None, gamma: float | None
-) -> NStep | Sequences | None:
-    """What is asked for; None: plain steps.
-
-    Raises:
-        ConfigError: two things at a time, or one without what it takes.
-    """
-    if window is not None and n_step is not None:
-        raise ConfigError("window and n_step are two kinds of batches", remedy="give one of them")
-    if window is None and pad is not None:
-        raise ConfigError("pad belongs to a window", remedy="give window= as well")
-    if (n_step is None) != (gamma is None):
-        raise ConfigError(
-            "n_step and gamma belong together", remedy="give both, such as n_step=3, gamma=0.99"
-        )
-    if n_step is not None and gamma is not None:
-        return NStep(n_step, gamma)
-    return None if window is None else Sequences(window, pad)

@@ -9,6 +9,7 @@ from builder import build, load
 from builder.dataset import writer
 from builder.errors import ConfigError
 from builder.loading.batches import MEMORY
+from builder.loading.epochs import shape_of
 from builder.loading.shapes import Steps
 
 SIZES = [MEMORY, 400, 1]
@@ -236,3 +237,30 @@ def test_one_epoch_after_another_of_another_shape_is_right(whole):
     plain = joined(whole.batches(4))
     joined(whole.batches(4, window=2, seed=0))
     assert same(joined(whole.batches(4)), plain)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"window": 3, "n_step": 2, "gamma": 0.9}, "window and n_step are different kinds"),
+        ({"window": 3, "absorbing": True}, "window and absorbing are different kinds"),
+        ({"pad": "left"}, "give window= as well"),
+        ({"n_step": 3}, "n_step and gamma belong together"),
+        ({"gamma": 0.9}, "n_step and gamma belong together"),
+        ({"n_step": 0, "gamma": 0.9}, "n_step; expected at least 1"),
+        ({"n_step": True, "gamma": 0.9}, "n_step; expected at least 1"),
+        ({"n_step": 3, "gamma": 1.1}, r"gamma; expected a number in \[0, 1\]"),
+        ({"n_step": 3, "gamma": float("nan")}, r"gamma; expected a number in \[0, 1\]"),
+        ({"window": 0}, "window; expected at least 1"),
+        ({"window": 3, "pad": "both"}, "pad; expected left, right or None"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(asked, message):
+    nothing = dict.fromkeys(("window", "pad", "n_step", "gamma"))
+    with pytest.raises(ConfigError, match=message):
+        shape_of(**{**nothing, "absorbing": False, **asked})
+
+
+def test_nothing_asked_for_is_plain_steps():
+    nothing = dict.fromkeys(("window", "pad", "n_step", "gamma"))
+    assert shape_of(**nothing, absorbing=False) is None

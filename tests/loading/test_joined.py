@@ -50,6 +50,8 @@ def test_joined_datasets_hold_the_steps_and_episodes_of_all(dataset_of, other_of
     assert same(both.arrays(), expected_of([one, two]))
     table = both.episode_table
     assert table["episode_index"][:] == list(range(9))
+    assert table["row_end"][:] == np.cumsum(table["length"]).tolist()
+    assert table["row_start"][:] == [0, *table["row_end"][:-1]]
     assert table["seed"][:] == one.episode_table["seed"][:] + two.episode_table["seed"][:]
     assert both.transitions["episode_index"][:] == both["episode_index"].tolist()
     for found, expected in zip(both, [*one, *two], strict=True):

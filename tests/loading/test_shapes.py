@@ -14,7 +14,6 @@ from builder.loading.shapes import (
     Steps,
     read_columns,
     returns_to_go,
-    shape_of,
     wanted_columns,
 )
 
@@ -157,27 +156,6 @@ def test_observations_are_read_in_the_place_of_those_that_follow():
     assert read_columns(Steps(), ["next_observation"], [*STORED, "next_observation"]) == ["observation"]
     assert read_columns(Sequences(3), ["return_to_go", "mask"], STORED) == ["reward"]
     assert read_columns(Sequences(3), ["timestep", "mask"], STORED) == ["observation"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ({"window": 3, "n_step": 2, "gamma": 0.9}, "two kinds of batches"),
-        ({"pad": "left"}, "give window= as well"),
-        ({"n_step": 3}, "n_step and gamma belong together"),
-        ({"gamma": 0.9}, "n_step and gamma belong together"),
-        ({"n_step": 0, "gamma": 0.9}, "n_step; expected at least 1"),
-        ({"n_step": True, "gamma": 0.9}, "n_step; expected at least 1"),
-        ({"n_step": 3, "gamma": 1.1}, r"gamma; expected a number in \[0, 1\]"),
-        ({"n_step": 3, "gamma": float("nan")}, r"gamma; expected a number in \[0, 1\]"),
-        ({"window": 0}, "window; expected at least 1"),
-        ({"window": 3, "pad": "both"}, "pad; expected left, right or None"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(asked, message):
-    nothing = dict.fromkeys(("window", "pad", "n_step", "gamma"))
-    with pytest.raises(ConfigError, match=message):
-        shape_of(**{**nothing, **asked})
 
 
 @pytest.mark.parametrize("every", [0, -2, True])

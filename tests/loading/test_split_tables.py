@@ -50,6 +50,15 @@ def test_episodes_that_do_not_cover_the_steps_are_refused(dataset_of, episodes, 
         _ = tables(dataset_of("vector"), splits=splits).bounds
 
 
+def test_episodes_that_overlap_are_refused(dataset_of):
+    found = tables(dataset_of("vector"))
+    starts = found.episodes["row_start"][:]
+    starts[2] -= 1
+    found.episodes = found.episodes.remove_columns("row_start").add_column("row_start", starts)
+    with pytest.raises(DatasetError, match="are not those of its steps"):
+        _ = found.bounds
+
+
 def test_names_of_columns_come_without_a_row_and_plain_columns_alone(dataset_of):
     found = tables(dataset_of("image"))
     assert found.step_columns()[:3] == ["episode_index", "step_index", "observation"]
