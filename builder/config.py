@@ -70,6 +70,7 @@ class ExpertConfig:
             it says so.
         action_masks: `none` plays an expert that is asked with masks of the allowed actions without them;
             unset: the environment gives them.
+        level: how well it plays, where its publisher has several: it is told, and decides nothing.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ExpertConfig:
     vec_normalize: str | None = None
     frame_stack: int | None = None
     action_masks: str | None = None
+    level: str | None = None
 
     def __post_init__(self) -> None:
         if self.action_masks is not None:

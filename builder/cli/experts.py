@@ -22,6 +22,8 @@ class ExpertsConfig:
 
     name: str | None
     save: str | None
+    env_id: str | None = None
+    ask: bool = False
     debug: bool = False
 
 
@@ -48,10 +50,10 @@ def experts(overrides: list[str]) -> None:
             if key != "defaults":
                 console.print(f"{key:14} {value}", highlight=False)
         return
-    _print_table(console)
+    _print_table(console, config.env_id, ask=config.ask)
 
 
-def _print_table(console: Console) -> None:
+def _print_table(console: Console, env_id: str | None = None, *, ask: bool = False) -> None:
     from rich.table import Table
 
     from builder.experts.table import COLUMNS, LEFT_OUT, WIDE, rows
@@ -61,11 +63,30 @@ def _print_table(console: Console) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for index in shown:  # what does not fit goes on in a second line, but a name is what one types
         table.add_column(COLUMNS[index], no_wrap=index == 0, overflow="fold")
-    for row in rows():
-        table.add_row(*(row[index] for index in shown))
+    for title in ("size", "licence") if ask else ():
+        table.add_column(title, overflow="fold")
+    for row in rows(env_id):
+        facts = _facts(row[COLUMNS.index("source")]) if ask else ()
+        table.add_row(*(row[index] for index in shown), *facts)
     console.print(table)
     if left_out:
         log.info("%s: il-builder experts name=..., or a wider terminal", " and ".join(left_out))
+
+
+def _facts(source: str) -> tuple[str, str]:
+    """The size and the licence of what lies in a repository, as the Hub says now; "?" where it does not."""
+    from builder.display import shown_size
+    from builder.errors import HubError
+    from builder.experts.sources.hub import repository_facts
+
+    if "/" not in source:
+        return "", ""
+    try:
+        size, licence = repository_facts(source)
+    except HubError as error:
+        log.warning("%s", error.finding)
+        return "?", "?"
+    return shown_size(size) if size is not None else "?", licence or "not stated"
 
 
 def _save_expert(config: ExpertsConfig) -> None:

@@ -320,7 +320,10 @@ VERBS = {
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "sign": Verb(_sign, "say with an SSH key that a dataset is yours: out= key=", reads=True),
     "pull": Verb(_pull, "bring one from the Hub: hub.repo_id= out="),
-    "experts": Verb(experts, "the experts that have a name; name=X shows one, save=FOLDER keeps its weights"),
+    "experts": Verb(
+        experts,
+        "the experts that have a name; env=ID those that play it, name=X one, save=FOLDER keeps it",
+    ),
     "clean": Verb(
         _clean, "remove what was played for the dataset `out`, and is kept so that it can grow", reads=True
     ),

@@ -13,7 +13,17 @@ OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
 OPTIONS = ("to", "from")
 """Keys under which a format has its own."""
-SHORT = {"export": {"to": "to.name"}, "render": {"to": "to.name"}, "import": {"from": "from.name"}}
+SHORT = {
+    "export": {"to": "to.name"},
+    "render": {"to": "to.name"},
+    "import": {"from": "from.name"},
+    "experts": {"env": "env_id"},
+}
+    "export": {"to": "to.name"},
+    "render": {"to": "to.name"},
+    "import": {"from": "from.name"},
+    "experts": {"env": "env_id"},
+}
 """By verb: keys that stand for another where a plain value is given: `to=minari` is `to.name=minari`."""
 
 

@@ -1,8 +1,13 @@
-"""The agents of `sb3/` on the Hub: one table, from which `conf/expert/` is generated.
+"""The agents of the Hub that have a name: one table, from which `conf/expert/` is generated.
 
-`python -m builder.experts.catalogue` writes one YAML per row of `catalogue.csv`. The returns are those that
-RL Baselines3 Zoo publishes (`benchmark.md` of its repository, MIT); the thresholds of ten experts are the
-seed project's, the others lie two standard deviations below the published mean.
+`python -m builder.experts.catalogue` writes one YAML per row of `catalogue.csv`. Where the rows come from:
+
+* `sb3/`: the returns are those of RL Baselines3 Zoo (`benchmark.md` of its repository, MIT; of Atari sampled,
+  of the others deterministic); the thresholds of ten experts are the seed project's, the others lie two
+  standard deviations below the published mean.
+* `farama-minari/`: repositories and levels from Minari's generation scripts (`create_datasets.py` and
+  `upload_models.sh` in `scripts/mujoco/` of Farama-Foundation/minari-dataset-generation-scripts), commits as
+  public code pins them. Where no source gives a return, none is stated.
 """
 
 from __future__ import annotations
@@ -28,55 +33,66 @@ class Row:
 
     Attributes:
         name: of its YAML, and on the command line.
-        algo: as the zoo names it, which is the first part of its repository's name.
+        algo: as the zoo names it, which is the first part of its repository's name there.
         env_id: what it was trained on.
-        mean_return: published.
-        std_return: published.
-        threshold: the least return of an accepted episode.
+        mean_return: published; None: nobody says.
+        std_return: published; likewise.
+        threshold: the least return of an accepted episode; None: any is.
+        repo_id: its repository.
+        level: simple, medium or expert, where there are several of an environment.
+        revision: the commit that is known; None: the newest.
     """
 
     name: str
     algo: str
     env_id: str
-    mean_return: float
-    std_return: float
-    threshold: float
+    mean_return: float | None
+    std_return: float | None
+    threshold: float | None
+    repo_id: str
+    level: str | None = None
+    revision: str | None = None
 
     @property
     def text(self) -> str:
         """Its YAML."""
-        return "\n".join(
-            [
-                f"{MARK}: {self.algo} on {self.env_id}",
-                "defaults: [base, _self_]",
-                f"name: {self.name}",
-                "source: hub",
-                f"repo_id: sb3/{self.algo}-{self.env_id}",
-                f"algo: {CLASSES.get(self.algo, self.algo.upper())}",
-                f"env_id: {self.env_id}",
-                f"threshold: {self.threshold}",
-                f"mean_return: {self.mean_return}",
-                f"std_return: {self.std_return}",
-                "",
-            ]
-        )
+        keys = {
+            "name": self.name,
+            "source": "hub",
+            "repo_id": self.repo_id,
+            "revision": self.revision,
+            "algo": CLASSES.get(self.algo, self.algo.upper()),
+            "env_id": self.env_id,
+            "level": self.level,
+            "threshold": self.threshold,
+            "mean_return": self.mean_return,
+            "std_return": self.std_return,
+        }
+        stated = [f"{key}: {value}" for key, value in keys.items() if value is not None]
+        return "\n".join([f"{MARK}: {self.algo} on {self.env_id}", "defaults: [base, _self_]", *stated, ""])
 
 
 def read_table() -> list[Row]:
     """The rows of the table, by name."""
     with TABLE.open(newline="") as file:
-        rows = [
-            Row(
-                name=row["name"],
-                algo=row["algo"],
-                env_id=row["env_id"],
-                mean_return=(mean := float(row["mean_return"])),
-                std_return=(std := float(row["std_return"])),
-                threshold=float(row["threshold"] or round(mean - 2 * std, 1)),
-            )
-            for row in csv.DictReader(file)
-        ]
+        rows = [_row(row) for row in csv.DictReader(file)]
     return sorted(rows, key=lambda row: row.name)
+
+
+def _row(row: dict[str, str]) -> Row:
+    mean, std = (float(row[key]) if row[key] else None for key in ("mean_return", "std_return"))
+    below = None if mean is None or std is None else round(mean - 2 * std, 1)
+    return Row(
+        name=row["name"],
+        algo=row["algo"],
+        env_id=row["env_id"],
+        mean_return=mean,
+        std_return=std,
+        threshold=float(row["threshold"]) if row["threshold"] else below,
+        repo_id=row["repo_id"] or f"sb3/{row['algo']}-{row['env_id']}",
+        level=row["level"] or None,
+        revision=row["revision"] or None,
+    )
 
 
 def write(folder: Path) -> None:

@@ -164,6 +164,13 @@ def expert(repo_id, revision=None, filename=None, user=None):
         return fetched.commit, fetched.archive.read_bytes(), beside, text.getvalue()
 
 
+def facts(repo_id):
+    from builder.experts.sources.hub import repository_facts
+
+    with token(None):
+        return repository_facts(repo_id)
+
+
 def one_file(repo_id, filename):
     """A file of a model, and nothing beside it, as `load_from_hub` of huggingface_sb3 brings it."""
     from huggingface_hub import hf_hub_download

@@ -5,13 +5,23 @@ Its extra (`huggingface-sb3`) holds the Hub's client below 1.0. Without it the s
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+
+import gymnasium as gym
 
 from builder.config import EnvConfig, ExpertConfig
 from builder.errors import ConfigError
 
 ORGANISATION = "sb3"
 """Whose agents are taken where nobody is named: those of Stable-Baselines3's zoo."""
+
+NAMES = (
+    re.compile(r"[a-z_0-9]+-(?P<env>[\w.-]+-v\d+)"),  # the zoo's
+    re.compile(r"(?P<env>[A-Za-z0-9]+-v\d+)-[A-Z0-9]+-[a-z]+"),  # Minari's
+)
+"""How repositories name their environment."""
 
 
 def with_repository(expert: ExpertConfig, env: EnvConfig) -> ExpertConfig:
@@ -42,6 +52,28 @@ def repository_of(algo: str, env_id: str) -> str:
     return str(ModelRepoId(ORGANISATION, ModelName(algo, EnvironmentName(env_id))))
 
 
-def archive_name(repo_id: str) -> str:
-    """What a repository's archive is called: the repository's own name."""
-    return f"{repo_id.rpartition('/')[2]}.zip"
+def archive_name(repo_id: str, files: Iterable[str] = ()) -> str:
+    """What a repository's archive is called: the repository's own name, in whatever case.
+
+    Args:
+        repo_id: `user/name`.
+        files: what the repository has; where that is not known, the name is as the convention spells it.
+    """
+    name = f"{repo_id.rpartition('/')[2]}.zip"
+    files = [*files]
+    alike = [file for file in files if file.lower() == name.lower()]
+    return alike[0] if name not in files and len(alike) == 1 else name
+
+
+def environment_of(repo_id: str) -> str | None:
+    """The environment in a repository's name: `sb3/ppo-CartPole-v1`, `farama-minari/Ant-v5-SAC-medium`.
+
+    Returns:
+        None where it names none that is registered here.
+    """
+    name = repo_id.rpartition("/")[2]
+    for pattern in NAMES:
+        found = pattern.fullmatch(name)
+        if found and found["env"] in gym.registry:
+            return found["env"]
+    return None

@@ -22,6 +22,7 @@ from builder.experts.observations.transforms import Zeros
 from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn
 from builder.experts.published import RESULT_FILES, Published, read_published
+from builder.experts.sources.agent_names import environment_of
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, PortableExpert, read_portable
 from builder.experts.sources.sb3_loader import TrustedPlayer, say_trusted
@@ -262,10 +263,15 @@ def expert_in_files(
     policy = dataclasses.replace(
         expert.policy,
         path=str(archived.path),
-        name=config.env_id or companions.env_id or "",
+        name=config.env_id or companions.env_id or _named_environment(known_as),
         env_kwargs={**companions.env_kwargs, **config.env_kwargs},
     )
     return dataclasses.replace(expert, policy=policy, published=expert.published or archived.published)
+
+
+def _named_environment(known_as: Mapping[str, Any] | None) -> str:
+    """The environment by the name of the repository, where nothing else says it."""
+    return environment_of(str((known_as or {}).get("repo_id", ""))) or ""
 
 
 def archive_files(path: Path, *, vec_normalize: str | None = None) -> list[Path]:

@@ -107,33 +107,51 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         ExpertError: the repository has no such file.
         HubError: no such repository or revision, a Hub that cannot be reached, a file that arrives damaged.
     """
-    name = filename or archive_name(repo_id)
-    _check_places(repo_id, name, revision)
+    _check_places(repo_id, filename or archive_name(repo_id), revision)
     listed = bool(revision and noted_listing(repo_id, revision, "model"))
-    if listed and COMMIT.fullmatch(str(revision)) and (cached := _cached(repo_id, name, str(revision))):
+    if listed and COMMIT.fullmatch(str(revision)) and (cached := _cached(repo_id, filename, str(revision))):
         return cached
     with connected():
         try:
-            commit = _commit(repo_id, name, revision)
+            commit = _commit(repo_id, filename, revision)
         except HubUnreachableError as error:
             known = noted_commit(repo_id, revision, "model")
-            cached = _cached(repo_id, name, known) if known else None
+            cached = _cached(repo_id, filename, known) if known else None
             if cached is None:
                 error.remedy = f"{error.remedy}; once downloaded, the expert plays offline"
                 raise
             log.warning("%s; the expert is that of the cache, of commit %s", error.what, cached.commit[:12])
             return cached
-        cached = _cached(repo_id, name, commit)
+        cached = _cached(repo_id, filename, commit)
         if cached is None:
+            name = _archive(repo_id, filename, commit)
             for wanted in _wanted(repo_id, name, commit):
                 if wanted == name and revision is None:
                     _load_from_hub(repo_id, name)
                 download_file(repo_id, wanted, commit, kind="model", digest=None)
-            cached = _cached(repo_id, name, commit)
+            cached = _cached(repo_id, filename, commit)
     if cached is None:
         raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
     note_commit(repo_id, revision, commit, "model")
     return cached
+
+
+def repository_facts(repo_id: str) -> tuple[int | None, str | None]:
+    """The bytes of a repository's archive, and the licence that its card states, as the Hub says now.
+
+    Raises:
+        HubError: there is no such repository, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    with connected():
+        try:
+            info = HfApi().model_info(repo_id, files_metadata=True)
+        except Exception as error:
+            raise explained(error, repo_id, kind="model") from error
+    sizes = {file.rfilename: file.size for file in info.siblings or []}
+    licence = getattr(info.card_data, "license", None)
+    return sizes.get(archive_name(repo_id, sizes)), str(licence)[:100] if licence else None
 
 
 def _load_from_hub(repo_id: str, name: str) -> None:
@@ -183,7 +201,12 @@ def _wanted(repo_id: str, name: str, commit: str) -> list[str]:
     return [*always, *(path for path in listed if path not in always and is_inside(path)), name]
 
 
-def _commit(repo_id: str, name: str, revision: str | None) -> str:
+def _archive(repo_id: str, filename: str | None, commit: str) -> str:
+    """What a commit's archive is called, as far as its listing is known."""
+    return filename or archive_name(repo_id, noted_listing(repo_id, commit, "model") or ())
+
+
+def _commit(repo_id: str, filename: str | None, revision: str | None) -> str:
     """The commit of a revision, if it has the archive."""
     from huggingface_hub import HfApi
 
@@ -192,6 +215,7 @@ def _commit(repo_id: str, name: str, revision: str | None) -> str:
     except Exception as error:
         raise explained(error, repo_id, kind="model", revision=revision) from error
     names = [file.rfilename for file in info.siblings or []]
+    name = filename or archive_name(repo_id, names)
     if name not in names:
         archives = sorted(found for found in names if found.endswith(".zip"))
         raise ExpertError(
@@ -203,13 +227,14 @@ def _commit(repo_id: str, name: str, revision: str | None) -> str:
     return str(info.sha)
 
 
-def _cached(repo_id: str, name: str, commit: str) -> HubExpert | None:
+def _cached(repo_id: str, filename: str | None, commit: str) -> HubExpert | None:
     """The expert if the cache has all of it: of each file the file, or the note that there is none.
 
     The archive alone is not enough: without what lies beside it the expert would play otherwise.
     """
     from huggingface_hub import try_to_load_from_cache
 
+    name = _archive(repo_id, filename, commit)
     files = _wanted(repo_id, name, commit)
     found = {wanted: try_to_load_from_cache(repo_id, wanted, revision=commit) for wanted in files}
     paths = [Path(path) for path in found.values() if isinstance(path, str)]

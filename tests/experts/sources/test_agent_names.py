@@ -8,7 +8,7 @@ from extras import huggingface_sb3
 from builder.composition import build_config
 from builder.config import EnvConfig, ExpertConfig
 from builder.errors import ConfigError
-from builder.experts.sources.agent_names import archive_name, repository_of, with_repository
+from builder.experts.sources.agent_names import archive_name, environment_of, repository_of, with_repository
 from builder.experts.sources.hub import HubSource
 
 NAMES = {
@@ -34,6 +34,34 @@ def test_an_agent_is_called_by_its_algorithm_and_environment(env_id):
 
 def test_an_archive_is_called_as_its_repository():
     assert archive_name("sb3/ppo-CartPole-v1") == "ppo-CartPole-v1.zip"
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["test.zip", "hopper-v5-SAC-expert.zip"], "hopper-v5-SAC-expert.zip"),
+        (["Hopper-v5-SAC-expert.zip", "hopper-v5-sac-expert.zip"], "Hopper-v5-SAC-expert.zip"),
+        (["hopper-v5-sac-expert.zip", "HOPPER-v5-sac-expert.zip"], "Hopper-v5-SAC-expert.zip"),  # not there
+        (["test.zip", "logs/hopper-v5-SAC-expert.zip"], "Hopper-v5-SAC-expert.zip"),  # likewise
+    ],
+    ids=["one", "exact", "two", "deeper"],
+)
+def test_an_archive_of_another_case_is_taken_where_it_is_the_only_one(files, name):
+    assert archive_name("farama-minari/Hopper-v5-SAC-expert", files) == name
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "env_id"),
+    [
+        ("farama-minari/HalfCheetah-v5-TQC-medium", "HalfCheetah-v5"),
+        ("sb3/ppo-CartPole-v1", "CartPole-v1"),
+        ("me/my-agent", None),
+        ("me/ppo-Unheard-v9", None),
+        ("me/ppo-os.system-v1", None),
+    ],
+)
+def test_a_repository_names_an_environment_that_is_registered(repo_id, env_id):
+    assert environment_of(repo_id) == env_id
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,22 @@ def test_algorithm_and_environment_name_an_agent_of_the_zoo(hub, clients, tmp_pa
     assert load(tmp_path / "x").manifest.inputs["expert"]["repo_id"] == f"sb3/{NAME[:-4]}"
 
 
+def test_an_archive_in_another_case_is_found_and_the_repository_names_the_environment(hub, clients, tmp_path):
+    there = {"cartpole-v1-PPO-medium.zip": ARCHIVE, "test.zip": b"not this one", "results.json": RESULTS}
+    hub.store.add("model", "farama-minari/CartPole-v1-PPO-medium", there)
+    config = {**BUILD, "expert.repo_id": "farama-minari/CartPole-v1-PPO-medium", "out": str(tmp_path / "x")}
+    del config["env.id"]  # the repository's name says it
+    clients(hub_clients.build, **config)
+    inputs = load(tmp_path / "x").manifest.inputs
+    assert inputs["environment"]["id"] == "CartPole-v1"
+    assert inputs["expert"]["filename"] == "cartpole-v1-PPO-medium.zip"
+
+
+def test_the_hub_says_how_large_an_agent_is_and_under_what_licence(clients, agent):
+    size, licence = clients(hub_clients.facts, AGENT)
+    assert (size, licence) == (len(ARCHIVE), None)
+
+
 @pytest.mark.parametrize("revision", ["v1", "commit"])
 def test_a_revision_is_pinned_to_its_commit(clients, agent, revision):
     first = agent.tags["v1"]
