@@ -19,11 +19,6 @@ SHORT = {
     "import": {"from": "from.name"},
     "experts": {"env": "env_id"},
 }
-    "export": {"to": "to.name"},
-    "render": {"to": "to.name"},
-    "import": {"from": "from.name"},
-    "experts": {"env": "env_id"},
-}
 """By verb: keys that stand for another where a plain value is given: `to=minari` is `to.name=minari`."""
 
 
