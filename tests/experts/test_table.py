@@ -40,5 +40,5 @@ def test_those_that_play_an_environment_are_listed_best_first_and_other_versions
 
 
 def test_an_environment_that_nobody_plays_is_an_error_with_a_near_one():
-    with pytest.raises(ConfigError, match="did you mean 'HalfCheetah-v3'"):
+    with pytest.raises(ConfigError, match="did you mean 'HalfCheetah-v5'"):
         rows("HalfCheeta-v5")

@@ -272,7 +272,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, kind, name, revision):
         repository = self._find(kind, name)
         commit = repository.resolve(revision or "main")
-        siblings = [{"rfilename": path} for path in sorted(commit.files)]
+        asked = self.query.get("blobs") in (["true"], ["True"])
+        siblings = [
+            {"rfilename": path, **({"size": blob.describe(path)["size"]} if asked else {})}
+            for path, blob in sorted(commit.files.items())
+        ]
         return 200, {
             "id": name,
             "sha": commit.oid,
