@@ -22,6 +22,7 @@ from builder.loading.blocks import NEXT, OBSERVATION, Block
 from builder.loading.conversions import Conversions
 from builder.loading.epochs import Epochs
 from builder.loading.films import Films
+from builder.loading.hindsight import check_goals, with_hindsight
 from builder.loading.joined import JoinedTables, Part
 from builder.loading.reference import Reference, reference_of
 from builder.loading.split_tables import Run, SplitTables, rows_of, runs, steps_of
@@ -239,6 +240,34 @@ class Trajectories(Conversions, Epochs, Subsets, Films):
         lengths = np.diff(self._tables.bounds)[self._places]
         block = Block(observed, lengths, self._places, self._tables.finals(self._places))
         return block.following(np.arange(block.rows))
+
+    def hindsight(
+        self, share: float = 0.8, *, seed: int = 0, environment: gym.Env[Any, Any] | None = None
+    ) -> dict[str, Array]:
+        """What `arrays` gives, with goals that the same episode achieved later in the place of the recorded.
+
+        The reward and the termination of a changed step are the environment's for its new goal, which is
+        drawn from what was achieved by this step and by those after it. `relabelled` says which ones have
+        changed, and `next_observation` is there in any case.
+
+        Args:
+            share: of the steps that get a new goal.
+            seed: of the draws; another one for each epoch.
+            environment: of the recording, for its `compute_reward`; None: what `environment()` makes.
+
+        Raises:
+            ConfigError: the observations have no goals, or there are no whole episodes.
+            EnvironmentError_: the environment does not give the recorded rewards for the recorded goals.
+        """
+        check_goals(self._spaces, whole=self._thin is None and not self.frames and self._tables.has_finals)
+        columns, lengths = self._columns(self.known_columns()), np.diff(self._tables.bounds)[self._places]
+        block = Block(columns, lengths, self._places, self._tables.finals(self._places))
+        own = environment or self.environment()
+        try:
+            return with_hindsight(columns, block, own, share=share, seed=seed)
+        finally:
+            if environment is None:
+                own.close()
 
     @cached_property
     def _kept(self) -> Array:
