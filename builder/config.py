@@ -108,7 +108,7 @@ class ExpertConfig:
         if self.name != self.source:
             return self.name
         named = PurePath(self.repo_id or self.path or self.name).name
-        return named.removesuffix(".zip") or self.name
+        return named.removesuffix(".zip").removesuffix(".cleanrl_model") or self.name
 
 
 @dataclass(frozen=True)

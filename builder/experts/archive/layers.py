@@ -15,6 +15,7 @@ from builder.episodes.spaces import Array
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.network.encoding import Encoder
 from builder.experts.network.network import (
+    AtomsHead,
     ContinuousHead,
     Convolution,
     ImageExtractor,
@@ -33,10 +34,17 @@ _STRIDES = (4, 2, 1)
 
 
 class Weights:
-    """The weights of an archive, of which every one must be taken or known to serve training only."""
+    """The weights of an archive, of which every one must be taken or known to serve training only.
 
-    def __init__(self, arrays: dict[str, Array], where: str) -> None:
+    Args:
+        arrays: by name.
+        where: the archive, for messages.
+        library: who trained it.
+    """
+
+    def __init__(self, arrays: dict[str, Array], where: str, library: str = "Stable-Baselines3") -> None:
         self._arrays = arrays
+        self._library = library
         self._taken: dict[str, Array] = {}
         self._disregarded: tuple[str, ...] = ()
         self.where = where
@@ -108,7 +116,7 @@ class Weights:
             raise UnsupportedExpertError(
                 f"{self.where}: {len(left)} weights have no known place in the policy",
                 got=", ".join(left[:4]),
-                remedy="the policy is not one of Stable-Baselines3's own",
+                remedy=f"the policy is not one of {self._library}'s own",
             )
         held = {id(values) for values in arrays_of(acting)}
         for name, values in self._taken.items():
@@ -122,7 +130,7 @@ def arrays_of(part: Any) -> list[Array]:
         return [part]
     if isinstance(part, tuple):
         return [values for child in part for values in arrays_of(child)]
-    if isinstance(part, (Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead)):
+    if isinstance(part, (Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead, AtomsHead)):
         return [values for child in vars(part).values() for values in arrays_of(child)]
     return []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -41,6 +42,13 @@ _NAMES = frozenset(_STORAGES) | {
     "torch._utils._rebuild_parameter",
 }
 _CALLS = _NAMES - frozenset(_STORAGES)
+Pick = Callable[[Any], Any]
+"""Finds, in the records of what a file holds, the mapping of names to tensors that is wanted."""
+
+
+def whole(value: Any) -> Any:
+    """The file holds that mapping, and nothing else."""
+    return value
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,13 @@ class _Tensor:
     stride: tuple[int, ...]
 
 
-def read_weights(content: bytes, where: str) -> dict[str, Array]:
+def read_weights(content: bytes, where: str, pick: Pick = whole) -> dict[str, Array]:
     """The tensors of a torch file, by name.
 
     Args:
         content: the file; both the zip format and the stream format of torch before 1.6.
         where: the file, for messages.
+        pick: which of its mappings; the tensors of others are not read.
 
     Raises:
         ArchiveError: it is damaged, too large, or holds numbers that are not finite.
@@ -68,9 +77,9 @@ def read_weights(content: bytes, where: str) -> dict[str, Array]:
         UnsupportedExpertError: its tensors are of a kind that SB3 does not write.
     """
     if content.startswith(b"PK\x03\x04"):
-        tensors, storages = _read_zip(content, where)
+        tensors, storages = _read_zip(content, where, pick)
     else:
-        tensors, storages = _read_stream(content, where)
+        tensors, storages = _read_stream(content, where, pick)
     loaded = {name: _array(tensor, storages[tensor.storage]) for name, tensor in tensors.items()}
     for name, values in loaded.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -87,7 +96,7 @@ def _array(tensor: _Tensor, storage: Array) -> Array:
     return np.ascontiguousarray(view).reshape(tensor.shape)
 
 
-def _read_zip(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[str, Array]]:
+def _read_zip(content: bytes, where: str, pick: Pick) -> tuple[dict[str, _Tensor], dict[str, Array]]:
     limits = ZipLimits(file=WEIGHTS_BYTES, members=TENSORS + 16, total=WEIGHTS_BYTES)
     with BoundedZip(io.BytesIO(content), where, limits) as archive:
         pickles = [name for name in archive.members if name.count("/") == 1 and name.endswith("/data.pkl")]
@@ -98,7 +107,7 @@ def _read_zip(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[str,
             raise UnsafeArchiveError(f"{where}: a TorchScript program", expected="weights")
         if f"{root}/byteorder" in archive.members and archive.read(f"{root}/byteorder", 16) != b"little":
             raise UnsupportedExpertError(f"{where}: written on a big-endian machine")
-        tensors = _tensors(decode(archive.read(pickles[0], _PICKLE_BYTES), where), where)
+        tensors = _tensors(decode(archive.read(pickles[0], _PICKLE_BYTES), where), where, pick)
         storages = {}
         for name, tensor in tensors.items():
             info = archive.members.get(f"{root}/data/{tensor.storage}")
@@ -134,11 +143,13 @@ def stream_pickles(content: bytes, where: str) -> tuple[list[InertPickle], int]:
     return records, start
 
 
-def _read_stream(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[str, Array]]:
+def _read_stream(content: bytes, where: str, pick: Pick) -> tuple[dict[str, _Tensor], dict[str, Array]]:
     """Torch before 1.6: five pickles, then each storage as a count and its numbers."""
+    if pick is not whole:
+        raise UnsupportedExpertError(f"{where}: written by torch before 1.6", expected="a zip of torch's")
     records, start = stream_pickles(content, where)
     state, keys = records[3], records[4].value
-    tensors = _tensors(state, where)
+    tensors = _tensors(state, where, pick)
     sizes = {t.storage: (t.elements, np.dtype(t.dtype).itemsize) for t in tensors.values()}
     if not isinstance(keys, list) or not all(type(key) is str and key in sizes for key in keys):
         raise ArchiveError(f"{where}: its list of storages does not match its tensors")
@@ -159,12 +170,16 @@ def _read_stream(content: bytes, where: str) -> tuple[dict[str, _Tensor], dict[s
     return tensors, storages
 
 
-def _tensors(record: InertPickle, where: str) -> dict[str, _Tensor]:
+def pairs_of(value: Any) -> list[tuple[Any, Any]]:
+    """What a record maps to what, if it is a dict or one in order; of all else, nothing."""
+    if isinstance(value, Call) and value.path == "collections.OrderedDict":
+        return value.entries.pairs
+    return value.pairs if isinstance(value, Entries) else []
+
+
+def _tensors(record: InertPickle, where: str, pick: Pick) -> dict[str, _Tensor]:
     check_names(record, where)
-    value = record.value
-    pairs = value.entries.pairs if isinstance(value, Call) else []
-    if isinstance(value, Entries):
-        pairs = value.pairs
+    pairs = pairs_of(pick(record.value))
     if not pairs or len(pairs) > TENSORS:
         raise ArchiveError(f"{where}: {len(pairs)} tensors", expected=f"1 to {TENSORS}")
     if not all(type(name) is str for name, _ in pairs):

@@ -17,7 +17,7 @@ import numpy as np
 
 from builder.episodes.spaces import Array
 from builder.experts.network.forward import BOUNDED_BY_ONE, Forward, Outputs, sigmoid
-from builder.experts.network.network import ContinuousHead, DiscreteHead, Network
+from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, Network
 
 RELATIVE_TOLERANCE = 2.0**-35
 """2**-12 of the spacing of float32 numbers, whatever their size; float64's own error is about 2e-5 of it."""
@@ -171,6 +171,8 @@ class DiscreteDecider:
         scores = outputs.values
         if self._head.quantiles > 1:
             scores = scores.reshape(len(scores), self._head.quantiles, -1).mean(axis=1)
+        if isinstance(self._head, AtomsHead):
+            scores = _mean_returns(scores, self._head)
         uniform = None if draws is None else draws.uniform
         if len(self._head.counts) == 1 and uniform is None and not self._head.binary:
             actions, unsure = _best(scores)
@@ -193,6 +195,15 @@ class DiscreteDecider:
             np.stack([actions for actions, _ in parts], axis=1),
             np.asarray(np.logical_or.reduce(unsure)) if unsure else None,
         )
+
+
+def _mean_returns(logits: Array, head: AtomsHead) -> Array:
+    """The mean of each choice's distribution: [rows, choices]."""
+    atoms = head.atoms.astype(logits.dtype)
+    by_choice = logits.reshape(len(logits), -1, len(atoms))
+    likely = np.exp(by_choice - by_choice.max(axis=2, keepdims=True))
+    means: Array = (likely * atoms).sum(axis=2) / likely.sum(axis=2)
+    return means
 
 
 def _best(scores: Array) -> tuple[Array, Array | None]:

@@ -6,7 +6,7 @@ LSTM and fully connected layers to its output layer, which a head (`heads.py`) t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -88,6 +88,17 @@ class DiscreteHead:
     quantiles: int = 1
     sampling: str = "softmax"
     exploration_rate: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class AtomsHead(DiscreteHead):
+    """Outputs are logits of how likely a choice leads to each of some returns (C51); the best mean wins.
+
+    Attributes:
+        atoms: these returns, float32 [atoms]; the outputs are [choices * atoms], choice by choice.
+    """
+
+    atoms: Array = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -155,34 +155,44 @@ def _channel_axis(space: gym.Space[Any]) -> int:
 
 @dataclass(frozen=True)
 class PictureStack:
-    """`VecFrameStack` of pictures without a channel, as the network takes it: [frames, height, width].
+    """Pictures without a channel, or with one, stacked as the network takes them: [frames, height, width].
 
     Attributes:
-        frames: how many; black pictures stand for what was before the episode.
+        frames: how many.
+        repeated: the first picture of an episode stands for what was before it (gym's `FrameStack`, and
+            envpool); otherwise black ones do (`VecFrameStack`).
     """
 
     frames: int
+    repeated: bool = False
 
     def space(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> gym.Space[Any]:
-        box = box_leaf(space, rank=2)
-        return replace_leaf(space, gym.spaces.Box(0, 255, (self.frames, *box.shape), np.uint8))
+        return replace_leaf(space, gym.spaces.Box(0, 255, self._shape(space), np.uint8))
 
     def observer(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> Observer:
-        return _Pictures(leaf_index(space), (self.frames, *box_leaf(space).shape))
+        return _Pictures(leaf_index(space), self._shape(space), repeated=self.repeated)
+
+    def _shape(self, space: gym.Space[Any]) -> tuple[int, ...]:
+        box = box_leaf(space)
+        if box.shape[2:] != (1,):
+            box = box_leaf(space, rank=2)
+        return (self.frames, *box.shape[:2])
 
 
 class _Pictures:
     """One array of stacks, by lane."""
 
-    def __init__(self, index: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, index: int, shape: tuple[int, ...], *, repeated: bool) -> None:
         self._index = index
         self._stacks = np.zeros((1, *shape), np.uint8)
+        self._repeated = repeated
+        self._begun: set[int] = set()
 
     def begin(self, lane: int) -> None:
         self.resume(lane, 0)
 
-    def memory(self, lane: int) -> Array:
-        return np.array(self._stacks[lane])
+    def memory(self, lane: int) -> Array | int:
+        return 0 if lane in self._begun else np.array(self._stacks[lane])
 
     def resume(self, lane: int, memory: Array | int) -> None:
         if lane >= len(self._stacks):
@@ -190,11 +200,16 @@ class _Pictures:
             more[: len(self._stacks)] = self._stacks
             self._stacks = more
         self._stacks[lane] = memory
+        change = self._begun.add if self._repeated and isinstance(memory, int) else self._begun.discard
+        change(lane)
 
     def see(self, observations: Sequence[Array], lanes: Sequence[int]) -> list[Array]:
-        leaf = observations[self._index]
+        leaf = observations[self._index].reshape(-1, *self._stacks.shape[2:])
         for row, lane in enumerate(lanes):
             stack = self._stacks[lane]
+            if lane in self._begun:
+                stack[:] = leaf[row]
+                self._begun.discard(lane)
             stack[:-1] = stack[1:]
             stack[-1] = leaf[row]
         seen = self._stacks[list(lanes)]

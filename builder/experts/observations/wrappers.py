@@ -14,10 +14,11 @@ from typing import Any
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.legacy import NO_VELOCITIES
 from builder.errors import ArchiveError, ConfigError, UnsupportedExpertError
-from builder.experts.observations.frame_stack import History
+from builder.experts.observations.frame_stack import History, PictureStack
 from builder.experts.observations.images import BrighterOfTwo, Grey, Resized
 from builder.experts.observations.transforms import MaskedVelocity, TimeFeature, Transform
 from builder.experts.observations.wrapped_policy import Opening
+from builder.storage.limits import FRAMES
 
 _MODULES = re.compile(
     r"(sb3_contrib\.common\.wrappers|rl_zoo3\.wrappers|utils\.wrappers|stable_baselines3\.common|gym(nasium)?\.wrappers)"
@@ -43,6 +44,8 @@ _VELOCITIES = {
 }
 """Source: `MaskVelocityWrapper.velocity_indices` of rl_zoo3; by environment without its version."""
 _NO_VELOCITIES = "rl_zoo3.wrappers.MaskVelocityWrapper"
+_STACK = "FrameStack"
+"""Of gym: stacks along a new first axis."""
 _WITHOUT_FIRE = frozenset({"Asterix", "Freeway", "MsPacman", "Skiing", "Boxing"})
 
 
@@ -170,6 +173,8 @@ def preprocessing_of(wrappers: Sequence[Wrapper]) -> AtariPreprocessing | None:
         UnsupportedExpertError: sticky actions, which are the environment's to play.
     """
     acting = [wrapper for wrapper in wrappers if wrapper.kind not in _UNNEEDED]
+    if repeats_first(acting):
+        acting.pop()
     if [wrapper.kind for wrapper in acting] != ["AtariWrapper"]:
         return None
     wrapper = acting[0]
@@ -186,6 +191,11 @@ def preprocessing_of(wrappers: Sequence[Wrapper]) -> AtariPreprocessing | None:
         )
     except ConfigError as error:
         raise ArchiveError("AtariWrapper", expected=error.expected, got=error.got) from error
+
+
+def repeats_first(wrappers: Sequence[Wrapper]) -> bool:
+    """Whether what the policy sees is stacked, and the first picture stands for what was before it."""
+    return bool(wrappers) and wrappers[-1].kind == _STACK
 
 
 def _refuse_sticky_actions(wrapper: Wrapper) -> None:
@@ -213,6 +223,10 @@ def _history(wrapper: Wrapper, _trained_on: TrainedOn) -> History:
 
 def _repeat(wrapper: Wrapper, _trained_on: TrainedOn) -> Repeat:
     return Repeat(max(1, wrapper.count("skip", 4)))
+
+
+def _stacked(wrapper: Wrapper, _trained_on: TrainedOn) -> PictureStack:
+    return PictureStack(min(max(1, wrapper.count("num_stack", 4)), FRAMES), repeated=True)
 
 
 def _grey(wrapper: Wrapper, _trained_on: TrainedOn) -> Grey:
@@ -247,6 +261,7 @@ _PARTS: dict[str, Callable[[Wrapper, TrainedOn], Transform | Repeat | Opening]] 
     "HistoryWrapperObsDict": _history,
     "MaskVelocityWrapper": _masked_velocity,
     "FrameSkip": _repeat,
+    _STACK: _stacked,
     "GrayScaleObservation": _grey,
     "GrayscaleObservation": _grey,
     "ResizeObservation": _resized,

@@ -20,7 +20,7 @@ from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
 from builder.experts.observations.wrapped_policy import PolicyView
-from builder.experts.observations.wrappers import TrainedOn
+from builder.experts.observations.wrappers import TrainedOn, repeats_first
 from builder.experts.published import RESULT_FILES, Published, read_published
 from builder.experts.sources.agent_names import environment_of
 from builder.experts.sources.expert import Expert, expert_of
@@ -74,7 +74,8 @@ class Archived:
         preprocessed: bool = False,
     ) -> Player:
         if preprocessed:
-            view: PolicyView | None = PolicyView(decisions=(PictureStack(self._frames),))
+            repeated = repeats_first(self.companions.wrappers)
+            view: PolicyView | None = PolicyView(decisions=(PictureStack(self._frames, repeated),))
         else:
             view = self.companions.view(
                 env_id=env_id, max_episode_steps=max_episode_steps, trained=self._trained_on

@@ -217,10 +217,10 @@ def _commit(repo_id: str, filename: str | None, revision: str | None) -> str:
     names = [file.rfilename for file in info.siblings or []]
     name = filename or archive_name(repo_id, names)
     if name not in names:
-        archives = sorted(found for found in names if found.endswith(".zip"))
+        alike = sorted(found for found in names if found.endswith(PurePosixPath(name).suffix))
         raise ExpertError(
             f"the repository {repo_id} has no file {name}",
-            got=f"archives: {', '.join(archives) or 'none'}",
+            got=f"archives: {', '.join(alike) or 'none'}",
             remedy="name its archive with expert.filename=",
         )
     note_listing(repo_id, str(info.sha), names, "model")

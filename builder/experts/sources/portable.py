@@ -22,6 +22,7 @@ from builder.experts.archive.agent import Agent
 from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.network.encoding import Encoder
 from builder.experts.network.network import (
+    AtomsHead,
     ContinuousHead,
     Convolution,
     DiscreteHead,
@@ -51,7 +52,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (
         *(Agent, Network, Encoder, Linear, Convolution, ImageExtractor, LstmLayer, DiscreteHead),
-        *(ContinuousHead, Companions, Wrapper, Statistics, Published),
+        *(AtomsHead, ContinuousHead, Companions, Wrapper, Statistics, Published),
     )
 }
 """All that such a file may hold beside arrays, spaces and plain values."""

@@ -21,7 +21,7 @@ from builder.experts.archive.agent import Agent
 from builder.experts.archive.layers import arrays_of
 from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.network.encoding import encoders
-from builder.experts.network.network import ContinuousHead, DiscreteHead, Network
+from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, Network
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
@@ -33,6 +33,7 @@ MAX_NOTES, MAX_NOTE = 20, 500
 _OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
     DiscreteHead: {"softmax", "epsilon", "none"},
+    AtomsHead: {"epsilon", "none"},
     ContinuousHead: {"gaussian", "gsde", "none", "unknown"},
 }
 
@@ -86,7 +87,11 @@ def _head_fits(network: Network) -> bool:
     else:
         counts = (int(space.n),) if isinstance(space, gym.spaces.Discrete) else ()
     alone = len(head.counts) == 1 or (head.quantiles == 1 and head.sampling != "epsilon")
-    return alone and head.counts == counts and sum(counts) * head.quantiles == len(network.output.weight)
+    each = head.quantiles
+    if isinstance(head, AtomsHead):
+        alone = len(head.counts) == head.quantiles == 1 and head.atoms.ndim == 1
+        each = head.atoms.size
+    return alone and head.counts == counts and sum(counts) * each == len(network.output.weight)
 
 
 def _is_continuous(head: ContinuousHead, space: gym.Space[Any], outputs: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ConfigError
 from builder.experts.sources.bundled import BundledSource
+from builder.experts.sources.cleanrl import CleanRLSource
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.hub import HubSource
 from builder.experts.sources.local import LocalSource
@@ -22,6 +23,7 @@ SOURCES: dict[str, Source] = {
         BundledSource(),
         LocalSource(),
         HubSource(),
+        CleanRLSource(),
         PythonSource(),
         RandomSource(),
         RegisteredSource(),

@@ -47,3 +47,18 @@ def test_single_pictures_are_stacked_before_the_rows_of_each_lane():
         padded = np.concatenate([np.zeros((2, 12, 10), np.uint8), frames])
         for step, (seen,) in enumerate(recorder.seen[lane]):
             np.testing.assert_array_equal(seen, padded[step : step + 3])
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (12, 10, 1)])
+def test_the_first_picture_stands_for_what_was_before_it_where_training_had_it_so(shape):
+    space = gym.spaces.Box(0, 255, shape, np.uint8)
+    observer = PictureStack(3, repeated=True).observer(space, gym.spaces.Discrete(4))
+    frames = np.random.default_rng(0).integers(1, 256, (4, *shape), dtype=np.uint8)
+    flat = frames.reshape(4, 12, 10)
+    padded = np.concatenate([flat[:1], flat[:1], flat])
+    for lane in (0, 3, 0):
+        observer.begin(lane)
+        observer.resume(lane, observer.memory(lane))  # before anything was seen
+        for step, frame in enumerate(frames):
+            np.testing.assert_array_equal(observer.see([frame[None]], [lane])[0][0], padded[step : step + 3])
+            observer.resume(lane, observer.memory(lane))

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 
+import cleanrl_models
 import pytest
 import yaml
 from places import PACKAGE, ROOT
@@ -29,10 +30,14 @@ class Right:
 @pytest.fixture(scope="module")
 def configured(tmp_path_factory):
     """The configuration of one expert of each source that needs no network."""
-    archive = shutil.copy(BUNDLED / "cartpole.zip", tmp_path_factory.mktemp("local") / "agent.zip")
+    archive = tmp_path_factory.mktemp("local") / "agent.zip"
+    shutil.copy(BUNDLED / "cartpole.zip", archive)
     local = ["expert=local", "expert.name=mine", f"expert.path={archive}"]
+    model = archive.with_name("dqn.cleanrl_model")
+    model.write_bytes(cleanrl_models.saved("dqn")[1])
     overrides = {
         "bundled": ["expert=cartpole"],
+        "cleanrl": ["expert=cleanrl", f"expert.path={model}"],
         "local": local,
         "python": ["expert=python", "expert.target=mine:make", "expert.version=3", "expert.batched=true"],
         "random": ["expert=random", "expert.name=noise"],
@@ -156,7 +161,7 @@ def test_nobody_but_the_sources_compares_the_name_of_one():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["bundled", "python", "random", "registered"])
+@pytest.mark.parametrize("name", ["bundled", "cleanrl", "python", "random", "registered"])
 @pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
 def test_what_surrounds_an_archive_is_not_said_of_what_is_none(configured, name, key, value):
     config = dataclasses.replace(configured[name], **{key: value})
