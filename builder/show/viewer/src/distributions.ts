@@ -3,6 +3,7 @@
 import { el } from "./dom";
 import { readRows } from "./episode";
 import { count, counted, measure } from "./format";
+import { fullLabel, grouped } from "./groups";
 import { histogram } from "./histogram";
 import type { Loaded, Setting } from "./pane";
 import { Histogram } from "./strip";
@@ -72,13 +73,8 @@ export class Distributions {
     this.draw();
   }
 
-  /** Values of one number a step stand together, the components of others under their name. */
   private groups(values: Values): HTMLElement[] {
-    const entries = [...values.values()];
-    const single = entries.filter((entry) => entry.label === "");
-    const groups = [...new Set(entries.filter((entry) => entry.label !== "").map((entry) => entry.group))];
-    const found = groups.map((group) => this.group(group, entries.filter((entry) => entry.group === group && entry.label !== "")));
-    return single.length ? [this.group(null, single), ...found] : found;
+    return grouped([...values.values()]).map(([group, mine]) => this.group(group, mine));
   }
 
   private group(title: string | null, entries: { group: string; label: string; values: number[] }[]): HTMLElement {
@@ -87,7 +83,7 @@ export class Distributions {
     if (entries.length > MOST) section.firstChild?.appendChild(el("small", {}, `${count(MOST)} of ${count(entries.length)}`));
     const grid = el("div", { class: "grid" });
     for (const { group, label, values } of entries.slice(0, MOST)) {
-      const plot = new Histogram(label || group, group, histogram(values), null);
+      const plot = new Histogram(fullLabel({ group, label }, title === null), group, histogram(values), null);
       this.ofComponents.push(plot);
       grid.append(plot.root);
     }

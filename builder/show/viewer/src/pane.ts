@@ -5,6 +5,7 @@ import { type EpisodeRows, type Signal, readRows, type Tables } from "./episode"
 import { type Episodes, readRemarks } from "./episodes";
 import { type Choice, Film, pictureScreen, videoScreen } from "./film";
 import { count, counted, measure } from "./format";
+import { fullLabel, grouped } from "./groups";
 import type { Source } from "./source";
 import { extent, Strip } from "./strip";
 
@@ -109,15 +110,9 @@ export class Pane {
     return el("header", { class: "facts" }, title, ...words.map((word) => el("span", {}, word)));
   }
 
-  /** Signals of one number a step stand together, the components of others under their name. */
   private addGroups(): void {
     const { signals, omitted } = this.loaded.rows;
-    const single = signals.filter((signal) => signal.label === "");
-    if (single.length) this.addGroup(null, single, single.length);
-    for (const group of new Set(signals.map((signal) => signal.group))) {
-      const mine = signals.filter((signal) => signal.group === group && signal.label !== "");
-      if (mine.length) this.addGroup(group, mine, omitted.get(group) ?? mine.length);
-    }
+    for (const [group, mine] of grouped(signals)) this.addGroup(group, mine, (group !== null && omitted.get(group)) || mine.length);
   }
 
   private addGroup(group: string | null, signals: readonly Signal[], total: number): void {
@@ -130,23 +125,24 @@ export class Pane {
     }
     section.append(place);
     this.grid.append(section);
-    this.addStrips(place, signals.slice(0, FEW));
-    if (signals.length > FEW) section.append(this.more(place, signals.slice(FEW)));
+    this.addStrips(place, signals.slice(0, FEW), group === null);
+    if (signals.length > FEW) section.append(this.more(place, signals.slice(FEW), group === null));
   }
 
-  private addStrips(place: HTMLElement, signals: readonly Signal[]): void {
+  private addStrips(place: HTMLElement, signals: readonly Signal[], alone: boolean): void {
     for (const signal of signals) {
-      const strip = new Strip(signal, this.limits.span, this.limits.values.get(keyOf(signal)) ?? null, this.setting.scrub);
+      const covers = { steps: this.limits.span, values: this.limits.values.get(keyOf(signal)) ?? null };
+      const strip = new Strip(signal, fullLabel(signal, alone), covers, this.setting.scrub);
       this.strips.push(strip);
       place.append(strip.root);
     }
   }
 
-  private more(place: HTMLElement, signals: readonly Signal[]): HTMLElement {
+  private more(place: HTMLElement, signals: readonly Signal[], alone: boolean): HTMLElement {
     const made = el("button", { type: "button", class: "more" }, `${count(signals.length)} more`);
     made.addEventListener("click", () => {
       made.remove();
-      this.addStrips(place, signals);
+      this.addStrips(place, signals, alone);
       this.draw();
       this.show(this.step);
     });

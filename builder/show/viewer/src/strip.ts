@@ -25,6 +25,12 @@ const AXIS = { font: "10px system-ui, sans-serif", gap: 3, ticks: { show: false 
 const HEIGHT = 80;
 const NEAR = 40;
 
+/** What a plot covers: so many steps, and these values; null: those of its signal. */
+export interface Covers {
+  steps: number;
+  values: [number, number] | null;
+}
+
 /** A signal over the steps of an episode, with a line at the current one. */
 export class Strip {
   readonly root: HTMLElement;
@@ -37,11 +43,10 @@ export class Strip {
 
   constructor(
     private readonly signal: Signal,
-    private readonly steps: number,
-    private readonly range: [number, number] | null,
+    label: string,
+    private readonly covers: Covers,
     private readonly scrub: (step: number) => void,
   ) {
-    const label = signal.label || signal.group;
     this.root = el(
       "section",
       { class: "strip", "data-group": signal.group },
@@ -66,7 +71,7 @@ export class Strip {
   private options(width: number): uPlot.Options {
     const { ink, faint, line } = palette(this.signal.group);
     const series = this.series(line, width);
-    const [low, high] = this.range ?? extent(this.signal.values);
+    const [low, high] = this.covers.values ?? extent(this.signal.values);
     const pad = high > low ? 0.06 * (high - low) : Math.abs(high) * 0.1 || 1;
     return {
       width,
@@ -93,8 +98,8 @@ export class Strip {
 
   /** The first and last step that are drawn. */
   private shown(): [number, number] {
-    if (!this.near || this.steps <= 2 * NEAR) return [0, Math.max(1, this.steps)];
-    const first = Math.max(0, Math.min(this.step - NEAR, this.steps - 2 * NEAR));
+    if (!this.near || this.covers.steps <= 2 * NEAR) return [0, Math.max(1, this.covers.steps)];
+    const first = Math.max(0, Math.min(this.step - NEAR, this.covers.steps - 2 * NEAR));
     return [first, first + 2 * NEAR];
   }
 
@@ -106,11 +111,11 @@ export class Strip {
 
   /** A line; steps for whole numbers; and dots where these change too often for steps to be told apart. */
   private series(line: string, width: number): uPlot.Series {
-    const crowded = this.steps > width && !this.near;
+    const crowded = this.covers.steps > width && !this.near;
     const drawn = { stroke: line, width: crowded ? 1 : 1.4 };
-    if (!this.signal.stepped) return { ...drawn, points: { show: this.steps < 40, size: 4 } };
+    if (!this.signal.stepped) return { ...drawn, points: { show: this.covers.steps < 40, size: 4 } };
     const dots = { show: true, size: 2.5, space: 0, fill: line, width: 0 };
-    if (!this.near && this.steps > 100 && 4 * changes(this.signal.values) > this.signal.values.length) return { ...drawn, width: 0, paths: () => null, points: dots };
+    if (!this.near && this.covers.steps > 100 && 4 * changes(this.signal.values) > this.signal.values.length) return { ...drawn, width: 0, paths: () => null, points: dots };
     const paths = uPlot.paths.stepped?.({ align: 1 });
     return { ...drawn, points: { show: false }, ...(paths && { paths }) };
   }
@@ -132,10 +137,11 @@ export class Strip {
     const value = this.signal.values[step];
     const level = value === undefined ? undefined : this.signal.levels?.[value];
     this.value.textContent = value === undefined ? "–" : level ? `${measure(value)} · ${level}` : measure(value);
+    this.value.title = level ?? "";
     if (!this.plot) return;
     const [first, last] = this.shown();
     if (this.near) this.plot.setScale("x", { min: first, max: last });
-    const across = (Math.min(step, this.steps) - first) / (last - first);
+    const across = (Math.min(step, this.covers.steps) - first) / (last - first);
     this.cursor.style.transform = `translateX(${(across * this.plot.bbox.width) / uPlot.pxRatio}px)`;
   }
 

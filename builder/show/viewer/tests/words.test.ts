@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parsePlace, placeText } from "../src/address";
 import { counted, measure } from "../src/format";
+import { fullLabel, grouped } from "../src/groups";
 import { histogram } from "../src/histogram";
 import { keyName } from "../src/keys";
 
@@ -37,4 +38,14 @@ test("a constant value is one bin, whole numbers have bins of their own, and not
 test("shift changes what arrows do, and no other key", () => {
   expect(keyName({ key: "ArrowLeft", shiftKey: true })).toBe("Shift+ArrowLeft");
   expect(keyName({ key: "?", shiftKey: true })).toBe("?");
+});
+
+test("components stand under their column, and those alone in theirs together before them", () => {
+  const of = (group: string, label: string) => ({ group, label });
+  const signals = [of("reward", ""), of("action", "[0]"), of("observation", "[0]"), of("observation", "[1]"), of("teacher", "value")];
+  const found = grouped(signals).map(([group, mine]) => [group, ...mine.map((signal) => fullLabel(signal, group === null))]);
+  expect(found).toEqual([
+    [null, "reward", "action[0]", "teacher: value"],
+    ["observation", "[0]", "[1]"],
+  ]);
 });
