@@ -142,7 +142,7 @@ class JoinedTables(SplitTables):
         Raises:
             ConfigError: always.
         """
-        raise ConfigError("joined datasets cannot be exported", remedy="export each of them")
+        raise ConfigError("joined datasets cannot be exported or filmed", remedy="take each of them")
 
 
 class JoinedReader:

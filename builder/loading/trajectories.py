@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -22,14 +22,12 @@ from builder.loading.blocks import NEXT, OBSERVATION, Block
 from builder.loading.conversions import Conversions
 from builder.loading.epochs import Epochs
 from builder.loading.films import Films
-from builder.loading.hindsight import check_goals, with_hindsight
 from builder.loading.joined import JoinedTables, Part
-from builder.loading.reference import Reference, reference_of
+from builder.loading.recorded import Recorded
 from builder.loading.split_tables import Run, SplitTables, rows_of, runs, steps_of
 from builder.loading.stacking import stack, stack_columns
 from builder.loading.subsets import Subsets
 from builder.manifest.manifest import Manifest, read_manifest
-from builder.replay import playable
 
 if TYPE_CHECKING:
     import datasets
@@ -39,7 +37,7 @@ VIEWED = ("transitions", "episode_table", "_rows", "_step_table", "_episode_tabl
 """What is kept of the episodes of one view, and is another view's to find out."""
 
 
-class Trajectories(Conversions, Epochs, Subsets, Films):
+class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
     """One split of a dataset, or some of its episodes.
 
     `len` counts episodes; `dataset[3]` is an `Episode`, `dataset[0:5]` a view of five, with all that a split
@@ -241,34 +239,6 @@ class Trajectories(Conversions, Epochs, Subsets, Films):
         block = Block(observed, lengths, self._places, self._tables.finals(self._places))
         return block.following(np.arange(block.rows))
 
-    def hindsight(
-        self, share: float = 0.8, *, seed: int = 0, environment: gym.Env[Any, Any] | None = None
-    ) -> dict[str, Array]:
-        """What `arrays` gives, with goals that the same episode achieved later in the place of the recorded.
-
-        The reward and the termination of a changed step are the environment's for its new goal, which is
-        drawn from what was achieved by this step and by those after it. `relabelled` says which ones have
-        changed, and `next_observation` is there in any case.
-
-        Args:
-            share: of the steps that get a new goal.
-            seed: of the draws; another one for each epoch.
-            environment: of the recording, for its `compute_reward`; None: what `environment()` makes.
-
-        Raises:
-            ConfigError: the observations have no goals, or there are no whole episodes.
-            EnvironmentError_: the environment does not give the recorded rewards for the recorded goals.
-        """
-        check_goals(self._spaces, whole=self._thin is None and not self.frames and self._tables.has_finals)
-        columns, lengths = self._columns(self.known_columns()), np.diff(self._tables.bounds)[self._places]
-        block = Block(columns, lengths, self._places, self._tables.finals(self._places))
-        own = environment or self.environment()
-        try:
-            return with_hindsight(columns, block, own, share=share, seed=seed)
-        finally:
-            if environment is None:
-                own.close()
-
     @cached_property
     def _kept(self) -> Array:
         """int64: which of the steps of these episodes are kept, where not all are."""
@@ -294,33 +264,6 @@ class Trajectories(Conversions, Epochs, Subsets, Films):
 
     def _finals(self, last: Sequence[Array]) -> Sequence[Array]:
         return from_arrow(self._spaces[0], self._episode_table["final_observation"])
-
-    def environment(
-        self,
-        render_mode: str | None = None,
-        *,
-        kwargs: Mapping[str, Any] | None = None,
-        trust_remote_code: bool = False,
-    ) -> gym.Env[Any, Any]:
-        """Make the environment that was recorded, with its wrappers and its time limit.
-
-        Args:
-            render_mode: as `gymnasium.make` takes it.
-            kwargs: what it was made with, where the manifest holds no more than a reference.
-            trust_remote_code: what the manifest names may be imported, opened and run.
-
-        Raises:
-            DatasetError: making it takes trust, or nothing says which environment it was.
-            ConfigError: there is no such environment here.
-            MissingExtraError: it needs a package that is not installed.
-            EnvironmentError_: it cannot be made.
-        """
-        return playable(self.manifest, render_mode, trusted=trust_remote_code, kwargs=kwargs)
-
-    @property
-    def reference(self) -> Reference:
-        """What is known of the expert's score, beside the episodes that were kept."""
-        return reference_of(self._tables)
 
     @cached_property
     def _step_table(self) -> pa.Table:

@@ -132,10 +132,12 @@ def test_the_environment_of_different_ones_is_not_known(dataset_of, other_of):
         both.environment()
 
 
-def test_joined_datasets_are_exported_one_by_one(dataset_of):
+def test_joined_datasets_are_exported_and_filmed_one_by_one(dataset_of):
     one = load(dataset_of("vector"))
-    with pytest.raises(ConfigError, match="export each of them"):
+    with pytest.raises(ConfigError, match="take each of them"):
         one.concat(one).export("csv")
+    with pytest.raises(ConfigError, match="take each of them"):
+        one.concat(one).render(0)
 
 
 def test_joined_datasets_go_to_other_processes(dataset_of):

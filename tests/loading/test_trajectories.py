@@ -1,9 +1,7 @@
 """An opened split: episodes, samples, columns, in whatever process."""
 
-import dataclasses
 import pickle
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,7 @@ from sweeps import sweep
 
 from builder import Trajectories, build, load
 from builder.dataset import writer
-from builder.errors import ConfigError, DatasetError, EnvironmentError_
+from builder.errors import ConfigError
 from builder.loading.batches import MEMORY
 
 BOUNDS = st.none() | st.integers(-10, 10)
@@ -173,50 +171,11 @@ def test_a_column_that_there_is_not_or_that_is_several_is_named(small):
         small["observation.nose"]
 
 
-def test_the_recorded_environment_plays_an_episode_again(dataset_of):
-    dataset = load(dataset_of("dict"))
-    episode, environment = dataset[2], dataset.environment()
-    observed, _ = environment.reset(seed=episode.seed)
-    for step, action in enumerate(episode.actions):
-        np.testing.assert_array_equal(observed["position"], episode.observations["position"][step])
-        observed, reward, terminated, truncated, _ = environment.step(action)
-        assert (reward, terminated, truncated) == (
-            episode.rewards[step],
-            episode.terminations[step],
-            episode.truncations[step],
-        )
-    np.testing.assert_array_equal(observed["position"], episode.observations["position"][-1])
-    assert environment.observation_space["position"] == dataset.manifest.spaces.observation["position"]
-
-
-def test_the_recorded_environment_has_its_limit_and_can_be_watched(two_episodes):
-    pytest.importorskip("pygame")
-    dataset = load(two_episodes)
-    environment = dataset.environment("rgb_array")
-    assert (
-        environment.get_wrapper_attr("_max_episode_steps")
-        == dataset.manifest.inputs["environment"]["max_episode_steps"]
-    )
-    environment.reset(seed=0)
-    assert environment.render().ndim == 3
-    environment.close()
-    with pytest.raises(gym.error.ResetNeeded):
-        dataset.environment().step(0)
-
-
-def test_a_strangers_environment_takes_trust(folder):
-    dataset = load(folder)
-    inputs = dataset.manifest.inputs
-    environment = {**inputs["environment"], "id": "their.module:CartPole-v1"}
-    dataset.manifest = dataclasses.replace(dataset.manifest, inputs={**inputs, "environment": environment})
-    with pytest.raises(DatasetError, match="trust_remote_code=True"):
-        dataset.environment()
-    with pytest.raises(EnvironmentError_, match="their"):
-        dataset.environment(trust_remote_code=True)
-
-
-def test_where_nothing_says_which_environment_it_was_none_is_made(tmp_path):
-    row = '{"obs": [0.5], "actions": 1, "rewards": 1.0, "episode_starts": 1.0}\n'
-    (tmp_path / "x.jsonl").write_text(row)
-    with pytest.raises(DatasetError, match=r"nothing says in which environment.*gymnasium\.make"):
-        load(tmp_path).environment()
+def test_what_was_read_for_batches_stays_here(small):
+    view = small[1:4]
+    size = len(pickle.dumps(view))
+    for shape in ({}, {"window": 2}, {"columns": ["observation", "next_observation"]}):
+        next(view.batches(4, **shape))
+        copy = pickle.loads(pickle.dumps(view))
+        assert len(pickle.dumps(view)) < size + 5000
+        assert same(joined(copy.batches(4, **shape)), joined(view.batches(4, **shape)))
