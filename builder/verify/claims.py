@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from builder.config import VerifyConfig
+from builder.environments.drawing import OPENGL
 from builder.errors import SignatureError
 from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
@@ -68,6 +70,8 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
         yield Claim(f"the author's own {' and '.join(own)} recorded it so")
     env_id = inputs["environment"]["id"]
     yield Claim(f"observations, rewards and endings are what {env_id} gives", NOTHING if own else REPLAY)
+    if manifest.spaces.shown is not None:
+        yield _of_pixels(inputs["environment"])
     if config.sample < 1 and not own:
         yield Claim(f"so are those of the {1 - config.sample:.0%} that were not stepped again", "sample=1.0")
     yield Claim(f"{inputs['expert']['name']!r} played them", NOTHING if own else REBUILD)
@@ -77,6 +81,13 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
             f"the {rejected:,} of {manifest.attempts:,} attempts that are not in it were rejected {why}"
         )
         yield Claim(left_out, NOTHING if own else REBUILD)
+
+
+def _of_pixels(environment: Mapping[str, Any]) -> Claim:
+    """What the pictures are; those of OpenGL are only held against something like them."""
+    if environment.get("drawn_by") == OPENGL:
+        return Claim("its pixels are, to the last bit, what OpenGL drew on the machine that built it")
+    return Claim(f"its pixels are what {environment['id']} shows", REPLAY)
 
 
 def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:

@@ -7,6 +7,7 @@ which are computed again by the function that wrote them.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -29,14 +30,14 @@ from builder.dataset.tables import table_arrays, to_rows
 from builder.dataset.within import count_beyond, first_outside
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.seeding import attempt_seed
-from builder.episodes.spaces import Array
+from builder.episodes.spaces import Array, leaves
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.verify.checks import Check
 
-EPISODES_AT_A_TIME = 64
+EPISODES_AT_A_TIME, BYTES_AT_A_TIME = 64, 256 * 10**6
 COMPUTED = tuple(column for column in TRANSITIONS if column.holds is None)
 """What of a step follows from other columns."""
 
@@ -129,8 +130,16 @@ def _split(
     yield from _order(split)
     if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
         yield from _returns_within(split, config)
-    for first in range(0, stated.episodes, EPISODES_AT_A_TIME):
-        yield from _values(split, manifest, slice(first, first + EPISODES_AT_A_TIME), alike, beyond)
+    count = _at_a_time(split, stated.rows / max(1, stated.episodes))
+    for first in range(0, stated.episodes, count):
+        yield from _values(split, manifest, slice(first, first + count), alike, beyond)
+
+
+def _at_a_time(split: RecordedSplit, steps: float) -> int:
+    """How many episodes of so many steps are looked at together: images are large."""
+    spaces = [space for space in (*split.spaces, split.spaces.shown) if space is not None]
+    step = sum(leaf.dtype.itemsize * math.prod(leaf.shape) for space in spaces for leaf in leaves(space))
+    return max(1, min(EPISODES_AT_A_TIME, int(BYTES_AT_A_TIME / (step * max(1.0, steps)))))
 
 
 def _types(split: RecordedSplit, manifest: Manifest) -> Iterator[Difference]:

@@ -134,6 +134,12 @@ def test_verify_draws_again_and_compares(seen):
     assert replay.compared.endswith("bit for bit, pixels too")
 
 
+def test_what_they_are_is_a_claim_until_they_are_drawn_again(seen):
+    said = "its pixels are what CartPole-v1 shows (level=replay)"
+    assert said in map(str, check(seen, "files").claims)
+    assert said not in map(str, check(seen).claims)
+
+
 def test_a_rebuild_gives_the_same_pictures(seen):
     assert all(item.passed for item in check(seen, "rebuild").checks)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -10,14 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from card_folders import inputs_of
+from gymnasium.spaces import Discrete
 from sweeps import sweep
 from verification import EPISODES as LINES
 from verification import STEPS, failure, rewrite
 
 from builder import Controller
 from builder.dataset.columns import EPISODES, TABLES
+from builder.episodes.spaces import DrawnSpaces
 from builder.manifest.manifest import Rejected, read_manifest
-from builder.verify.tables import COMPUTED, check_tables
+from builder.verify.tables import COMPUTED, _at_a_time, check_tables
 
 COMPUTED_LINES = [column for column in EPISODES if column.holds in (None, "seeds")]
 
@@ -243,3 +246,9 @@ def test_returns_of_rejected_attempts_that_cannot_be_are_found(dataset, said):
     wrong = check_tables(folder, dataclasses.replace(manifest, rejected=said)).difference
     assert wrong is not None
     assert "reject" in wrong.what
+
+
+@pytest.mark.parametrize(("size", "episodes"), [((4, 6), 64), ((84, 84), 24), ((1024, 1024), 1)])
+def test_episodes_with_large_pictures_are_looked_at_few_at_a_time(size, episodes):
+    spaces = DrawnSpaces(Discrete(2), Discrete(2), *size)
+    assert _at_a_time(SimpleNamespace(spaces=spaces), steps=500) == episodes
