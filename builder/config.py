@@ -171,6 +171,7 @@ class DatasetConfig:
         license: the licence of the dataset, for its card; unset means unstated.
         unique: keep only the first of episodes whose observations and actions are equal.
         pixels: the `height` and `width` of pictures of the environment, one for each step; unset: none.
+        citation: how the dataset is to be cited, as BibTeX, for its card.
     """
 
     next_observation: bool | None
@@ -180,6 +181,7 @@ class DatasetConfig:
     license: str | None
     unique: bool = False
     pixels: dict[str, int] | None = None
+    citation: str | None = None
 
 
 @dataclass(frozen=True)

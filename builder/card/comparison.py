@@ -10,6 +10,8 @@ from builder.card.render import ANYWHERE, CARD, read_notes, render_card, write_t
 
 DECLARED = ("configs", "dataset_info")
 """Keys of the header by which `load_dataset` finds and reads files."""
+ADDED = frozenset(["annotations_creators", "source_datasets"])
+"""Keys that the headers of earlier versions lack."""
 REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')
 
 
@@ -52,9 +54,16 @@ def mend_card(folder: Path) -> bool:
 
 
 def same_header(card: str, expected: str) -> bool:
-    """Whether the headers of two cards have the same keys, and say the same of files, splits and features."""
+    """Whether the headers of two cards have the same keys, and say the same of files, splits and features.
+
+    Args:
+        card: of this version or an earlier one.
+        expected: of this version.
+    """
     ours, theirs = _header(card), _header(expected)
-    return ours.keys() == theirs.keys() and all(ours[key] == theirs[key] for key in DECLARED)
+    return theirs.keys() - ADDED <= ours.keys() <= theirs.keys() and all(
+        ours[key] == theirs[key] for key in DECLARED
+    )
 
 
 def _header(card: str) -> dict[str, list[str]]:

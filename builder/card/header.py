@@ -36,6 +36,8 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
     return DatasetCardData(
         pretty_name=pretty_name,
         license=stated_license(inputs),
+        annotations_creators=["machine-generated"] if _played(inputs) else None,
+        source_datasets=["original"] if _played(inputs) else None,
         task_categories=["reinforcement-learning"],
         tags=tags(inputs),
         size_categories=[size_category(rows)],
@@ -45,6 +47,11 @@ def header(contents: Contents, pretty_name: str) -> DatasetCardData:
             for name in FOLDERS
         ],
     )
+
+
+def _played(inputs: Mapping[str, Any]) -> bool:
+    """Whether a policy chose the actions, for this dataset; of others' files and functions nobody knows."""
+    return "expert" in inputs and "enjoy" not in inputs.get("own", {})
 
 
 def tags(inputs: Mapping[str, Any]) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from builder.card.collection import mapping_of
 from builder.card.contents import Contents
 from builder.card.limits import imported_limits
 from builder.card.markdown import code, count_of, table
-from builder.card.text import mapping_of
 
 SHOWN_FILES = 8
 """So many files that were imported are listed."""

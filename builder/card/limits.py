@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from builder.card.collection import own_enjoy
 from builder.card.contents import Contents
 from builder.card.markdown import code, count_of, number, plain, share_of
-from builder.card.text import own_enjoy
 from builder.experts.sources.expert import NOT_PINNED
 from builder.manifest.manifest import Manifest
 

@@ -55,6 +55,17 @@ def code(value: object) -> str:
     return f"{fence} {text} {fence}"
 
 
+def block(text: str, language: str) -> str:
+    """A text of others as a block of code, whatever it holds."""
+    lines = [
+        "".join(letter for letter in line if letter == "\t" or letter.isprintable())
+        for line in text.strip().splitlines()
+    ]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *lines, fence])
+
+
 def plain(text: object) -> str:
     """A text of others as a part of a paragraph: whatever could mean something to Markdown is put in code."""
     return " ".join(word if _PLAIN.fullmatch(word) else code(word) for word in str(text).split())

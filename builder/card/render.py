@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.card import imported, text
+from builder.card.citation import citation
+from builder.card.collection import collection_table
 from builder.card.columns import columns_table, component_tables, documented_id
 from builder.card.component_plots import component_sentences, components_picture, drawn_of
 from builder.card.contents import COMPONENTS, RETURNS, Contents, read_contents
@@ -21,7 +23,7 @@ from builder.card.sample import Sample, read_sample
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
-from builder.manifest.manifest import PREVIEW, read_manifest, seal
+from builder.manifest.manifest import PREVIEW, read_manifest, seal, stated_citation
 from builder.storage.paths import AnyPath, atomic_file
 
 if TYPE_CHECKING:
@@ -174,6 +176,7 @@ def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),
         "licence": text.licence(inputs),
+        "citation": citation(cited) if (cited := stated_citation(inputs)) else None,
         **(imported.sections(contents) if "imported" in inputs else _of_a_build(contents)),
     }
 
@@ -184,7 +187,7 @@ def _of_a_build(contents: Contents) -> dict[str, Any]:
     in_container = overrides is not None and described_source(inputs["expert"]).contained
     return {
         "summary": text.summary(contents),
-        "collection": text.collection_table(manifest),
+        "collection": collection_table(manifest),
         "acceptance": text.acceptance(contents),
         "rebuild_promise": text.rebuild_promise(inputs, possible=overrides is not None),
         "rebuild": command(overrides) if overrides else None,

@@ -157,6 +157,12 @@ def stated_license(inputs: Mapping[str, Any]) -> str | None:
     return found
 
 
+def stated_citation(inputs: Mapping[str, Any]) -> str | None:
+    """How the inputs of a manifest say that the dataset is to be cited; None: they do not."""
+    found: str | None = inputs.get("config", {}).get("dataset", {}).get("citation")
+    return found
+
+
 def seal(manifest: Manifest, folder: Path) -> Manifest:
     """Hash the folder's files, write `manifest.json`, and return what was written.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from builder.card.citation import check_citation
 from builder.card.licenses import check_license
 from builder.config import BuildConfig
 from builder.dataset.columns import TABLES, present
@@ -41,6 +42,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         BuilderError: what is missing or does not fit; nothing has been written yet.
     """
     check_license(config.dataset.license)
+    check_citation(config.dataset.citation)
     found = _shown(find(load_expert(config.expert, config.rollout), config), config, own or {})
     expert, matched, player = found.expert, found.matched, found.player
     observation_space, action_space = found.spaces.observation, found.spaces.action

@@ -1,11 +1,13 @@
 """A card against the one that follows from the data: damage is mended, what somebody has written stays."""
 
+import re
+
 import pytest
 from card_folders import REWARDS, inputs_of
 from sweeps import sweep
 
 from builder.card import mend_card, name_repository, rendered_again, write_card
-from builder.card.comparison import named_repository
+from builder.card.comparison import named_repository, same_header
 
 
 @pytest.fixture
@@ -52,6 +54,20 @@ def test_what_somebody_has_written_into_a_card_stays(folder):
     edited = card.read_text()
     assert not mend_card(folder)
     assert card.read_text() == edited
+
+
+def test_a_header_of_an_earlier_version_may_lack_what_came_later_and_nothing_else(folder):
+    card = (folder / "README.md").read_text()
+
+    def without(key):
+        return re.sub(rf"^{key}:.*\n(?:- .*\n)*", "", card, flags=re.MULTILINE)
+
+    assert same_header(card, card)
+    assert same_header(without("source_datasets"), card)
+    assert same_header(without("annotations_creators"), card)
+    assert not same_header(without("tags"), card)
+    assert not same_header(card, without("source_datasets"))
+    assert not same_header(card.replace("---\n", "---\nviewer: false\n", 1), card)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,17 @@ def test_licence_is_in_header_and_text_only_when_stated(dataset):
     assert "## Licence\n\n`cc-by-4.0`" in stated
 
 
+def test_header_says_that_a_policy_made_it_for_this_dataset(dataset):
+    played = inputs_of("episodes=5")
+    header = DatasetCard(render_card(dataset(REWARDS, inputs=played))).data.to_dict()
+    assert header["annotations_creators"] == ["machine-generated"]
+    assert header["source_datasets"] == ["original"]
+    own = {**played, "own": {"enjoy": "mine"}}
+    for name, inputs in (("own", own), ("files", {})):
+        header = DatasetCard(render_card(dataset(REWARDS, name=name, inputs=inputs))).data.to_dict()
+        assert not {"annotations_creators", "source_datasets"} & header.keys()
+
+
 @pytest.mark.parametrize(
     ("rows", "category"),
     [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (500_000, "100K<n<1M"), (10**13, "n>1T")],

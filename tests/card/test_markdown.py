@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from builder.card.markdown import code, number, numbers, plain, share, table
+from builder.card.markdown import block, code, number, numbers, plain, share, table
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,14 @@ def test_cells_do_not_end_at_a_bar():
 )
 def test_words_of_others_mean_nothing_to_markdown(text, shown):
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "fence"), [("a", "```"), ("a\n```\nb", "````"), ("`````", "``````"), ("~~~", "```")]
+)
+def test_a_block_is_fenced_by_more_than_it_holds(text, fence):
+    assert block(text, "bibtex") == f"{fence}bibtex\n{text}\n{fence}"
+
+
+def test_a_block_has_no_letters_that_cannot_be_seen():
+    assert block("\n a\tb\x00\x1b\r\nc\u202e\n\n", "bibtex") == "```bibtex\na\tb\nc\n```"

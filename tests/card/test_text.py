@@ -1,44 +1,10 @@
 """What the card says in words."""
 
-import numpy as np
-import pytest
 from card_folders import PACKAGES, REWARDS, inputs_of, table
 from huggingface_hub import DatasetCard
 
 from builder.card import render_card
 from builder.versions import RELEASE
-
-
-def test_text_says_how_it_was_collected(dataset):
-    folder = dataset(REWARDS, inputs=inputs_of("episodes=4", "threshold=-1", "seed=7"), accepted=(-1, np.inf))
-    card = render_card(folder)
-    collected = dict(table(card, "How it was collected"))
-    assert collected["environment"] == "`CartPole-v1`"
-    assert collected["root seed"] == "7"
-    assert collected["accepted"] == "return at least -1"
-    assert collected["its archive's sha256"] == f"`{inputs_of()['expert']['sha256']}`"
-    assert "4 of 5 attempts" in card
-    assert "1 attempt of 5 were rejected by return" not in card
-    assert "1 attempt of 5 was rejected by return" in card
-
-
-@pytest.mark.parametrize(
-    ("keys", "unless"),
-    [
-        ([], ""),
-        (["rollout.on_error=reject"], ", unless it failed"),
-        (["dataset.unique=true"], ", unless it repeats an accepted one"),
-        (
-            ["rollout.on_error=reject", "dataset.unique=true"],
-            ", unless it failed or it repeats an accepted one",
-        ),
-    ],
-)
-def test_what_is_not_accepted_whatever_its_return_is_said(dataset, keys, unless):
-    every = inputs_of("expert=random", "env.id=CartPole-v1", "episodes=5", *keys)
-    card = render_card(dataset(REWARDS, inputs=every))
-    assert dict(table(card, "How it was collected"))["accepted"] == f"every attempt{unless}"
-    assert f"Every attempt is *accepted*{unless}; the dataset holds" in card
 
 
 def test_recorded_files_without_a_configuration_have_a_card_that_says_so(dataset):
@@ -52,6 +18,7 @@ def test_the_lines_that_load_name_the_repository_or_a_placeholder(dataset):
     folder = dataset(REWARDS, inputs=inputs_of("episodes=5"))
     assert 'load_dataset("path/to/this/folder", "episodes", split="train")' in render_card(folder)
     assert 'load_dataset("me/mine", "episodes", split="train")' in render_card(folder, repo_id="me/mine")
+    assert 'load_dataset("me/mine", split="train", streaming=True)' in render_card(folder, repo_id="me/mine")
 
 
 def test_a_name_cannot_break_out_of_the_markdown(dataset):

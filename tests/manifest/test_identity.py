@@ -49,6 +49,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.shard_mb": 1,
     "dataset.include_expert": True,
     "dataset.license": "mit",
+    "dataset.citation": "@misc{me}",
     "dataset.unique": True,
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}

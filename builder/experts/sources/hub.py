@@ -78,6 +78,12 @@ class HubSource(Source):
         file = f"{code(identity['repo_id'])}, {code(identity['filename'])}"
         return f"{file} at commit {code(identity['commit'])}"
 
+    def page(self, identity: Mapping[str, Any]) -> str | None:
+        name, commit = str(identity.get("repo_id") or ""), str(identity.get("commit"))
+        if not REPOSITORY.fullmatch(name) or not COMMIT.fullmatch(commit):
+            return None
+        return f"https://huggingface.co/{name}/tree/{commit}"
+
 
 @dataclass(frozen=True)
 class HubExpert:

@@ -96,6 +96,10 @@ class Source(ABC):
         """Where it comes from, as the card says it: Markdown, with whatever is not ours in `code`."""
         return code(identity["source"])
 
+    def page(self, identity: Mapping[str, Any]) -> str | None:
+        """The address of a page that shows it; None: there is none."""
+        return None
+
     def why_not(self, identity: Mapping[str, Any], code: Quote) -> str:
         """Why no command can build with it again, where `rebuilt` is None; likewise."""
         return f"Its expert {code(identity['name'])} is none that this version could find again."
