@@ -44,6 +44,31 @@ class Published:
         return self.mean - spread - TOLERANCE * abs(self.mean)
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """Where a published return stands.
+
+    Attributes:
+        where: the file.
+        episodes: over how many it was measured; None: nothing says.
+    """
+
+    where: str
+    episodes: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}, over {self.episodes:,} episodes" if self.episodes else self.where
+
+
+def evidence_in(folder: Path) -> Evidence | None:
+    """Where the published return beside an archive stands, once `read_published` has read it."""
+    for name in RESULT_FILES:
+        if (folder / name).is_file():
+            episodes = read_json(folder / name, NOTE_BYTES).get("n_eval_episodes")
+            return Evidence(f"{name} beside it", episodes if type(episodes) is int and episodes > 0 else None)
+    return None
+
+
 def read_published(folder: Path) -> Published | None:
     """The published return in the files beside an archive.
 

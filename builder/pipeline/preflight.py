@@ -49,9 +49,9 @@ def check_returns(build: Build, returns: Array) -> None:
         error = ExpertError(
             f"{build.expert.name} falls short of its published return on {build.environment.id}",
             expected=f"a mean of at least {least:.1f} over {len(returns)} episodes"
-            f" (published {published.mean:.1f} ± {published.std:.1f})",
+            f" ({_published(build, published)})",
             got=f"{mean:.1f} ± {std:.1f}",
-            remedy=f"{_likely_cause(build, published)}; expert.check=warn goes on all the same",
+            remedy=f"{_likely_causes(build, published)}; expert.check=warn goes on all the same",
         )
         if build.config.expert.check == "error":
             raise error
@@ -59,15 +59,36 @@ def check_returns(build: Build, returns: Array) -> None:
     _forecast(build, returns)
 
 
-def _likely_cause(build: Build, published: Published) -> str:
-    sampled = published.deterministic is False
-    if published.deterministic is None:
-        sampled = _SAMPLED.match(build.expert.policy.name) is not None
-    if sampled and build.config.rollout.deterministic:
-        return "it was published playing stochastically: give rollout.deterministic=false"
-    if published.deterministic and not build.config.rollout.deterministic:
-        return "it was published playing deterministically: give rollout.deterministic=true"
-    return "its statistics or wrappers may be missing"
+def _published(build: Build, published: Published) -> str:
+    """The published figure, where it stands, and how it was played, as far as that is known."""
+    figure = f"published {published.mean:.1f} ± {published.std:.1f}"
+    where = f" in {build.expert.evidence}" if build.expert.evidence else ""
+    sampled = _was_sampled(build, published)
+    how = "" if sampled is None else ", playing stochastically" if sampled else ", playing deterministically"
+    return f"{figure}{where}{how}"
+
+
+def _was_sampled(build: Build, published: Published) -> bool | None:
+    """Whether the figure is that of the stochastic policy; None: nothing says."""
+    if published.deterministic is not None:
+        return not published.deterministic
+    return True if _SAMPLED.match(build.expert.policy.name) else None
+
+
+def _likely_causes(build: Build, published: Published) -> str:
+    """What may be the reason, the likeliest first."""
+    sampled = _was_sampled(build, published)
+    if sampled is not None and sampled == build.config.rollout.deterministic:
+        how = "stochastically" if sampled else "deterministically"
+        remedy = f"give rollout.deterministic={'false' if sampled else 'true'}"
+        return f"it was published playing {how}: {remedy}"
+    mapping = build.inputs["environment"].get("mapping")
+    causes = [
+        "its statistics or wrappers may be missing",
+        *([f"it was trained on {mapping['trained_on']}, another version"] if mapping else []),
+        *(["the figure may be that of sampled actions"] if sampled is None else []),
+    ]
+    return "; or ".join(causes)
 
 
 def _forecast(build: Build, returns: Array) -> None:

@@ -23,6 +23,22 @@ def test_an_expert_that_falls_short_is_an_error_with_both_figures(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_the_figure_is_told_with_where_it_stands_and_how_it_was_played(tmp_path):
+    said = {"mean_reward": 900.0, "std_reward": 1.0, "n_eval_episodes": 20, "is_deterministic": True}
+    with pytest.raises(ExpertError) as error:
+        start(tmp_path, agent(tmp_path / "a", **said))
+    expected = (
+        "(published 900.0 ± 1.0 in published.json beside it, over 20 episodes, playing deterministically)"
+    )
+    assert expected in str(error.value)
+    assert "its statistics or wrappers may be missing; expert.check=warn" in str(error.value)
+
+
+def test_the_likely_causes_are_told_in_their_order(tmp_path):
+    with pytest.raises(ExpertError, match=r"may be missing; or the figure may be that of sampled actions"):
+        start(tmp_path, agent(tmp_path / "a", mean_return=900.0, std_return=10.0))
+
+
 def test_the_check_can_be_a_warning_or_off(tmp_path, caplog):
     folder = agent(tmp_path / "a", mean_return=900.0, std_return=10.0)
     start(tmp_path, folder, **{"expert.check": "off"})

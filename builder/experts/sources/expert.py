@@ -12,7 +12,7 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.errors import ExpertError
 from builder.experts.actor import Player
 from builder.experts.policy import Policy
-from builder.experts.published import Published
+from builder.experts.published import Evidence, Published
 from builder.experts.sources.portable import PortableExpert
 
 NOT_PINNED = "not pinned"
@@ -87,6 +87,7 @@ class Expert:
         foreign: what workers make actors from, where it plays whatever environment it is given.
         trained: the trained policy otherwise, which plays where its spaces fit.
         published: its published return.
+        evidence: where that stands.
         claimed: that it plays `policy.name` is said by nobody but a file that came with it.
         claimed_kwargs: what such a file says that its environment is made with.
     """
@@ -97,6 +98,7 @@ class Expert:
     foreign: Player | None = None
     trained: Trained | None = None
     published: Published | None = None
+    evidence: Evidence | None = None
     claimed: bool = False
     claimed_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -165,9 +167,12 @@ def expert_of(config: ExpertConfig, identity: Mapping[str, Any], **parts: Any) -
         revision=config.revision,
         action_masks=config.action_masks,
     )
-    published = None
+    published = evidence = None
     if config.mean_return is not None:
         published = Published(config.mean_return, config.std_return or 0.0)
+        evidence = Evidence("expert.mean_return")
     known = {"name": config.label, "source": config.source, "algo": config.algo}
     said = {"action_masks": False} if config.action_masks else {}
-    return Expert(config.label, policy, {**known, **identity, **said}, published=published, **parts)
+    return Expert(
+        config.label, policy, {**known, **identity, **said}, published=published, evidence=evidence, **parts
+    )

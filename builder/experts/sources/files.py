@@ -21,7 +21,7 @@ from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.observations.transforms import Zeros
 from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn, repeats_first
-from builder.experts.published import RESULT_FILES, Published, read_published
+from builder.experts.published import RESULT_FILES, Published, evidence_in, read_published
 from builder.experts.sources.agent_names import environment_of
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS, PortableExpert, read_portable
@@ -267,7 +267,10 @@ def expert_in_files(
         name=config.env_id or companions.env_id or _named_environment(known_as),
         env_kwargs={**companions.env_kwargs, **config.env_kwargs},
     )
-    return dataclasses.replace(expert, policy=policy, published=expert.published or archived.published)
+    if expert.published or not archived.published:
+        return dataclasses.replace(expert, policy=policy)
+    evidence = evidence_in(archived.path.parent)
+    return dataclasses.replace(expert, policy=policy, published=archived.published, evidence=evidence)
 
 
 def _named_environment(known_as: Mapping[str, Any] | None) -> str:
