@@ -1,6 +1,7 @@
 """What the card reads of a dataset folder: its manifest, the sizes of its tables, the ends of its episodes.
 
-Rows of `data/` are never read, only the footers of their files; of `episodes/`, a few narrow columns.
+Of `data/` it reads only the footers of the files, whose rows are for `sample`; of `episodes/`, a few narrow
+columns.
 """
 
 from __future__ import annotations

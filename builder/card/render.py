@@ -130,7 +130,7 @@ def _rendered(
         )
     except BuilderError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"the manifest of {folder} does not describe a build: {error!r}") from error
     return f"{card.rstrip()}\n"
 

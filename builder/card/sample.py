@@ -80,7 +80,7 @@ def read_sample(folder: Path, manifest: Manifest, *, most_steps: int = MOST_STEP
     parts = list(_parts(manifest.spaces))
     wanted = [part for part in parts if _is_looked_at(part.leaf)]
     components = sum(math.prod(part.leaf.shape) for part in wanted)
-    most = min(most_steps, MOST_VALUES // max(1, components))
+    most = max(1, min(most_steps, MOST_VALUES // max(1, components)))
     try:
         groups = list(_groups(folder, manifest))
         chosen = spaced(groups, most) if wanted else []

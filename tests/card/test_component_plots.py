@@ -2,12 +2,16 @@
 
 import gymnasium as gym
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from card_folders import inputs_of
 
+from builder.card import render_card
 from builder.card.component_plots import MOST_PANELS, component_sentences, components_picture, drawn_of
 from builder.card.contents import read_contents
 from builder.card.sample import read_sample
+from builder.errors import DatasetError
 from builder.manifest.manifest import read_manifest
 
 BOX = gym.spaces.Box(-1, 1, (3,))
@@ -96,6 +100,17 @@ def test_infinite_values_leave_the_others_to_be_seen(dataset):
     before = components_picture(found)
     found.panels[0].values[3] = np.inf
     assert components_picture(found) not in (None, before)
+
+
+def test_an_action_that_no_choice_is_makes_an_error_and_no_card(dataset):
+    folder = dataset([[1.0]], inputs=inputs_of("episodes=1"))
+    path = next((folder / "data").iterdir())
+    rows = pq.read_table(path)
+    place = rows.schema.get_field_index("action")
+    wrong = pa.array([7] * len(rows), rows.schema.field("action").type)
+    pq.write_table(rows.set_column(place, rows.schema.field("action"), wrong), path)
+    with pytest.raises(DatasetError, match="does not describe"):
+        render_card(folder)
 
 
 def test_where_nothing_varies_there_is_no_picture(dataset):

@@ -49,6 +49,11 @@ def test_where_nothing_can_be_drawn_no_step_is_read(dataset):
     assert [part.values for part in found.parts] == [None, None]
 
 
+def test_of_however_many_components_some_steps_are_read(dataset):
+    folder = dataset([[1.0] * 25])
+    assert read_sample(folder, read_manifest(folder), most_steps=0).steps == 1
+
+
 @pytest.mark.parametrize(
     ("groups", "most", "chosen"),
     [

@@ -81,6 +81,9 @@ class CleanRLSource(Source):
             return f"CleanRL: {HubSource().origin(identity, code)}"
         return "from a local model of CleanRL"
 
+    def page(self, identity: Mapping[str, Any]) -> str | None:
+        return HubSource().page(identity)
+
 
 def _file(path: Path) -> Path:
     """The model, where it or the folder that holds it was named."""
