@@ -72,6 +72,7 @@ class ViewConfig:
         browser: open the page in a browser.
         films: draw an episode when its film is first asked for.
         to: a folder for the page as a static Space, in place of a server.
+        episodes: numbers, or words as of a film, of the episodes whose films are put beside the static page.
         cdn: hosts at which another Hub than huggingface.co keeps its files, for the static page.
         expert: whether code may be run that only the manifest names.
         env: what the manifest keeps only as a reference.
@@ -85,6 +86,7 @@ class ViewConfig:
     browser: bool = True
     films: bool = True
     to: AnyPath | None = None
+    episodes: list[Any] = field(default_factory=list)
     cdn: list[str] = field(default_factory=list)
     expert: TrustConfig = field(default_factory=TrustConfig)
     env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
@@ -95,3 +97,14 @@ class ViewConfig:
     def __post_init__(self) -> None:
         if self.port is not None and not 0 <= self.port <= PORTS:
             raise ConfigError("port is none", expected=f"0 to {PORTS}", got=self.port)
+        for episode in self.episodes:
+            if type(episode) not in (int, str):
+                raise ConfigError(
+                    "an episode is unknown",
+                    expected="a number, or a word such as best",
+                    got=repr(episode)[:80],
+                )
+        if self.episodes and self.to is None:
+            raise ConfigError(
+                "episodes are those of a static page", remedy="add to=FOLDER, or leave them out"
+            )

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from urllib.request import urlopen
 
+import pytest
 from hub_cases import REPOSITORY, environment
 from places import ROOT
 
+from builder import load
 from builder.cli.main import main
 
 
@@ -67,3 +69,14 @@ def test_a_dataset_must_be_named_once(two_episodes, capsys):
     errors = capsys.readouterr().err.splitlines()
     assert ["out=FOLDER" in errors[0], "two datasets" in errors[1], "no dataset" in errors[2]] == [True] * 3
     assert len(errors) == 4
+
+
+def test_films_of_the_episodes_that_are_named_are_put_beside_a_static_page(two_episodes, tmp_path, capsys):
+    pytest.importorskip("av")
+    words = ["view", str(two_episodes), f"to={tmp_path / 'space'}"]
+    assert main([*words, "episodes=[longest,1,longest]"]) == 0
+    films = sorted(path.name for path in (tmp_path / "space/films").iterdir())
+    assert "train-1.mp4" in films
+    assert len(films) == len({1, max(range(2), key=lambda index: len(load(two_episodes)[index].actions))})
+    assert main([*words, "episodes=[7]"]) == 2
+    assert "there is no episode 7" in capsys.readouterr().err

@@ -36,3 +36,12 @@ def test_a_view_opens_a_browser_at_a_free_port_unless_it_is_told():
 def test_a_port_is_one(port):
     with pytest.raises(ConfigError, match="port is none"):
         compose(ViewConfig, "view", [f"port={port}"])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [(["to=space", "episodes=[0.5]"], "an episode is unknown"), (["episodes=[best]"], "of a static page")],
+)
+def test_films_beside_a_page_are_of_episodes_that_can_be_named(words, line):
+    with pytest.raises(ConfigError, match=line):
+        compose(ViewConfig, "view", words)

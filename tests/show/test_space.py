@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from builder.errors import ConfigError, ExistsError
-from builder.show.space import FILES, Space, write_space
+from builder.show.space import FILES, Filmed, Space, write_space
 
 
 def test_it_is_a_static_space_with_the_page_and_its_configuration(tmp_path):
@@ -87,3 +87,36 @@ def test_twice_the_same_is_twice_the_same_bytes(tmp_path):
         write_space(tmp_path / name, Space(repo_id="user/data"))
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def filmed(*episodes):
+    return Filmed(
+        "fingerprint", episodes, lambda split, episode, path, report: path.write_text(f"{split} {episode}")
+    )
+
+
+def test_films_stand_beside_the_page_which_knows_of_what_dataset_they_are(tmp_path):
+    out = tmp_path / "space"
+    write_space(out, Space(filmed=filmed(("train", 3), ("test", 7))))
+    assert (out / "films/test-7.mp4").read_text() == "test 7"
+    told = json.loads((out / "config.json").read_text())["filmed"]
+    assert told == {"fingerprint": "fingerprint", "films": ["films/train-3.mp4", "films/test-7.mp4"]}
+
+
+def test_films_of_an_earlier_page_go_and_others_stay(tmp_path):
+    out = tmp_path / "space"
+    write_space(out, Space(filmed=filmed(("train", 3))))
+    (out / "films/mine.mp4").write_text("mine")
+    write_space(out, Space())
+    assert sorted(path.name for path in (out / "films").iterdir()) == ["mine.mp4"]
+
+
+def test_where_a_film_cannot_be_drawn_the_page_stays_as_it_was(tmp_path):
+    def draw(*_):
+        raise ConfigError("no screen")
+
+    out = tmp_path / "space"
+    write_space(out, Space(repo_id="user/data"))
+    with pytest.raises(ConfigError, match="no screen"):
+        write_space(out, Space(filmed=Filmed("fingerprint", [("train", 0)], draw)))
+    assert json.loads((out / "config.json").read_text())["repo"] == "user/data"

@@ -22,7 +22,7 @@ from builder.errors import DatasetError
 from builder.manifest.manifest import read_manifest
 from builder.show.render import Look
 from builder.show.site import Folder
-from builder.show.space import Space, write_space
+from builder.show.space import Filmed, Space, write_space
 from builder.show.view import drawn_from, served
 
 PLAYWRIGHT = ROOT / "builder/show/viewer/node_modules/playwright-core/index.mjs"
@@ -251,6 +251,22 @@ def test_a_repository_is_shown_by_the_command_which_alone_asks_the_hub(hub, publ
     assert answer["found"] == ["Corridor-v0", 16, 4]
     assert hosts(answer) == {urlsplit(url).netloc}
     assert not hub.requests("resolve/.*test-")
+
+
+def test_a_static_page_shows_the_films_beside_it(hub, two_episodes, web):
+    pytest.importorskip("av")
+    root, url = web
+    files = {
+        path.relative_to(two_episodes).as_posix(): path.read_bytes() for path in two_episodes.rglob("*.*")
+    }
+    hub.store.add("dataset", "user/two", files)
+    fingerprint = read_manifest(two_episodes).fingerprint
+    film = Filmed(fingerprint, [("train", 0)], drawn_from(lambda: two_episodes, Look(plain=True)))
+    cdn = [hub.url.replace("127.0.0.1", "localhost")]
+    write_space(root, Space(hub.url, repo_id="user/two", cdn=cdn, filmed=film), overwrite=True)
+    video = "document.querySelector('video')"
+    shown = driven(url, until(f"{video} && !{video}.hidden"), press("j"), until(f"{video} === null"))
+    assert shown["found"] == [True, None, True]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ export interface Config {
   /** The repository that is shown where the URL names none. */
   repo?: string | null;
   revision?: string | null;
+  /** Films beside a static page, of one dataset. */
+  filmed?: { fingerprint: string; films: string[] } | null;
   /** What is shown: the folder or the repository. */
   title?: string;
   /** Names of components, by environment. */
@@ -106,6 +108,7 @@ async function openRepository(config: Config, query: URLSearchParams): Promise<S
   const url = (path: string) => `${endpoint}/datasets/${repo}/resolve/${found.sha}/${encoded(path)}`;
   const manifest = checked(await json(url("manifest.json"), `the manifest of ${repo}`));
   const films = new Set(found.siblings.map((file) => file.rfilename).filter((name) => name.startsWith("films/")));
+  const beside = new Set(config.filmed?.fingerprint === manifest.fingerprint ? config.filmed.films : []);
   return {
     title: repo,
     manifest,
@@ -113,7 +116,9 @@ async function openRepository(config: Config, query: URLSearchParams): Promise<S
     url,
     film: (split, episode) => {
       const name = `films/${split}-${episode}.mp4`;
-      return films.has(name) ? { url: url(name), state: async () => ({ ready: true }) } : null;
+      const state = async () => ({ ready: true });
+      if (beside.has(name)) return { url: encoded(name), state };
+      return films.has(name) ? { url: url(name), state } : null;
     },
   };
 }
