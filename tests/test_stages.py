@@ -37,6 +37,7 @@ def test_collate_depends_on_all_rooms_that_write_a_folder():
     assert {"card", "dataset", "episodes", "manifest"} <= code("collate")
 
 
+@pytest.mark.slow
 def test_verify_depends_on_all_rooms_that_its_checks_import():
     """What only says where files lie, or how something failed, cannot change a verdict."""
     assert imported("builder.replay.replay") - {"storage", "parallel", "errors.py", "display.py"} <= (

@@ -73,6 +73,7 @@ def test_the_environment_is_made_with_what_is_given():
         check_environment("CartPole-v1", gravity=1)
 
 
+@pytest.mark.slow
 def test_bipedal_walker_remembers_its_past():
     pytest.importorskip("Box2D")
     assert codes(check_environment("BipedalWalker-v3")) == ["remembers-past"]

@@ -134,7 +134,8 @@ def test_what_went_wrong_matters_more_than_a_full_standard_output():
     )
 
 
-@pytest.mark.parametrize(
+@pytest.mark.slow
+@sweep(
     "closed", [pytest.param((1,), marks=pytest.mark.slow), pytest.param((2,), marks=pytest.mark.slow), (1, 2)]
 )
 def test_streams_that_are_closed_from_the_start_do_no_harm(closed):
@@ -146,6 +147,7 @@ def test_streams_that_are_closed_from_the_start_do_no_harm(closed):
         assert b"Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_working_folder_that_is_gone_is_said(tmp_path):
     lines = "import json, os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
     lines += "from builder.cli.main import main; print([main(words) for words in json.loads(sys.argv[1])])"

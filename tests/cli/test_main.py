@@ -111,6 +111,7 @@ def test_an_environment_that_needs_an_extra_names_it(monkeypatch, capsys):
     assert 'pip install "il-builder[box2d]"' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_builds_every_combination():
     words = ["-m", "expert=random", "env.id=CartPole-v1,Acrobot-v1", "seed=0,1", "episodes=2"]
     words += ["env.max_episode_steps=9", "expert.check=off"]
@@ -158,6 +159,7 @@ def test_shell_completion_knows_the_experts():
     assert answer.stdout.split() == ["expert=cartpole"]
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_plain_lines(built):
     assert "3 of 3 episodes of CartPole-v1 accepted" in built.stderr
     assert "\x1b[" not in built.stdout + built.stderr

@@ -37,6 +37,7 @@ def test_it_prints_where_it_serves_a_folder_and_ends_when_it_is_interrupted(two_
     assert said == f"the viewer of {two_episodes}; ctrl-C ends it\n"
 
 
+@pytest.mark.slow
 def test_of_a_repository_come_the_files_that_are_asked_for_and_no_token_goes_out(
     hub, clients, published, tmp_path
 ):

@@ -8,6 +8,7 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder import Controller, Policy, build, load
 from builder.cli.main import main
@@ -74,6 +75,7 @@ def test_copies_are_on_the_side_of_the_first_of_their_kind(tmp_path):
     assert (distinct.test_steps, distinct.shared_steps) == (3 * len(test), 0)
 
 
+@pytest.mark.slow
 def test_a_split_that_was_asked_for_and_holds_nothing_is_a_warning(tmp_path, caplog):
     caplog.set_level(logging.WARNING, "builder")
     assert [*few(tmp_path / "x", episodes=12, dataset={"test_fraction": 0.1}).manifest.splits] == ["train"]
@@ -118,6 +120,7 @@ def test_unique_keeps_the_first_of_each_and_plays_on(tmp_path, more):
     assert "`dataset.unique=true`" in (dataset.folder / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_unique_grows_to_what_a_fresh_build_of_the_larger_number_is(tmp_path):
     few(tmp_path / "x", episodes=2, dataset={"unique": True})
     grown = few(tmp_path / "x", episodes=3, dataset={"unique": True})
@@ -137,7 +140,7 @@ def test_unique_is_not_for_an_own_enjoy(tmp_path):
         Controller(lambda path, context, expert: True).start(config)
 
 
-@pytest.mark.parametrize("change", [{"episodes": 4}, {"shared_steps": 1}])
+@sweep("change", [{"episodes": 4}, {"shared_steps": 1}])
 def test_another_count_in_the_manifest_is_noticed(tmp_path, change, capsys):
     folder = few(tmp_path / "x", episodes=12, dataset={"test_fraction": 0.5}).folder
     manifest = read_manifest(folder)
@@ -146,6 +149,7 @@ def test_another_count_in_the_manifest_is_noticed(tmp_path, change, capsys):
     assert "how many episodes are distinct" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_manifest_that_counts_nothing_reads_and_verifies_as_before(tmp_path):
     folder = build("cartpole", episodes=2, out=tmp_path / "x").folder
     seal(dataclasses.replace(read_manifest(folder), distinct=None), folder)

@@ -161,6 +161,7 @@ def transitions(space, values, action_space, actions):
     ]
 
 
+@pytest.mark.slow
 @given(recorded(rows=st.integers(0, 5)))
 @settings(max_examples=60)
 def test_values_come_back_from_arrow_bit_for_bit(case):

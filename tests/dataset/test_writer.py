@@ -78,6 +78,7 @@ def whole(tmp_path_factory):
     return contents(folder)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 100), max_size=12), st.booleans())
 @settings(max_examples=40)
 def test_the_bytes_do_not_depend_on_how_the_rows_are_cut_into_tables(whole, cuts, own_memory):
@@ -118,6 +119,7 @@ def pages_kept(folder, data_format):
     return sum(len(page) for page in after if page in before) / sum(map(len, after))
 
 
+@pytest.mark.slow
 def test_pages_after_rows_that_are_left_out_stay_the_same(tmp_path):
     shares = {}
     for data_format in SETTINGS:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known
@@ -96,7 +97,7 @@ def test_what_a_strangers_manifest_says_of_it_is_checked(described):
         AtariPreprocessing.from_description(described)
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("trained_on", "played", "kwargs"),
     [
         ("PongNoFrameskip-v4", "PongNoFrameskip-v4", {}),

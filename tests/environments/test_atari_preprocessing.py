@@ -49,6 +49,7 @@ def test_a_whole_game_is_sb3s(name, seed):
         assert np.array_equal(seen, expected[0][..., 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lives"), [("Breakout", 5), pytest.param("MsPacman", 3, marks=pytest.mark.slow)]
 )
@@ -73,6 +74,7 @@ def test_a_lost_life_is_followed_by_what_training_did_then(name, lives):
     assert lost == lives - 1
 
 
+@pytest.mark.slow
 def test_other_settings_are_sb3s():
     settings = {"noop_max": 0, "frame_skip": 1, "screen_size": 42}
     env = ours("PongNoFrameskip-v4", **settings)

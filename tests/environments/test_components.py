@@ -117,6 +117,7 @@ def test_the_choices_of_ataris_games_are_named(env_id, choices, names):
     assert len(choice_names(env_id, "action", gym.spaces.Discrete(18))) == (18 if names else 0)
 
 
+@pytest.mark.slow
 def test_every_game_of_ale_py_has_as_many_choices_as_it_says():
     ale_py = pytest.importorskip("ale_py")
     gym.register_envs(ale_py)

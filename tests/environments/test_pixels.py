@@ -105,6 +105,7 @@ def rolled(spec, seeds, pictures):
         environment.close()
 
 
+@pytest.mark.slow
 def test_threads_draw_as_one_does():
     spec = with_pixels(resolve("CartPole-v1", {}, max_episode_steps=None, max_steps=None), 20, 30)
     alone, together = {}, {}
@@ -122,6 +123,7 @@ def test_threads_draw_as_one_does():
     assert all((np.array(alone[seed]) == np.array(together[seed])).all() for seed in alone)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not software_gl(), reason="no OpenGL without a screen here")
 def test_instances_that_mujoco_draws_do_not_take_each_others_pictures():
     spec = with_pixels(resolve("Reacher-v5", {}, max_episode_steps=None, max_steps=None), 20, 20)

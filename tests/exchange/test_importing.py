@@ -78,6 +78,7 @@ def test_what_is_imported_is_verified_at_every_level_that_can_be(exported, tmp_p
     assert "importing them again" in str(checks(out, "files").claims)
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_of_what_is_imported_is_found_by_replay(exported, tmp_path):
     path = exported("vector")
     with h5py.File(path, "a") as file:

@@ -15,7 +15,6 @@ from builder.exchange.note import NOTE
 
 MUTANTS = int(os.environ.get("MUTANTS", "40"))
 """Damaged files of each format; a developer's own run may take more."""
-QUICK = "d4rl"
 
 
 def artefact(name, folder, dataset_of):
@@ -63,14 +62,8 @@ def forged(given, files):
     return given
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == QUICK else pytest.mark.slow)
-        for name, entry in sorted(FORMATS.items())
-        if entry.write
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, entry in sorted(FORMATS.items()) if entry.write])
 def test_nothing_of_a_damaged_or_forged_file_runs_and_nothing_is_left(name, dataset_of, tmp_path):
     rng = random.Random(name)
     sandbox = Sandbox(tmp_path / "place")
@@ -80,7 +73,7 @@ def test_nothing_of_a_damaged_or_forged_file_runs_and_nothing_is_left(name, data
     given = artefact(name, source, dataset_of)
     honest, _ = copied(given, sandbox.root, "honest")
     evil = [forged(*copied(given, sandbox.folders, "forged"))]
-    for number in range(6 if name == QUICK else MUTANTS):
+    for number in range(MUTANTS):
         mutant, files = copied(given, sandbox.folders, number)
         damaged(files, rng)
         evil.append(mutant)

@@ -31,7 +31,7 @@ CASES = {
 }
 
 
-@sweep("deterministic", [True, False], ids=["best", "sampled"], quick=5)
+@pytest.mark.parametrize("deterministic", [True, False], ids=["best", "sampled"])
 @sweep("case", CASES, quick=5)
 def test_an_attempts_actions_do_not_depend_on_the_other_lanes(save, case, deterministic):
     algorithm, action_space, settings = CASES[case]

@@ -36,6 +36,7 @@ def test_an_answer_that_gets_lost_is_no_failure_and_nothing_is_done_twice(hub, c
     assert repository(hub).tags == {pushed.tag: repository(hub).head.oid}
 
 
+@pytest.mark.slow
 @sweep(
     "fault",
     [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
@@ -75,6 +76,7 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(
     assert hub.requests("PUT") == []
 
 
+@pytest.mark.slow
 @sweep(
     ("fault", "message"),
     [
@@ -119,6 +121,7 @@ def test_an_interrupted_push_ends_at_once_whatever_its_threads_wait_for(hub, she
     assert held(hub) == files(folder)
 
 
+@pytest.mark.slow
 def test_a_wait_longer_than_five_minutes_is_left_to_the_user(hub, clients, folder):
     hub.fault("status", "/commit/", status=429, seconds=3600)
     with pytest.raises(HubUnreachableError, match=r"too many requests; got HTTP 429.*wait 3600 s"):

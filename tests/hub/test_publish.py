@@ -92,6 +92,7 @@ def test_the_same_again_sends_nothing(hub, publisher, request):
     assert hub.requests("POST|PUT|DELETE") == []
 
 
+@pytest.mark.slow
 @sweep("publisher", ["lerobot", "minari"])
 def test_an_answer_that_gets_lost_is_no_failure(hub, publisher, request):
     publish = request.getfixturevalue(publisher)
@@ -101,6 +102,7 @@ def test_an_answer_that_gets_lost_is_no_failure(hub, publisher, request):
     assert len(repository(hub, LEROBOT if publisher == "lerobot" else MINARI).commits) == 2
 
 
+@pytest.mark.slow
 def test_another_export_replaces_what_is_gone_and_the_tag_follows(hub, lerobot, dataset_of, tmp_path):
     first = lerobot(dataset_of("vector"))
     repo = repository(hub, LEROBOT)
@@ -116,6 +118,7 @@ def test_another_export_replaces_what_is_gone_and_the_tag_follows(hub, lerobot, 
     assert len(repo.commits) == 4
 
 
+@pytest.mark.slow
 def test_a_tag_that_a_killed_push_has_left_behind_is_moved_by_the_next(hub, lerobot):
     pushed = lerobot()
     repo = repository(hub, LEROBOT)
@@ -125,6 +128,7 @@ def test_a_tag_that_a_killed_push_has_left_behind_is_moved_by_the_next(hub, lero
     assert repo.tags == {"v3.0": pushed.commit}
 
 
+@pytest.mark.slow
 def test_the_notes_of_a_card_stay(hub, lerobot, dataset_of):
     lerobot(dataset_of("vector"))
     repo = repository(hub, LEROBOT)
@@ -134,6 +138,7 @@ def test_the_notes_of_a_card_stay(hub, lerobot, dataset_of):
     assert held(hub, LEROBOT)["README.md"].endswith(b"\n## Notes\n\nMine.\n")
 
 
+@pytest.mark.slow
 def test_other_datasets_of_the_repository_stay(hub, minari, dataset_of, tmp_path):
     metadata = {"description": "ours", "datasets": ["mine/other-v0"], "namespaces": ["mine/a"]}
     theirs = {
@@ -163,12 +168,14 @@ def test_a_repository_of_something_else_is_refused(hub, publisher, there, reques
     assert held(hub, name) == there
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_something_else(hub, lerobot, tmp_path):
     hub.store.add("dataset", LEROBOT, {"thesis.txt": b"mine"})
     lerobot(overwrite=True)
     assert held(hub, LEROBOT).keys() == {*content(tmp_path / "lerobot"), "README.md"}
 
 
+@pytest.mark.slow
 def test_a_dataset_of_somebody_else_in_its_place_is_refused(hub, minari):
     there = {"namespace_metadata.json": b"{}", "Kind-v0/x-v0/data/metadata.json": b"theirs"}
     hub.store.add("dataset", MINARI, there)
@@ -177,6 +184,7 @@ def test_a_dataset_of_somebody_else_in_its_place_is_refused(hub, minari):
     assert held(hub, MINARI) == there
 
 
+@pytest.mark.slow
 def test_a_tag_of_ones_own_is_never_moved(hub, lerobot, dataset_of):
     first = lerobot(dataset_of("vector"), tag="paper")
     with pytest.raises(HubConflictError, match=r"the tag paper of .* names something else"):
@@ -206,6 +214,7 @@ def test_what_would_be_refused_is_refused_before_the_export(hub, lerobot, tmp_pa
     assert not (tmp_path / "lerobot").exists()
 
 
+@pytest.mark.slow
 def test_a_private_repository_is_made_so(hub, lerobot):
     lerobot(private=True)
     assert repository(hub, LEROBOT).private
@@ -216,6 +225,7 @@ def test_what_is_published_as_lerobot_s_comes_back_equal(clients, lerobot, datas
     same(dataset_of("dict"), clients(hub_clients.import_, LEROBOT, "lerobot", tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_what_is_published_as_minari_s_comes_back_equal(clients, minari, dataset_of, tmp_path):
     minari(dataset=dataset_of("dict"))
     minari(name="mine/other-v0")

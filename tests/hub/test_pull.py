@@ -41,6 +41,7 @@ def test_what_was_pushed_comes_back_byte_for_byte(clients, published, out):
     assert sorted(path.name for path in out.parent.iterdir() if "out" in path.name) == ["out"]
 
 
+@pytest.mark.slow
 @sweep("by", ["tag", "commit"])
 def test_an_older_dataset_comes_by_its_tag_and_by_its_commit(clients, published, out, tmp_path, by):
     first = clients(hub_clients.push, published, REPOSITORY)
@@ -77,6 +78,7 @@ def test_another_dataset_is_not_overwritten_unless_that_is_asked_for(clients, pu
     assert files(out) == files(published)
 
 
+@pytest.mark.slow
 def test_notes_that_only_the_folder_has_are_not_lost(clients, published, out):
     clients(hub_clients.pull, REPOSITORY, out)
     card = out / "README.md"
@@ -86,7 +88,7 @@ def test_notes_that_only_the_folder_has_are_not_lost(clients, published, out):
     assert card.read_text().endswith("Mine.\n")
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@sweep("overwrite", [False, True])
 def test_a_folder_of_the_users_own_is_never_touched(clients, published, out, overwrite):
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
@@ -107,6 +109,7 @@ def test_a_byte_that_is_flipped_on_the_hub_is_caught_and_the_same_command_works_
     assert files(out) == files(published)
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_has_changed_on_the_hub_is_caught_by_the_manifest(hub, clients, published, out):
     hub.store.write(repository(hub), {DATA: b"PAR1 other PAR1"})
     with pytest.raises(HubDamagedError, match=r"is not what its manifest says.*take another hub.revision"):
@@ -114,6 +117,7 @@ def test_a_file_that_somebody_has_changed_on_the_hub_is_caught_by_the_manifest(h
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_has_removed_on_the_hub_is_missed(hub, clients, published, out):
     hub.store.write(repository(hub), {}, remove=[DATA])
     with pytest.raises(HubDamagedError, match=rf"{DATA} of user/corridor .*got no file"):
@@ -128,6 +132,7 @@ def test_a_manifest_whose_fingerprint_is_not_that_of_its_files_is_refused(hub, c
         clients(hub_clients.pull, REPOSITORY, out)
 
 
+@pytest.mark.slow
 def test_files_that_nobody_listed_stay_on_the_hub(hub, clients, published, out):
     more = {"data/train-00001-of-00002.parquet": b"x", "data/evil.py": b"x", "LICENSE": b"MIT"}
     hub.store.write(repository(hub), more)
@@ -147,6 +152,7 @@ def test_a_card_that_names_other_files_stays_on_the_hub(hub, clients, published,
     assert not names_other_files(out / "README.md", read_manifest(out))
 
 
+@pytest.mark.slow
 def test_a_manifest_larger_than_any_is_not_fetched(hub, clients, published, out):
     hub.store.write(repository(hub), {"manifest.json": b" " * (MANIFEST_BYTES + 1)})
     with pytest.raises(HubDamagedError, match=f"has {MANIFEST_BYTES + 1} bytes; expected at most"):
@@ -163,6 +169,7 @@ def test_a_repository_without_a_manifest_comes_with_a_warning(hub, clients, out)
     assert clients(hub_clients.pull, REPOSITORY, out).fresh is False
 
 
+@pytest.mark.slow
 @sweep(
     "fault",
     [("status", 500), ("status", 503), ("status", 429), ("drop", 0), ("cut", 0), ("lost", 0)],
@@ -184,6 +191,7 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(hub,
     assert files(out) == files(published)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_and_the_same_command_finishes(hub, clients, published, out):
     with pytest.raises(StorageError, match=r"is full; free some space and run the same command again"):
         clients(hub_clients.pull_on_a_full_disk, REPOSITORY, out)
@@ -205,7 +213,7 @@ def test_a_full_disk_is_an_error_and_the_same_command_finishes(hub, clients, pub
     ],
     quick=2,
 )
-@sweep("user", [None, "hf_reader"], quick=2)
+@sweep("user", [None, "hf_reader"])
 def test_what_cannot_be_had_is_named_with_its_remedy(request, make, error, message, user):
     hub, clients, out = (request.getfixturevalue(name) for name in ("hub", "clients", "out"))
     if make:
@@ -221,6 +229,7 @@ def test_a_token_that_is_not_accepted_is_named(clients, published, out):
         clients(hub_clients.pull, REPOSITORY, out, user="hf_wrong")
 
 
+@pytest.mark.slow
 def test_the_owner_of_a_private_repository_pulls_it(clients, published, hub, out):
     repository(hub).private = True
     clients(hub_clients.pull, REPOSITORY, out)

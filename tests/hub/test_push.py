@@ -32,6 +32,7 @@ def test_a_push_makes_a_repository_equal_to_the_folder_in_one_commit_with_a_tag(
     assert repository(hub).private is False
 
 
+@pytest.mark.slow
 def test_parquet_files_and_pictures_go_through_lfs_and_texts_do_not(hub, clients, folder):
     clients(hub_clients.push, folder, REPOSITORY)
     large = {path for path, blob in repository(hub).head.files.items() if blob.sha256}
@@ -66,6 +67,7 @@ def test_a_push_after_growth_uploads_only_the_files_that_changed(hub, clients, t
     assert len(repository(hub).tags) == 2
 
 
+@pytest.mark.slow
 def test_files_that_the_folder_no_longer_has_are_deleted_but_not_the_hubs_own(hub, clients, folder):
     clients(hub_clients.push, folder, REPOSITORY)
     hub.store.write(repository(hub), {"old/data.parquet": b"old", "NOTES.txt": b"x"})
@@ -83,6 +85,7 @@ def test_the_card_names_the_repository_and_keeps_its_notes(hub, clients, folder)
     assert card.read_text().endswith("## Notes\n\nMine.\n")
 
 
+@pytest.mark.slow
 def test_a_large_file_goes_in_parts_where_the_hub_asks_for_that(hub, clients, folder):
     hub.part_size = 2000
     clients(hub_clients.push, folder, REPOSITORY)
@@ -90,6 +93,7 @@ def test_a_large_file_goes_in_parts_where_the_hub_asks_for_that(hub, clients, fo
     assert held(hub) == files(folder)
 
 
+@pytest.mark.slow
 def test_another_dataset_of_ours_gets_a_new_commit_and_stays_in_the_history(hub, clients, folder, tmp_path):
     first = clients(hub_clients.push, folder, REPOSITORY)
     other = build(tmp_path / "other", seed=1)
@@ -108,6 +112,7 @@ def test_a_repository_of_something_else_needs_overwrite(hub, clients, folder, th
     assert held(hub) == files(folder)
 
 
+@pytest.mark.slow
 def test_a_push_may_go_to_a_branch_that_there_is(hub, clients, folder):
     other = hub.store.add("dataset", REPOSITORY)
     other.branches["next"] = other.head.oid
@@ -164,6 +169,7 @@ def test_a_push_that_would_be_refused_is_refused_before_the_build(hub, shell, tm
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_a_users_own_collate_is_pushed_with_the_card_that_it_has(hub, clients, folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     shutil.rmtree(folder / "episodes")

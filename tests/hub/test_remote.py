@@ -8,6 +8,7 @@ from hub_cases import REPOSITORY, held, repository
 from builder.errors import ConfigError, HubAccessError, HubMissingError
 
 
+@pytest.mark.slow
 def test_a_listing_of_several_pages_is_read_to_its_end(hub, clients, folder):
     hub.page = 3
     clients(hub_clients.push, folder, REPOSITORY)
@@ -40,6 +41,7 @@ def test_a_model_of_the_same_name_is_left_alone(hub, clients, folder):
     assert held(hub) == files(folder)
 
 
+@pytest.mark.slow
 def test_a_branch_of_a_repository_that_there_is_not_makes_none(hub, clients, folder):
     with pytest.raises(HubMissingError, match="no dataset user/corridor yet, so it has no branch 'next'"):
         clients(hub_clients.push, folder, REPOSITORY, revision="next")

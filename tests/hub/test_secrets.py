@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sweeps import sweep
 
 from builder import Controller
 from builder.config import HubConfig
@@ -21,7 +22,7 @@ def found(path):
     return {path.name: LocalFile(path, path.stat().st_size, "")}
 
 
-@pytest.mark.parametrize("where", ["text", "json", "escaped", "metadata", "column", "border"])
+@sweep("where", ["text", "json", "escaped", "metadata", "column", "border"], quick=3)
 def test_a_secret_is_found_in_every_kind_of_file(tmp_path, monkeypatch, where):
     monkeypatch.setenv("MY_SECRET", 'quo"ted\\value')
     path = tmp_path / {"text": "README.md", "json": "manifest.json", "escaped": "x.json"}.get(

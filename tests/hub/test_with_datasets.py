@@ -64,6 +64,7 @@ def bits(value):
     return value.hex() if isinstance(value, (bytes, float)) else repr(value)
 
 
+@pytest.mark.slow
 def test_the_format_is_one_that_datasets_2_21_and_3_6_read_too(hub, clients, folder):
     """Seen with both, streaming and not: they know `Sequence`, and not the `List` of later versions."""
     clients(hub_clients.push, folder, REPOSITORY)

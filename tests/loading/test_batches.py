@@ -46,8 +46,8 @@ def steps_of(columns):
     return np.argsort(key, kind="stable")
 
 
-@sweep("memory", [2**30, LITTLE, 1], quick=3)
-@sweep("seed", [None, 0, 7], quick=3)
+@pytest.mark.parametrize("memory", [2**30, LITTLE, 1])
+@pytest.mark.parametrize("seed", [None, 0, 7])
 @sweep("which", ["folder", "nested"])
 def test_an_epoch_has_every_step_once_whatever_the_memory(which, seed, memory, request):
     dataset = load(request.getfixturevalue(which))
@@ -120,8 +120,8 @@ def test_batches_do_not_share_what_is_kept_for_the_next_epoch(folder):
     assert joined(dataset.batches(32))["observation"].any()
 
 
-@sweep("memory", [2**30, 1], quick=2)
-@sweep("seed", [None, 5], quick=2)
+@pytest.mark.parametrize("memory", [2**30, 1])
+@pytest.mark.parametrize("seed", [None, 5])
 @sweep("frames", [1, 3, 6], quick=2)
 def test_stacks_are_the_same_in_batches_across_row_groups(nested, frames, seed, memory):
     dataset = load(nested).stacked(frames)

@@ -135,13 +135,14 @@ def test_images_come_as_a_model_of_stable_baselines3_sees_them(kind, dataset_of)
     np.testing.assert_array_equal(buffer.observations[:, 0], expected)
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("call", "kind"),
     [
         ("to_sb3", "tuple"),
         ("to_imitation", "tuple"),
         *[("to_d3rlpy", kind) for kind in ("tuple", "dict", "choices", "binary", "plane", "start")],
     ],
+    quick=3,
 )
 def test_a_space_that_a_library_has_no_place_for_is_refused(call, kind, dataset_of):
     with pytest.raises(ConfigError, match="cannot hold this dataset"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from folders import same
+from sweeps import sweep
 
 from builder import build, load
 from builder.errors import ConfigError, DatasetError
@@ -42,7 +43,7 @@ def joined(batches):
     return {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@sweep("kind", kinds.KINDS, quick=3)
 def test_joined_datasets_hold_the_steps_and_episodes_of_all(dataset_of, other_of, kind):
     one, two = load(dataset_of(kind)), load(other_of(kind))
     both = one.concat(two)

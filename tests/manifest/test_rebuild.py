@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from folders import files
+from sweeps import sweep
 
 from builder import Controller, build
 from builder.card import write_card
@@ -58,6 +59,7 @@ def test_an_edited_manifest_is_refused_before_play(first):
     assert not Path("again").exists()
 
 
+@pytest.mark.slow
 def test_the_api_takes_a_manifest(first):
     assert len(build(manifest=str(first), out="again")) == 2
     assert files("again") == files(first)
@@ -101,6 +103,7 @@ def test_what_cannot_be_built_here_is_said_before_play(first):
     assert not Path("again").exists()
 
 
+@pytest.mark.slow
 def test_other_versions_are_a_warning(first, caplog):
     forge(first, lambda inputs: inputs["packages"].update(numpy="1.0"))
     with caplog.at_level("WARNING", "builder"):
@@ -108,7 +111,7 @@ def test_other_versions_are_a_warning(first, caplog):
     assert any("here, 1.0 in the manifest" in line for line in caplog.messages)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "change",
     [
         lambda inputs: inputs["environment"].update(id="surely_not_imported:Pendulum-v1"),

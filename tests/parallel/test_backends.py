@@ -43,7 +43,7 @@ def test_every_task_is_done_once(backend, n_jobs):
         assert sorted(workers.run(double, range(2))) == [0, 2]
 
 
-@sweep("n_jobs", [1, 2], quick=2)
+@pytest.mark.parametrize("n_jobs", [1, 2])
 @sweep("backend", EACH, quick=2)
 def test_what_a_task_raises_is_raised_where_its_result_is_awaited(backend, n_jobs):
     skip_without(backend)

@@ -35,12 +35,14 @@ def test_what_is_to_be_known_of_an_expert_is_in_the_log_the_manifest_and_the_car
     check(tmp_path / "x").raise_for_difference()
 
 
+@pytest.mark.slow
 def test_a_dataset_of_which_nothing_is_to_be_known_has_no_notes(tmp_path):
     build("cartpole", episodes=2, out=tmp_path / "x")
     assert '"notes"' not in (tmp_path / "x" / MANIFEST).read_text()
     assert read_manifest(tmp_path / "x").notes == ()
 
 
+@pytest.mark.slow
 def test_that_an_expert_plays_without_statistics_by_its_users_word_is_on_the_card(agent, tmp_path):
     keys = {"expert.path": str(agent), "expert.vec_normalize": "none"}
     build("local", **keys, **CARTPOLE, out=tmp_path / "x")
@@ -49,6 +51,7 @@ def test_that_an_expert_plays_without_statistics_by_its_users_word_is_on_the_car
     assert "expert.vec_normalize=none" in card.partition("## Rebuilding")[2]
 
 
+@pytest.mark.slow
 def test_a_dataset_whose_statistics_had_to_be_named_is_rebuilt_with_them(agent, tmp_path):
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import VecNormalize

@@ -116,6 +116,7 @@ class Squalls(Gusts):
         return np.zeros(2, np.float32) if self.drawn is None else self.drawn, state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [Gusts, pytest.param(Squalls, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["Windy", pytest.param("SeedsAll", marks=pytest.mark.slow)])
 def test_environment_and_policy_may_both_draw_from_generators_of_the_process(name, policy, tmp_path, said):
@@ -270,6 +271,7 @@ def test_a_dataset_of_an_environment_that_grew_harder_unnoticed_fails_replay(tmp
     assert checks["replay"] == "differs"
 
 
+@pytest.mark.slow
 def test_a_rebuild_is_told_how_instances_are_used(tmp_path):
     played("OnlyOne", tmp_path)
     manifest = read_manifest(tmp_path / "x")

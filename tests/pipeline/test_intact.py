@@ -57,7 +57,7 @@ DAMAGES = [flip, *(pytest.param(damage, marks=pytest.mark.slow) for damage in (c
 FILES = [SHARD, EPISODES, "README.md", "manifest.json", "assets/returns.png"]
 
 
-@sweep("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)], quick=2)
+@pytest.mark.parametrize("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)])
 @sweep("damage", DAMAGES, quick=2)
 @sweep("name", FILES, quick=2)
 def test_the_same_command_mends_a_damaged_file(built, name, damage, overwrite):
@@ -122,6 +122,7 @@ def test_a_foreign_file_is_left_whether_or_not_the_dataset_is_mended(built):
     assert "thesis.tex" in str(check_files(built, read_manifest(built)).difference)
 
 
+@pytest.mark.slow
 def test_a_damaged_chunk_is_played_again_when_it_is_needed(built, tmp_path):
     start(tmp_path / "fresh", episodes=30)
     for path in (tmp_path / ".x.chunks").rglob("chunk-*"):

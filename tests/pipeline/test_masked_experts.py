@@ -78,6 +78,7 @@ def assert_as_alone(dataset, model, make):
     assert arrays["reward"].min() > -10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "actions",
     [
@@ -133,6 +134,7 @@ def test_the_taxi_of_gymnasium_says_its_masks_in_its_info(trained, tmp_path):
     assert not masks.all()
 
 
+@pytest.mark.slow
 def test_a_wrapper_brings_the_masks_of_an_environment_that_has_none(trained, tmp_path):
     model, path = trained()
     dataset = built(tmp_path / "x", path, masked.Doors, **{"env.wrappers": ["masked:Opened"]})
@@ -169,6 +171,7 @@ def test_the_bytes_do_not_depend_on_lanes_and_workers(trained, tmp_path, options
     assert dataset.arrays()["reward"].min() > -10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way", ["object", *(pytest.param(way, marks=pytest.mark.slow) for way in ("batched", "trust"))]
 )
@@ -202,6 +205,7 @@ def test_an_object_that_keeps_nothing_between_its_answers_is_found_out_to(traine
     assert dataset.arrays()["reward"].min() > -10
 
 
+@pytest.mark.slow
 def test_a_replay_finds_a_mask_that_is_another_one(trained, tmp_path):
     _, path = trained()
     built(tmp_path / "x", path)
@@ -256,6 +260,7 @@ def test_without_masks_by_the_users_word_it_plays_as_the_model_without_and_the_c
     check(tmp_path / "x", level="files").raise_for_difference()
 
 
+@pytest.mark.slow
 def test_who_needs_none_plays_in_such_an_environment_as_ever(tmp_path):
     dataset = build("random", episodes=3, out=tmp_path / "x", env={"id": masked.env_id(masked.Method)})
     assert "action_mask" not in dataset.arrays()
@@ -305,6 +310,7 @@ def test_an_attempt_in_which_nothing_is_allowed_ends_the_build_or_counts_as_reje
     assert_same_data(tmp_path / "x", tmp_path / "one/x")
 
 
+@pytest.mark.slow
 def test_a_kept_expert_keeps_its_need_for_masks(trained, tmp_path):
     _, path = trained()
     built(tmp_path / "a", path, **{"dataset.include_expert": True})
@@ -315,6 +321,7 @@ def test_a_kept_expert_keeps_its_need_for_masks(trained, tmp_path):
         built(tmp_path / "c", str(kept), masked.Doors)
 
 
+@pytest.mark.slow
 def test_what_was_built_is_built_again(trained, tmp_path):
     _, path = trained()
     first = built(tmp_path / "a", path)

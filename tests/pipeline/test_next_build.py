@@ -38,6 +38,7 @@ def test_an_expert_that_has_learned_on_is_played_as_it_is_by_then(tmp_path, vers
         assert actions(out) == {torque}
 
 
+@pytest.mark.slow
 def test_what_an_unversioned_expert_played_for_a_folder_is_not_used_again(tmp_path):
     for torque in (0.25, 0.5):
         learner = Learner()

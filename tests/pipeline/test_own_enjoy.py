@@ -73,6 +73,7 @@ def test_predict_plays_what_a_build_plays(tmp_path, expert):
     assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expert", ["pendulum", pytest.param("acrobot", marks=pytest.mark.slow)])
 def test_predict_samples_what_a_build_samples(tmp_path, expert):
     config = {"expert": expert, "rollout.deterministic": False, "threshold": -1e9, **QUICK}
@@ -80,6 +81,7 @@ def test_predict_samples_what_a_build_samples(tmp_path, expert):
     assert ours == theirs
 
 
+@pytest.mark.slow
 def test_predict_draws_what_a_random_expert_draws(tmp_path):
     ours, theirs = both(tmp_path, enjoy, {"expert": "random", "env.id": "CartPole-v1", **QUICK})
     assert ours == theirs
@@ -172,6 +174,7 @@ def test_the_built_in_one_called_by_ones_own_plays_what_a_build_plays(tmp_path, 
     assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Counts, pytest.param(Later, marks=pytest.mark.slow)])
 def test_predict_plays_what_a_policy_with_a_state_of_its_own_plays(tmp_path, kind):
     policy = Policy("CartPole-v1", policy=kind, version="1")
@@ -396,6 +399,7 @@ def test_an_observation_of_another_environment_is_said(tmp_path):
         Controller(own).start({"expert": "cartpole", "episodes": 1, "out": str(tmp_path / "x")})
 
 
+@pytest.mark.slow
 def test_the_page_on_own_functions_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/own_functions.md").read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)

@@ -59,6 +59,7 @@ def test_clean_labels_in_the_place_of_actions_are_refused(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_without_the_check_the_card_says_that_nobody_has_checked(tmp_path):
     assert start(tmp_path / "x", recorder(recorded="label"), verify_sample=0) == (UNCHECKED,)
     said = "- No episode was stepped again, so whether its actions lead to its observations is unknown.\n"
@@ -85,6 +86,7 @@ def test_what_cannot_be_stepped_again_is_said(tmp_path, keys):
     assert note.startswith("3 of 3 episodes that were to be stepped again begin otherwise in Pendulum-v1")
 
 
+@pytest.mark.slow
 def test_a_seed_of_ones_own_is_as_good(tmp_path):
     assert start(tmp_path / "x", recorder(seeded=7)) == ()
 
@@ -120,6 +122,7 @@ def test_an_environment_that_raises_for_the_recorded_actions_shows_that_they_wer
         start(tmp_path / "x", enjoy, **config)
 
 
+@pytest.mark.slow
 def test_dicts_and_images_are_held_against_the_environment_too(tmp_path):
     def enjoy(path, context, expert):
         made = expert.get_environment()
@@ -146,6 +149,7 @@ def test_dicts_and_images_are_held_against_the_environment_too(tmp_path):
         start(tmp_path / "y", enjoy, **config)
 
 
+@pytest.mark.slow
 def test_the_card_of_an_own_enjoy_says_nothing_of_what_it_may_not_have_played(tmp_path):
     from stable_baselines3 import PPO
 

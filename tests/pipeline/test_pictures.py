@@ -16,6 +16,7 @@ def there(out):
     return [(out / name).is_file() for name in PREVIEW]
 
 
+@pytest.mark.slow
 def test_a_preview_changes_no_other_file(tmp_path):
     with_one, without = tmp_path / "with", tmp_path / "without"
     built(with_one, "card.preview=true")

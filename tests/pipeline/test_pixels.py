@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Image, load_dataset
 from gymnasium.envs.registration import register
+from sweeps import sweep
 from verification import EPISODES, STEPS, check, failure, rewrite
 
 from builder import Controller, build, load
@@ -96,7 +97,7 @@ def test_batches_give_pictures_and_stacks_of_them(drawn):
     assert (stacks["pixels"][:, 1].numpy() == dataset.arrays()["pixels"]).all()
 
 
-@pytest.mark.parametrize("more", [{"rollout.lanes": 1}, {"rollout.lanes": 7}, {"parallel.n_jobs": 2}])
+@sweep("more", [{"rollout.lanes": 1}, {"rollout.lanes": 7}, {"parallel.n_jobs": 2}])
 def test_the_bytes_are_the_same_whatever_plays_it(drawn, tmp_path, more):
     built(tmp_path / "y", **more)
     assert same_bytes(drawn, tmp_path / "y")
@@ -108,12 +109,14 @@ def test_the_bytes_are_the_same_from_processes(drawn, tmp_path):
     assert same_bytes(drawn, tmp_path / "y")
 
 
+@pytest.mark.slow
 def test_a_grown_dataset_is_the_larger_one(drawn, tmp_path):
     built(tmp_path / "y", episodes=3)
     built(tmp_path / "y")
     assert same_bytes(drawn, tmp_path / "y")
 
 
+@pytest.mark.slow
 def test_chunks_without_pictures_are_not_used_again(drawn, tmp_path):
     built(tmp_path / "y", **{"dataset.pixels": None})
     built(tmp_path / "y", overwrite=True)
@@ -140,6 +143,7 @@ def test_what_they_are_is_a_claim_until_they_are_drawn_again(seen):
     assert said not in map(str, check(seen).claims)
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same_pictures(seen):
     assert all(item.passed for item in check(seen, "rebuild").checks)
 

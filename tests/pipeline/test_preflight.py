@@ -55,6 +55,7 @@ def test_an_expert_that_agrees_goes_on_and_its_acceptance_is_forecast(tmp_path, 
     assert "about 100% of the attempts will be accepted: about 15 attempts for 15 episodes" in caplog.text
 
 
+@pytest.mark.slow
 def test_nothing_is_forecast_where_all_has_been_played(tmp_path, caplog):
     caplog.set_level("INFO")
     folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)
@@ -63,6 +64,7 @@ def test_nothing_is_forecast_where_all_has_been_played(tmp_path, caplog):
     assert "will be accepted" not in caplog.text
 
 
+@pytest.mark.slow
 def test_it_is_said_when_none_of_the_first_attempts_is_accepted(tmp_path, caplog):
     caplog.set_level("INFO")
     folder = agent(tmp_path / "a", mean_reward=500.0, std_reward=0.0)

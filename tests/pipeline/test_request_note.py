@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from sweeps import sweep
 
 from builder import Controller
 from builder.composition import build_config
@@ -54,7 +55,7 @@ def test_how_it_would_be_played_does_not_matter(built, config):
     assert recalled(built, **config)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "config",
     [
         {"episodes": 3},
@@ -65,6 +66,7 @@ def test_how_it_would_be_played_does_not_matter(built, config):
         {"env": {"max_episode_steps": 100}},
         {"expert": "random", "env.id": "CartPole-v1"},
     ],
+    quick=3,
 )
 def test_another_request_is_prepared(built, config):
     assert not recalled(built, **config)
@@ -102,7 +104,7 @@ def test_a_file_that_was_written_again_is_noticed(built):
     assert recalled(built)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "note",
     [
         b"",
@@ -114,6 +116,7 @@ def test_a_file_that_was_written_again_is_noticed(built):
         b'{"identity": "x", "files": 3}',
         b'{"mine": 1}',
     ],
+    quick=2,
 )
 def test_a_note_that_cannot_be_read_is_worth_nothing(built, note):
     Layout.of(built).request.write_bytes(note)

@@ -47,6 +47,7 @@ def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(
     assert "attempt 1: " in caplog.text
 
 
+@pytest.mark.slow
 def test_an_own_enjoy_resumes_over_a_half_written_line_and_plays_a_damaged_file_again(tmp_path, caplog):
     def enjoy(path, context, expert):
         played.append(context.index)

@@ -72,6 +72,7 @@ def test_a_dataset_of_an_older_format_is_up_to_date(tmp_path):
     assert (again.fresh, again.manifest) == (False, before)
 
 
+@pytest.mark.slow
 def test_a_dataset_of_an_older_format_grows_in_it(tmp_path):
     older(tmp_path / "x")
     grown, fresh = start(tmp_path / "x", episodes=25), older(tmp_path / "fresh", episodes=25)
@@ -79,12 +80,14 @@ def test_a_dataset_of_an_older_format_grows_in_it(tmp_path):
     assert start(tmp_path / "y", episodes=25).manifest.files != grown.manifest.files
 
 
+@pytest.mark.slow
 def test_a_dataset_of_an_older_format_without_its_manifest_is_mended_in_it(tmp_path):
     before = older(tmp_path / "x").manifest
     (tmp_path / "x/manifest.json").unlink()
     assert start(tmp_path / "x").manifest == before
 
 
+@pytest.mark.slow
 def test_overwrite_gives_a_dataset_of_an_older_format_that_of_today(tmp_path):
     older(tmp_path / "x")
     chunk_files = chunks(tmp_path / "x")

@@ -49,7 +49,7 @@ def assert_equal(left, right):
 
 
 @sweep("env_id", ["Corridor-v0", "Remembering-v0", "Nested-v0", "CartPole-v1", "Pendulum-v1"], quick=2)
-@sweep("lanes", [3, 64], quick=2)
+@pytest.mark.parametrize("lanes", [3, 64])
 def test_a_recording_does_not_depend_on_the_lanes(env_id, lanes):
     assert_equal(play(env_id, range(20), lanes=1), play(env_id, range(20), lanes=lanes))
 
@@ -411,7 +411,7 @@ def test_attempts_that_fail_are_rejected_and_all_others_are_what_they_are_alone(
 
 
 @pytest.mark.parametrize("lanes", [1, 8])
-@pytest.mark.parametrize(
+@sweep(
     ("fate", "message"),
     [
         (0, r"attempt {0}, step 0 \(seed {1}\) failed: the environment raised RuntimeError: cannot begin"),
@@ -420,6 +420,7 @@ def test_attempts_that_fail_are_rejected_and_all_others_are_what_they_are_alone(
         (3, r"Exploding-v0 gave an observation that is not a number in attempt {0}, step 7 \(seed {1}\)"),
         (4, r"Exploding-v0 gave an observation that is not a number in attempt {0}, step 2 \(seed {1}\)"),
     ],
+    quick=2,
 )
 def test_one_failing_attempt_is_named_whatever_the_lanes(lanes, fate, message):
     """A range of attempts in which the last is the only one to fail."""

@@ -234,7 +234,7 @@ def test_noise_differs_between_attempts(kind, tmp_path):
     assert len(np.unique(actions[np.abs(actions) < 2])) > 40
 
 
-@pytest.mark.parametrize("kind", ["plans", "filters", "hands on", "closure", "weights"])
+@sweep("kind", ["plans", "filters", "hands on", "closure", "weights"], quick=2)
 def test_what_is_recorded_is_what_the_policy_does_where_its_author_runs_it_alone(kind, tmp_path):
     actions = recorded(player_of(kind), tmp_path, lanes=4, chunks=[range(5)])
     for index in range(5):

@@ -62,6 +62,7 @@ def test_the_dataset_itself_stays_as_it_is(plain, tmp_path):
     assert {name: (plain / name).read_bytes() for name in names(plain)} == before
 
 
+@pytest.mark.slow
 def test_it_is_verified_and_grows_as_any_other(plain, tmp_path):
     add_pixels(plain, PixelsRequest(tmp_path / "x", SIZE))
     assert all(item.passed for item in check(tmp_path / "x").checks)
@@ -69,6 +70,7 @@ def test_it_is_verified_and_grows_as_any_other(plain, tmp_path):
     assert same(tmp_path / "x", built(tmp_path / "y", episodes=7, **{"dataset.pixels": SIZE}))
 
 
+@pytest.mark.slow
 def test_kept_weights_of_the_expert_come_with_it(tmp_path):
     config = {
         "expert": "cartpole",
@@ -122,6 +124,7 @@ def test_one_that_has_pictures_takes_no_others(drawn, tmp_path):
         add_pixels(drawn, PixelsRequest(tmp_path / "x", SIZE))
 
 
+@pytest.mark.slow
 def test_versions_that_played_it_are_noted_where_others_draw_it(plain, tmp_path):
     older = shutil.copytree(plain, tmp_path / "older")
     manifest = read_manifest(older)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import pytest
 from sweeps import sweep
 from verification import EPISODES, check, rewrite
 
@@ -32,6 +33,7 @@ def test_a_level_leaves_as_claims_what_it_has_not_checked(folder, options, left)
     assert proofs(check(folder, **options)) == left
 
 
+@pytest.mark.slow
 def test_an_included_expert_plays_and_whose_it_is_remains_a_claim(tmp_path):
     short = {"episodes": 1, "threshold": 0, "expert.check": "off", "env.max_episode_steps": 20}
     out = tmp_path / "x"

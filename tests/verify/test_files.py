@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from sweeps import sweep
 from verification import STEPS, check, failure
 
 from builder.card import CARD, name_repository, write_card
@@ -82,7 +83,7 @@ def test_the_same_words_of_another_version_are_compared(folder):
     assert said["card"].startswith("figures and text, computed again")
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("before", "after"),
     [
         ("path: data/train-*.parquet", "path: https://elsewhere/*.parquet"),
@@ -93,6 +94,7 @@ def test_the_same_words_of_another_version_are_compared(folder):
         ("\n---\n", "\nx: 1\n---\n"),
         ("\n---\n", "\n"),
     ],
+    quick=2,
 )
 def test_where_a_card_of_another_version_says_other_files_are_it_differs(folder, before, after):
     older(folder, "0.1.9")

@@ -15,6 +15,7 @@ def place(dataset_of):
     return published(source, {"fps": 30, "task": "", "file_mb": 100}, "user/name")
 
 
+@pytest.mark.slow
 def test_it_is_the_whole_repository_at_the_tag_of_its_version(place):
     assert (place.within, place.tag, place.opened) == ("", "v3.0", 'LeRobotDataset("user/name")')
 

@@ -66,6 +66,7 @@ def test_what_another_does_not_say_is_not_guessed(exported, opened):
     assert {one.rewards for one in back.trajectories()} == {None}
 
 
+@pytest.mark.slow
 def test_version_2_has_a_file_for_each_episode(exported, opened, tmp_path):
     source = exported("plane").path
     table = pq.read_table(source / "data")

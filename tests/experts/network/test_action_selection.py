@@ -17,14 +17,14 @@ from builder.experts.network_player import NetworkPlayer
 
 
 @sweep("settings", [{}, {"squash_output": True}, {"full_std": False}, {"use_expln": True}], quick=2)
-@sweep("algorithm", ["PPO", "A2C"], quick=2)
+@pytest.mark.parametrize("algorithm", ["PPO", "A2C"])
 def test_gsde_of_actor_critics_acts_as_in_sb3(save, algorithm, settings):
     saved = save(algorithm, "MlpPolicy", box(4), UNEVEN, use_sde=True, policy_kwargs=settings)
     check_same_actions(saved, box(4), UNEVEN)
 
 
 @sweep("settings", [{}, {"clip_mean": 0.5}, {"clip_mean": 0.0}, {"use_expln": True}], quick=2)
-@sweep("algorithm", ["SAC", "TQC"], quick=2)
+@pytest.mark.parametrize("algorithm", ["SAC", "TQC"])
 def test_gsde_of_sac_and_tqc_acts_as_in_sb3(save, algorithm, settings):
     wide = box(4, low=-30, high=30)
     saved = save(
@@ -164,7 +164,7 @@ def test_policy_that_computes_nan_is_an_error(action_space, head, precision):
         act_in_batches(network, np.array([[np.inf, -np.inf]], np.float32), 1, precision=precision)
 
 
-def sampled(network, rows=20_000, seed=0):
+def sampled(network, rows=6_000, seed=0):
     """Many samples for one observation."""
     player = NetworkPlayer(network, deterministic=False)
     actor = start(player, network.observation_space, network.action_space, lanes=rows, root_seed=seed)
@@ -174,8 +174,8 @@ def sampled(network, rows=20_000, seed=0):
 def test_choices_are_drawn_from_the_softmax():
     head = DiscreteHead((3,))
     network = linear_network(np.log([[0.2], [0.5], [0.3]]), action_space=gym.spaces.Discrete(3), head=head)
-    shares = np.bincount(sampled(network), minlength=3) / 20_000
-    np.testing.assert_allclose(shares, [0.2, 0.5, 0.3], atol=0.015)
+    shares = np.bincount(sampled(network), minlength=3) / 6_000
+    np.testing.assert_allclose(shares, [0.2, 0.5, 0.3], atol=0.02)
 
 
 def test_components_are_drawn_independently():
@@ -185,8 +185,8 @@ def test_components_are_drawn_independently():
         head=DiscreteHead((2, 3)),
     )
     actions = sampled(network)
-    joint = np.bincount(actions[:, 0] * 3 + actions[:, 1], minlength=6).reshape(2, 3) / 20_000
-    np.testing.assert_allclose(joint, np.outer([0.2, 0.8], [0.5, 0.25, 0.25]), atol=0.015)
+    joint = np.bincount(actions[:, 0] * 3 + actions[:, 1], minlength=6).reshape(2, 3) / 6_000
+    np.testing.assert_allclose(joint, np.outer([0.2, 0.8], [0.5, 0.25, 0.25]), atol=0.02)
 
 
 def test_bits_are_drawn_with_their_probabilities():
@@ -194,21 +194,21 @@ def test_bits_are_drawn_with_their_probabilities():
     network = linear_network(
         logits[:, None], action_space=gym.spaces.MultiBinary(2), head=DiscreteHead((1, 1), binary=True)
     )
-    np.testing.assert_allclose(sampled(network).mean(axis=0), [0.25, 0.75], atol=0.015)
+    np.testing.assert_allclose(sampled(network).mean(axis=0), [0.25, 0.75], atol=0.02)
 
 
 def test_exploration_rate_is_the_share_of_uniform_actions():
     head = DiscreteHead((4,), sampling="epsilon", exploration_rate=0.4)
     network = linear_network(np.eye(4, 4), action_space=gym.spaces.Discrete(4), head=head)
     network.output.weight[2, :] = 9
-    shares = np.bincount(sampled(network), minlength=4) / 20_000
-    np.testing.assert_allclose(shares, [0.1, 0.1, 0.7, 0.1], atol=0.015)
+    shares = np.bincount(sampled(network), minlength=4) / 6_000
+    np.testing.assert_allclose(shares, [0.1, 0.1, 0.7, 0.1], atol=0.02)
 
 
 def test_gaussian_noise_has_the_policys_standard_deviation():
     head = ContinuousHead(squash=False, log_std=np.log([0.5]).astype(np.float32), sampling="gaussian")
     actions = sampled(linear_network([[0.25]], head=head))
-    np.testing.assert_allclose([actions.mean(), actions.std()], [0.25, 0.5], atol=0.015)
+    np.testing.assert_allclose([actions.mean(), actions.std()], [0.25, 0.5], atol=0.02)
 
 
 def test_squashed_gaussian_takes_its_standard_deviation_from_the_observation():
@@ -216,7 +216,7 @@ def test_squashed_gaussian_takes_its_standard_deviation_from_the_observation():
         squash=True, log_std_layer=Linear(np.log([[0.5]]).astype(np.float32)), sampling="gaussian"
     )
     actions = np.arctanh(sampled(linear_network([[0.25]], action_space=box(1), head=head)))
-    np.testing.assert_allclose([actions.mean(), actions.std()], [0.25, 0.5], atol=0.015)
+    np.testing.assert_allclose([actions.mean(), actions.std()], [0.25, 0.5], atol=0.02)
 
 
 @sweep(

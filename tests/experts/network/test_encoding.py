@@ -17,7 +17,7 @@ MIXED = gym.spaces.Dict(
 GOAL = gym.spaces.Dict({"observation": box(4), "achieved_goal": box(2), "desired_goal": box(2)})
 
 
-@pytest.mark.parametrize(
+@sweep(
     "space",
     [
         gym.spaces.Discrete(7),
@@ -29,6 +29,7 @@ GOAL = gym.spaces.Dict({"observation": box(4), "achieved_goal": box(2), "desired
         image(6, 6, 1),
     ],
     ids=["discrete", "multi-discrete", "multi-binary", "matrix", "float64", "integers", "flat image"],
+    quick=4,
 )
 def test_every_observation_space_is_encoded_as_in_sb3(save, space):
     action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
@@ -65,7 +66,7 @@ def test_images_that_are_already_normalised_are_left_alone(save):
     check_same_actions(saved, space, UNEVEN, rows=100)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "settings",
     [{}, {"features_extractor_kwargs": {"cnn_output_dim": 16}}, {"share_features_extractor": False}],
 )

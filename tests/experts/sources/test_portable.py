@@ -111,6 +111,7 @@ def test_the_weights_can_go_with_the_dataset_and_play_alike(tmp_path):
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_a_dataset_is_built_again_from_the_expert_inside_it(tmp_path):
     folder = agent(tmp_path / "a")
     first = start(tmp_path, folder, **{"dataset.include_expert": True}).manifest
@@ -119,6 +120,7 @@ def test_a_dataset_is_built_again_from_the_expert_inside_it(tmp_path):
     assert again.manifest == first  # with the archive that it came from, and the expert in it once more
 
 
+@pytest.mark.slow
 def test_an_expert_that_was_changed_inside_its_dataset_does_not_stand_for_the_archive(tmp_path):
     start(tmp_path, agent(tmp_path / "a"), **{"dataset.include_expert": True})
     description = tmp_path / "x/expert/expert.json"
