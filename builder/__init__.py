@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from builder.episodes.episode import Episode
     from builder.errors import BuilderError
     from builder.experts.policy import Experts, Policy
+    from builder.experts.sources.weights_writer import save_weights
     from builder.loading.trajectories import Trajectories
     from builder.pipeline.collate import collate
     from builder.pipeline.controller import Controller
@@ -33,6 +34,7 @@ _HOMES = {
     "collate": "builder.pipeline.collate",
     "enjoy": "builder.rollout.enjoy",
     "load": "builder.api",
+    "save_weights": "builder.experts.sources.weights_writer",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "collate",
     "enjoy",
     "load",
+    "save_weights",
 ]
 
 

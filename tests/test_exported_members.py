@@ -26,6 +26,7 @@ NAMES = [
     "collate",
     "enjoy",
     "load",
+    "save_weights",
 ]
 
 

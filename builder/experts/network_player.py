@@ -71,7 +71,7 @@ class NetworkPlayer:
         """
         if not self.deterministic and self.network.head.sampling == "unknown":
             raise UnsupportedExpertError(
-                "the policy explores with noise features of its own, which is not supported",
+                "the policy samples in a way of its own, or one that nothing says, which is not supported",
                 remedy="play it with rollout.deterministic=true",
             )
         if self.view is None:

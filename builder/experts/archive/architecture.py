@@ -278,7 +278,7 @@ def _network(  # noqa: PLR0913, PLR0917  (the parts of a network)
 
 
 def _activation(description: Description) -> str:
-    from builder.experts.network.forward import ACTIVATIONS
+    from builder.experts.network.activations import ACTIVATIONS
 
     chosen = description.kwargs.get("activation_fn")
     if chosen is None:

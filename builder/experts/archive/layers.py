@@ -18,7 +18,10 @@ from builder.experts.network.network import (
     AtomsHead,
     ContinuousHead,
     Convolution,
+    Filters,
     ImageExtractor,
+    ImageLayers,
+    LayerNorm,
     Linear,
     LstmLayer,
     Network,
@@ -124,13 +127,19 @@ class Weights:
                 raise ArchiveError(f"{self.where}: the rebuilt network does not hold {name}")
 
 
+_PARTS = (
+    *(Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead, AtomsHead),
+    *(Filters, ImageLayers, LayerNorm),
+)
+
+
 def arrays_of(part: Any) -> list[Array]:
     """All the weights of a part of a network."""
     if isinstance(part, np.ndarray):
         return [part]
     if isinstance(part, tuple):
         return [values for child in part for values in arrays_of(child)]
-    if isinstance(part, (Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead, AtomsHead)):
+    if isinstance(part, _PARTS):
         return [values for child in vars(part).values() for values in arrays_of(child)]
     return []
 

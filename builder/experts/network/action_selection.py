@@ -16,7 +16,8 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array
-from builder.experts.network.forward import BOUNDED_BY_ONE, Forward, Outputs, sigmoid
+from builder.experts.network.activations import BOUNDED_BY_ONE, sigmoid
+from builder.experts.network.forward import Forward, Outputs
 from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, Network
 
 RELATIVE_TOLERANCE = 2.0**-35

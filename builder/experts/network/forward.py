@@ -7,99 +7,26 @@ user asked for it. numpy multiplies `longdouble` matrices by plain loops, so the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from builder.episodes.spaces import Array
+from builder.experts.network.activations import ACTIVATIONS, relu, sigmoid
+from builder.experts.network.layered import Step, activation, images, normalisation
 from builder.experts.network.network import (
+    Activation,
     ContinuousHead,
     Convolution,
     ImageExtractor,
+    ImageLayers,
+    LayerNorm,
     Linear,
     LstmLayer,
     Network,
 )
-
-
-def _relu(x: Array) -> Array:
-    np.maximum(x, 0, out=x)
-    return x
-
-
-def _elu(x: Array) -> Array:
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
-
-
-def _selu(x: Array) -> Array:
-    # Constants: Klambauer et al., Self-Normalizing Neural Networks, https://arxiv.org/abs/1706.02515
-    scale, alpha = 1.0507009873554805, 1.6732632423543772
-    y: Array = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-    y *= scale
-    return y
-
-
-def sigmoid(x: Array) -> Array:
-    """The logistic function; where `exp` overflows to infinity the result is 0, as it should be."""
-    y: Array = 1 / (1 + np.exp(-x))
-    return y
-
-
-def _tanh(x: Array) -> Array:
-    """As 1 - 2 / (exp(2 x) + 1) in float64: `exp` is twice as fast as `tanh`, and exact to 4e-16."""
-    if x.dtype != np.float64:
-        np.tanh(x, out=x)
-        return x
-    x += x
-    np.exp(x, out=x)
-    x += 1
-    np.divide(-2.0, x, out=x)
-    x += 1
-    return x
-
-
-_ERF_FLOAT64 = np.vectorize(math.erf, otypes=[np.float64])
-
-
-def _erf(x: Array) -> Array:
-    """The error function, right to the last digits of the type of `x`."""
-    if x.dtype != np.longdouble:
-        return np.asarray(_ERF_FLOAT64(x), x.dtype)
-    # Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6; no term is negative.
-    x = np.clip(x, -9, 9)
-    square, term, total, odd = 2 * x * x, x.copy(), np.zeros_like(x), 1
-    while ((larger := total + term) != total).any():
-        total, odd = larger, odd + 2
-        term *= square / odd
-    scale = 1 / np.sqrt(np.arctan(np.longdouble(1)))  # 2 / sqrt(pi)
-    return np.asarray(scale * np.exp(-x * x) * total)
-
-
-def _gelu(x: Array) -> Array:
-    half = x.dtype.type(0.5)
-    return np.asarray(half * x * (1 + _erf(x * np.sqrt(half))))
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "Tanh": _tanh,
-    "ReLU": _relu,
-    "ELU": _elu,
-    "SELU": _selu,
-    "GELU": _gelu,
-    "LeakyReLU": lambda x: np.maximum(x, 0.01 * x),
-    "Sigmoid": sigmoid,
-    "SiLU": lambda x: x * sigmoid(x),
-    "Softplus": lambda x: np.logaddexp(x, 0),
-    "Mish": lambda x: x * np.tanh(np.logaddexp(x, 0)),
-    "Softsign": lambda x: x / (1 + np.abs(x)),
-    "ReLU6": lambda x: np.clip(x, 0, 6),
-    "Hardtanh": lambda x: np.clip(x, -1, 1),
-    "Identity": lambda x: x,
-}
-"""Activation functions by torch's names, with torch's default parameters; the argument may be overwritten."""
-BOUNDED_BY_ONE = frozenset({"Tanh", "Sigmoid", "Softsign", "Hardtanh"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +50,10 @@ class Forward:
     def __init__(self, network: Network, dtype: type[np.floating[Any]]) -> None:
         self.dtype = np.dtype(dtype)
         self._network = network
-        self._activate = ACTIVATIONS[network.activation]
-        self._hidden = [self._cast(layer) for layer in network.hidden]
+        self._hidden = [self._step(layer) for layer in network.hidden]
         self._output = self._cast(network.output)
         self._extractors = [
-            None if extractor is None else _Images(extractor, self.dtype) for extractor in network.extractors
+            None if extractor is None else _seen(extractor, self.dtype) for extractor in network.extractors
         ]
         self._plain = len(network.encoders) == 1 and self._extractors[0] is None
         self._lstm = [_Lstm(layer, self.dtype) for layer in network.lstm]
@@ -139,6 +65,22 @@ class Forward:
     def _cast(self, layer: Linear) -> tuple[Array, Array | None]:
         return _cast(layer, self.dtype)
 
+    def _step(self, layer: Linear | Activation | LayerNorm) -> Step:
+        if isinstance(layer, Activation):
+            return activation(layer)
+        if isinstance(layer, LayerNorm):
+            return normalisation(layer, self.dtype)
+        weight, bias = self._cast(layer)
+        activate = ACTIVATIONS[self._network.activation]
+
+        def connect(x: Array) -> Array:
+            x = x @ weight
+            if bias is not None:
+                x += bias
+            return activate(x)
+
+        return connect
+
     def __call__(self, inputs: Sequence[Array], state: Array | None = None) -> Outputs:
         """Run the network.
 
@@ -149,11 +91,8 @@ class Forward:
         x = self._features(inputs)
         if state is not None:
             x, state = self._recur(x, state)
-        for weight, bias in self._hidden:
-            x = x @ weight
-            if bias is not None:
-                x += bias
-            x = self._activate(x)
+        for step in self._hidden:
+            x = step(x)
         weight, bias = self._output
         values = x @ weight
         if bias is not None:
@@ -195,6 +134,10 @@ def _cast(layer: Linear, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
     """Weight [inputs, outputs] and bias, laid out as a product of few rows reads them fastest."""
     bias = None if layer.bias is None else layer.bias.astype(dtype)
     return np.ascontiguousarray(layer.weight.astype(dtype).T), bias
+
+
+def _seen(extractor: ImageExtractor | ImageLayers, dtype: np.dtype[Any]) -> Step:
+    return images(extractor, dtype) if isinstance(extractor, ImageLayers) else _Images(extractor, dtype)
 
 
 class _Lstm:
@@ -247,7 +190,7 @@ class _Images:
         y: Array = latent @ self._weight
         if self._bias is not None:
             y += self._bias
-        return _relu(y)
+        return relu(y)
 
     def _convolved(self, images: Array) -> Array:
         x = self._room("images", tuple(images.shape[axis] for axis in (0, 2, 3, 1)))
@@ -260,7 +203,7 @@ class _Images:
             y = self._room(f"outputs {index}", (rows * height * width, len(bias)))
             np.matmul(patches.reshape(len(y), -1), weight, out=y)
             y += bias
-            x = _relu(y).reshape(rows, height, width, -1)
+            x = relu(y).reshape(rows, height, width, -1)
         return x.reshape(len(x), -1)
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:

@@ -70,6 +70,64 @@ class LstmLayer:
 
 
 @dataclass(frozen=True)
+class Activation:
+    """An activation function on its own, where a network has no one function after all of its layers.
+
+    Attributes:
+        name: torch's name of it, or "GELUTanh".
+        parameter: the slope of LeakyReLU, alpha of ELU, beta of Softplus; None: torch's default.
+    """
+
+    name: str
+    parameter: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNorm:
+    """Numbers normalised by their own mean and variance.
+
+    Attributes:
+        weight: float32 [numbers], what they are multiplied by; None: nothing.
+        bias: float32 [numbers], likewise added.
+        epsilon: added to the variance.
+    """
+
+    weight: Array | None = None
+    bias: Array | None = None
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """A 2-d convolution, with nothing after it.
+
+    Attributes:
+        weight: float32 [outputs, inputs, height, width].
+        bias: float32 [outputs], if the layer has one.
+        stride: down and along.
+        padding: zeros above, below, on the left and on the right.
+    """
+
+    weight: Array
+    bias: Array | None = None
+    stride: tuple[int, ...] = (1, 1)
+    padding: tuple[int, ...] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLayers:
+    """Layers of any number that see an image; what they give is flattened.
+
+    Attributes:
+        layers: in the order in which they see it.
+        channels_last: it is flattened pixel by pixel, as JAX and TensorFlow do; else channel by channel.
+    """
+
+    layers: tuple[Filters | Activation, ...]
+    channels_last: bool = False
+
+
+@dataclass(frozen=True)
 class DiscreteHead:
     """Outputs are scores; the best is chosen, or one is drawn.
 
@@ -79,7 +137,8 @@ class DiscreteHead:
         binary: the components are Bernoulli variables.
         quantiles: outputs are this many quantiles of each score (QR-DQN), to be averaged.
         sampling: what `deterministic=False` does: "softmax" draws from the scores as logits, "epsilon" draws
-            a uniform action with probability `exploration_rate`, "none" is deterministic all the same.
+            a uniform action with probability `exploration_rate`, "none" is deterministic all the same,
+            "unknown" cannot be done.
         exploration_rate: the probability of a uniform action.
     """
 
@@ -133,7 +192,7 @@ class Network:
         encoders: one for each leaf of the observation space, in the order in which features are joined.
         extractors: for each encoder an image extractor, or None.
         lstm: recurrent layers, usually none.
-        hidden: fully connected layers, each followed by the activation.
+        hidden: layers in their order, of which each fully connected one is followed by the activation.
         activation: torch's name of the activation function.
         output: the last layer.
         head: what turns outputs into actions.
@@ -142,9 +201,9 @@ class Network:
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     encoders: tuple[Encoder, ...]
-    extractors: tuple[ImageExtractor | None, ...]
+    extractors: tuple[ImageExtractor | ImageLayers | None, ...]
     lstm: tuple[LstmLayer, ...]
-    hidden: tuple[Linear, ...]
+    hidden: tuple[Linear | Activation | LayerNorm, ...]
     activation: str
     output: Linear
     head: DiscreteHead | ContinuousHead

@@ -34,6 +34,7 @@ from builder.storage.paths import expanded
 
 OF_OLD = "trained with action masks; played without them"
 """What version 0.1.0 noted of MaskablePPO, also in experts that it kept; it is so no more."""
+_HINT = "layers and tensors of another framework are played by expert=weights"
 _NO_ARCHIVES = frozenset({"train_eval_metrics.zip"})
 """What a repository of RL Baselines3 Zoo holds beside its agent."""
 
@@ -171,13 +172,7 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
     """
     archive = _archive(path, config.name)
     digest = _digest(archive)
-    if config.sha256 and config.sha256.lower() != digest:
-        raise ExpertError(
-            f"{archive.name} is not the expert that was asked for",
-            expected=f"sha256 {config.sha256}",
-            got=digest,
-            remedy="fetch it again, or state its new sha256 in expert.sha256",
-        )
+    check_digest(config, archive.name, digest)
     if archive.name == DESCRIPTION:
         _refuse_what_is_kept(config)
         kept = read_portable(archive.parent)
@@ -201,6 +196,21 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
         beside=beside.hashes,
         said=_said(config),
     )
+
+
+def check_digest(config: ExpertConfig, name: str, digest: str) -> None:
+    """Refuse a file that is not the one that the configuration says, where it does.
+
+    Raises:
+        ExpertError: it is another one.
+    """
+    if config.sha256 and config.sha256.lower() != digest:
+        raise ExpertError(
+            f"{name} is not the expert that was asked for",
+            expected=f"sha256 {config.sha256}",
+            got=digest,
+            remedy="fetch it again, or state its new sha256 in expert.sha256",
+        )
 
 
 def _beside(config: ExpertConfig, archive: Path) -> Beside:
@@ -256,7 +266,19 @@ def expert_in_files(
     Raises:
         ExpertError: it is missing, is not the expected one, or cannot be read.
     """
-    archived = read_archived(config, path, surrounded=surrounded)
+    return expert_of_archived(config, read_archived(config, path, surrounded=surrounded), known_as=known_as)
+
+
+def expert_of_archived(
+    config: ExpertConfig, archived: Archived, *, known_as: Mapping[str, Any] | None = None
+) -> Expert:
+    """The expert that was read from files.
+
+    Args:
+        config: the expert's.
+        archived: what was read.
+        known_as: what else identifies it.
+    """
     identity = {"algo": archived.algo, **(known_as or {}), **archived.identity}
     companions = archived.companions
     claimed = {name: value for name, value in companions.env_kwargs.items() if name not in config.env_kwargs}
@@ -320,6 +342,8 @@ def _digest(archive: Path) -> str:
 def _archive(path: Path, name: str) -> Path:
     if path.is_dir() and (path / DESCRIPTION).is_file() and (path / WEIGHTS).is_file():
         return path / DESCRIPTION
+    if path.is_dir() and (path / DESCRIPTION).is_file():
+        raise ExpertError(f"the folder {path} holds no expert kept by il-builder", remedy=_HINT)
     if path.is_dir():
         found = sorted(archive for archive in path.glob("*.zip") if archive.name not in _NO_ARCHIVES)
         if len(found) != 1:

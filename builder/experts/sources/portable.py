@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,15 @@ from builder.experts.archive.agent import Agent
 from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.network.encoding import Encoder
 from builder.experts.network.network import (
+    Activation,
     AtomsHead,
     ContinuousHead,
     Convolution,
     DiscreteHead,
+    Filters,
     ImageExtractor,
+    ImageLayers,
+    LayerNorm,
     Linear,
     LstmLayer,
     Network,
@@ -53,6 +57,7 @@ CLASSES = {
     for kind in (
         *(Agent, Network, Encoder, Linear, Convolution, ImageExtractor, LstmLayer, DiscreteHead),
         *(AtomsHead, ContinuousHead, Companions, Wrapper, Statistics, Published),
+        *(Activation, LayerNorm, Filters, ImageLayers),
     )
 }
 """All that such a file may hold beside arrays, spaces and plain values."""
@@ -84,7 +89,7 @@ def save_portable(kept: PortableExpert, folder: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    _check_folder(folder)
+    check_folder(folder, (DESCRIPTION, WEIGHTS))
     arrays: dict[str, Array] = {}
     content = {field.name: _encode(getattr(kept, field.name), arrays) for field in dataclasses.fields(kept)}
     try:
@@ -96,8 +101,12 @@ def save_portable(kept: PortableExpert, folder: Path) -> None:
         raise storage_error(error, folder) from error
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path, names: Sequence[str]) -> None:
     """Refuse a folder with anything else in it; what a save that was killed has left there goes.
+
+    Args:
+        folder: the folder, which need not be there.
+        names: of the files that may be in it.
 
     Raises:
         ConfigError: it holds something else.
@@ -107,9 +116,9 @@ def _check_folder(folder: Path) -> None:
         return
     try:
         for path in sorted(folder.iterdir()):
-            if is_part_of(DESCRIPTION, path) or is_part_of(WEIGHTS, path):
+            if any(is_part_of(name, path) for name in names):
                 shutil.rmtree(path)
-            elif path.name not in (DESCRIPTION, WEIGHTS):
+            elif path.name not in names:
                 raise ConfigError(
                     f"{folder} holds something else", got=path.name, remedy="choose another folder for save="
                 )

@@ -21,7 +21,8 @@ from builder.experts.archive.agent import Agent
 from builder.experts.archive.layers import arrays_of
 from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.network.encoding import encoders
-from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, Network
+from builder.experts.network.layered import shape_after
+from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, ImageLayers, Network
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
@@ -32,7 +33,7 @@ from builder.values import fits
 MAX_NOTES, MAX_NOTE = 20, 500
 _OF_STATISTICS = re.compile(r"[^/\\\x00-\x1f]{1,200}\.pkl")
 _SAMPLING = {
-    DiscreteHead: {"softmax", "epsilon", "none"},
+    DiscreteHead: {"softmax", "epsilon", "none", "unknown"},
     AtomsHead: {"epsilon", "none"},
     ContinuousHead: {"gaussian", "gsde", "none", "unknown"},
 }
@@ -69,11 +70,27 @@ def check_agent(agent: Agent, where: str) -> None:
     known = [encoders(spaces[0], normalize_images=scaled) for scaled in (True, False)]
     if network.encoders not in known or len(network.extractors) != len(network.encoders):
         raise ArchiveError(f"{where}: the network does not take its observation space")
+    check_sizes(network, where)
     if not all(weight.dtype == np.float32 for weight in arrays_of(network)):
         raise ArchiveError(f"{where}: weights of another type", expected="float32")
     if network.head.sampling not in _SAMPLING[type(network.head)] or not _head_fits(network):
         raise ArchiveError(f"{where}: the network does not give its actions")
     _try_out(network, where)
+
+
+def check_sizes(network: Network, where: str) -> None:
+    """Follow an image through the layers that say how large what they give becomes.
+
+    Raises:
+        ArchiveError: it does not fit, or becomes larger than an observation may be.
+    """
+    for coder, extractor in zip(network.encoders, network.extractors, strict=True):
+        shape = coder.shape
+        for layer in extractor.layers if isinstance(extractor, ImageLayers) else ():
+            try:
+                shape = shape_after(layer, shape)
+            except ValueError as error:
+                raise ArchiveError(f"{where}: {error}") from error
 
 
 def _head_fits(network: Network) -> bool:

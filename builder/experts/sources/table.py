@@ -16,6 +16,7 @@ from builder.experts.sources.python import PythonSource
 from builder.experts.sources.random import RandomSource
 from builder.experts.sources.registered import RegisteredSource
 from builder.experts.sources.source import Source
+from builder.experts.sources.weights import WeightsSource
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -24,6 +25,7 @@ SOURCES: dict[str, Source] = {
         LocalSource(),
         HubSource(),
         CleanRLSource(),
+        WeightsSource(),
         PythonSource(),
         RandomSource(),
         RegisteredSource(),

@@ -94,7 +94,7 @@ def test_noise_with_features_of_its_own_only_acts_deterministically(save):
 
     change_weights(saved.path, as_in_sb3_1_5)
     check_same_actions(saved, box(4), UNEVEN)
-    with pytest.raises(UnsupportedExpertError, match="noise features of its own"):
+    with pytest.raises(UnsupportedExpertError, match="samples in a way of its own"):
         NetworkPlayer(read_agent(saved.path).network, deterministic=False).actor(box(4), UNEVEN)
 
 

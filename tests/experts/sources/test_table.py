@@ -8,6 +8,7 @@ import cleanrl_models
 import pytest
 import yaml
 from places import PACKAGE, ROOT
+from weights_folders import two_layers
 
 from builder.composition import build_config
 from builder.config import ExpertConfig
@@ -32,6 +33,7 @@ def configured(tmp_path_factory):
     """The configuration of one expert of each source that needs no network."""
     archive = tmp_path_factory.mktemp("local") / "agent.zip"
     shutil.copy(BUNDLED / "cartpole.zip", archive)
+    folder = two_layers(tmp_path_factory.mktemp("weights"))
     local = ["expert=local", "expert.name=mine", f"expert.path={archive}"]
     model = archive.with_name("dqn.cleanrl_model")
     model.write_bytes(cleanrl_models.saved("dqn")[1])
@@ -41,6 +43,7 @@ def configured(tmp_path_factory):
         "local": local,
         "python": ["expert=python", "expert.target=mine:make", "expert.version=3", "expert.batched=true"],
         "random": ["expert=random", "expert.name=noise"],
+        "weights": ["expert=weights", "expert.name=theirs", f"expert.path={folder}"],
         "registered": ["expert=registered", "expert.name=right"],
     }
     Experts.register("right", Policy("CartPole-v1", policy=Right))
@@ -161,7 +164,7 @@ def test_nobody_but_the_sources_compares_the_name_of_one():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["bundled", "cleanrl", "python", "random", "registered"])
+@pytest.mark.parametrize("name", ["bundled", "cleanrl", "python", "random", "registered", "weights"])
 @pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
 def test_what_surrounds_an_archive_is_not_said_of_what_is_none(configured, name, key, value):
     config = dataclasses.replace(configured[name], **{key: value})
