@@ -31,6 +31,8 @@ EVERYTHING = (
     ("build", "manifest='{folder}'", "out='{work}/rebuilt'", "overwrite=true"),
     ("build", "manifest='{folder}'", "overwrite=true"),
     ("export", "out='{folder}'", "to=d4rl", "to.path='{work}/exported.hdf5'", "overwrite=true"),
+    ("render", "out='{folder}'", "to.path='{work}/film.webp'", "size=64", "overwrite=true"),
+    ("view", "out='{folder}'", "to='{work}/space'", "overwrite=true"),
 )
 """What is done with a folder; `{folder}`, `{work}` and `{repo}` are filled in."""
 PULLED = (
