@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -280,10 +281,90 @@ def test_what_is_no_repository_is_said_in_one_line(hub, published, web, query, t
     assert told in driven(url + query, text(".problem"), said="status of 401")["found"][0]
 
 
+def publish(hub, name, files, **split):
+    """A dataset on the Hub, by whom it may be."""
+    listed = {path: {"sha256": SCRIPT, "size": len(content)} for path, content in files.items()}
+    inputs = {"environment": {"id": SCRIPT}, "expert": {"name": SCRIPT, "algo": SCRIPT}}
+    manifest = {"accepted": split["episodes"], "fingerprint": SCRIPT, "files": listed, "inputs": inputs}
+    manifest["splits"] = {"train": split}
+    hub.store.add("dataset", name, {**files, "manifest.json": json.dumps(manifest).encode()})
+
+
+def number(shown):
+    return float(shown.replace("−", "-"))  # noqa: RUF001  (as the page writes it)
+
+
+def approximate(value):
+    """As the page rounds it."""
+    return float(f"{value:.2e}") if abs(value) >= 10**7 else float(value)
+
+
 def parquet(columns):
     target = io.BytesIO()
     pq.write_table(pa.table(columns), target, compression="zstd")
     return target.getvalue()
+
+
+def test_an_episode_is_read_across_row_groups_pages_and_files(hub, web):
+    """Every value of every step, of each kind of column."""
+    root, url = web
+    rows = range(40)
+    table = pa.table(
+        {
+            "whole": pa.array([-row for row in rows], pa.int8()),
+            "large": pa.array([row * 2**40 for row in rows], pa.uint64()),
+            "half": pa.array([np.float16(row / 2) for row in rows], pa.float16()),
+            "flag": pa.array([row % 3 == 0 for row in rows]),
+            "vector": pa.array([[row, row + 0.25] for row in rows], pa.list_(pa.float32(), 2)),
+            "matrix": pa.array([[[row], [row + 0.5]] for row in rows], pa.list_(pa.list_(pa.float64()))),
+            "struct": pa.array([{"part": row, "list": [row + 0.75]} for row in rows]),
+        }
+    )
+    files = {}
+    for index, start in enumerate((0, 9, 18, 27, 36)):
+        target = io.BytesIO()
+        options = {
+            "row_group_size": 4,
+            "max_rows_per_page": 2,
+            "write_page_index": True,
+            "compression": "zstd",
+        }
+        pq.write_table(table.slice(start, 9), target, **options)
+        files[f"data/train-{index:05d}-of-00005.parquet"] = target.getvalue()
+    bounds = [(0, 3), (3, 31), (31, 40)]
+    starts, ends = zip(*bounds, strict=True)
+    files["episodes/train-00000-of-00001.parquet"] = parquet({"row_start": starts, "row_end": ends})
+    publish(hub, "user/wide", files, episodes=3, rows=40)
+    write_space(
+        root, Space(hub.url, "user/wide", cdn=[hub.url.replace("127.0.0.1", "localhost")]), overwrite=True
+    )
+    for episode, (start, end) in enumerate(bounds):
+        shown = "page.locator('.strip .value').allTextContents()"
+        steps = [step for _ in range(start, end) for step in (FRAME, shown, press("ArrowRight"))]
+        found = driven(f"{url}#train/{episode}", *steps)["found"][1::3]
+        wanted = [
+            [-row, row * 2**40, row / 2, row % 3 == 0, row, row + 0.75, row, row + 0.25, row, row + 0.5]
+            for row in range(start, end)
+        ]
+        assert [sorted(map(number, values)) for values in found] == [
+            sorted(map(approximate, values)) for values in wanted
+        ]
+
+
+@pytest.mark.parametrize(
+    ("episodes", "end", "told"),
+    [(10**12, 3, "says 1000000000000 episodes, and the list has 1"), (1, 10**12, "fewer rows")],
+)
+def test_rows_that_a_stranger_makes_up_are_one_line(hub, web, episodes, end, told):
+    root, url = web
+    files = {
+        "data/train-00000-of-00001.parquet": parquet({"action": [1, 2, 3]}),
+        "episodes/train-00000-of-00001.parquet": parquet({"row_start": [0], "row_end": [end]}),
+    }
+    publish(hub, "user/stranger", files, episodes=episodes, rows=end)
+    cdn = [hub.url.replace("127.0.0.1", "localhost")]
+    write_space(root, Space(hub.url, "user/stranger", cdn=cdn), overwrite=True)
+    assert told in driven(url, text(".problem:not([hidden])"))["found"][0]
 
 
 def test_text_of_strangers_is_text(hub, web):
@@ -310,11 +391,7 @@ def test_text_of_strangers_is_text(hub, web):
         "episodes/train-00000-of-00001.parquet": parquet(episodes),
         "README.md": SCRIPT.encode(),
     }
-    inputs = {"environment": {"id": SCRIPT}, "expert": {"name": SCRIPT, "algo": SCRIPT}}
-    listed = {name: {"sha256": SCRIPT, "size": len(content)} for name, content in files.items()}
-    manifest = {"accepted": 2, "fingerprint": SCRIPT, "files": listed, "inputs": inputs}
-    manifest["splits"] = {"train": {"episodes": 2, "rows": 3}}
-    hub.store.add("dataset", "user/stranger", {**files, "manifest.json": json.dumps(manifest).encode()})
+    publish(hub, "user/stranger", files, episodes=2, rows=3)
     write_space(root, Space(hub.url, cdn=[hub.url.replace("127.0.0.1", "localhost")]), overwrite=True)
     page = (root / "index.html").read_text()
     (root / "index.html").write_text(page.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"))

@@ -2,6 +2,7 @@
 
 import { measure } from "./format";
 import type { Columns, Table } from "./parquet";
+import { Problem } from "./source";
 
 export type SortKey = "episode" | "return" | "length" | "seed" | "ending" | "kind";
 
@@ -138,6 +139,8 @@ export async function readRemarks(table: Table, row: number): Promise<string[]> 
 /** Read the list of a split. */
 export async function readEpisodes(table: Table, count: number): Promise<Episodes> {
   const known = await table.columns();
+  const rows = await table.rows();
+  if (rows !== count) throw new Problem(`the manifest says ${count} episodes, and the list has ${rows}`);
   const there = (names: readonly string[]) => names.filter((name) => known.has(name));
   return new Episodes(...(await Promise.all([table.numbers(there(NUMBERS), 0, count), table.read(there(OTHERS), 0, count)])));
 }

@@ -19,6 +19,14 @@ export interface Shard {
 /** Values of some rows, by column. */
 export type Columns = Record<string, unknown[]>;
 
+/** Rows `from` to `to` of a file; `shift` makes of each its number among those that are read. */
+interface Part {
+  index: number;
+  from: number;
+  to: number;
+  shift: number;
+}
+
 /** Takes the value of a column in a row. */
 type Put = (column: string, row: number, value: unknown) => void;
 
@@ -53,34 +61,44 @@ export class Table {
     return new Map(names.map((name) => [name, Object.hasOwn(stated, name) ? (stated[name] as Feature) : null]));
   }
 
+  /** How many rows there are. */
+  async rows(): Promise<number> {
+    const footers = await Promise.all(this.shards.map((_, index) => this.footer(index)));
+    return footers.reduce((sum, footer) => sum + Number(footer.num_rows), 0);
+  }
+
   /** The values of columns in the rows `start` to `end`, exclusive. */
   async read(columns: readonly string[], start: number, end: number): Promise<Columns> {
+    const parts = await this.parts(start, end);
     const found: Columns = Object.fromEntries(columns.map((name) => [name, new Array<unknown>(end - start)]));
-    await this.fill(columns, start, end, (name, row, value) => ((found[name] as unknown[])[row] = value));
+    await this.fill(parts, columns, (name, row, value) => ((found[name] as unknown[])[row] = value));
     return found;
   }
 
   /** The same of columns of numbers, of which a hundred thousand take little more than their bytes. */
   async numbers(columns: readonly string[], start: number, end: number): Promise<Record<string, Float64Array>> {
+    const parts = await this.parts(start, end);
     const found = Object.fromEntries(columns.map((name) => [name, new Float64Array(end - start)]));
-    await this.fill(columns, start, end, (name, row, value) => ((found[name] as Float64Array)[row] = value === null ? NaN : Number(value)));
+    await this.fill(parts, columns, (name, row, value) => ((found[name] as Float64Array)[row] = value === null ? NaN : Number(value)));
     return found;
   }
 
-  private async fill(columns: readonly string[], start: number, end: number, put: Put): Promise<void> {
-    if (!columns.length) return;
+  /** Where rows lie; nothing is made room for before it is known that they are there. */
+  private async parts(start: number, end: number): Promise<Part[]> {
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end)) throw new Problem("the dataset says rows that cannot be");
     await this.footersUpTo(start);
-    let first = 0;
-    const parts: Promise<void>[] = [];
-    for (let index = 0; first < end; index++) {
-      const footer = await this.footer(index);
-      const rows = Number(footer.num_rows);
-      const base = first - start;
-      if (first + rows > start)
-        parts.push(this.part(index, columns, Math.max(-base, 0), Math.min(end - first, rows), (name, row, value) => put(name, row + base, value)));
+    const found: Part[] = [];
+    for (let index = 0, first = 0; first < end; index++) {
+      const rows = Number((await this.footer(index)).num_rows);
+      if (first + rows > start) found.push({ index, from: Math.max(start - first, 0), to: Math.min(end - first, rows), shift: first - start });
       first += rows;
     }
-    await Promise.all(parts);
+    return found;
+  }
+
+  private async fill(parts: readonly Part[], columns: readonly string[], put: Put): Promise<void> {
+    if (!columns.length) return;
+    await Promise.all(parts.map((part) => this.readPart(part, columns, put)));
   }
 
   /** Ask at once for the footers that tell in which file a row is, as far as the first file lets guess. */
@@ -91,21 +109,21 @@ export class Table {
   }
 
   /** The rows of one file. */
-  private async part(index: number, columns: readonly string[], rowStart: number, rowEnd: number, put: Put): Promise<void> {
+  private async readPart({ index, from, to, shift }: Part, columns: readonly string[], put: Put): Promise<void> {
     const shard = this.shards[index] as Shard;
     await parquetRead({
       file: remoteFile(shard.url, shard.size),
       metadata: await this.footer(index),
       columns: [...columns],
-      rowStart,
-      rowEnd,
+      rowStart: from,
+      rowEnd: to,
       compressors,
       utf8: false,
       geoparquet: false,
       useOffsetIndex: true,
-      onChunk: ({ columnName, columnData, rowStart: first, rowEnd: last }) => {
-        const to = Math.min(last, rowEnd);
-        for (let row = Math.max(first, rowStart); row < to; row++) put(columnName, row, columnData[row - first]);
+      onChunk: ({ columnName, columnData, rowStart, rowEnd }) => {
+        const last = Math.min(rowEnd, to);
+        for (let row = Math.max(rowStart, from); row < last; row++) put(columnName, row + shift, columnData[row - rowStart]);
       },
     });
   }
