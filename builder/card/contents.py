@@ -68,7 +68,6 @@ class Contents:
         columns: per config.
         players: who played how many episodes, in the order of their names.
         plots: those of `PLOTS` that are there.
-        distinct_returns: float64 [distinct episodes]; None: there are no copies, or it is not known which.
     """
 
     manifest: Manifest
@@ -77,7 +76,6 @@ class Contents:
     columns: Mapping[str, tuple[Column, ...]]
     players: Mapping[str, int]
     plots: frozenset[str]
-    distinct_returns: Array | None = None
 
 
 RETURNS, COMPONENTS = PLOTS = ("assets/returns.png", "assets/components.png")
@@ -115,18 +113,7 @@ def read_contents(folder: Path) -> Contents:
                 got=f"{found[0]} and {found[1]}",
             )
     plots = frozenset(name for name in PLOTS if (folder / name).is_file())
-    return Contents(manifest, sizes, endings, columns, players, plots, distinct_returns(manifest, endings))
-
-
-def distinct_returns(manifest: Manifest, endings: Mapping[str, Endings]) -> Array | None:
-    """The returns of episodes that are no copies, where the returns and lengths tell them apart."""
-    if manifest.distinct is None or manifest.distinct.episodes == manifest.accepted:
-        return None
-    pairs = [(ending.returns, ending.lengths) for ending in endings.values()]
-    returns, lengths = (np.concatenate(column) for column in zip(*pairs, strict=True))
-    found = np.unique(np.stack([returns, lengths.astype(np.float64)], axis=1), axis=0)
-    # Copies have the same of both, so as many different pairs as episodes are these episodes.
-    return found[:, 0] if len(found) == manifest.distinct.episodes else None
+    return Contents(manifest, sizes, endings, columns, players, plots)
 
 
 def _endings(files: Sequence[Path]) -> Endings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,21 +11,22 @@ from builder.card.contents import Contents
 from builder.card.histogram import can_be_drawn
 from builder.card.markdown import count_of, number, share
 from builder.card.plot import Panel, episodes_png
+from builder.card.sample import Sample, trajectories
 from builder.episodes.spaces import Array
 from builder.manifest.manifest import Manifest
 
 RETURN, LENGTH = "return (sum of rewards)", "length (steps)"
 
 
-def episodes_picture(contents: Contents) -> bytes | None:
+def episodes_picture(contents: Contents, sample: Sample) -> bytes | None:
     """The picture; None: it would show no more than `episode_sentences` say."""
-    panels = list(_panels(contents))
+    panels = list(_panels(contents, sample))
     return episodes_png(panels) if panels else None
 
 
-def _panels(contents: Contents) -> Iterator[Panel]:
+def _panels(contents: Contents, sample: Sample) -> Iterator[Panel]:
     manifest, (returns, lengths) = contents.manifest, _of_all(contents)
-    count, distinct = count_of(len(lengths), "episode"), contents.distinct_returns
+    count, distinct = count_of(len(lengths), "episode"), distinct_returns(contents, sample)
     rejected = np.array(manifest.rejected.returns if manifest.rejected else (), np.float64)
     if len(returns) and can_be_drawn(np.concatenate([returns, rejected])):
         weight = manifest.rejected.count / len(rejected) if manifest.rejected else 1.0
@@ -41,6 +42,21 @@ def _of_all(contents: Contents) -> tuple[Array, Array]:
     endings = contents.endings.values()
     returns = np.concatenate([ending.returns for ending in endings])
     return returns[np.isfinite(returns)], np.concatenate([ending.lengths for ending in endings])
+
+
+def distinct_returns(contents: Contents, sample: Sample) -> Array | None:
+    """float64 [distinct episodes]: theirs; None: there are no copies, or it is not known which they are."""
+    manifest, (returns, lengths) = contents.manifest, _of_all(contents)
+    if manifest.distinct is None or manifest.distinct.episodes == manifest.accepted:
+        return None
+    if len(returns) != len(lengths):
+        return None
+    # Copies have the same of both, so as many different pairs as episodes are these episodes.
+    keys: Sequence[Hashable] = list(zip(returns.tolist(), lengths.tolist(), strict=True))
+    if len(set(keys)) != manifest.distinct.episodes:
+        keys = trajectories(sample, lengths) or ()
+    firsts = {key: index for index, key in reversed(list(enumerate(keys)))}
+    return returns[sorted(firsts.values())] if len(firsts) == manifest.distinct.episodes else None
 
 
 def _bounds(manifest: Manifest) -> tuple[tuple[float, str], ...]:

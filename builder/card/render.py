@@ -57,7 +57,7 @@ def write_card(folder: Path, *, notes: str | None = None) -> None:
     contents = read_contents(folder)
     sample = read_sample(folder, contents.manifest)
     pictures = {
-        RETURNS: episodes_picture(contents),
+        RETURNS: episodes_picture(contents, sample),
         COMPONENTS: components_picture(drawn_of(contents, sample)),
     }
     for name, png in pictures.items():

@@ -100,6 +100,26 @@ def read_sample(folder: Path, manifest: Manifest, *, most_steps: int = MOST_STEP
     )
 
 
+def trajectories(sample: Sample, lengths: Array) -> list[bytes] | None:
+    """Of each episode something that only its copies have too.
+
+    Args:
+        sample: of the dataset.
+        lengths: int64 [episodes], in the order of the splits.
+
+    Returns:
+        None where not every step, or not all of it, was read.
+    """
+    if sample.steps != sample.total or any(part.values is None for part in sample.parts):
+        return None
+    ends = np.cumsum(lengths)
+    rows = [np.ascontiguousarray(part.values) for part in sample.parts if part.values is not None]
+    return [
+        b"".join(values[end - length : end].tobytes() for values in rows)
+        for end, length in zip(ends, lengths, strict=True)
+    ]
+
+
 def _parts(spaces: Spaces) -> Iterator[Part]:
     for name, space in spaces._asdict().items():
         first = 0

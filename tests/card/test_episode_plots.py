@@ -6,67 +6,81 @@ import numpy as np
 import pytest
 from card_folders import inputs_of
 
-from builder.card.contents import distinct_returns, read_contents
-from builder.card.episode_plots import episode_sentences, episodes_picture
-from builder.manifest.manifest import Distinct, Rejected
+from builder.card.contents import read_contents
+from builder.card.episode_plots import distinct_returns, episode_sentences, episodes_picture
+from builder.card.sample import read_sample
+from builder.manifest.manifest import Distinct, Rejected, read_manifest
 
 
-def contents(dataset, rewards, *, accepted=(-np.inf, np.inf), threshold="-inf", **changes):
+def seen(dataset, rewards, *, accepted=(-np.inf, np.inf), threshold="-inf"):
     inputs = inputs_of(f"episodes={len(rewards)}", f"threshold={threshold}")
-    found = read_contents(dataset(rewards, inputs=inputs, accepted=accepted))
-    return dataclasses.replace(found, manifest=dataclasses.replace(found.manifest, **changes))
+    folder = dataset(rewards, inputs=inputs, accepted=accepted)
+    return read_contents(folder), read_sample(folder, read_manifest(folder))
 
 
 def test_what_is_the_same_in_all_episodes_is_a_sentence_and_no_bar(dataset):
-    found = contents(dataset, [[1.0] * 3, [1.0] * 3])
-    assert episodes_picture(found) is None
+    found, sample = seen(dataset, [[1.0] * 3, [1.0] * 3])
+    assert episodes_picture(found, sample) is None
     assert episode_sentences(found) == "Every episode has a return of 3 and a length of 3 steps."
 
 
 def test_of_two_things_only_the_one_that_varies_is_drawn(dataset):
-    found = contents(dataset, [[1.0], [2.0]])
-    assert episodes_picture(found) is not None
+    found, sample = seen(dataset, [[1.0], [2.0]])
+    assert episodes_picture(found, sample) is not None
     assert episode_sentences(found) == "Every episode has a length of 1 step."
 
 
 def test_what_varies_needs_no_sentence(dataset):
-    assert episode_sentences(contents(dataset, [[1.0], [2.0, 3.0]])) == ""
+    assert episode_sentences(seen(dataset, [[1.0], [2.0, 3.0]])[0]) == ""
 
 
 def test_rejected_attempts_are_drawn_and_told_of(dataset):
-    found = contents(dataset, [[5.0], [-3.0], [-2.0], [5.0]], accepted=(0, np.inf), threshold="0")
+    found, sample = seen(dataset, [[5.0], [-3.0], [-2.0], [5.0]], accepted=(0, np.inf), threshold="0")
     assert found.manifest.rejected == Rejected(2, (-3.0, -2.0))
-    assert episodes_picture(found) is not None
+    assert episodes_picture(found, sample) is not None
     assert episode_sentences(found) == (
         "Every episode has a return of 5 and a length of 1 step. 2 attempts were rejected for a return of"
         " -3 to -2, drawn in grey; 50.00% of attempts were accepted."
     )
     forgotten = dataclasses.replace(found, manifest=dataclasses.replace(found.manifest, rejected=None))
-    assert episodes_picture(forgotten) is None
+    assert episodes_picture(forgotten, sample) is None
     assert "The returns of the 2 attempts that are not here were not recorded; 50.00%" in episode_sentences(
         forgotten
     )
 
 
-def test_of_copies_what_differs_is_drawn_by_itself(dataset):
-    rewards = [[1.0], [1.0], [1.0], [2.0], [4.0]]
-    found = read_contents(dataset(rewards, inputs=inputs_of("episodes=5")))
-    assert found.distinct_returns is None
-    copies = dataclasses.replace(found, distinct_returns=np.array([1.0, 2.0, 4.0]))
-    assert episodes_picture(copies) != episodes_picture(found)
-
-
-@pytest.mark.parametrize(("episodes", "known"), [(3, [1.0, 2.0, 4.0]), (2, None), (4, None), (5, None)])
-def test_distinct_episodes_are_known_where_returns_and_lengths_tell_them_apart(dataset, episodes, known):
-    folder = dataset([[1.0], [1.0], [1.0], [2.0], [4.0]], inputs=inputs_of("episodes=5"))
-    found = read_contents(folder)
-    manifest = dataclasses.replace(found.manifest, distinct=Distinct(episodes))
-    returns = distinct_returns(manifest, found.endings)
+@pytest.mark.parametrize(
+    ("rewards", "known"),
+    [
+        ([[1.0], [1.0, 1.0]], None),
+        ([[1.0], [1.0], [1.0, 3.0]], [1.0, 4.0]),
+        ([[1.0], [1.0], [2.0, 2.0], [3.0, 3.0]], [1.0, 4.0]),
+    ],
+    ids=["no copies", "told apart by return and length", "told apart by what was seen and done"],
+)
+def test_the_returns_of_distinct_episodes_are_known(dataset, rewards, known):
+    """Episodes of the same length are copies of each other in these folders."""
+    found = seen(dataset, rewards)
+    returns = distinct_returns(*found)
     assert (None if returns is None else returns.tolist()) == known
 
 
+def test_of_steps_that_were_not_read_nobody_knows_which_are_copies(dataset):
+    found, sample = seen(dataset, [[1.0], [1.0], [2.0, 2.0], [3.0, 3.0]])
+    assert distinct_returns(found, dataclasses.replace(sample, total=100)) is None
+    parts = tuple(dataclasses.replace(part, values=None) for part in sample.parts[:1])
+    assert distinct_returns(found, dataclasses.replace(sample, parts=parts)) is None
+
+
+def test_distinct_episodes_have_a_panel_of_their_own(dataset):
+    found, sample = seen(dataset, [[1.0], [1.0], [1.0, 3.0]])
+    distinct = dataclasses.replace(found.manifest, distinct=Distinct(3))
+    without = dataclasses.replace(found, manifest=distinct)
+    assert episodes_picture(found, sample) != episodes_picture(without, sample)
+
+
 def test_returns_that_nobody_knows_are_not_drawn(dataset):
-    found = contents(dataset, [[1.0], [2.0]])
+    found, sample = seen(dataset, [[1.0], [2.0]])
     endings = found.endings["train"]
     unknown = dataclasses.replace(endings, returns=np.full(2, np.nan))
-    assert episodes_picture(dataclasses.replace(found, endings={"train": unknown})) is None
+    assert episodes_picture(dataclasses.replace(found, endings={"train": unknown}), sample) is None

@@ -46,6 +46,7 @@ def test_a_text_that_is_escaped_is_a_text():
         *(
             "expert.name=${oc.env:CORRIDOR_KEY}",
             "dataset.license=${oc.env:CORRIDOR_KEY}",
+            "dataset.citation=${oc.env:CORRIDOR_KEY}",
             "seed=${oc.env:NUMBER}",
         ),
         *(

@@ -122,7 +122,7 @@ def test_every_game_of_ale_py_has_as_many_choices_as_it_says():
     ale_py = pytest.importorskip("ale_py")
     gym.register_envs(ale_py)
     games = [name for name in gym.registry if name.startswith("ALE/") and name.endswith("-v5")]
-    for name in (*games[::20], "ALE/MsPacman-v5", "ALE/UpNDown-v5"):
+    for name in (*games[::40], "ALE/MsPacman-v5", "ALE/UpNDown-v5"):
         env = gym.make(name)
         names = choice_names(name, "action", env.action_space)
         meanings = [meaning.lower() for meaning in env.unwrapped.get_action_meanings()]
