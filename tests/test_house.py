@@ -17,6 +17,7 @@ STORIES = {
     "hub/test_with_datasets": "what was pushed, read without us",
     "manifest/test_strangers": "forged manifests, and what becomes of them",
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
+    "peers/test_flax": "CleanRL's models of JAX, saved by flax",
     "peers/test_rllib": "RLlib, reading our files as they are",
     "peers/test_imitation": "likewise of imitation",
     "peers/test_lerobot": "likewise of LeRobot",

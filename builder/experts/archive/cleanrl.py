@@ -1,4 +1,4 @@
-"""CleanRL's models, read without unpickling: state dicts of torch in files `SCRIPT.cleanrl_model`.
+"""CleanRL's models, files `SCRIPT.cleanrl_model`, read without unpickling: torch's or flax's parameters.
 
 Sources: CleanRL's single-file scripts (`dqn.py`, `c51.py`, `ppo.py` and the same for Atari, and those for
 continuous actions of DDPG, TD3, SAC and PPO): their networks, what they give to `torch.save`, and
@@ -16,6 +16,8 @@ import numpy as np
 from builder.episodes.spaces import Array
 from builder.errors import ArchiveError, ExpertError, UnsupportedExpertError
 from builder.experts.archive.agent import Agent
+from builder.experts.archive.cleanrl_flax import flax_model
+from builder.experts.archive.flax_msgpack import read_msgpack
 from builder.experts.archive.layers import Weights, image_extractor
 from builder.experts.archive.weights import pairs_of, read_weights
 from builder.experts.network.encoding import encoders
@@ -60,6 +62,8 @@ def read_cleanrl(content: bytes, where: str) -> CleanRLModel:
         UnsupportedExpertError: it is sound, but of a kind that is not supported.
     """
     try:
+        if not content.startswith((b"PK", b"\x80")):  # neither a zip of torch's nor a pickle
+            return _of_flax(content, where)
         saved = _Saved()
         arrays = read_weights(content, where, saved.acting)
         return CleanRLModel(_agent(arrays, saved.networks, where), saved.env_id)
@@ -67,6 +71,22 @@ def read_cleanrl(content: bytes, where: str) -> CleanRLModel:
         raise
     except _DAMAGED as error:
         raise ArchiveError(f"{where} is damaged ({type(error).__name__}: {str(error)[:100]})") from error
+
+
+def _of_flax(content: bytes, where: str) -> CleanRLModel:
+    model = flax_model(read_msgpack(content, where), where, EVALUATION_EPSILON)
+    script = model.settings.get("exp_name")
+    if isinstance(script, str) and "machado" in script:
+        raise UnsupportedExpertError(f"{where}: trained with sticky actions and all actions of the console")
+    named = model.settings.get("env_id")
+    env_id = named if isinstance(named, str) and 0 < len(named) <= 200 else None
+    return CleanRLModel(_as_agent(model.algorithm, model.network), env_id)
+
+
+def _as_agent(algorithm: str, network: Network) -> Agent:
+    space, actions = network.observation_space, network.action_space
+    rate = getattr(network.head, "exploration_rate", 0.0)
+    return Agent(algorithm, f"cleanrl.{algorithm}", "", space, actions, network, rate)
 
 
 class _Saved:
@@ -106,9 +126,7 @@ def _agent(arrays: dict[str, Array], networks: int, where: str) -> Agent:
             algorithm, network = build(arrays, where)
             if (algorithm, networks) == ("TD3", 2):  # of which DDPG's actor is the same, and its critic one
                 algorithm = "DDPG"
-            space, actions = network.observation_space, network.action_space
-            rate = getattr(network.head, "exploration_rate", 0.0)
-            return Agent(algorithm, f"cleanrl.{algorithm}", "", space, actions, network, rate)
+            return _as_agent(algorithm, network)
     raise UnsupportedExpertError(
         f"{where}: weights of none of CleanRL's networks that are known",
         expected="DQN, C51, DDPG, TD3, SAC or PPO",

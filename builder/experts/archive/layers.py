@@ -25,6 +25,9 @@ from builder.experts.network.network import (
     Linear,
     LstmLayer,
     Network,
+    PaddedConvolution,
+    ResidualExtractor,
+    ResidualStage,
 )
 
 TRAINING_ONLY = re.compile(
@@ -128,7 +131,8 @@ class Weights:
 
 
 _PARTS = (
-    *(Network, Linear, Convolution, ImageExtractor, LstmLayer, ContinuousHead, AtomsHead),
+    *(Network, Linear, Convolution, ImageExtractor, PaddedConvolution, ResidualStage, ResidualExtractor),
+    *(LstmLayer, ContinuousHead, AtomsHead),
     *(Filters, ImageLayers, LayerNorm),
 )
 

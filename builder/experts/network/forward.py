@@ -26,7 +26,9 @@ from builder.experts.network.network import (
     Linear,
     LstmLayer,
     Network,
+    ResidualExtractor,
 )
+from builder.experts.network.residual import Residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,9 @@ def _cast(layer: Linear, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
     return np.ascontiguousarray(layer.weight.astype(dtype).T), bias
 
 
-def _seen(extractor: ImageExtractor | ImageLayers, dtype: np.dtype[Any]) -> Step:
+def _seen(extractor: ImageExtractor | ImageLayers | ResidualExtractor, dtype: np.dtype[Any]) -> Step:
+    if isinstance(extractor, ResidualExtractor):
+        return Residual(extractor, dtype, ACTIVATIONS[extractor.activation])
     return images(extractor, dtype) if isinstance(extractor, ImageLayers) else _Images(extractor, dtype)
 
 

@@ -52,6 +52,50 @@ class ImageExtractor:
 
 
 @dataclass(frozen=True, eq=False)
+class PaddedConvolution:
+    """A 2-d convolution of 3 x 3 in steps of one, whose outputs are as large as its inputs.
+
+    Attributes:
+        weight: float32 [outputs, inputs, 3, 3].
+        bias: float32 [outputs].
+    """
+
+    weight: Array
+    bias: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualStage:
+    """A convolution, the largest of each 3 x 3 in steps of two, then blocks that add to what they get.
+
+    Attributes:
+        convolution: the first.
+        blocks: of each its two convolutions, each of which comes after the activation.
+    """
+
+    convolution: PaddedConvolution
+    blocks: tuple[tuple[PaddedConvolution, PaddedConvolution], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualExtractor:
+    """IMPALA's network for pictures: stages, the activation, one fully connected layer, the activation.
+
+    Attributes:
+        stages: from the picture on.
+        linear: takes the last stage's outputs, channels first.
+        activation: torch's name of the activation function.
+        centred: the largest are taken of windows that begin a pixel outside, as torch's `padding=1` has it;
+            otherwise where JAX's `SAME` begins them.
+    """
+
+    stages: tuple[ResidualStage, ...]
+    linear: Linear
+    activation: str = "ReLU"
+    centred: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class LstmLayer:
     """One layer of torch's `LSTM`; the gates are stacked as input, forget, cell, output.
 
@@ -201,7 +245,7 @@ class Network:
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     encoders: tuple[Encoder, ...]
-    extractors: tuple[ImageExtractor | ImageLayers | None, ...]
+    extractors: tuple[ImageExtractor | ImageLayers | ResidualExtractor | None, ...]
     lstm: tuple[LstmLayer, ...]
     hidden: tuple[Linear | Activation | LayerNorm, ...]
     activation: str

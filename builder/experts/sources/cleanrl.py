@@ -34,6 +34,13 @@ SMALL_BEFORE_GREY = (
     " differ by a level of 255"
 )
 
+OF_ENVPOOL = re.compile(r"([A-Za-z]+)-v5")
+"""How envpool names its games, each of which skips frames, stacks and shrinks by itself."""
+BEHIND_ENVPOOL = (
+    "training was behind envpool, which takes the emulator's own grey and begins a game with a single FIRE;"
+    " here colours are made grey and two buttons are pressed, as in Stable-Baselines3: pixels may differ"
+)
+
 
 class CleanRLSource(Source):
     """A `.cleanrl_model` file."""
@@ -125,8 +132,10 @@ def _expert(config: ExpertConfig, path: Path, where: Mapping[str, Any], env_id: 
 
 
 def _companions(model: CleanRLModel, env_id: str | None) -> Companions:
-    """What CleanRL's scripts put around the environment; that of the file, else of the repository's name."""
+    """What CleanRL's scripts put around the environment; that of the repository's name, else of the file."""
     known = env_id or model.env_id
     if len(model.agent.observation_space.shape or ()) != 3:
         return Companions(env_id=known)
+    if known and (game := OF_ENVPOOL.fullmatch(known)):
+        return Companions(env_id=f"{game[1]}NoFrameskip-v4", wrappers=BEHIND_ATARI, notes=(BEHIND_ENVPOOL,))
     return Companions(env_id=known, wrappers=BEHIND_ATARI, notes=(SMALL_BEFORE_GREY,))

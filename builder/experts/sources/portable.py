@@ -34,6 +34,9 @@ from builder.experts.network.network import (
     Linear,
     LstmLayer,
     Network,
+    PaddedConvolution,
+    ResidualExtractor,
+    ResidualStage,
 )
 from builder.experts.observations.wrappers import Wrapper
 from builder.experts.published import Published
@@ -56,6 +59,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (
         *(Agent, Network, Encoder, Linear, Convolution, ImageExtractor, LstmLayer, DiscreteHead),
+        *(PaddedConvolution, ResidualStage, ResidualExtractor),
         *(AtomsHead, ContinuousHead, Companions, Wrapper, Statistics, Published),
         *(Activation, LayerNorm, Filters, ImageLayers),
     )

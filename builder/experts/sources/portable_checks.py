@@ -22,7 +22,15 @@ from builder.experts.archive.layers import arrays_of
 from builder.experts.archive.vec_normalize import Statistics
 from builder.experts.network.encoding import encoders
 from builder.experts.network.layered import shape_after
-from builder.experts.network.network import AtomsHead, ContinuousHead, DiscreteHead, ImageLayers, Network
+from builder.experts.network.network import (
+    AtomsHead,
+    ContinuousHead,
+    DiscreteHead,
+    ImageLayers,
+    Network,
+    ResidualExtractor,
+)
+from builder.experts.network.residual import CHANNELS
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.wrappers import check_known
 from builder.experts.published import Published
@@ -86,11 +94,23 @@ def check_sizes(network: Network, where: str) -> None:
     """
     for coder, extractor in zip(network.encoders, network.extractors, strict=True):
         shape = coder.shape
+        if isinstance(extractor, ResidualExtractor) and _widest(extractor) > CHANNELS:
+            raise ArchiveError(f"{where}: {_widest(extractor)} channels", expected=f"at most {CHANNELS}")
         for layer in extractor.layers if isinstance(extractor, ImageLayers) else ():
             try:
                 shape = shape_after(layer, shape)
             except ValueError as error:
                 raise ArchiveError(f"{where}: {error}") from error
+
+
+def _widest(extractor: ResidualExtractor) -> int:
+    """How many channels a layer of it gives at most."""
+    layers = [
+        layer
+        for stage in extractor.stages
+        for layer in (stage.convolution, *(part for block in stage.blocks for part in block))
+    ]
+    return max((len(layer.weight) for layer in layers), default=0)
 
 
 def _head_fits(network: Network) -> bool:

@@ -3,14 +3,18 @@
 import dataclasses
 
 import cleanrl_models
+import flax_models
 import gymnasium as gym
 import hub_clients
 import numpy as np
 import pytest
 from configured import loaded
+from places import ROOT
+from sb3_models import start
 
 from builder import build, load
 from builder.errors import BuilderError, ConfigError, ExpertError
+from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
 from builder.experts.sources.portable import read_portable, save_portable
 from builder.experts.sources.registered import DEFAULT_ROLLOUT
@@ -129,7 +133,7 @@ def test_a_game_is_played_as_its_network_says_behind_its_wrappers(atari, tmp_pat
     padded = np.concatenate([frames[:1]] * 3 + [frames])
     stacks = np.stack([padded[step : step + 4] for step in range(12)])
     np.testing.assert_array_equal(dataset[0].actions, cleanrl_models.inferred("dqn_atari", acting, stacks))
-    assert "training made frames small before it made them grey" in (tmp_path / "x" / "README.md").read_text()
+    assert dataset.manifest.notes[0].startswith("training made frames small before it made them grey")
 
 
 @pytest.mark.parametrize("script", ["c51", "td3_continuous_action"])
@@ -141,3 +145,22 @@ def test_it_is_kept_as_data_and_acts_alike(script, tmp_path):
     kept = read_portable(tmp_path / "kept").agent
     assert kept.algorithm == expert.identity["algo"]
     assert kept.network.head.sampling == expert.trained.agent.network.head.sampling
+
+
+def test_a_player_of_envpool_plays_the_game_that_skips_no_frames_itself():
+    expert = loaded("cleanrl", path=str(ROOT / "tests" / "flax_files" / "cleanba_ppo.cleanrl_model"))
+    assert expert.policy.name == "BreakoutNoFrameskip-v4"
+    assert expert.preprocessing() is not None
+    assert "envpool" in expert.notes[0]
+
+
+def test_a_player_of_screens_is_kept_as_data_and_acts_alike(tmp_path):
+    expert = loaded("cleanrl", path=str(ROOT / "tests" / "flax_files" / "cleanba_ppo.cleanrl_model"))
+    save_portable(expert.trained.portable(), tmp_path / "kept")
+    kept = read_portable(tmp_path / "kept").agent
+    space, seen = kept.observation_space, [flax_models.observed("cleanba_ppo", 8)]
+    before, after = (
+        start(NetworkPlayer(agent.network), space, kept.action_space, lanes=8).act(seen, range(8))[0]
+        for agent in (expert.trained.agent, kept)
+    )
+    np.testing.assert_array_equal(before, after)
