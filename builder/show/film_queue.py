@@ -21,6 +21,14 @@ Draw = Callable[[str, int, Path, Report], None]
 """Writes the film of an episode to a path: split, `episode_index`, path, report."""
 
 
+PATIENCE = 20.0
+"""Seconds that a film which is being drawn has to end in."""
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the film any more."""
+
+
 @dataclass
 class _Film:
     frames: int = 0
@@ -43,7 +51,8 @@ class Films:
     _films: dict[Key, _Film] = field(default_factory=dict)
     _waiting: list[Key] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
-    _busy: bool = False
+    _worker: Thread | None = None
+    _stopped: bool = False
 
     def path(self, split: str, episode: int) -> Path:
         """Where a film is, once it is ready."""
@@ -66,16 +75,26 @@ class Films:
                 self._waiting.remove(key)
             if not (film.frames or film.of):
                 self._waiting.append(key)
-            if not self._busy:
-                self._busy = True
-                Thread(target=self._work, daemon=True).start()
+            if self._worker is None and not self._stopped:
+                self._worker = Thread(target=self._work, daemon=True)
+                self._worker.start()
             return {"frames": film.frames, "of": film.of}
+
+    def stop(self) -> None:
+        """End the film that is being drawn, at its next frame, and begin no other.
+
+        A program that ends while a thread draws crashes in the libraries that do.
+        """
+        with self._lock:
+            self._stopped, worker = True, self._worker
+        if worker is not None:
+            worker.join(PATIENCE)
 
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting:
-                    self._busy = False
+                if not self._waiting or self._stopped:
+                    self._worker = None
                     return
                 key = self._waiting.pop()
                 film = self._films[key]
@@ -87,12 +106,16 @@ class Films:
 
         def report(frames: int, of: int) -> None:
             film.frames, film.of = frames, of
+            if self._stopped:
+                raise _StoppedError
 
         target = self.path(*key)
         partial = target.with_suffix(".partial.mp4")
         try:
             self.draw(*key, partial, report)
             partial.replace(target)
+        except _StoppedError:
+            return
         except Exception as error:  # an environment may fail in any way
             log.debug("the film of episode %s of %s", key[1], key[0], exc_info=True)
             told = str(error) if isinstance(error, BuilderError) else f"{type(error).__name__}: {error}"

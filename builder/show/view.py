@@ -30,7 +30,7 @@ def served(dataset: Dataset, title: str, *, draw: Draw | None = None, port: int 
     Raises:
         ConfigError: the port is taken.
     """
-    with tempfile.TemporaryDirectory(prefix="il-builder-films-") as folder:
+    with tempfile.TemporaryDirectory(prefix="il-builder-films-", ignore_cleanup_errors=True) as folder:
         films = Films(Path(folder), draw) if draw else None
         config = {**page_config(dataset.manifest, title), "films": films is not None}
         with Server(Site(dataset, films, config), port) as server:
@@ -40,6 +40,8 @@ def served(dataset: Dataset, title: str, *, draw: Draw | None = None, port: int 
                 yield server
             finally:
                 server.shutdown()
+                if films is not None:
+                    films.stop()
 
 
 def page_config(manifest: Manifest, title: str) -> dict[str, Any]:

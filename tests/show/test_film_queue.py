@@ -83,3 +83,30 @@ def test_what_cannot_be_drawn_says_why_in_one_line_and_the_next_is_drawn(films, 
     assert "\n" not in told
     assert not films.path("train", episode).exists()
     assert until_settled(films, 1) == {"ready": True}
+
+
+def test_stopping_ends_the_film_that_is_drawn_at_its_next_frame_and_begins_no_other(tmp_path):
+    begun, go, left = threading.Event(), threading.Event(), threading.Event()
+
+    def draw(split, episode, path, report):
+        try:
+            for frame in range(10**9):
+                report(frame, 10**9)
+                begun.set()
+                go.wait(10)
+        finally:
+            left.set()
+
+    films = Films(tmp_path, draw)
+    for episode in (1, 2):
+        films.state("train", episode)
+    assert begun.wait(10)
+    stopping = threading.Thread(target=films.stop)
+    stopping.start()
+    while not films._stopped:
+        pass
+    go.set()
+    stopping.join(10)
+    assert left.is_set()
+    assert films.state("train", 3) == {"frames": 0, "of": 0}
+    assert films._worker is None
