@@ -1,8 +1,12 @@
-"""Films that are made when they are first asked for, one at a time, and kept while the viewer runs."""
+"""Films that are made when they are first asked for, one at a time, and kept while the viewer runs.
+
+Who waits for a film asks again and again how far it is; one that nobody asks for any more makes room.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +29,10 @@ PATIENCE = 20.0
 """Seconds that a film which is being drawn has to end in."""
 
 
+FORGOTTEN = 3.0
+"""Seconds after which a film that nobody has asked for is waited for by nobody."""
+
+
 class _StoppedError(Exception):
     """Nobody waits for the film any more."""
 
@@ -35,6 +43,7 @@ class _Film:
     of: int = 0
     ready: bool = False
     error: str | None = None
+    asked: float = 0.0
 
 
 @dataclass
@@ -44,10 +53,12 @@ class Films:
     Attributes:
         folder: where they are written; whoever made it removes it.
         draw: makes one.
+        clock: the time in seconds.
     """
 
     folder: Path
     draw: Draw
+    clock: Callable[[], float] = time.monotonic
     _films: dict[Key, _Film] = field(default_factory=dict)
     _waiting: list[Key] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
@@ -67,6 +78,7 @@ class Films:
         key = split, episode
         with self._lock:
             film = self._films.setdefault(key, _Film())
+            film.asked = self.clock()
             if film.ready:
                 return {"ready": True}
             if film.error is not None:
@@ -98,15 +110,20 @@ class Films:
                     return
                 key = self._waiting.pop()
                 film = self._films[key]
-                film.of = film.of or 1
+                if self._is_forgotten(film):
+                    continue
+                film.of = 1
             self._make(key, film)
+
+    def _is_forgotten(self, film: _Film) -> bool:
+        return self.clock() - film.asked > FORGOTTEN
 
     def _make(self, key: Key, film: _Film) -> None:
         """Draw a film beside its place, and put it there whole."""
 
         def report(frames: int, of: int) -> None:
             film.frames, film.of = frames, of
-            if self._stopped:
+            if self._stopped or (self._waiting and self._is_forgotten(film)):
                 raise _StoppedError
 
         target = self.path(*key)
@@ -115,7 +132,7 @@ class Films:
             self.draw(*key, partial, report)
             partial.replace(target)
         except _StoppedError:
-            return
+            film.frames = film.of = 0
         except Exception as error:  # an environment may fail in any way
             log.debug("the film of episode %s of %s", key[1], key[0], exc_info=True)
             told = str(error) if isinstance(error, BuilderError) else f"{type(error).__name__}: {error}"

@@ -85,6 +85,31 @@ def test_what_cannot_be_drawn_says_why_in_one_line_and_the_next_is_drawn(films, 
     assert until_settled(films, 1) == {"ready": True}
 
 
+def test_a_film_that_nobody_waits_for_any_more_makes_room_and_is_begun_again_when_it_is_asked_for(tmp_path):
+    now, begun, go, drawn = [0.0], threading.Semaphore(0), threading.Semaphore(0), []
+
+    def draw(split, episode, path, report):
+        for frame in (1, 2):
+            report(frame, 2)
+            begun.release()
+            assert go.acquire(timeout=10)
+        path.write_bytes(b"film")
+        drawn.append(episode)
+
+    films = Films(tmp_path, draw, clock=lambda: now[0])
+    films.state("train", 1)
+    assert begun.acquire(timeout=10)
+    films.state("train", 2)  # which is not waited for either
+    now[0] = 10.0
+    films.state("train", 3)
+    for _ in range(5):
+        go.release()
+    assert until_settled(films, 3) == {"ready": True}
+    assert drawn == [3]
+    assert until_settled(films, 1) == {"ready": True}
+    assert drawn == [3, 1]
+
+
 def test_stopping_ends_the_film_that_is_drawn_at_its_next_frame_and_begins_no_other(tmp_path):
     begun, go, left = threading.Event(), threading.Event(), threading.Event()
 
