@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3
-TESTED := $(BASE),mujoco,box2d,atari,s3,video,test
+TESTED := $(BASE),mujoco,box2d,atari,s3,video,onnx,test
 ALL := $(TESTED),robotics,dask,ray,dvc,rlds,dev
 
 # pip works for minutes the first time, and says nothing meanwhile.

@@ -59,6 +59,11 @@ TENSORS = 4_000
 STATISTICS_BYTES = 32 << 20
 EXPERT_BYTES = 64 << 20
 """Of `expert.json`."""
+ONNX_BYTES = 160 << 20
+ONNX_FIELDS = 1_000_000
+"""Of all messages of a model that are walked."""
+ONNX_DEPTH = 32
+"""Levels of messages within each other; a graph in a graph takes three."""
 YAML_BYTES = 32 << 10
 PARQUET_FOOTER_BYTES = 16 << 20
 PARQUET_FOOTER_VALUES = 1 << 20

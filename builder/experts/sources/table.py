@@ -12,6 +12,7 @@ from builder.experts.sources.cleanrl import CleanRLSource
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.hub import HubSource
 from builder.experts.sources.local import LocalSource
+from builder.experts.sources.onnx import OnnxSource
 from builder.experts.sources.python import PythonSource
 from builder.experts.sources.random import RandomSource
 from builder.experts.sources.registered import RegisteredSource
@@ -26,6 +27,7 @@ SOURCES: dict[str, Source] = {
         HubSource(),
         CleanRLSource(),
         WeightsSource(),
+        OnnxSource(),
         PythonSource(),
         RandomSource(),
         RegisteredSource(),

@@ -25,6 +25,7 @@ class WeightsSource(Source):
 
     name = "weights"
     needs = "path"
+    contained = False
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         folder = _folder(config)

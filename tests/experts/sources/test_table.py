@@ -5,6 +5,7 @@ import re
 import shutil
 
 import cleanrl_models
+import onnx_models
 import pytest
 import yaml
 from places import PACKAGE, ROOT
@@ -34,6 +35,7 @@ def configured(tmp_path_factory):
     archive = tmp_path_factory.mktemp("local") / "agent.zip"
     shutil.copy(BUNDLED / "cartpole.zip", archive)
     folder = two_layers(tmp_path_factory.mktemp("weights"))
+    exported = onnx_models.two_layers(archive.with_name("policy.onnx"))[1]
     local = ["expert=local", "expert.name=mine", f"expert.path={archive}"]
     model = archive.with_name("dqn.cleanrl_model")
     model.write_bytes(cleanrl_models.saved("dqn")[1])
@@ -43,6 +45,7 @@ def configured(tmp_path_factory):
         "local": local,
         "python": ["expert=python", "expert.target=mine:make", "expert.version=3", "expert.batched=true"],
         "random": ["expert=random", "expert.name=noise"],
+        "onnx": ["expert=onnx", "expert.name=exported", f"expert.path={exported}"],
         "weights": ["expert=weights", "expert.name=theirs", f"expert.path={folder}"],
         "registered": ["expert=registered", "expert.name=right"],
     }
@@ -164,7 +167,7 @@ def test_nobody_but_the_sources_compares_the_name_of_one():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["bundled", "cleanrl", "python", "random", "registered", "weights"])
+@pytest.mark.parametrize("name", ["bundled", "cleanrl", "onnx", "python", "random", "registered", "weights"])
 @pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
 def test_what_surrounds_an_archive_is_not_said_of_what_is_none(configured, name, key, value):
     config = dataclasses.replace(configured[name], **{key: value})
