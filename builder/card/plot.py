@@ -33,7 +33,8 @@ from builder.episodes.spaces import Array
 GAP = 56
 """Between panels side by side."""
 PANEL_HEIGHT, PANEL_TOP, PANEL_BOTTOM = 440, 100, 350
-"""Of a panel of episodes: with everything, and where its bars begin and end."""
+KEY_HEIGHT = 36
+"""Of a panel of episodes: with everything, where its bars begin and end, and what tells of its colours."""
 COLUMNS = 4
 CELL_BARS, CELL_HEAD, CELL_FOOT = 106, 42, 54
 LINE_HEIGHT = 29
@@ -102,8 +103,9 @@ def episodes_png(panels: Sequence[Panel]) -> bytes:
     """Histograms side by side."""
     canvas = Canvas(PANEL_HEIGHT)
     width = (WIDTH - GAP * (len(panels) - 1)) / len(panels)
+    top = PANEL_TOP - (0 if any(panel.marks or len(panel.rejected) for panel in panels) else KEY_HEIGHT)
     for index, panel in enumerate(panels):
-        _draw_panel(canvas, panel, index * (width + GAP), width)
+        _draw_panel(canvas, panel, (index * (width + GAP), top), width)
     return canvas.png()
 
 
@@ -144,7 +146,9 @@ class _Axis:
         return self.start + (value - self.low) * self.scale
 
 
-def _draw_panel(canvas: Canvas, panel: Panel, left: float, width: float) -> None:
+def _draw_panel(canvas: Canvas, panel: Panel, place: tuple[float, float], width: float) -> None:
+    """Draw a panel; its place is where its title begins, and how high its bars may reach."""
+    left, top = place
     values = np.concatenate([panel.values, panel.rejected])
     edges = bin_edges(values)
     kept = counted(panel.values, edges)
@@ -154,21 +158,24 @@ def _draw_panel(canvas: Canvas, panel: Panel, left: float, width: float) -> None
     low, high = (f([edges[-end], *(value for value, _ in marks)]) for end, f in ((0, min), (1, max)))
     canvas.text((left, TITLE / 2 + 2), shortened(panel.title, width, TITLE), size=TITLE)
     _draw_key(canvas, panel, marks, left)
-    scale, margin = _draw_counts(canvas, float(heights.max()) * 1.05, left, width)
+    scale, margin = _draw_counts(canvas, float(heights.max()) * 1.05, place, width)
     axis = _Axis(left + margin, low, high, (width - margin - 8) / (high - low))
     _draw_bars(canvas, axis.place(edges), kept * scale, heights * scale)
     _draw_values(canvas, axis, whole=is_whole(values))
     canvas.text((left + margin, PANEL_HEIGHT - 22), shortened(panel.label, width - margin))
     for value, _ in marks:
-        for start in np.arange(PANEL_TOP - 6.0, PANEL_BOTTOM, 14.0):
+        for start in np.arange(top - 6.0, PANEL_BOTTOM, 14.0):
             end = min(start + 9, PANEL_BOTTOM)
             canvas.fill((axis.place(value) - 2, start, axis.place(value) + 1, end), MARK)
 
 
-def _draw_counts(canvas: Canvas, highest: float, left: float, width: float) -> tuple[float, float]:
+def _draw_counts(
+    canvas: Canvas, highest: float, place: tuple[float, float], width: float
+) -> tuple[float, float]:
     """Draw lines at counts; return the pixels for a count of one, and the room for numbers."""
     counts, labels = ticks(0, highest, most=4, whole=True)
-    margin, scale = max(map(width_of, labels)) + 12, (PANEL_BOTTOM - PANEL_TOP) / highest
+    left, top = place
+    margin, scale = max(map(width_of, labels)) + 12, (PANEL_BOTTOM - top) / highest
     for count, label in zip(counts, labels, strict=True):
         middle = PANEL_BOTTOM - count * scale
         canvas.text((left + margin - 12 - width_of(label), middle), label)

@@ -9,6 +9,7 @@ from builder.card.canvas import BAR, MARK, REJECTED, WIDTH
 from builder.card.plot import Choices, Component, Panel, components_png, episodes_png
 
 VALUES = np.linspace(0, 1, 50)
+FAR = ((-1e9, "threshold"),)
 
 
 def pixels(png):
@@ -25,8 +26,9 @@ def test_the_same_values_give_the_same_bytes():
 
 
 def test_a_mark_far_off_leaves_room_for_the_bars():
-    plain = episodes_png([Panel(VALUES, "Return", "return")])
-    assert episodes_png([Panel(VALUES, "Return", "return", ((-1e9, "threshold"),))]) == plain
+    plain, far = (pixels(episodes_png([Panel(VALUES, "Return", "return", marks)])) for marks in ((), FAR))
+    assert not (far == MARK).any()
+    assert ((far == BAR).any(axis=0) == (plain == BAR).any(axis=0)).all()
     assert (pixels(episodes_png([Panel(VALUES, "Return", "return", ((-0.5, "threshold"),))])) == MARK).any()
 
 
@@ -85,3 +87,12 @@ def test_a_choice_never_taken_has_no_bar():
     )
     rows = (found == BAR).any(axis=1)
     assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 2
+
+
+def test_where_no_colour_has_to_be_explained_bars_take_the_room():
+    def highest(panel):
+        return int(np.flatnonzero((pixels(episodes_png([panel])) == BAR)[75:].any(axis=1))[0])
+
+    plain = Panel(VALUES, "Return", "return")
+    marked = Panel(VALUES, "Return", "return", ((0.5, "threshold"),))
+    assert highest(marked) - highest(plain) > 20
