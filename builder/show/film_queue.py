@@ -44,6 +44,7 @@ class _Film:
     ready: bool = False
     error: str | None = None
     asked: float = 0.0
+    begun: bool = False
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Films:
                 return {"error": film.error}
             if key in self._waiting:
                 self._waiting.remove(key)
-            if not (film.frames or film.of):
+            if not film.begun:
                 self._waiting.append(key)
             if self._worker is None and not self._stopped:
                 self._worker = Thread(target=self._work, daemon=True)
@@ -112,7 +113,7 @@ class Films:
                 film = self._films[key]
                 if self._is_forgotten(film):
                     continue
-                film.of = 1
+                film.begun = True
             self._make(key, film)
 
     def _is_forgotten(self, film: _Film) -> bool:
@@ -132,7 +133,7 @@ class Films:
             self.draw(*key, partial, report)
             partial.replace(target)
         except _StoppedError:
-            film.frames = film.of = 0
+            film.frames, film.of, film.begun = 0, 0, False
         except Exception as error:  # an environment may fail in any way
             log.debug("the film of episode %s of %s", key[1], key[0], exc_info=True)
             told = str(error) if isinstance(error, BuilderError) else f"{type(error).__name__}: {error}"

@@ -165,8 +165,9 @@ def test_all_can_be_done_by_keys(shown):
         press("?"),
         until("!document.querySelector('dialog').open"),
         press("Home", "Space"),
-        until("document.querySelector('.player button').textContent !== '▶'"),
-        until("document.querySelector('.player button').textContent === '▶'"),  # at its end
+        until(
+            "(([step, steps]) => step === steps)(document.querySelector('.step').textContent.split(' / '))"
+        ),
         press("Shift+ArrowLeft", "Enter"),
         "page.evaluate(() => document.activeElement.type)",
     ]
