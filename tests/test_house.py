@@ -18,6 +18,7 @@ STORIES = {
     "manifest/test_strangers": "forged manifests, and what becomes of them",
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
     "peers/test_flax": "CleanRL's models of JAX, saved by flax",
+    "peers/test_recipes": "experts of other frameworks, by the recipes of docs/experts.md",
     "peers/test_rllib": "RLlib, reading our files as they are",
     "peers/test_imitation": "likewise of imitation",
     "peers/test_lerobot": "likewise of LeRobot",

@@ -131,6 +131,18 @@ def test_outputs_become_actions_as_it_was_said(tmp_path, end, squash, rescale):
     )
 
 
+def test_a_module_that_stands_in_several_places_is_written_in_each(tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    function, layer = torch.nn.ReLU(), torch.nn.Linear(5, 5)
+    module = torch.nn.Sequential(layer, function, layer, function, torch.nn.Linear(5, 2))
+    folder = save_weights(module, LINE, WIDE, tmp_path / "x")
+    (observations,) = drawn(LINE, 1000)
+    theirs = inference(module, observations)
+    np.testing.assert_allclose(actions_of(folder, (LINE, WIDE), [observations]), theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_of_means_and_spreads_the_means_are_kept(tmp_path):
     module = torch_module(nn("Linear", 5, 8), nn("Tanh"), nn("Linear", 8, 4))
     folder = save_weights(module, LINE, WIDE, tmp_path / "x", mean_only=True)
