@@ -43,7 +43,28 @@ class Blind(gym.Env):
         return 0, {}
 
 
+class Lamp(Blind):
+    """Shows how many steps there were, as brightness."""
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+    def __init__(self, render_mode=None):
+        self.render_mode = render_mode
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        self.steps += 1
+        return 0, 0.0, False, False, {}
+
+    def render(self):
+        return np.full((24, 36, 3), self.steps, np.uint8)
+
+
 register("Drawn/Blind-v0", Blind, max_episode_steps=5)
+register("Drawn/Lamp-v0", Lamp, max_episode_steps=5)
 
 
 def built(out, **more):
@@ -144,6 +165,15 @@ def test_what_they_are_is_a_claim_until_they_are_drawn_again(seen):
 
 
 @pytest.mark.slow
+def test_where_nothing_draws_all_else_is_compared(tmp_path, monkeypatch):
+    built(tmp_path / "x", env={"id": "Drawn/Lamp-v0"}, threshold=None)
+    assert load(tmp_path / "x").arrays()["pixels"][:6, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 0]
+    monkeypatch.setattr(Lamp, "metadata", {"render_modes": []})
+    (replay,) = [item for item in check(tmp_path / "x").checks if item.name == "replay"]
+    assert replay.passed
+    assert "bit for bit; not the pixels: Drawn/Lamp-v0 cannot be drawn" in replay.compared
+
+
 def test_a_rebuild_gives_the_same_pictures(seen):
     assert all(item.passed for item in check(seen, "rebuild").checks)
 
