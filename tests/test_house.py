@@ -19,6 +19,7 @@ STORIES = {
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
     "peers/test_flax": "CleanRL's models of JAX, saved by flax",
     "peers/test_recipes": "experts of other frameworks, by the recipes of docs/experts.md",
+    "peers/test_sample_factory": "checkpoints that Sample Factory's learner saved",
     "peers/test_rllib": "RLlib, reading our files as they are",
     "peers/test_imitation": "likewise of imitation",
     "peers/test_lerobot": "likewise of LeRobot",

@@ -171,6 +171,17 @@ def facts(repo_id):
         return repository_facts(repo_id)
 
 
+def expert_identity(source, repo_id):
+    """What identifies the expert that a source finds in a repository."""
+    from builder.composition import build_config
+    from builder.experts.sources.load import load_expert
+    from builder.experts.sources.registered import DEFAULT_ROLLOUT
+
+    with token(None):
+        config = build_config([f"expert={source}", f"expert.repo_id={repo_id}"]).expert
+        return dict(load_expert(config, DEFAULT_ROLLOUT).identity)
+
+
 def one_file(repo_id, filename):
     """A file of a model, and nothing beside it, as `load_from_hub` of huggingface_sb3 brings it."""
     from huggingface_hub import hf_hub_download

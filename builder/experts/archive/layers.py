@@ -19,6 +19,7 @@ from builder.experts.network.network import (
     ContinuousHead,
     Convolution,
     Filters,
+    GruLayer,
     ImageExtractor,
     ImageLayers,
     LayerNorm,
@@ -133,7 +134,7 @@ class Weights:
 _PARTS = (
     *(Network, Linear, Convolution, ImageExtractor, PaddedConvolution, ResidualStage, ResidualExtractor),
     *(LstmLayer, ContinuousHead, AtomsHead),
-    *(Filters, ImageLayers, LayerNorm),
+    *(Filters, ImageLayers, LayerNorm, GruLayer),
 )
 
 

@@ -20,6 +20,7 @@ from builder.experts.network.network import (
     Activation,
     ContinuousHead,
     Convolution,
+    GruLayer,
     ImageExtractor,
     ImageLayers,
     LayerNorm,
@@ -58,7 +59,10 @@ class Forward:
             None if extractor is None else _seen(extractor, self.dtype) for extractor in network.extractors
         ]
         self._plain = len(network.encoders) == 1 and self._extractors[0] is None
-        self._lstm = [_Lstm(layer, self.dtype) for layer in network.lstm]
+        self._lstm = [
+            _Gru(layer, self.dtype) if isinstance(layer, GruLayer) else _Lstm(layer, self.dtype)
+            for layer in network.lstm
+        ]
         head = network.head
         self._log_std_layer = None
         if isinstance(head, ContinuousHead) and head.log_std_layer is not None:
@@ -161,6 +165,27 @@ class _Lstm:
         take, forget, exposed = (sigmoid(gates[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
         cell = forget * cell + take * np.tanh(gates[:, 2 * n : 3 * n])
         return exposed * np.tanh(cell), cell
+
+
+class _Gru:
+    """Source of the equations: torch's documentation of `torch.nn.GRU`. A cell that is given stays."""
+
+    def __init__(self, layer: GruLayer, dtype: np.dtype[Any]) -> None:
+        self._inputs = _cast(layer.inputs, dtype)
+        self._recurrent = _cast(layer.recurrent, dtype)
+        self._size = layer.hidden_size
+
+    def __call__(self, x: Array, hidden: Array, cell: Array) -> tuple[Array, Array]:
+        given, kept = (
+            values @ weight if bias is None else values @ weight + bias
+            for values, (weight, bias) in ((x, self._inputs), (hidden, self._recurrent))
+        )
+        n = self._size
+        reset, update = (
+            sigmoid(given[:, k * n : (k + 1) * n] + kept[:, k * n : (k + 1) * n]) for k in (0, 1)
+        )
+        new = np.tanh(given[:, 2 * n :] + reset * kept[:, 2 * n :])
+        return (1 - update) * new + update * hidden, cell
 
 
 IMAGES_AT_ONCE = 4

@@ -113,6 +113,24 @@ class LstmLayer:
         return int(self.recurrent.weight.shape[1])
 
 
+@dataclass(frozen=True, eq=False)
+class GruLayer:
+    """One layer of torch's `GRU`; the gates are stacked as reset, update, new.
+
+    Attributes:
+        inputs: weight [3 * hidden, inputs] and bias [3 * hidden] for what comes in.
+        recurrent: weight [3 * hidden, hidden] and bias for the previous hidden state.
+    """
+
+    inputs: Linear
+    recurrent: Linear
+
+    @property
+    def hidden_size(self) -> int:
+        """The length of its hidden state."""
+        return int(self.recurrent.weight.shape[1])
+
+
 @dataclass(frozen=True)
 class Activation:
     """An activation function on its own, where a network has no one function after all of its layers.
@@ -246,7 +264,7 @@ class Network:
     action_space: gym.Space[Any]
     encoders: tuple[Encoder, ...]
     extractors: tuple[ImageExtractor | ImageLayers | ResidualExtractor | None, ...]
-    lstm: tuple[LstmLayer, ...]
+    lstm: tuple[LstmLayer | GruLayer, ...]
     hidden: tuple[Linear | Activation | LayerNorm, ...]
     activation: str
     output: Linear

@@ -18,7 +18,7 @@ from builder.experts.archive.agent import MASKABLE, Agent, read_agent
 from builder.experts.archive.training import read_training
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import PictureStack
-from builder.experts.observations.transforms import Zeros
+from builder.experts.observations.transforms import Normalisation, Zeros
 from builder.experts.observations.wrapped_policy import PolicyView
 from builder.experts.observations.wrappers import TrainedOn, repeats_first
 from builder.experts.published import RESULT_FILES, Published, evidence_in, read_published
@@ -75,8 +75,10 @@ class Archived:
         preprocessed: bool = False,
     ) -> Player:
         if preprocessed:
-            repeated = repeats_first(self.companions.wrappers)
-            view: PolicyView | None = PolicyView(decisions=(PictureStack(self._frames, repeated),))
+            stack = PictureStack(self._frames, repeats_first(self.companions.wrappers))
+            statistics = self.companions.statistics  # of what is stacked
+            normalised = () if statistics is None else (Normalisation(statistics),)
+            view: PolicyView | None = PolicyView(decisions=(stack, *normalised))
         else:
             view = self.companions.view(
                 env_id=env_id, max_episode_steps=max_episode_steps, trained=self._trained_on

@@ -28,6 +28,7 @@ from builder.experts.network.network import (
     Convolution,
     DiscreteHead,
     Filters,
+    GruLayer,
     ImageExtractor,
     ImageLayers,
     LayerNorm,
@@ -59,7 +60,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (
         *(Agent, Network, Encoder, Linear, Convolution, ImageExtractor, LstmLayer, DiscreteHead),
-        *(PaddedConvolution, ResidualStage, ResidualExtractor),
+        *(PaddedConvolution, ResidualStage, ResidualExtractor, GruLayer),
         *(AtomsHead, ContinuousHead, Companions, Wrapper, Statistics, Published),
         *(Activation, LayerNorm, Filters, ImageLayers),
     )

@@ -16,6 +16,7 @@ from builder.experts.sources.onnx import OnnxSource
 from builder.experts.sources.python import PythonSource
 from builder.experts.sources.random import RandomSource
 from builder.experts.sources.registered import RegisteredSource
+from builder.experts.sources.sample_factory import SampleFactorySource
 from builder.experts.sources.source import Source
 from builder.experts.sources.weights import WeightsSource
 
@@ -26,6 +27,7 @@ SOURCES: dict[str, Source] = {
         LocalSource(),
         HubSource(),
         CleanRLSource(),
+        SampleFactorySource(),
         WeightsSource(),
         OnnxSource(),
         PythonSource(),

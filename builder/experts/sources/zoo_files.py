@@ -31,6 +31,7 @@ from builder.experts.observations.wrappers import (
     notes_on,
     parts_of,
     preprocessing_of,
+    repeats_first,
     wrappers_of,
 )
 from builder.experts.sources.normalisation import choose_statistics
@@ -67,7 +68,8 @@ class Companions:
     @property
     def preprocessing(self) -> AtariPreprocessing | None:
         """What training made of Atari's frames, where an environment can do it in the agent's place."""
-        return None if self.statistics is not None else preprocessing_of(self.wrappers)
+        of_single_pictures = self.statistics is not None and not repeats_first(self.wrappers)
+        return None if of_single_pictures else preprocessing_of(self.wrappers)
 
     def view(
         self,

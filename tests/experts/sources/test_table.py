@@ -41,6 +41,7 @@ def configured(tmp_path_factory):
     model.write_bytes(cleanrl_models.saved("dqn")[1])
     overrides = {
         "bundled": ["expert=cartpole"],
+        "sample-factory": ["expert=sample-factory", f"expert.path={ROOT / 'tests/factory_files/vector'}"],
         "cleanrl": ["expert=cleanrl", f"expert.path={model}"],
         "local": local,
         "python": ["expert=python", "expert.target=mine:make", "expert.version=3", "expert.batched=true"],
