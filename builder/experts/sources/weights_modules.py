@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,11 @@ import numpy as np
 
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError, UnsupportedExpertError
-from builder.experts.sources.weights_layers import ACTIVATION_NAMES
+from builder.experts.network.forward import Forward
+from builder.experts.sources.weights_layers import ACTIVATION_NAMES, Spaces, Tensors, network_of
 
+ASKED = 16
+"""Observations that a module is asked about once it is written."""
 NAMED = {theirs: ours for ours, theirs in ACTIVATION_NAMES.items()}
 """What `expert.json` calls torch's activation functions."""
 
@@ -76,13 +80,56 @@ def write_sequence(module: Any, space: gym.Space[Any], written: Written, *, mean
         UnsupportedExpertError: a part of it cannot be written.
     """
     found = list(_leaves(module, ""))
-    while found and type(found[-1][1]).__name__ in _at_end(space):
-        found.pop()
+    found = found[: len(found) - len(list(_left_out(module, space)))]
     for name, part in found:
         _write_part(name, part, written)
     layers = written.content["layers"]
     if mean_only:
         _halve(layers[-1] if layers else {}, space, written)
+
+
+def check_written(module: Any, spaces: Spaces, written: Written, *, mean_only: bool) -> None:
+    """Ask the module and what was written of it about the same numbers.
+
+    Args:
+        module: the module.
+        spaces: of observations and actions.
+        written: what `write_sequence` made of it.
+        mean_only: see there.
+
+    Raises:
+        UnsupportedExpertError: it answers otherwise, with a hook or a method of its own for instance.
+    """
+    import torch
+
+    network = network_of({"layers": written.content["layers"]}, spaces, Tensors(written.arrays, "the module"))
+    rng = np.random.default_rng(0)
+    shapes = [coder.shape if len(coder.shape) == 3 else (coder.size,) for coder in network.encoders]
+    inputs = [rng.random((ASKED, *shape), np.float32) for shape in shapes]
+    whole = inputs[0] if len(inputs) == 1 else np.concatenate([x.reshape(ASKED, -1) for x in inputs], axis=1)
+    asked = copy.deepcopy(module).cpu().float().eval()
+    values = torch.as_tensor(Forward(network, np.float64)(inputs).values)
+    with torch.no_grad():
+        for part in reversed(list(_left_out(module, spaces[1]))):
+            values = part(values)
+        try:
+            theirs = asked(torch.as_tensor(whole))
+        except (RuntimeError, IndexError) as error:
+            raise UnsupportedExpertError(f"the module does not take observations: {error}"[:300]) from error
+    theirs = theirs[:, : values.shape[1]] if mean_only else theirs
+    if theirs.shape != values.shape or not torch.allclose(theirs.double(), values, rtol=1e-3, atol=1e-3):
+        raise UnsupportedExpertError(
+            "the module does not compute what its parts do one after another, so it cannot be written",
+            remedy="write expert.json yourself, or export it to ONNX: docs/experts.md",
+        )
+
+
+def _left_out(module: Any, space: gym.Space[Any]) -> Iterator[Any]:
+    """What `write_sequence` leaves out at the end, the last first."""
+    for _, part in reversed(list(_leaves(module, ""))):
+        if type(part).__name__ not in _at_end(space):
+            return
+        yield part
 
 
 def _at_end(space: gym.Space[Any]) -> set[str]:

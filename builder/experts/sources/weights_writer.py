@@ -23,7 +23,7 @@ from builder.experts.network.network import (
 )
 from builder.experts.sources.portable import check_folder
 from builder.experts.sources.weights_folder import DESCRIPTION, FORMAT, NAMES, read_folder
-from builder.experts.sources.weights_modules import NAMED, Written, write_sequence
+from builder.experts.sources.weights_modules import NAMED, Written, check_written, write_sequence
 from builder.storage.paths import atomic_file, expanded, write_whole
 
 WEIGHTS = NAMES[0]
@@ -113,7 +113,9 @@ def save_weights(
             "observation_space": describe(observation_space),
             "action_space": describe(action_space),
         }
-        write_sequence(module, action_space, written, mean_only=what.get("mean_only", False))
+        mean_only = what.get("mean_only", False)
+        write_sequence(module, action_space, written, mean_only=mean_only)
+        check_written(module, (observation_space, action_space), written, mean_only=mean_only)
     _write_said(what, written)
     return _put(written, expanded(str(folder)))
 

@@ -143,6 +143,21 @@ def test_a_module_that_stands_in_several_places_is_written_in_each(tmp_path):
     np.testing.assert_allclose(actions_of(folder, (LINE, WIDE), [observations]), theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_a_module_that_does_more_than_its_parts_is_not_written(tmp_path):
+    module = torch_module(*MODULES["relu"])
+    module[0].register_forward_hook(lambda part, given, output: 2 * output)
+    with pytest.raises(UnsupportedExpertError, match="does not compute what its parts do"):
+        save_weights(module, LINE, WIDE, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_module_in_training_is_written_as_it_acts_and_left_in_training(tmp_path):
+    module = torch_module(*MODULES["norms"]).train()
+    save_weights(module, LINE, WIDE, tmp_path / "x")
+    assert module.training
+    assert all(part.training for part in module)
+
+
 def test_of_means_and_spreads_the_means_are_kept(tmp_path):
     module = torch_module(nn("Linear", 5, 8), nn("Tanh"), nn("Linear", 8, 4))
     folder = save_weights(module, LINE, WIDE, tmp_path / "x", mean_only=True)
