@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import peer
 import pytest
-from weights_folders import actions_of
+from weights_folders import actions_of, described, write_folder
 
 LINE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 WIDE = gym.spaces.Box(np.float32([-1, -3]), np.float32([1, 2]))
@@ -78,6 +78,35 @@ else:
     save_weights(layers, line, two, words[0], sampling="softmax")
 answer(observations=observations, theirs=theirs)
 """
+FLAX = """
+import flax.linen as nn
+import jax
+
+class Actor(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.LayerNorm()(nn.gelu(nn.Dense(16)(x)))
+        x = nn.silu(nn.Dense(16)(x))
+        return nn.Dense(2)(x)
+
+class Seer(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(4, (3, 3), strides=(2, 2), padding="SAME")(x))
+        return nn.Dense(3)(x.reshape((len(x), -1)))
+
+rng = np.random.default_rng(0)
+vectors = rng.normal(size=(1000, 4)).astype("f4")
+images = rng.integers(0, 256, size=(200, 9, 8, 2)).astype("u1")
+arrays = {}
+for module, given in ((Actor(), vectors), (Seer(), images / np.float32(255))):
+    params = module.init(jax.random.PRNGKey(0), given)
+    name = type(module).__name__
+    arrays[name] = np.asarray(module.apply(params, given))
+    for layer, tensors in params["params"].items():
+        arrays |= {f"{name}/{layer}/{key}": np.asarray(values) for key, values in tensors.items()}
+answer(vectors=vectors, images=images, **arrays)
+"""
 
 
 def written(name, script, folder, *words):
@@ -106,3 +135,49 @@ def test_an_agent_acts_as_its_framework_has_it(tmp_path, name, script, space, wo
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     else:
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def flax():
+    return peer.run("flax", FLAX)[1]
+
+
+def dense(name, **more):
+    return {"kind": "linear", "weight": f"{name}/kernel", "bias": f"{name}/bias", "transposed": True, **more}
+
+
+def tensors_of(arrays, name):
+    return {key: values for key, values in arrays.items() if key.startswith(f"{name}/")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not peer.python_of("flax").exists(), reason="make .peers/flax")
+def test_layers_of_flax_act_as_it_has_them(flax, tmp_path):
+    norm = {"kind": "layer_norm", "weight": "Actor/LayerNorm_0/scale", "bias": "Actor/LayerNorm_0/bias"}
+    layers = [
+        *(dense("Actor/Dense_0", activation="gelu_tanh"), {**norm, "epsilon": 1e-6}),
+        *(dense("Actor/Dense_1", activation="silu"), dense("Actor/Dense_2")),
+    ]
+    box = gym.spaces.Box(-99, 99, (2,), np.float32)
+    write_folder(tmp_path, described(LINE, box, layers), tensors_of(flax, "Actor"))
+    ours = actions_of(tmp_path, (LINE, box), [flax["vectors"]])
+    np.testing.assert_allclose(ours, flax["Actor"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not peer.python_of("flax").exists(), reason="make .peers/flax")
+def test_images_of_flax_are_seen_as_it_sees_them(flax, tmp_path):
+    tensors = tensors_of(flax, "Seer")
+    kernel = tensors["Seer/Conv_0/kernel"]
+    tensors["Seer/Conv_0/kernel"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+    filters = {"kind": "conv2d", "weight": "Seer/Conv_0/kernel", "bias": "Seer/Conv_0/bias", "stride": 2}
+    layers = [
+        {**filters, "padding": [[1, 1], [0, 1]], "activation": "relu"},  # SAME, of 9 by 8 pixels
+        {"kind": "flatten", "order": "channels_last"},
+        dense("Seer/Dense_0"),
+    ]
+    three, seen = gym.spaces.Discrete(3), gym.spaces.Box(0, 255, (2, 9, 8), np.uint8)
+    write_folder(tmp_path, described(seen, three, layers, scale_images=True), tensors)
+    given = gym.spaces.Box(0, 255, (9, 8, 2), np.uint8)
+    ours = actions_of(tmp_path, (given, three), [flax["images"]])
+    np.testing.assert_array_equal(ours, flax["Seer"].argmax(axis=1))
