@@ -19,7 +19,7 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.headless import follow, without_screen
 from builder.environments.importing import import_module
 from builder.environments.masks import ASKED, Masked
-from builder.environments.pixels import Drawn
+from builder.environments.pixels import Drawn, InTurn, draws_in_steps
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
 from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
@@ -244,9 +244,16 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
         ) from error
     if spec.render_mode:
         follow(environment, kwargs)
+    return _around(environment, spec, draws=bool(spec.wrappers and kwargs.get("render_mode")))
+
+
+def _around(environment: gym.Env[Any, Any], spec: EnvironmentSpec, *, draws: bool) -> gym.Env[Any, Any]:
+    """What is put around an environment, innermost first; `draws`: a wrapper may draw in its steps."""
     if spec.preprocessing is not None:
         environment = AtariEnvironment(environment, spec.preprocessing)
     environment = wrapped(environment, spec.wrappers, spec.folder)
+    if draws_in_steps(environment) or draws:
+        environment = InTurn(environment)
     if spec.pixels:
         environment = Drawn(environment, *spec.pixels)
     return Masked(environment, spec.masks) if spec.masks in ASKED else environment

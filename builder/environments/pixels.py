@@ -25,7 +25,9 @@ LIBRARIES = {
 """What brings what is needed to draw, by a word of the error that tells of its absence."""
 
 
-_DRAWING = threading.Lock()
+OBSERVES_PICTURES = ("gymnasium.envs.box2d.car_racing",)
+"""Modules whose environments draw with pygame what they observe."""
+_DRAWING = threading.RLock()
 """Held by the only thread of this process that draws: all polygons of SDL_gfx lie in one buffer."""
 
 
@@ -56,6 +58,27 @@ class Drawn(gym.Wrapper[Any, Any, Any, Any]):
     def close(self) -> None:
         with _DRAWING:
             self.env.close()
+
+
+class InTurn(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment that draws in its own steps: no other of this process draws at that time."""
+
+    def reset(self, **kwargs: Any) -> Any:
+        with _DRAWING:
+            return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> Any:
+        with _DRAWING:
+            return self.env.step(action)
+
+    def close(self) -> None:
+        with _DRAWING:
+            self.env.close()
+
+
+def draws_in_steps(environment: gym.Env[Any, Any]) -> bool:
+    """Whether what an environment observes is drawn by pygame."""
+    return type(environment.unwrapped).__module__.startswith(OBSERVES_PICTURES)
 
 
 def shown(environment: gym.Env[Any, Any]) -> Array:

@@ -124,6 +124,33 @@ def test_threads_draw_as_one_does():
 
 
 @pytest.mark.slow
+def observed(spec, seeds, observations):
+    """What a few steps give."""
+    for seed in seeds:
+        environment = make(spec)
+        found = [environment.reset(seed=seed)[0]]
+        found += [environment.step(environment.action_space.high)[0] for _ in range(12)]
+        observations[seed] = np.array(found)
+        environment.close()
+
+
+def test_an_environment_that_draws_what_it_observes_does_so_in_turn():
+    spec = resolve("CarRacing-v3", {}, max_episode_steps=None, max_steps=None)
+    alone, together = {}, {}
+    observed(spec, range(6), alone)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    threads = [threading.Thread(target=observed, args=(spec, range(k, 6, 3), together)) for k in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert all((alone[seed] == together[seed]).all() for seed in alone)
+
+
 @pytest.mark.skipif(not software_gl(), reason="no OpenGL without a screen here")
 def test_instances_that_mujoco_draws_do_not_take_each_others_pictures():
     spec = with_pixels(resolve("Reacher-v5", {}, max_episode_steps=None, max_steps=None), 20, 20)
