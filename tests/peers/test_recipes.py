@@ -6,6 +6,9 @@ import peer
 import pytest
 from weights_folders import actions_of, described, write_folder
 
+from builder.experts.sources.onnx_model import check_model
+from builder.experts.sources.onnx_player import OnnxPlayer
+
 LINE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 WIDE = gym.spaces.Box(np.float32([-1, -3]), np.float32([1, 2]))
 START = """
@@ -47,6 +50,9 @@ theirs = sac.predict(observations)
 policy = sac.impl.modules.policy
 layers = torch.nn.Sequential(*policy._encoder._layers, policy._mu)
 save_weights(layers, line, wide, words[0], squash="tanh", rescale=True)
+import functools  # torch's other exporter needs no further package
+torch.onnx.export = functools.partial(torch.onnx.export, dynamo=False)
+sac.save_policy(words[0] + "/model.onnx")
 answer(observations=observations, theirs=theirs)
 """
 D3RLPY_DQN = """
@@ -131,6 +137,11 @@ def written(name, script, folder, *words):
 def test_an_agent_acts_as_its_framework_has_it(tmp_path, name, script, space, words):
     observations, theirs = written(name, script, tmp_path / "x", *words)
     ours = actions_of(tmp_path / "x", (LINE, space), [observations])
+    if (model := tmp_path / "x/model.onnx").exists():
+        player = OnnxPlayer(model.read_bytes(), model.name)
+        check_model(player.model, model.name)
+        exported = player.actor(LINE, space).act([observations], range(1000))[0]
+        np.testing.assert_allclose(exported, theirs, rtol=1e-5, atol=1e-5)
     if isinstance(space, gym.spaces.Box):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     else:
