@@ -76,7 +76,6 @@ def test_a_hub_that_keeps_failing_is_an_error_and_the_same_command_finishes(
     assert hub.requests("PUT") == []
 
 
-@pytest.mark.slow
 @sweep(
     ("fault", "message"),
     [

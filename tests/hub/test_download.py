@@ -37,7 +37,6 @@ def test_without_a_network_the_cache_serves_and_says_what_it_has(hub, clients, p
         assert answer.stdout == first.stdout, answer.stderr
 
 
-@pytest.mark.slow
 def test_a_cache_that_lacks_a_file_is_not_taken_for_the_dataset(hub, clients, published):
     snapshot = Path(clients(hub_clients.described, REPOSITORY)["folder"])
     (snapshot / "episodes/train-00000-of-00001.parquet").unlink()
@@ -55,7 +54,6 @@ def test_a_damaged_file_of_the_cache_is_fetched_again(hub, clients, published):
     assert same(clients(hub_clients.arrays, REPOSITORY), load(published).arrays())
 
 
-@pytest.mark.slow
 def test_a_branch_that_has_moved_is_followed(hub, clients, published, tmp_path):
     clients(hub_clients.arrays, REPOSITORY)
     other = build(tmp_path / "other", seed=1)
@@ -83,7 +81,6 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(hub, clients, published,
     assert not (out.parent / "evil.txt").exists()
 
 
-@pytest.mark.slow
 @sweep("fault", [("status", 429), ("cut", 0), ("slow", 0)], ids=str)
 def test_a_download_that_fails_three_times_goes_on(hub, clients, published, out, fault):
     hub.fault(fault[0], "GET /cdn/", status=fault[1], times=3, seconds=0.2)
@@ -100,7 +97,6 @@ def test_patience_is_with_each_of_the_files_that_come_at_once(hub, clients, out)
     assert files(out) == there
 
 
-@pytest.mark.slow
 def test_a_storage_that_cannot_be_reached_is_not_asked_for_ever(hub, clients, published, out):
     hub.fault("drop", "GET /cdn/")
     with pytest.raises(HubUnreachableError, match=r"the Hub at http://localhost:\d+ cannot be reached"):

@@ -118,7 +118,6 @@ def test_another_export_replaces_what_is_gone_and_the_tag_follows(hub, lerobot, 
     assert len(repo.commits) == 4
 
 
-@pytest.mark.slow
 def test_a_tag_that_a_killed_push_has_left_behind_is_moved_by_the_next(hub, lerobot):
     pushed = lerobot()
     repo = repository(hub, LEROBOT)
@@ -138,7 +137,6 @@ def test_the_notes_of_a_card_stay(hub, lerobot, dataset_of):
     assert held(hub, LEROBOT)["README.md"].endswith(b"\n## Notes\n\nMine.\n")
 
 
-@pytest.mark.slow
 def test_other_datasets_of_the_repository_stay(hub, minari, dataset_of, tmp_path):
     metadata = {"description": "ours", "datasets": ["mine/other-v0"], "namespaces": ["mine/a"]}
     theirs = {

@@ -152,7 +152,6 @@ def test_a_card_that_names_other_files_stays_on_the_hub(hub, clients, published,
     assert not names_other_files(out / "README.md", read_manifest(out))
 
 
-@pytest.mark.slow
 def test_a_manifest_larger_than_any_is_not_fetched(hub, clients, published, out):
     hub.store.write(repository(hub), {"manifest.json": b" " * (MANIFEST_BYTES + 1)})
     with pytest.raises(HubDamagedError, match=f"has {MANIFEST_BYTES + 1} bytes; expected at most"):

@@ -16,7 +16,6 @@ def test_a_tag_may_be_named_and_one_that_names_another_dataset_is_not_moved(hub,
     assert repository(hub).head.oid == before
 
 
-@pytest.mark.slow
 def test_a_tag_stays_where_only_the_card_has_changed(hub, clients, folder):
     first = clients(hub_clients.push, folder, REPOSITORY)
     card = folder / "README.md"
@@ -26,7 +25,6 @@ def test_a_tag_stays_where_only_the_card_has_changed(hub, clients, folder):
     assert repository(hub).tags == {first.tag: first.commit}
 
 
-@pytest.mark.slow
 def test_a_tag_that_an_interrupted_push_did_not_make_is_made_by_the_next(hub, clients, folder):
     pushed = clients(hub_clients.push, folder, REPOSITORY)
     repository(hub).tags.clear()
