@@ -154,8 +154,9 @@ def _halve(layer: Mapping[str, Any], space: gym.Space[Any], written: Written) ->
 def _leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The modules within nested `Sequential`s, with the names that a state dict has for them."""
     if _kind(module) == "Sequential":
-        for key, child in module._modules.items():  # noqa: SLF001  (`named_children` gives a module once)
-            yield from _leaves(child, f"{name}.{key}" if name else key)
+        for key, child in module.named_modules(remove_duplicate=False):  # `named_children` gives one once
+            if key and "." not in key:
+                yield from _leaves(child, f"{name}.{key}" if name else key)
     else:
         yield name, module
 
