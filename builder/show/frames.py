@@ -16,7 +16,7 @@ import numpy as np
 from builder.environments import answers
 from builder.environments.drawing import frame
 from builder.environments.stepping import action_values, store
-from builder.episodes.recording import Recording
+from builder.episodes.recording import FINAL_PIXELS, PIXELS, Recording
 from builder.episodes.spaces import Array, Leaf, is_image, leaves
 from builder.errors import ConfigError, NotRepeatedError
 from builder.replay.difference import shown
@@ -133,15 +133,18 @@ class _Recorded:
         )
 
 
-def held(episode: RecordedEpisode, leaf: int) -> Iterator[Moment]:
+def held(episode: RecordedEpisode, leaf: int | None) -> Iterator[Moment]:
     """The moments of an episode whose images the dataset holds.
 
     Args:
         episode: what is recorded.
-        leaf: which leaf of its observations: uint8 [height, width, 3] or [height, width].
+        leaf: which leaf of its observations: uint8 [height, width, 3] or [height, width]; None: its `pixels`.
     """
     recorded = episode.rows.recording
-    images = np.concatenate([recorded.observations[leaf], recorded.finals[leaf]])
+    if leaf is None:
+        images = np.concatenate([recorded.extras[PIXELS], recorded.attempt_extras[FINAL_PIXELS]])
+    else:
+        images = np.concatenate([recorded.observations[leaf], recorded.finals[leaf]])
     totals = np.cumsum(np.append(0.0, recorded.rewards))
     for step, (image, total) in enumerate(zip(images, totals, strict=True)):
         in_colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)

@@ -14,6 +14,7 @@ import numpy as np
 from builder.dataset.columns import unsaid
 from builder.environments.drawing import drawable
 from builder.environments.environment import EnvironmentSpec, make
+from builder.episodes.recording import PIXELS
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError, ExistsError, storage_error
 from builder.manifest.manifest import Manifest, read_manifest
@@ -187,9 +188,11 @@ def shown(
     Raises:
         ConfigError, DatasetError, EnvironmentError_: as `render`.
     """
+    pixels = look.frames == PIXELS and PIXELS in episode.rows.recording.extras
     name = None if look.frames in (AUTO, ENVIRONMENT) else look.frames
-    leaf = None if look.frames == ENVIRONMENT else image_leaf(manifest.spaces.observation, name)
-    if leaf is not None:
+    asked = look.frames != ENVIRONMENT and not pixels
+    leaf = image_leaf(manifest.spaces.observation, name) if asked else None
+    if leaf is not None or pixels:
         fps = look.fps or FPS
         wanted = chosen(fps)
         moments = (moment for moment in held(episode, leaf) if moment.step in wanted)

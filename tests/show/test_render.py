@@ -88,6 +88,18 @@ def test_images_of_a_dataset_are_shown_enlarged_by_a_whole_factor(dataset_of, tm
     assert frames_of(made.path).shape == (made.place.length + 1, 324, 360, 3)
 
 
+def test_recorded_pixels_are_shown_where_they_are_asked_for(tmp_path):
+    from builder import build
+
+    env = {"id": "CartPole-v1", "max_episode_steps": 4}
+    pixels = {"pixels": {"height": 30, "width": 45}}
+    dataset = build("random", env=env, dataset=pixels, episodes=1, out=str(tmp_path / "x"))
+    made = render(tmp_path / "x", path=tmp_path / "x.webp", look=Look(frames="pixels", plain=True))
+    assert not made.repeated
+    first = dataset.arrays()["pixels"][0].repeat(8, 0).repeat(8, 1)
+    assert np.abs(frames_of(made.path)[0].astype(int) - first).mean() < 3
+
+
 def test_an_environment_that_cannot_draw_is_one_clear_line(dataset_of, tmp_path):
     with pytest.raises(EnvironmentError_, match="Kind-v0 cannot be drawn"):
         render(dataset_of("vector"), path=tmp_path / "x.webp")
