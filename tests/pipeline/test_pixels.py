@@ -64,7 +64,7 @@ class Lamp(Blind):
 
 
 register("Drawn/Blind-v0", Blind, max_episode_steps=5)
-register("Drawn/Lamp-v0", Lamp, max_episode_steps=5)
+register("Drawn/Lantern-v0", Lamp, max_episode_steps=5)
 
 
 def built(out, **more):
@@ -166,12 +166,12 @@ def test_what_they_are_is_a_claim_until_they_are_drawn_again(seen):
 
 @pytest.mark.slow
 def test_where_nothing_draws_all_else_is_compared(tmp_path, monkeypatch):
-    built(tmp_path / "x", env={"id": "Drawn/Lamp-v0"}, threshold=None)
+    built(tmp_path / "x", env={"id": "Drawn/Lantern-v0"}, threshold=None)
     assert load(tmp_path / "x").arrays()["pixels"][:6, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 0]
     monkeypatch.setattr(Lamp, "metadata", {"render_modes": []})
     (replay,) = [item for item in check(tmp_path / "x").checks if item.name == "replay"]
     assert replay.passed
-    assert "bit for bit; not the pixels: Drawn/Lamp-v0 cannot be drawn" in replay.compared
+    assert "bit for bit; not the pixels: Drawn/Lantern-v0 cannot be drawn" in replay.compared
 
 
 def test_a_rebuild_gives_the_same_pictures(seen):
