@@ -1,4 +1,7 @@
-"""The network of Cleanba's `cleanba_ppo.py` (https://github.com/vwxyzjn/cleanba), rewritten from its description."""
+"""The network of Cleanba's `cleanba_ppo.py` (https://github.com/vwxyzjn/cleanba), rewritten from its description.
+
+Held against that file of its repository: the same layers in the same order, so the same names in what it saves.
+"""
 
 from typing import Sequence
 
