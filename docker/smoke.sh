@@ -24,8 +24,8 @@ docker() { "$client" "$@"; }
 builder() { docker run --rm --user "$(id -u):$(id -g)" -v "$work/data:/data" il-builder "$@"; }
 outside() { "$python" -m builder "$@"; }
 fingerprint() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["fingerprint"])' "$1/manifest.json"; }
-same() { # two dataset folders: every byte, but the machine's
-    diff -r --exclude=provenance.json "$1" "$2" || fail "$1 and $2 differ"
+same() { # two dataset folders: every byte, but what describes the machine or is drawn by it
+    diff -r --exclude=provenance.json --exclude='preview.*' "$1" "$2" || fail "$1 and $2 differ"
 }
 exit_code() { local code=0; "$@" > "$work/said" 2>&1 || code=$?; echo "$code"; }
 open_to_all() { mkdir -p "$1" && chmod 1777 "$1"; }
@@ -63,6 +63,18 @@ for user in "" 12345:23456; do
     owner=$(stat -c %u "$folder/cartpole/manifest.json")
     [ "$owner" = "$([ -n "$user" ] && echo 12345 || echo 10001)" ] || fail "owned by $owner"
 done
+
+say "a preview and a film, without a screen"
+folder=$work/hardened-
+[ -s "$folder/cartpole/assets/preview.webp" ] || fail "there is no preview"
+docker run --rm "${hardened[@]}" -v "$folder:/data" il-builder render cartpole to=mp4 to.path=/data/film.mp4 \
+    > "$work/said" 2>&1 || { cat "$work/said"; fail "a film"; }
+[ -s "$folder/film.mp4" ] || fail "there is no film"
+docker run --rm "${hardened[@]}" -v "$folder:/data" il-builder expert=random env.id=HalfCheetah-v5 \
+    env.max_episode_steps=5 episodes=1 out=/data/cheetah > "$work/said" 2>&1 || { cat "$work/said"; fail "HalfCheetah"; }
+[ "$(exit_code docker run --rm "${hardened[@]}" -v "$folder:/data" il-builder render cheetah)" = 1 ] \
+    || fail "MuJoCo draws in an image without OpenGL"
+grep -q "libosmesa6" "$work/said" || { cat "$work/said"; fail "what MuJoCo lacks is not named"; }
 
 say "nothing is written outside /data and /tmp"
 open_to_all "$work/plain"
