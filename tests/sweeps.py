@@ -1,5 +1,7 @@
 """Values of a parameter of which a few are tried between two thoughts, and all by `make test-slow`."""
 
+from contextlib import contextmanager
+
 import pytest
 
 
@@ -14,3 +16,13 @@ def sweep(names, values, *, quick=1, **options):
         quick -= not slow
         marked.append(known._replace(marks=[*known.marks, pytest.mark.slow]) if later else known)
     return pytest.mark.parametrize(names, marked, **options)
+
+
+@contextmanager
+def case(*values):
+    """Name the values of a loop in what goes wrong with them: a test of many small cases is one test."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"the case: {', '.join(map(repr, values))}")
+        raise

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from sweeps import sweep
+from sweeps import case, sweep
 
 from builder.cli.border import explained
 from builder.cli.main import main
@@ -42,14 +42,15 @@ def one_line(text):
     return [line for line in lines if line.startswith("il-builder: ")], "Traceback" in str(text)
 
 
-@pytest.mark.parametrize("code", sorted(errno.errorcode))
-def test_an_error_of_the_system_is_one_line_with_its_path_and_a_remedy(failing, capsys, code):
-    failing(OSError(code, os.strerror(code), "/some/where"))
-    assert main(["version"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"il-builder: /some/where: {os.strerror(code)}; ")
-    assert said.count("\n") == 1
-    assert len(said.split("; ", 1)[1]) > 10
+def test_an_error_of_the_system_is_one_line_with_its_path_and_a_remedy(failing, capsys):
+    for code in sorted(errno.errorcode):
+        with case(code):
+            failing(OSError(code, os.strerror(code), "/some/where"))
+            assert main(["version"]) == 1
+            said = capsys.readouterr().err
+            assert said.startswith(f"il-builder: /some/where: {os.strerror(code)}; ")
+            assert said.count("\n") == 1
+            assert len(said.split("; ", 1)[1]) > 10
 
 
 @pytest.mark.parametrize(

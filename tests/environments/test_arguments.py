@@ -1,7 +1,7 @@
 """Arguments of a stranger's environment are plain data of its own signature, or need trust."""
 
 import gymnasium as gym
-import pytest
+from sweeps import case
 
 from builder.environments.arguments import MAX_DEPTH, MAX_VALUES, risky, signature
 
@@ -13,57 +13,58 @@ def nested(depth):
     return value
 
 
-@pytest.mark.parametrize(
-    "kwargs",
-    [
-        *(
-            {},
-            {"gravity": 9.8},
-            {"continuous": True},
-            {"wind_power": None},
-            {"map_name": "4x4"},
-            {"obs_type": "rgb"},
-        ),
-        *(
-            {"desc": ["SFFF", "FHFH"]},
-            {"healthy_z_range": [0.2, 1.0]},
-            {"config": {"vehicles": {"count": 3}}},
-        ),
-        *({"reset_noise_scale": float("inf")}, {"mode": 0, "difficulty": 3}, {"maze_map": [[1, "r", 0]]}),
-    ],
-)
-def test_plain_data_needs_no_trust(kwargs):
-    assert risky(kwargs) == []
+PLAIN = [
+    *(
+        {},
+        {"gravity": 9.8},
+        {"continuous": True},
+        {"wind_power": None},
+        {"map_name": "4x4"},
+        {"obs_type": "rgb"},
+    ),
+    *(
+        {"desc": ["SFFF", "FHFH"]},
+        {"healthy_z_range": [0.2, 1.0]},
+        {"config": {"vehicles": {"count": 3}}},
+    ),
+    *({"reset_noise_scale": float("inf")}, {"mode": 0, "difficulty": 3}, {"maze_map": [[1, "r", 0]]}),
+]
 
 
-@pytest.mark.parametrize(
-    "kwargs",
-    [
-        *(
-            {"render_mode": "human"},
-            {"render": True},
-            {"use_gui": True},
-            {"display_screen": True},
-            {"open_window": 1},
-        ),
-        *({"xml_file": "a"}, {"model_path": "a"}, {"logDir": "a"}, {"save_to": 1}, {"recordVideo": True}),
-        *({"host": "x"}, {"server_port": 80}, {"address": "x"}, {"url": "x"}, {"callback": "x"}, {"fn": 1}),
-        *({"entry_point": "x"}, {"cls": "x"}, {"shell": True}, {"HTTPServer": 1}, {"rewardFunction": "x"}),
-        *(
-            {"a": "module:attribute"},
-            {"a": "module.attribute"},
-            {"a": "/etc/passwd"},
-            {"a": "../x"},
-            {"a": "~"},
-        ),
-        *({"a": "C:\\x"}, {"a": "x\n"}, {"a": "\0"}, {"a": "${oc.env:HOME}"}, {"a": "$HOME"}, {"a": "é"}),
-        *({"a": b"x"}, {"a": print}, {"a": {1: "x/y"}}, {"a": {"xml_file": 1}}, {"a": [["ok", "no:no"]]}),
-        *({"a": "x" * 201}, {"a": nested(MAX_DEPTH + 2)}, {"a": [0] * (MAX_VALUES + 1)}, {3: 1}),
-    ],
-    ids=lambda kwargs: str(kwargs)[:40],
-)
-def test_what_opens_or_names_something_needs_trust(kwargs):
-    assert len(risky(kwargs)) == 1
+def test_plain_data_needs_no_trust():
+    for kwargs in PLAIN:
+        with case(kwargs):
+            assert risky(kwargs) == []
+
+
+DANGEROUS = [
+    *(
+        {"render_mode": "human"},
+        {"render": True},
+        {"use_gui": True},
+        {"display_screen": True},
+        {"open_window": 1},
+    ),
+    *({"xml_file": "a"}, {"model_path": "a"}, {"logDir": "a"}, {"save_to": 1}, {"recordVideo": True}),
+    *({"host": "x"}, {"server_port": 80}, {"address": "x"}, {"url": "x"}, {"callback": "x"}, {"fn": 1}),
+    *({"entry_point": "x"}, {"cls": "x"}, {"shell": True}, {"HTTPServer": 1}, {"rewardFunction": "x"}),
+    *(
+        {"a": "module:attribute"},
+        {"a": "module.attribute"},
+        {"a": "/etc/passwd"},
+        {"a": "../x"},
+        {"a": "~"},
+    ),
+    *({"a": "C:\\x"}, {"a": "x\n"}, {"a": "\0"}, {"a": "${oc.env:HOME}"}, {"a": "$HOME"}, {"a": "é"}),
+    *({"a": b"x"}, {"a": print}, {"a": {1: "x/y"}}, {"a": {"xml_file": 1}}, {"a": [["ok", "no:no"]]}),
+    *({"a": "x" * 201}, {"a": nested(MAX_DEPTH + 2)}, {"a": [0] * (MAX_VALUES + 1)}, {3: 1}),
+]
+
+
+def test_what_opens_or_names_something_needs_trust():
+    for kwargs in DANGEROUS:
+        with case(kwargs):
+            assert len(risky(kwargs)) == 1
 
 
 def test_what_the_constructor_does_not_take_needs_trust():

@@ -8,6 +8,7 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import case
 
 from builder.environments.components import choice_names, component_names, components
 from builder.episodes.spaces import leaves
@@ -39,16 +40,17 @@ def is_picture(space):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("env_id", OWN)
-def test_every_environment_of_gymnasium_is_named_in_full(env_id):
-    observation, action = spaces(env_id)
-    if not is_picture(observation):
-        numbers = sum(math.prod(leaf.shape) for leaf in leaves(observation))
-        assert len(set(component_names(env_id, "observation", observation))) == numbers
-    if isinstance(action, gym.spaces.Discrete):
-        assert len(set(choice_names(env_id, "action", action))) == action.n
-    else:
-        assert len(set(component_names(env_id, "action", action))) == math.prod(action.shape)
+def test_every_environment_of_gymnasium_is_named_in_full():
+    for env_id in OWN:
+        with case(env_id):
+            observation, action = spaces(env_id)
+            if not is_picture(observation):
+                numbers = sum(math.prod(leaf.shape) for leaf in leaves(observation))
+                assert len(set(component_names(env_id, "observation", observation))) == numbers
+            if isinstance(action, gym.spaces.Discrete):
+                assert len(set(choice_names(env_id, "action", action))) == action.n
+            else:
+                assert len(set(component_names(env_id, "action", action))) == math.prod(action.shape)
 
 
 def documented(env_id):

@@ -1,8 +1,11 @@
 """Arrow's IPC files: views of what lies in them, nothing unpacked."""
 
+import contextlib
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from sweeps import case
 
 from builder.errors import DatasetError
 from builder.exchange.ipc import record_batches, streamed_batches
@@ -62,17 +65,16 @@ def test_what_is_no_file_of_arrows_is_refused(path, content):
         record_batches(path)
 
 
-@pytest.mark.parametrize("place", range(8, 700, 7))
-def test_a_changed_byte_is_refused_or_read(path, place):
+def test_a_changed_byte_is_refused_or_read(path):
     write(path, BATCH)
-    content = bytearray(path.read_bytes())
-    content[place] ^= 0xFF
-    path.write_bytes(content)
-    try:
-        for batch in record_batches(path):
-            batch.validate(full=True)
-    except (DatasetError, pa.ArrowException, ValueError):
-        pass
+    whole = path.read_bytes()
+    for place in range(8, 700, 7):
+        content = bytearray(whole)
+        content[place] ^= 0xFF
+        path.write_bytes(content)
+        with case(place), contextlib.suppress(DatasetError, pa.ArrowException, ValueError):
+            for batch in record_batches(path):
+                batch.validate(full=True)
 
 
 def test_a_file_beyond_the_limit_is_refused(path):

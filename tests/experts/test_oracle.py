@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import as_observation, box, draw, image, make_model
+from sweeps import sweep
 
 from builder import Experts, Policy
 from builder.environments.environment import EnvironmentSpec
@@ -89,7 +90,7 @@ def built(player, space, actions, batches, context, *, deterministic=True):
     return [np.array(actor.act([leaf[:1] for leaf in batch], [0])[0][0]) for batch in batches]
 
 
-@pytest.mark.parametrize("deterministic", [True, False])
+@sweep("deterministic", [True, False])
 def test_one_observation_after_another_gives_the_actions_of_a_build(kind, deterministic):
     player, space, actions = kind
     batches = [draw(space, 1, seed) for seed in range(STEPS)]

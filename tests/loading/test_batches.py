@@ -47,7 +47,7 @@ def steps_of(columns):
 
 
 @pytest.mark.parametrize("memory", [2**30, LITTLE, 1])
-@pytest.mark.parametrize("seed", [None, 0, 7])
+@sweep("seed", [None, 0, 7], quick=2)
 @sweep("which", ["folder", "nested"])
 def test_an_epoch_has_every_step_once_whatever_the_memory(which, seed, memory, request):
     dataset = load(request.getfixturevalue(which))
@@ -122,7 +122,7 @@ def test_batches_do_not_share_what_is_kept_for_the_next_epoch(folder):
 
 @pytest.mark.parametrize("memory", [2**30, 1])
 @pytest.mark.parametrize("seed", [None, 5])
-@sweep("frames", [1, 3, 6], quick=2)
+@sweep("frames", [1, 3, 6])
 def test_stacks_are_the_same_in_batches_across_row_groups(nested, frames, seed, memory):
     dataset = load(nested).stacked(frames)
     expected = dataset.arrays()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from folders import same
+from sweeps import case, sweep
 
 from builder import build, load
 from builder.dataset import writer
@@ -49,7 +50,7 @@ def by_step(columns):
 
 
 @pytest.mark.parametrize("memory", SIZES)
-@pytest.mark.parametrize("frames", [None, 3])
+@sweep("frames", [None, 3])
 def test_what_follows_can_be_asked_for_where_it_is_not_stored(whole, lean, frames, memory):
     columns = ["observation", "next_observation", "episode_index", "step_index"]
     full, bare = (one if frames is None else one.stacked(frames) for one in (whole, lean))
@@ -75,9 +76,9 @@ def test_observations_alone_are_read_alone(lean):
     ]
 
 
-@pytest.mark.parametrize("memory", SIZES)
+@sweep("memory", SIZES, quick=2)
 @pytest.mark.parametrize("frames", [None, 2])
-@pytest.mark.parametrize("stored", ["whole", "lean"])
+@sweep("stored", ["whole", "lean"])
 def test_every_kth_step_keeps_its_successor_and_flags(request, whole, stored, frames, memory):
     dataset = request.getfixturevalue(stored)
     full, thin = (one if frames is None else one.stacked(frames) for one in (whole, dataset.every(3, seed=4)))
@@ -140,9 +141,9 @@ def test_what_takes_whole_episodes_is_refused_of_thinned_ones(whole):
         whole.stacked(2).batches(3, window=2)
 
 
-@pytest.mark.parametrize("memory", SIZES)
+@sweep("memory", SIZES, quick=2)
 @pytest.mark.parametrize("seed", [None, 3])
-@pytest.mark.parametrize("stored", ["whole", "lean"])
+@sweep("stored", ["whole", "lean"])
 def test_n_step_batches_hold_one_of_each_step(request, stored, seed, memory):
     dataset = request.getfixturevalue(stored)[7:2:-1]
     found = joined(dataset.batches(3, seed=seed, memory=memory, n_step=3, gamma=0.5))
@@ -178,7 +179,7 @@ def test_n_step_batches_of_stacks_lead_to_stacks(whole):
             at.append(at[-1] + 1)
 
 
-@pytest.mark.parametrize("memory", SIZES)
+@sweep("memory", SIZES, quick=2)
 @pytest.mark.parametrize("pad", [None, "left", "right"])
 def test_windows_are_the_same_streamed_and_in_memory(whole, pad, memory):
     stored = joined(whole.batches(5, window=4, pad=pad))
@@ -239,26 +240,27 @@ def test_one_epoch_after_another_of_another_shape_is_right(whole):
     assert same(joined(whole.batches(4)), plain)
 
 
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ({"window": 3, "n_step": 2, "gamma": 0.9}, "window and n_step are different kinds"),
-        ({"window": 3, "absorbing": True}, "window and absorbing are different kinds"),
-        ({"pad": "left"}, "give window= as well"),
-        ({"n_step": 3}, "n_step and gamma belong together"),
-        ({"gamma": 0.9}, "n_step and gamma belong together"),
-        ({"n_step": 0, "gamma": 0.9}, "n_step; expected at least 1"),
-        ({"n_step": True, "gamma": 0.9}, "n_step; expected at least 1"),
-        ({"n_step": 3, "gamma": 1.1}, r"gamma; expected a number in \[0, 1\]"),
-        ({"n_step": 3, "gamma": float("nan")}, r"gamma; expected a number in \[0, 1\]"),
-        ({"window": 0}, "window; expected at least 1"),
-        ({"window": 3, "pad": "both"}, "pad; expected left, right or None"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(asked, message):
-    nothing = dict.fromkeys(("window", "pad", "n_step", "gamma"))
-    with pytest.raises(ConfigError, match=message):
-        shape_of(**{**nothing, "absorbing": False, **asked})
+APART = [
+    ({"window": 3, "n_step": 2, "gamma": 0.9}, "window and n_step are different kinds"),
+    ({"window": 3, "absorbing": True}, "window and absorbing are different kinds"),
+    ({"pad": "left"}, "give window= as well"),
+    ({"n_step": 3}, "n_step and gamma belong together"),
+    ({"gamma": 0.9}, "n_step and gamma belong together"),
+    ({"n_step": 0, "gamma": 0.9}, "n_step; expected at least 1"),
+    ({"n_step": True, "gamma": 0.9}, "n_step; expected at least 1"),
+    ({"n_step": 3, "gamma": 1.1}, r"gamma; expected a number in \[0, 1\]"),
+    ({"n_step": 3, "gamma": float("nan")}, r"gamma; expected a number in \[0, 1\]"),
+    ({"window": 0}, "window; expected at least 1"),
+    ({"window": 3, "pad": "both"}, "pad; expected left, right or None"),
+]
+
+
+def test_what_does_not_go_together_is_refused():
+    for asked, message in APART:
+        with case(asked, message):
+            nothing = dict.fromkeys(("window", "pad", "n_step", "gamma"))
+            with pytest.raises(ConfigError, match=message):
+                shape_of(**{**nothing, "absorbing": False, **asked})
 
 
 def test_nothing_asked_for_is_plain_steps():

@@ -43,7 +43,7 @@ def joined(batches):
     return {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
 
 
-@sweep("kind", kinds.KINDS, quick=3)
+@sweep("kind", kinds.KINDS)
 def test_joined_datasets_hold_the_steps_and_episodes_of_all(dataset_of, other_of, kind):
     one, two = load(dataset_of(kind)), load(other_of(kind))
     both = one.concat(two)
@@ -60,7 +60,7 @@ def test_joined_datasets_hold_the_steps_and_episodes_of_all(dataset_of, other_of
         assert repr(found) == repr(expected)
 
 
-@pytest.mark.parametrize("memory", [MEMORY, 200, 1])
+@sweep("memory", [MEMORY, 200, 1], quick=2)
 @pytest.mark.parametrize("seed", [None, 4])
 def test_batches_of_joined_views_hold_each_step_once(dataset_of, other_of, seed, memory):
     one, two = load(dataset_of("dict")), load(other_of("dict"))

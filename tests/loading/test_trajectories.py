@@ -8,6 +8,7 @@ import torch
 from folders import same
 from hypothesis import given
 from hypothesis import strategies as st
+from sweeps import sweep
 
 from builder import Trajectories, build, load
 from builder.dataset import writer
@@ -103,8 +104,8 @@ def test_the_steps_of_a_view_are_those_of_its_episodes_in_their_order(small, cho
 
 
 @pytest.mark.parametrize("memory", [MEMORY, 500, 1])
-@pytest.mark.parametrize("frames", [None, 3])
-@pytest.mark.parametrize("chosen", [slice(2, 6), slice(None, None, -2), slice(1, 2)])
+@sweep("frames", [None, 3])
+@sweep("chosen", [slice(2, 6), slice(None, None, -2), slice(1, 2)], quick=2)
 def test_batches_of_a_view_hold_its_steps_once_in_memory_or_streamed(small, chosen, frames, memory):
     view = small[chosen] if frames is None else small.stacked(frames)[chosen]
     expected = view.arrays()

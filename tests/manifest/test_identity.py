@@ -8,6 +8,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import case
 
 from builder.composition import build_config
 from builder.config import DatasetConfig
@@ -129,16 +130,18 @@ def test_every_key_of_the_configuration_is_spoken_of_here():
     assert sorted(KEYS) == sorted(key for key, _ in keys_of(CONFIG))
 
 
-@pytest.mark.parametrize("key", sorted(KEYS))
-def test_a_key_is_in_the_identities_where_it_decides(key):
-    nothing = key in DECIDES_NOTHING or key in RESOLVED_LATER
-    other = inputs(changed(CONFIG, key, KEYS[key]))
-    same = {name: name(other) == name(inputs()) for name in (identity, growth_identity, chunk_identity)}
-    assert same == {
-        identity: nothing,
-        growth_identity: nothing or key in DECIDES_HOW_MUCH,
-        chunk_identity: key not in DECIDES_WHAT_IS_PLAYED,
-    }
+def test_a_key_is_in_the_identities_where_it_decides():
+    kinds = (identity, growth_identity, chunk_identity)
+    usual = {name: name(inputs()) for name in kinds}
+    for key in sorted(KEYS):
+        nothing = key in DECIDES_NOTHING or key in RESOLVED_LATER
+        other = inputs(changed(CONFIG, key, KEYS[key]))
+        with case(key):
+            assert {name: name(other) == usual[name] for name in kinds} == {
+                identity: nothing,
+                growth_identity: nothing or key in DECIDES_HOW_MUCH,
+                chunk_identity: key not in DECIDES_WHAT_IS_PLAYED,
+            }
 
 
 @pytest.mark.parametrize(
