@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # Tests start processes, which would each compile the code anew where bytecode is not kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-BASE := huggingface-sb3
-TESTED := $(BASE),mujoco,box2d,atari,s3,video,onnx,test
+BASE := huggingface-sb3,video
+TESTED := $(BASE),mujoco,box2d,atari,s3,onnx,test
 ALL := $(TESTED),robotics,dask,ray,dvc,rlds,dev
 
 # pip works for minutes the first time, and says nothing meanwhile.
