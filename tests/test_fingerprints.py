@@ -8,7 +8,6 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-import pytest
 from older import build_older
 from sweeps import sweep
 
@@ -18,11 +17,11 @@ from builder.manifest.manifest import covered
 RECORDED = json.loads(Path(__file__).with_name("fingerprints.json").read_text())
 BUILDS = {
     "cartpole": {"expert": "cartpole"},
+    "pendulum-sampled": {"expert": "pendulum", "rollout.deterministic": False, "threshold": "-inf"},
+    "random": {"expert": "random", "env.id": "LunarLander-v3", "seed": 7},
     "acrobot": {"expert": "acrobot"},
     "mountaincar": {"expert": "mountaincar"},
     "pendulum": {"expert": "pendulum", "dataset.test_fraction": 0.5},
-    "pendulum-sampled": {"expert": "pendulum", "rollout.deterministic": False, "threshold": "-inf"},
-    "random": {"expert": "random", "env.id": "LunarLander-v3", "seed": 7},
 }
 
 
@@ -31,7 +30,7 @@ def test_they_were_recorded_with_the_locked_versions():
         assert version(name) == expected, "the lock has changed: record the files anew"
 
 
-@pytest.mark.parametrize("name", BUILDS)
+@sweep("name", BUILDS, quick=3)
 def test_the_files_are_those_that_were_recorded(name, tmp_path):
     built = Controller().start({**BUILDS[name], "episodes": 6, "out": str(tmp_path / "x")})
     assert covered(built.manifest.files) == RECORDED["files"][name]

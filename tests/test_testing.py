@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import unruly
+from sweeps import sweep
 
 from builder.cli.main import main
 from builder.errors import CheckError
@@ -21,7 +22,7 @@ def codes(findings):
     return [item.code for item in findings]
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("env_id", "expected"),
     [
         ("CartPole-v1", []),
@@ -35,6 +36,7 @@ def codes(findings):
         ("unruly/Edits-v0", ["edits-action"]),
         ("unruly/Beyond-v0", ["outside-bounds"]),
     ],
+    quick=5,
 )
 def test_what_a_build_handles_by_itself_is_returned(env_id, expected):
     assert codes(check_environment(env_id)) == expected

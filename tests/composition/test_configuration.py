@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder.composition import build_config
 from builder.config import (
@@ -56,7 +57,7 @@ def test_without_overrides_the_defaults_hold():
     )
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@sweep("source", SOURCES, quick=5)
 def test_an_expert_of_every_source_composes(source):
     name = "cartpole" if source == "bundled" else source
     config = build_config([f"expert={name}", *(["expert.name=mine"] if name == "registered" else [])])
@@ -115,7 +116,7 @@ def test_a_mapping_composes_as_the_overrides_do(overrides, mapping):
     assert build_config(mapping) == build_config(overrides) != DEFAULT
 
 
-@pytest.mark.parametrize(
+@sweep(
     "config",
     [
         ["env.kwargs.gravity=9.8", "env.kwargs.size=[1,2]"],
@@ -126,6 +127,7 @@ def test_a_mapping_composes_as_the_overrides_do(overrides, mapping):
         {"env": {"kwargs": {"gravity": 9.8, "size": np.array([1, 2])}}},
     ],
     ids=str,
+    quick=3,
 )
 def test_any_key_can_be_passed_to_the_environment(config):
     found = build_config(config).env.kwargs
@@ -133,7 +135,7 @@ def test_any_key_can_be_passed_to_the_environment(config):
     assert (type(found), type(found["size"])) == (dict, list)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "config",
     [["expert.env_kwargs.a.b=1"], {"expert.env_kwargs.a.b": 1}, {"expert": {"env_kwargs": {"a": {"b": 1}}}}],
     ids=str,

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import sweep
 
 from builder.composition import build_config
 from builder.config import (
@@ -21,7 +22,7 @@ KNOWN = (
 QUOTE = "expected key=value; quote a value that holds special characters: \"out='a=b'\""
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("config", "message"),
     [
         (["expert=cartpol"], "there is no expert 'cartpol'; did you mean 'cartpole'?"),
@@ -62,6 +63,7 @@ QUOTE = "expected key=value; quote a value that holds special characters: \"out=
         ),
     ],
     ids=str,
+    quick=16,
 )
 def test_what_cannot_be_composed_is_refused_in_one_line(config, message):
     with pytest.raises(ConfigError) as caught:

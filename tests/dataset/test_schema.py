@@ -173,7 +173,7 @@ def test_values_come_back_from_arrow_bit_for_bit(case):
 
 
 @given(recorded(rows=st.integers(2, 5)), st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_slices_and_chunks_come_back_as_their_rows(case, draw):
     space, values = case
     rows = len(values[0])
@@ -184,7 +184,7 @@ def test_slices_and_chunks_come_back_as_their_rows(case, draw):
 
 
 @given(recorded(), recorded(space=plain, rows=st.just(5)))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting):
     (space, values), (action_space, actions) = case, acting
     rows = len(values[0])
@@ -211,7 +211,7 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
 
 
 @given(any_space, plain)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_card_declares_the_same_features(space, action_space):
     columns = transition_features(space, action_space, next_observation=False)
     text = yaml.safe_dump(schema.yaml_features(columns), sort_keys=False)

@@ -137,10 +137,10 @@ def observed(spec, seeds, observations):
 def test_an_environment_that_draws_what_it_observes_does_so_in_turn():
     spec = resolve("CarRacing-v3", {}, max_episode_steps=None, max_steps=None)
     alone, together = {}, {}
-    observed(spec, range(6), alone)
+    observed(spec, range(4), alone)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
-    threads = [threading.Thread(target=observed, args=(spec, range(k, 6, 3), together)) for k in range(3)]
+    threads = [threading.Thread(target=observed, args=(spec, range(k, 4, 2), together)) for k in range(2)]
     try:
         for thread in threads:
             thread.start()
@@ -155,7 +155,7 @@ def test_an_environment_that_draws_what_it_observes_does_so_in_turn():
 def test_instances_that_mujoco_draws_do_not_take_each_others_pictures():
     spec = with_pixels(resolve("Reacher-v5", {}, max_episode_steps=None, max_steps=None), 20, 20)
     seen = []
-    for count in (1, 3):
+    for count in (1, 2):
         environments = [make(spec) for _ in range(count)]
         for seed, environment in enumerate(environments):
             environment.reset(seed=seed)

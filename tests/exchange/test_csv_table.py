@@ -25,7 +25,7 @@ def exported(dataset_of, tmp_path):
     return lambda kind: export(dataset_of(kind), ExportRequest("csv", tmp_path / "x.csv")).path
 
 
-@sweep("kind", HELD, quick=3)
+@sweep("kind", HELD, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind), {}).trajectories())
     for split in ("train", "test"):

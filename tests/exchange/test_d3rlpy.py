@@ -15,7 +15,7 @@ from builder.exchange.export import ExportRequest, export
 HELD = [kind for kind in kinds.KINDS if kind not in ("dict", "plane")]
 
 
-@sweep("kind", HELD, quick=3)
+@sweep("kind", HELD, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     path = export(dataset_of(kind), ExportRequest("d3rlpy", tmp_path / "x.h5")).path
     came = list(FORMAT.read(path, {}).trajectories())

@@ -13,7 +13,7 @@ from builder.exchange.export import ExportRequest, export
 FLAT = [kind for kind in kinds.KINDS if kind not in ("dict", "tuple")]
 
 
-@sweep("kind", FLAT, quick=3)
+@sweep("kind", FLAT, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     path = export(dataset_of(kind), ExportRequest("d4rl", tmp_path / "x.hdf5")).path
     came = list(FORMAT.read(path, {}).trajectories())

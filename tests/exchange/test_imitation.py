@@ -35,7 +35,7 @@ def rewritten(path, **columns):
     return path
 
 
-@sweep("kind", HELD, quick=3)
+@sweep("kind", HELD, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind), {}).trajectories())
     for split in ("train", "test"):

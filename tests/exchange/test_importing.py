@@ -61,7 +61,7 @@ def checks(out, level):
     return verify(compose(VerifyConfig, "verify", [f"out={out}", f"level={level}"]))
 
 
-@sweep("kind", FLAT, quick=2)
+@sweep("kind", FLAT)
 def test_exported_and_imported_a_dataset_is_what_it_was(kind, dataset_of, exported, tmp_path):
     out = imported(exported(kind), tmp_path / "back").out
     for split in ("train", "test"):

@@ -20,7 +20,7 @@ def exported(dataset_of, tmp_path):
     )
 
 
-@sweep("kind", HELD, quick=3)
+@sweep("kind", HELD, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, exported):
     came = list(FORMAT.read(exported(kind).path, {}).trajectories())
     for split in ("train", "test"):

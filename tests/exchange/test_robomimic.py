@@ -26,7 +26,7 @@ def same(ours, theirs):
         np.testing.assert_array_equal(mine, other)
 
 
-@sweep("kind", kinds.KINDS, quick=3)
+@sweep("kind", kinds.KINDS, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     done = exported(dataset_of(kind), tmp_path / "x.hdf5")
     back = FORMAT.read(done.path, {})

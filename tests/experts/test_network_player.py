@@ -32,7 +32,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("deterministic", [True, False], ids=["best", "sampled"])
-@sweep("case", CASES, quick=5)
+@sweep("case", CASES, quick=3)
 def test_an_attempts_actions_do_not_depend_on_the_other_lanes(save, case, deterministic):
     algorithm, action_space, settings = CASES[case]
     policy = "MlpLstmPolicy" if algorithm == "RecurrentPPO" else "MlpPolicy"
@@ -60,9 +60,7 @@ def test_an_attempts_actions_do_not_depend_on_the_other_lanes(save, case, determ
     np.testing.assert_array_equal(np.array(together), np.array(alone))
 
 
-@pytest.mark.parametrize(
-    "case", ["PPO discrete", "PPO bits", "PPO several", "PPO box", "PPO gSDE", "SAC", "DQN"]
-)
+@sweep("case", ["PPO discrete", "PPO bits", "PPO several", "PPO box", "PPO gSDE", "SAC", "DQN"], quick=4)
 def test_the_same_attempt_samples_the_same_and_another_attempt_samples_otherwise(save, case):
     algorithm, action_space, settings = CASES[case]
     agent = read_agent(save(algorithm, "MlpPolicy", box(5), action_space, **settings).path)

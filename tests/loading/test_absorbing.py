@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sweeps import sweep
 
 from builder import load
 from builder.errors import ConfigError
@@ -29,7 +30,7 @@ def transitions(dataset, kept):
 
 
 @pytest.mark.parametrize("memory", [2**30, 1])
-@pytest.mark.parametrize("seed", [None, 3])
+@sweep("seed", [None, 3])
 @pytest.mark.parametrize("every", [1, 3])
 def test_terminated_episodes_end_in_a_state_that_is_never_left(dataset_of, every, seed, memory):
     dataset = load(dataset_of("vector"))
@@ -65,7 +66,7 @@ def test_chosen_columns_come_with_the_mark(dataset_of):
     }
 
 
-@pytest.mark.parametrize("kind", ["image", "dict", "tuple", "whole", "choices", "start"])
+@sweep("kind", ["image", "dict", "tuple", "whole", "choices", "start"], quick=2)
 def test_what_is_no_vector_has_no_absorbing_state(dataset_of, kind):
     with pytest.raises(ConfigError, match="absorbing states are made of vectors, and the"):
         load(dataset_of(kind)).batches(4, absorbing=True)

@@ -111,12 +111,13 @@ def test_an_expert_that_a_program_registered_has_no_command(dataset):
     assert "registered as `mine`: only that program can play it again" in card
 
 
-@pytest.mark.parametrize(
+@sweep(
     "value",
     [
         *("plain", "it's", "a b", "1", "1.5", "true", "null", "a,b", "{x}", "", "a\\", "\\'", "x\\\\", "$"),
         *("${oc.env:HOME}", "\\${a}", 3, 2.5, True, None, -np.inf, [1, "b c"], {"k": [1.5, False]}),
     ],
+    quick=10,
 )
 def test_hydra_reads_values_back_as_they_were(value):
     config = build_config(["expert=cartpole", f"env.kwargs.x={hydra_value(value)}"])

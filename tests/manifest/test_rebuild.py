@@ -74,7 +74,14 @@ def test_what_the_manifest_says_cannot_be_said_again(first, key):
 def test_an_archive_must_be_given_and_must_be_the_one(first):
     archive = Path(shutil.copy(BUNDLED / "cartpole.zip", "mine.zip"))
     Controller().start(
-        ["expert=local", f"expert.path={archive}", "env.id=CartPole-v1", "episodes=2", "out=local"]
+        [
+            "expert=local",
+            f"expert.path={archive}",
+            "env.id=CartPole-v1",
+            "episodes=2",
+            "env.max_episode_steps=40",
+            "out=local",
+        ]
     )
     with pytest.raises(ConfigError, match=r"does not say where the archive.*give expert\.path="):
         Controller().start(["manifest=local", "out=again"])

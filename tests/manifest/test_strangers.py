@@ -129,7 +129,7 @@ TEXTS = [
 ]
 
 
-@sweep("text", TEXTS, quick=5)
+@sweep("text", TEXTS, quick=2)
 def test_a_text_is_that_text(built, tmp_path, text):
     change = {"license": text, "test_fraction": 0.0}
     folder = forged_copy(
@@ -141,14 +141,14 @@ def test_a_text_is_that_text(built, tmp_path, text):
     assert (config.seed, config.expert.source) == (0, "random")
 
 
-@sweep("text", TEXTS, quick=5)
+@sweep("text", TEXTS, quick=2)
 def test_an_argument_that_is_a_text_is_that_text_where_it_is_trusted(built, tmp_path, text):
     folder = changed(built / "random", tmp_path / "x", put("environment.kwargs", {"a": text}))
     assert config_of(folder, trusted=True).env.kwargs == {"a": text}
     assert recorded_environment(read_manifest(folder), trusted=True).kwargs == {"a": text}
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("where", "value"),
     [
         *(
@@ -179,6 +179,7 @@ def test_an_argument_that_is_a_text_is_that_text_where_it_is_trusted(built, tmp_
             ("config.threshold", "x"),
         ),
     ],
+    quick=8,
 )
 def test_a_value_of_another_type_is_refused(built, tmp_path, where, value):
     folder = changed(built / "random", tmp_path / "x", put(where, value))
@@ -247,7 +248,7 @@ def test_a_manifest_does_not_choose_whether_a_window_opens(built, tmp_path):
     assert main(["verify", f"out={folder}", "level=rebuild"]) == 0
 
 
-@pytest.mark.parametrize("name", ["../outside", "/tmp/x", "..", ".", "a/b", "a\0b", ""])
+@sweep("name", ["../outside", "/tmp/x", "..", ".", "a/b", "a\0b", ""], quick=3)
 def test_a_name_does_not_choose_a_folder(built, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     folder = changed(built / "random", tmp_path / "x", put("expert.name", name))

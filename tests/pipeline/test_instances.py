@@ -79,7 +79,7 @@ THREADS = {"parallel": {"backend": "threading", "n_jobs": 2}}
         ("Shared", "single", {"verify_sample": 0}),
         ("Shared", "single", {"rollout": {"lanes": 1}}),
     ],
-    quick=4,
+    quick=3,
 )
 def test_each_episode_is_what_a_fresh_instance_gives(name, instances, config, tmp_path):
     dataset = played(name, tmp_path, **config)

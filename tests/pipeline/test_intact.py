@@ -132,7 +132,7 @@ def test_a_damaged_chunk_is_played_again_when_it_is_needed(built, tmp_path):
     assert files(built) == files(tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@sweep("damage", DAMAGES)
 def test_growth_from_a_damaged_dataset_is_what_a_fresh_build_is(built, tmp_path, damage):
     start(tmp_path / "fresh", episodes=30)
     damage(built / SHARD)

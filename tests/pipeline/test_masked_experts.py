@@ -9,6 +9,7 @@ import masked
 import numpy as np
 import pytest
 from sb3_models import make_model
+from sweeps import sweep
 from verification import STEPS, check, rewrite
 
 from builder import Context, Controller, Episode, Policy, build, load
@@ -431,7 +432,7 @@ def test_a_check_says_that_masks_are_needed_and_where_they_come_from(trained):
     assert "expert.action_masks=none" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", [masked.Short, masked.Raises])
+@sweep("kind", [masked.Short, masked.Raises])
 def test_a_check_finds_masks_that_are_none(trained, kind):
     model, _ = trained()
     with pytest.raises(BuilderError, match=r"raises: .*: action_masks at step 0"):

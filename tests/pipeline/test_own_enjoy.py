@@ -65,6 +65,7 @@ def both(tmp_path, own, config):
     return tables(tmp_path / "built-in"), tables(tmp_path / "own")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expert", ["cartpole", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pendulum", "acrobot"))]
 )

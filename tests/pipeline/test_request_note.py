@@ -47,9 +47,10 @@ def test_the_same_request_is_up_to_date(built):
     assert Controller().start({**REQUEST, "out": str(built)}).fresh is False
 
 
-@pytest.mark.parametrize(
+@sweep(
     "config",
     [{"rollout": {"lanes": 3}}, {"parallel": {"n_jobs": 2}}, {"overwrite": True}, {"keep_chunks": False}],
+    quick=2,
 )
 def test_how_it_would_be_played_does_not_matter(built, config):
     assert recalled(built, **config)
@@ -66,7 +67,7 @@ def test_how_it_would_be_played_does_not_matter(built, config):
         {"env": {"max_episode_steps": 100}},
         {"expert": "random", "env.id": "CartPole-v1"},
     ],
-    quick=3,
+    quick=2,
 )
 def test_another_request_is_prepared(built, config):
     assert not recalled(built, **config)

@@ -220,7 +220,7 @@ def test_the_fastest_manner_that_changes_no_answer_is_found(kind):
     assert player_of(kind).manner == KINDS[kind][1]
 
 
-@sweep("kind", KINDS, quick=5)
+@sweep("kind", KINDS, quick=3)
 def test_an_attempt_is_the_same_whatever_lanes_and_chunks_and_as_with_all_care(kind, tmp_path):
     player = player_of(kind)
     careful = recorded(player.careful(), tmp_path, lanes=1, chunks=[range(i, i + 1) for i in range(6)])

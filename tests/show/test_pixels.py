@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from sweeps import sweep
 from verification import STEPS, check, rewrite
 
 from builder import build
@@ -49,7 +50,7 @@ def same(one, other):
     return names(one) == names(other) and not filecmp.cmpfiles(one, other, names(one), shallow=False)[1]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@sweep("workers", [2, 1])
 def test_it_is_file_for_file_what_a_build_with_pictures_gives(plain, drawn, tmp_path, workers):
     parallel = ParallelConfig(backend="threading", n_jobs=workers)
     add_pixels(plain, PixelsRequest(tmp_path / "x", SIZE, parallel=parallel, task_bytes=10_000))

@@ -30,7 +30,7 @@ def test_every_lie_is_documented():
     assert [*documented()] == [*lies.LIES]
 
 
-@sweep("lie", lies.LIES, quick=8)
+@sweep("lie", lies.LIES, quick=5)
 def test_a_look_at_the_files_makes_of_a_lie_what_is_documented(folder, tmp_path, lie):
     assert lies.outcome(folder, lie, "files", tmp_path) == documented()[lie][0]
 

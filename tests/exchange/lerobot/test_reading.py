@@ -26,7 +26,7 @@ def same(ours, theirs):
         np.testing.assert_array_equal(mine.reshape(other.shape), other)
 
 
-@sweep("kind", kinds.KINDS, quick=3)
+@sweep("kind", kinds.KINDS, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, exported, opened, dataset_of):
     done = exported(kind)
     back = opened(done.path)

@@ -61,7 +61,7 @@ def steps(folder):
 
 
 @sweep("data_format", FORMATS, quick=2)
-@sweep("kind", kinds.KINDS, quick=2)
+@sweep("kind", kinds.KINDS)
 def test_every_kind_reads_as_its_hdf5_does(kind, data_format, made_in):
     folder, hdf5 = made_in(kind, data_format)
     found, expected = read(folder, {"id": None}), read(hdf5, {"id": None})

@@ -12,7 +12,7 @@ from builder.exchange.export import ExportRequest, export
 from builder.exchange.minari.reading import read
 
 
-@sweep("kind", kinds.KINDS, quick=3)
+@sweep("kind", kinds.KINDS, quick=2)
 def test_what_is_read_back_is_what_was_recorded(kind, dataset_of, tmp_path):
     export(dataset_of(kind), ExportRequest("minari", tmp_path))
     incoming = read(tmp_path, {"id": None})

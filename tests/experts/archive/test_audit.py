@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pickles import PROTOCOL, called, name, text
 from sb3_models import box, make_model, tamper
-from sweeps import sweep
+from sweeps import case, sweep
 
 from builder.errors import UnsafeArchiveError
 from builder.experts.archive.agent import read_agent
@@ -211,11 +211,12 @@ HIDDEN = {
 }
 
 
-@pytest.mark.parametrize("case", HIDDEN)
-def test_code_hidden_among_honest_names_is_refused(archive, case):
-    tamper(archive, "lr_schedule", PROTOCOL + HIDDEN[case] + b".")
-    with pytest.raises(UnsafeArchiveError, match="field 'lr_schedule'"):
-        read_agent(archive)
+def test_code_hidden_among_honest_names_is_refused(archive):
+    for hiding, code in HIDDEN.items():
+        with case(hiding):
+            tamper(archive, "lr_schedule", PROTOCOL + code + b".")
+            with pytest.raises(UnsafeArchiveError, match="field 'lr_schedule'"):
+                read_agent(archive)
 
 
 def test_schedule_that_reaches_out_is_refused(archive, marker):
@@ -275,7 +276,7 @@ def honest_schedules():
 
 
 @pytest.mark.parametrize("schedule", honest_schedules())
-@pytest.mark.parametrize("algorithm", ["PPO", "SAC"])
+@sweep("algorithm", ["PPO", "SAC"])
 def test_honest_schedules_are_not_refused(save, algorithm, schedule):
     rate = honest_schedules()[schedule]
     saved = save(algorithm, "MlpPolicy", box(3), box(1), learning_rate=rate, policy_kwargs={"net_arch": [4]})

@@ -75,6 +75,6 @@ def test_dict_observations_with_images_act_as_in_sb3(save, settings):
     check_same_actions(saved, MIXED, UNEVEN, rows=100)
 
 
-@sweep("algorithm", ["SAC", "TQC", "TD3", "DDPG"], quick=2)
+@sweep("algorithm", ["SAC", "TQC", "TD3", "DDPG"])
 def test_goal_observations_act_as_in_sb3(save, algorithm):
     check_same_actions(save(algorithm, "MultiInputPolicy", GOAL, UNEVEN, **SMALL), GOAL, UNEVEN)

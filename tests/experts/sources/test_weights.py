@@ -40,7 +40,7 @@ def test_another_expert_than_the_one_that_is_asked_for_is_refused(folder):
 
 def test_a_dataset_is_built_proven_and_built_again(folder, tmp_path):
     out = tmp_path / "x"
-    manifest = build(out, expert="weights", episodes=5, **{"expert.path": str(folder)}).manifest
+    manifest = build(out, expert="weights", episodes=2, **{"expert.path": str(folder)}).manifest
     assert manifest.inputs["environment"]["id"] == "CartPole-v1"
     assert "a local folder of layers and tensors" in (out / "README.md").read_text()
     report = check(out, "rebuild", expert=TrustConfig(path=str(folder)))
@@ -54,11 +54,11 @@ def test_a_dataset_is_built_proven_and_built_again(folder, tmp_path):
 
 def test_an_expert_goes_with_its_dataset(folder, tmp_path):
     keys = {"expert.path": str(folder), "dataset.include_expert": True}
-    build(tmp_path / "x", expert="weights", episodes=5, **keys)
+    build(tmp_path / "x", expert="weights", episodes=2, **keys)
     kept = build(
         tmp_path / "y",
         expert="local",
-        episodes=5,
+        episodes=2,
         **{"expert.path": str(tmp_path / "x/expert"), "env.id": "CartPole-v1"},
     )
     ours, theirs = load(tmp_path / "x").arrays(), load(kept.out).arrays()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sweeps import sweep
 from weights_folders import CARTPOLE, actions_of, described, drawn, two_layers, write_folder
 
 from builder.errors import ArchiveError, BuilderError, ExpertError, UnsafeArchiveError
@@ -173,9 +174,7 @@ def test_what_is_no_file_is_not_waited_for(plain, name, what):
         read_folder(plain)
 
 
-@pytest.mark.parametrize(
-    ("name", "limit"), [("expert.json", EXPERT_BYTES), ("weights.safetensors", WEIGHTS_BYTES)]
-)
+@sweep(("name", "limit"), [("expert.json", EXPERT_BYTES), ("weights.safetensors", WEIGHTS_BYTES)])
 def test_a_file_of_holes_is_refused_by_its_size(plain, name, limit):
     with (plain / name).open("r+b") as file:
         file.truncate(12 << 30)

@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import sweep
 from weights_folders import actions_of, drawn
 
 from builder.errors import ConfigError, UnsupportedExpertError
@@ -58,7 +59,7 @@ MODULES = {
 }
 
 
-@pytest.mark.parametrize("name", MODULES)
+@sweep("name", MODULES, quick=3)
 def test_numbers_are_those_of_the_module(tmp_path, name):
     module = torch_module(*MODULES[name])
     folder = save_weights(module, LINE, WIDE, tmp_path / "x")
@@ -78,7 +79,7 @@ def test_choices_are_those_of_the_module(tmp_path, name):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@pytest.mark.parametrize("padding", [0, 2, (1, 0), "same"])
+@sweep("padding", [0, 2, (1, 0), "same"], quick=2)
 def test_images_are_seen_as_the_module_sees_them(tmp_path, padding):
     stride = 1 if padding == "same" else (2, 1)
     layers = [
@@ -117,7 +118,7 @@ def test_components_are_chosen_each_by_its_own_scores(tmp_path):
 
 @pytest.mark.parametrize("end", [[], [nn("Tanh")]], ids=["plain", "tanh"])
 @pytest.mark.parametrize("squash", [None, "tanh"])
-@pytest.mark.parametrize("rescale", [False, True])
+@sweep("rescale", [False, True])
 def test_outputs_become_actions_as_it_was_said(tmp_path, end, squash, rescale):
     module = torch_module(*MODULES["relu"], *end)
     folder = save_weights(module, LINE, UNEVEN, tmp_path / "x", squash=squash, rescale=rescale)

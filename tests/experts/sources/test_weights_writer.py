@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import UNEVEN, box, make_model
+from sweeps import sweep
 from weights_folders import CARTPOLE, actions_of, drawn
 
 from builder.errors import ArchiveError, ConfigError, UnsupportedExpertError
@@ -32,7 +33,7 @@ def predicted(model, observations):
     return model.predict(observations, deterministic=True)[0]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@sweep("name", MODELS, quick=5)
 def test_a_model_acts_as_it_does_by_itself(tmp_path, name):
     algorithm, policy, *spaces = MODELS[name]
     settings = {"use_sde": True} if "gSDE" in name else {}
