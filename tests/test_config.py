@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import pytest
+from sweeps import case
 
 from builder.composition import build_config, compose
 from builder.config import CheckConfig, default_budget
@@ -23,112 +24,114 @@ def changed(**values):
     return dataclasses.replace(CARTPOLE, **values | groups)
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"episodes": 0}, "episodes is out of range; expected at least 1; got 0"),
-        ({"episodes": -3}, "episodes is out of range; expected at least 1; got -3"),
-        ({"seed": -1}, "seed is out of range; expected at least 0; got -1"),
-        ({"max_attempts": 0}, "max_attempts is out of range; expected at least 1; got 0"),
-        ({"rollout": {"lanes": 0}}, "rollout.lanes is out of range; expected at least 1; got 0"),
-        ({"rollout": {"max_steps": 0}}, "rollout.max_steps is out of range; expected at least 1; got 0"),
-        (
-            {"env": {"max_episode_steps": 0}},
-            "env.max_episode_steps is out of range; expected at least 1; got 0",
-        ),
-        ({"dataset": {"shard_mb": 0}}, "dataset.shard_mb is out of range; expected at least 1; got 0"),
-        (
-            {"parallel": {"n_jobs": 0}},
-            "parallel.n_jobs is 0; expected a number of workers, or -1 for all cores",
-        ),
-        (
-            {"dataset": {"test_fraction": 0.51}},
-            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 0.51",
-        ),
-        (
-            {"dataset": {"test_fraction": -0.1}},
-            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got -0.1",
-        ),
-        (
-            {"dataset": {"test_fraction": math.nan}},
-            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got nan",
-        ),
-        (
-            {"dataset": {"test_fraction": 5e-324}},
-            "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 5e-324",
-        ),
-        ({"episodes": 10**12}, "episodes is out of range; expected at most 1000000000; got 1000000000000"),
-        (
-            {"episodes": 10**4200},
-            "episodes is out of range; expected at most 1000000000; got a number of many digits",
-        ),
-        (
-            {"max_attempts": 10**11},
-            "max_attempts is out of range; expected at most 10000000000; got 100000000000",
-        ),
-        (
-            {"rollout": {"lanes": 10**9}},
-            "rollout.lanes is out of range; expected at most 65536; got 1000000000",
-        ),
-        (
-            {"parallel": {"n_jobs": 10**12}},
-            "parallel.n_jobs is out of range; expected at most 4096; got 1000000000000",
-        ),
-        (
-            {"parallel": {"n_jobs": -(10**12)}},
-            "parallel.n_jobs is out of range; expected at most 4096; got -1000000000000",
-        ),
-        ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
-        (
-            {"parallel": {"backend": "dusk"}},
-            "parallel.backend is unknown; expected threading or loky or dask or ray; got 'dusk'",
-        ),
-        (
-            {"rollout": {"precision": "half"}},
-            "rollout.precision is unknown; expected float64 or float32; got 'half'",
-        ),
-        (
-            {"max_return": 499.5},
-            "no return can be accepted; expected threshold <= max_return; got 500.0 and 499.5",
-        ),
-        (
-            {"threshold": math.nan},
-            "no return can be accepted; expected threshold <= max_return; got nan and inf",
-        ),
-        (
-            {"max_return": math.nan},
-            "no return can be accepted; expected threshold <= max_return; got 500.0 and nan",
-        ),
-    ],
-)
-def test_a_value_out_of_range_is_refused(values, message):
-    with pytest.raises(ConfigError) as caught:
-        changed(**values)
-    assert str(caught.value) == message
+OUT_OF_RANGE = [
+    ({"episodes": 0}, "episodes is out of range; expected at least 1; got 0"),
+    ({"episodes": -3}, "episodes is out of range; expected at least 1; got -3"),
+    ({"seed": -1}, "seed is out of range; expected at least 0; got -1"),
+    ({"max_attempts": 0}, "max_attempts is out of range; expected at least 1; got 0"),
+    ({"rollout": {"lanes": 0}}, "rollout.lanes is out of range; expected at least 1; got 0"),
+    ({"rollout": {"max_steps": 0}}, "rollout.max_steps is out of range; expected at least 1; got 0"),
+    (
+        {"env": {"max_episode_steps": 0}},
+        "env.max_episode_steps is out of range; expected at least 1; got 0",
+    ),
+    ({"dataset": {"shard_mb": 0}}, "dataset.shard_mb is out of range; expected at least 1; got 0"),
+    (
+        {"parallel": {"n_jobs": 0}},
+        "parallel.n_jobs is 0; expected a number of workers, or -1 for all cores",
+    ),
+    (
+        {"dataset": {"test_fraction": 0.51}},
+        "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 0.51",
+    ),
+    (
+        {"dataset": {"test_fraction": -0.1}},
+        "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got -0.1",
+    ),
+    (
+        {"dataset": {"test_fraction": math.nan}},
+        "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got nan",
+    ),
+    (
+        {"dataset": {"test_fraction": 5e-324}},
+        "dataset.test_fraction is out of range; expected 0, or 1e-09 to 0.5; got 5e-324",
+    ),
+    ({"episodes": 10**12}, "episodes is out of range; expected at most 1000000000; got 1000000000000"),
+    (
+        {"episodes": 10**4200},
+        "episodes is out of range; expected at most 1000000000; got a number of many digits",
+    ),
+    (
+        {"max_attempts": 10**11},
+        "max_attempts is out of range; expected at most 10000000000; got 100000000000",
+    ),
+    (
+        {"rollout": {"lanes": 10**9}},
+        "rollout.lanes is out of range; expected at most 65536; got 1000000000",
+    ),
+    (
+        {"parallel": {"n_jobs": 10**12}},
+        "parallel.n_jobs is out of range; expected at most 4096; got 1000000000000",
+    ),
+    (
+        {"parallel": {"n_jobs": -(10**12)}},
+        "parallel.n_jobs is out of range; expected at most 4096; got -1000000000000",
+    ),
+    ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
+    (
+        {"parallel": {"backend": "dusk"}},
+        "parallel.backend is unknown; expected threading or loky or dask or ray; got 'dusk'",
+    ),
+    (
+        {"rollout": {"precision": "half"}},
+        "rollout.precision is unknown; expected float64 or float32; got 'half'",
+    ),
+    (
+        {"max_return": 499.5},
+        "no return can be accepted; expected threshold <= max_return; got 500.0 and 499.5",
+    ),
+    (
+        {"threshold": math.nan},
+        "no return can be accepted; expected threshold <= max_return; got nan and inf",
+    ),
+    (
+        {"max_return": math.nan},
+        "no return can be accepted; expected threshold <= max_return; got 500.0 and nan",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"seed": 0},
-        {"episodes": 1},
-        {"max_attempts": 1},
-        {"rollout": {"lanes": 1, "max_steps": 1}},
-        {"parallel": {"n_jobs": -1}},
-        {"dataset": {"test_fraction": 0.5}},
-        {"dataset": {"test_fraction": 0.0}},
-        {"threshold": 500.0, "max_return": 500.0},
-    ],
-)
-def test_a_value_at_the_edge_of_its_range_is_taken(values):
-    config = changed(**values)
-    for key, value in values.items():
-        found = getattr(config, key)
-        assert (
-            (dataclasses.asdict(found) | value == dataclasses.asdict(found))
-            if isinstance(value, dict)
-            else found == value
-        )
+def test_a_value_out_of_range_is_refused():
+    for values, message in OUT_OF_RANGE:
+        with case(values, message):
+            with pytest.raises(ConfigError) as caught:
+                changed(**values)
+            assert str(caught.value) == message
+
+
+AT_THE_EDGE = [
+    {"seed": 0},
+    {"episodes": 1},
+    {"max_attempts": 1},
+    {"rollout": {"lanes": 1, "max_steps": 1}},
+    {"parallel": {"n_jobs": -1}},
+    {"dataset": {"test_fraction": 0.5}},
+    {"dataset": {"test_fraction": 0.0}},
+    {"threshold": 500.0, "max_return": 500.0},
+]
+
+
+def test_a_value_at_the_edge_of_its_range_is_taken():
+    for values in AT_THE_EDGE:
+        with case(values):
+            config = changed(**values)
+            for key, value in values.items():
+                found = getattr(config, key)
+                assert (
+                    (dataclasses.asdict(found) | value == dataclasses.asdict(found))
+                    if isinstance(value, dict)
+                    else found == value
+                )
 
 
 def test_the_experts_threshold_holds_unless_the_user_gives_one():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from sweeps import case
 
 import builder
 
@@ -34,16 +35,18 @@ def test_the_public_names_are_these():
     assert builder.__all__ == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_public_name_is_what_its_module_defines(name):
-    member = getattr(builder, name)
-    assert member is getattr(import_module(builder._HOMES[name]), name)
-    assert (member.__name__, member.__module__) == (name, builder._HOMES[name])
+def test_a_public_name_is_what_its_module_defines():
+    for name in NAMES:
+        with case(name):
+            member = getattr(builder, name)
+            assert member is getattr(import_module(builder._HOMES[name]), name)
+            assert (member.__name__, member.__module__) == (name, builder._HOMES[name])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_public_name_says_what_it_is(name):
-    assert inspect.getdoc(getattr(builder, name))
+def test_a_public_name_says_what_it_is():
+    for name in NAMES:
+        with case(name):
+            assert inspect.getdoc(getattr(builder, name))
 
 
 def test_a_star_import_brings_the_public_names():

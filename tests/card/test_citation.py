@@ -3,6 +3,7 @@
 import pytest
 from card_folders import REWARDS, inputs_of
 from markdown_it import MarkdownIt
+from sweeps import case
 
 from builder.card import render_card
 from builder.card.citation import check_citation, citation
@@ -23,21 +24,22 @@ def test_an_entry_stands_in_a_block_below_links_to_its_paper():
     )
 
 
-@pytest.mark.parametrize(
-    ("entry", "links"),
-    [
-        ("@misc{x, journal={arXiv preprint arXiv:2101.00001}}", ["https://arxiv.org/abs/2101.00001"]),
-        ("@misc{x, url={https://arxiv.org/abs/2101.00001v2}}", []),
-        ("@misc{x, url={https://arxiv.org/abs/2101.00001}}", ["https://arxiv.org/abs/2101.00001"]),
-        ('@misc{x, eprint = "cs/0701001"}', ["https://arxiv.org/abs/cs/0701001"]),
-        ("@misc{x, doi={https://doi.org/10.1000/182}}", ["https://doi.org/10.1000/182"]),
-        ("@misc{x, url={javascript:alert(1)}}", []),
-        ("@misc{x, title={1707.06347 steps}}", []),
-    ],
-)
-def test_only_addresses_of_papers_are_links(entry, links):
-    said = citation(entry).partition("```")[0]
-    assert said == (f"Paper: {' · '.join(f'<{link}>' for link in links)}\n\n" if links else "")
+LINKED = [
+    ("@misc{x, journal={arXiv preprint arXiv:2101.00001}}", ["https://arxiv.org/abs/2101.00001"]),
+    ("@misc{x, url={https://arxiv.org/abs/2101.00001v2}}", []),
+    ("@misc{x, url={https://arxiv.org/abs/2101.00001}}", ["https://arxiv.org/abs/2101.00001"]),
+    ('@misc{x, eprint = "cs/0701001"}', ["https://arxiv.org/abs/cs/0701001"]),
+    ("@misc{x, doi={https://doi.org/10.1000/182}}", ["https://doi.org/10.1000/182"]),
+    ("@misc{x, url={javascript:alert(1)}}", []),
+    ("@misc{x, title={1707.06347 steps}}", []),
+]
+
+
+def test_only_addresses_of_papers_are_links():
+    for entry, links in LINKED:
+        with case(entry, links):
+            said = citation(entry).partition("```")[0]
+            assert said == (f"Paper: {' · '.join(f'<{link}>' for link in links)}\n\n" if links else "")
 
 
 @pytest.mark.parametrize(

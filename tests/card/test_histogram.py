@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sweeps import case
 
 from builder.card.histogram import bin_edges, can_be_drawn, counted, ticks
 
@@ -32,20 +33,21 @@ def test_bins_of_whole_numbers_are_centred_on_them():
     assert bin_edges(np.array([498.0, 499.0, 500.0])).tolist() == [497.5, 498.5, 499.5, 500.5]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "most", "whole", "labels"),
-    [
-        (0, 10, 5, False, ["0", "2", "4", "6", "8", "10"]),
-        (-366.2, -0.5, 4, False, ["-300", "-200", "-100"]),
-        (0, 1, 4, False, ["0.0", "0.5", "1.0"]),
-        (0, 1, 4, True, ["0", "1"]),
-        (-0.03, 0.03, 4, False, ["-0.02", "0.00", "0.02"]),
-        (0, 3000, 4, False, ["0", "1,000", "2,000", "3,000"]),
-        (0, 2.5e12, 2, False, ["0", "2e+12"]),
-    ],
-)
-def test_ticks_are_round_numbers_within_the_limits(low, high, most, whole, labels):
-    assert ticks(low, high, most=most, whole=whole)[1] == labels
+TICKS = [
+    (0, 10, 5, False, ["0", "2", "4", "6", "8", "10"]),
+    (-366.2, -0.5, 4, False, ["-300", "-200", "-100"]),
+    (0, 1, 4, False, ["0.0", "0.5", "1.0"]),
+    (0, 1, 4, True, ["0", "1"]),
+    (-0.03, 0.03, 4, False, ["-0.02", "0.00", "0.02"]),
+    (0, 3000, 4, False, ["0", "1,000", "2,000", "3,000"]),
+    (0, 2.5e12, 2, False, ["0", "2e+12"]),
+]
+
+
+def test_ticks_are_round_numbers_within_the_limits():
+    for low, high, most, whole, labels in TICKS:
+        with case(low, high, most, whole, labels):
+            assert ticks(low, high, most=most, whole=whole)[1] == labels
 
 
 @pytest.mark.parametrize(

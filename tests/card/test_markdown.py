@@ -3,29 +3,30 @@
 import math
 
 import pytest
+from sweeps import case
 
 from builder.card.markdown import block, code, number, numbers, plain, share, table
 
+NUMBERS = [
+    (0, "0"),
+    (-0.0, "0"),
+    (500.0, "500"),
+    (1234567, "1,234,567"),
+    (-146.283, "-146.28"),
+    (1234.5, "1,234.50"),
+    (0.92314, "0.9231"),
+    (1.5e-12, "1.500e-12"),
+    (1e20, "1.000e+20"),
+    (math.inf, "∞"),
+    (-math.inf, "-∞"),
+    (math.nan, "not a number"),
+]
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (-0.0, "0"),
-        (500.0, "500"),
-        (1234567, "1,234,567"),
-        (-146.283, "-146.28"),
-        (1234.5, "1,234.50"),
-        (0.92314, "0.9231"),
-        (1.5e-12, "1.500e-12"),
-        (1e20, "1.000e+20"),
-        (math.inf, "∞"),
-        (-math.inf, "-∞"),
-        (math.nan, "not a number"),
-    ],
-)
-def test_number(value, text):
-    assert number(value) == text
+
+def test_number():
+    for value, text in NUMBERS:
+        with case(value, text):
+            assert number(value) == text
 
 
 def test_numbers_side_by_side_have_the_same_decimals():

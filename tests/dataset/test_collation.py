@@ -4,6 +4,7 @@ import json
 
 import pytest
 from recordings import SPACES, recording_of
+from sweeps import case
 
 from builder.dataset.collation import Collation, collation_of
 from builder.episodes.acceptance import Acceptance
@@ -32,25 +33,25 @@ def test_without_a_file_there_is_nothing_to_collate():
         collation_of([])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"policy": 3},
-        {"episodes": "2"},
-        {"every": 0.5},
-        {"optional": "next_observation"},
-        {"inputs": []},
-        {"accepted_returns": ["x", "y"]},
-        {"observation_space": {"type": "MultiBinary", "dtype": "int8", "n": [2**24, 24]}},
-        {"unknown": 1},
-    ],
-    ids=str,
-)
-def test_a_plan_of_other_types_is_one_error(tmp_path, change):
-    plan = Collation({}, "x", *SPACES).to_json()
-    (tmp_path / BUILD).write_text(json.dumps({**plan, **change}))
-    with pytest.raises((DatasetError, SpaceError)):
-        collation_of([tmp_path / "chunk"])
+OTHER_TYPES = [
+    {"policy": 3},
+    {"episodes": "2"},
+    {"every": 0.5},
+    {"optional": "next_observation"},
+    {"inputs": []},
+    {"accepted_returns": ["x", "y"]},
+    {"observation_space": {"type": "MultiBinary", "dtype": "int8", "n": [2**24, 24]}},
+    {"unknown": 1},
+]
+
+
+def test_a_plan_of_other_types_is_one_error(tmp_path):
+    for change in OTHER_TYPES:
+        with case(change):
+            plan = Collation({}, "x", *SPACES).to_json()
+            (tmp_path / BUILD).write_text(json.dumps({**plan, **change}))
+            with pytest.raises((DatasetError, SpaceError)):
+                collation_of([tmp_path / "chunk"])
 
 
 def test_a_plan_that_is_no_json_is_one_error(tmp_path):

@@ -382,24 +382,25 @@ def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
         assert (row["policy"], row["seed"], row["row_end"]) == ("expert", 7, 6)
 
 
-@pytest.mark.parametrize(
-    ("space", "stored"),
-    [
-        (box("uint8", (4, 5, 3)), True),
-        (box("uint8", (4, 5)), True),
-        (box("uint8", (4, 5, 3), high=254), False),
-        (spaces.Box(1, 255, (4, 5), np.uint8), False),
-        (box("uint8", (4, 5, 1)), False),
-        (box("uint8", (3, 4, 5)), False),
-        (box("uint8", (128,)), False),
-        (spaces.Box(0, 255, (4, 5), np.float32), False),
-        (spaces.MultiBinary([4, 5]), False),
-        (spaces.MultiDiscrete(np.full((4, 5), 3), dtype=np.uint8), False),
-    ],
-)
-def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds(space, stored):
-    column = transition_features(space, space, next_observation=False)["observation"]
-    assert isinstance(column, datasets.Image) == stored
+IMAGES = [
+    (box("uint8", (4, 5, 3)), True),
+    (box("uint8", (4, 5)), True),
+    (box("uint8", (4, 5, 3), high=254), False),
+    (spaces.Box(1, 255, (4, 5), np.uint8), False),
+    (box("uint8", (4, 5, 1)), False),
+    (box("uint8", (3, 4, 5)), False),
+    (box("uint8", (128,)), False),
+    (spaces.Box(0, 255, (4, 5), np.float32), False),
+    (spaces.MultiBinary([4, 5]), False),
+    (spaces.MultiDiscrete(np.full((4, 5), 3), dtype=np.uint8), False),
+]
+
+
+def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds():
+    for space, stored in IMAGES:
+        with case(space, stored):
+            column = transition_features(space, space, next_observation=False)["observation"]
+            assert isinstance(column, datasets.Image) == stored
 
 
 @pytest.mark.parametrize(
@@ -418,27 +419,28 @@ def test_next_observations_are_stored_by_default_unless_they_are_pixels(space, d
     assert next_observation_default(space) is default
 
 
-@pytest.mark.parametrize(
-    ("space", "message"),
-    [
-        (box("float32", (1, 1, 1, 1, 1, 2)), "too many axes"),
-        (spaces.Dict({"a": CARTPOLE, "b": spaces.Dict({})}), "a part that is empty"),
-        (spaces.Dict({"a": CARTPOLE, "b": spaces.Tuple([])}), "a part that is empty"),
-        (spaces.Dict({"_type": CARTPOLE}), "a part named '_type'"),
-        (spaces.Dict({"": CARTPOLE}), "a part named ''"),
-        (spaces.Dict({1: CARTPOLE}), "a part named 1"),
-        (spaces.Dict({"a": spaces.Box(0, 1, (0,))}), "no values"),
-        (spaces.Text(3), "Text space"),
-    ],
-)
-def test_a_space_that_cannot_be_stored_is_refused_before_play(space, message):
-    with pytest.raises(SpaceError, match=message) as caught:
-        transition_features(space, spaces.Discrete(2), next_observation=True)
-    assert "observation space" in str(caught.value)
-    with pytest.raises(SpaceError, match="action space"):
-        transition_features(CARTPOLE, space, next_observation=True)
-    with pytest.raises(SpaceError):
-        episode_features(space)
+NOT_STORED = [
+    (box("float32", (1, 1, 1, 1, 1, 2)), "too many axes"),
+    (spaces.Dict({"a": CARTPOLE, "b": spaces.Dict({})}), "a part that is empty"),
+    (spaces.Dict({"a": CARTPOLE, "b": spaces.Tuple([])}), "a part that is empty"),
+    (spaces.Dict({"_type": CARTPOLE}), "a part named '_type'"),
+    (spaces.Dict({"": CARTPOLE}), "a part named ''"),
+    (spaces.Dict({1: CARTPOLE}), "a part named 1"),
+    (spaces.Dict({"a": spaces.Box(0, 1, (0,))}), "no values"),
+    (spaces.Text(3), "Text space"),
+]
+
+
+def test_a_space_that_cannot_be_stored_is_refused_before_play():
+    for space, message in NOT_STORED:
+        with case(space, message):
+            with pytest.raises(SpaceError, match=message) as caught:
+                transition_features(space, spaces.Discrete(2), next_observation=True)
+            assert "observation space" in str(caught.value)
+            with pytest.raises(SpaceError, match="action space"):
+                transition_features(CARTPOLE, space, next_observation=True)
+            with pytest.raises(SpaceError):
+                episode_features(space)
 
 
 @pytest.mark.parametrize(

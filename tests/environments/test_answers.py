@@ -6,46 +6,47 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from sweeps import case
 
 from builder.environments import answers
 from builder.episodes.spaces import leaves
 from builder.errors import EnvironmentError_, SpaceError
 
+ONE_NUMBER = [
+    (1, 1.0),
+    (True, 1.0),
+    (np.float32(0.1), float(np.float32(0.1))),
+    (np.int64(2**53), 2.0**53),
+    (np.array(0.5), 0.5),
+    (np.array([0.5]), 0.5),
+    (np.array([[np.float32(0.1)]]), float(np.float32(0.1))),
+    ([0.5], 0.5),
+    (torch.tensor(0.5), 0.5),
+    (torch.tensor([0.25]), 0.25),
+    (np.float64("inf"), np.inf),
+]
 
-@pytest.mark.parametrize(
-    ("reward", "value"),
-    [
-        (1, 1.0),
-        (True, 1.0),
-        (np.float32(0.1), float(np.float32(0.1))),
-        (np.int64(2**53), 2.0**53),
-        (np.array(0.5), 0.5),
-        (np.array([0.5]), 0.5),
-        (np.array([[np.float32(0.1)]]), float(np.float32(0.1))),
-        ([0.5], 0.5),
-        (torch.tensor(0.5), 0.5),
-        (torch.tensor([0.25]), 0.25),
-        (np.float64("inf"), np.inf),
-    ],
-)
-def test_a_reward_of_one_number_is_that_number(reward, value):
-    assert answers.reward_value(reward) == value
+
+def test_a_reward_of_one_number_is_that_number():
+    for reward, value in ONE_NUMBER:
+        with case(reward, value):
+            assert answers.reward_value(reward) == value
 
 
 def test_a_reward_that_is_not_a_number_stays_so_and_is_found_later():
     assert np.isnan(answers.reward_value(np.array([np.nan])))
 
 
-@pytest.mark.parametrize(
-    "reward",
-    [
-        *(None, "0.5", "nan", [], [0.5, 0.5], np.zeros(2), {}, 1j, 2**53 + 1, np.int64(2**53 + 1), object()),
-        *(decimal.Decimal("0.1"), np.longdouble(1) / 3, np.array(["1"]), torch.zeros(2)),
-    ],
-)
-def test_a_reward_that_is_no_number_of_float64_is_refused(reward):
-    with pytest.raises(EnvironmentError_, match="a reward that is not one number"):
-        answers.reward_value(reward)
+NO_NUMBERS = [
+    *(None, "0.5", "nan", [], [0.5, 0.5], np.zeros(2), {}, 1j, 2**53 + 1, np.int64(2**53 + 1), object()),
+    *(decimal.Decimal("0.1"), np.longdouble(1) / 3, np.array(["1"]), torch.zeros(2)),
+]
+
+
+def test_a_reward_that_is_no_number_of_float64_is_refused():
+    for reward in NO_NUMBERS:
+        with case(reward), pytest.raises(EnvironmentError_, match="a reward that is not one number"):
+            answers.reward_value(reward)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import masked
 import numpy as np
 import pytest
 import torch
+from sweeps import case
 
 from builder.environments.environment import make, resolve
 from builder.environments.masks import (
@@ -25,24 +26,24 @@ from builder.errors import EnvironmentError_, NoActionError, SpaceError
 MASK = [True, False, True]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        MASK,
-        np.array(MASK),
-        np.array([1, 0, 1], np.int8),
-        np.array([1.0, 0.0, 1.0]),
-        np.array([MASK]),
-        torch.tensor(MASK),
-        ([1, 0], [1]),
-        (np.array([1, 0], np.int8), np.array([1], np.int8)),
-    ],
-    ids=str,
-)
-def test_a_mask_is_taken_in_every_form_that_says_one_thing(value):
-    found = mask_of(value, 3)
-    assert found.dtype == bool
-    assert found.tolist() == MASK
+FORMS = [
+    MASK,
+    np.array(MASK),
+    np.array([1, 0, 1], np.int8),
+    np.array([1.0, 0.0, 1.0]),
+    np.array([MASK]),
+    torch.tensor(MASK),
+    ([1, 0], [1]),
+    (np.array([1, 0], np.int8), np.array([1], np.int8)),
+]
+
+
+def test_a_mask_is_taken_in_every_form_that_says_one_thing():
+    for value in FORMS:
+        with case(value):
+            found = mask_of(value, 3)
+            assert found.dtype == bool
+            assert found.tolist() == MASK
 
 
 @pytest.mark.parametrize(
@@ -68,22 +69,23 @@ def test_a_mask_that_allows_nothing_is_an_error_of_its_own():
         mask_of([False] * 3, 3)
 
 
-@pytest.mark.parametrize(
-    ("environment", "where"),
-    [
-        (masked.Method(), METHOD),
-        (gym.wrappers.TimeLimit(masked.Method(), 5), METHOD),
-        (masked.Opened(masked.Doors()), METHOD),
-        (masked.Doors(seen="mask"), OBSERVATION),
-        (masked.Info(), INFO),
-        (gym.wrappers.TimeLimit(masked.Info(), 5), INFO),
-        (masked.Doors(), GIVEN),
-        (gym.make("Taxi-v4"), INFO),
-        (gym.make("FrozenLake-v1"), GIVEN),
-    ],
-)
-def test_it_is_found_out_where_an_environment_says_it(environment, where):
-    assert masks_in(environment) == where
+PLACES = [
+    (masked.Method(), METHOD),
+    (gym.wrappers.TimeLimit(masked.Method(), 5), METHOD),
+    (masked.Opened(masked.Doors()), METHOD),
+    (masked.Doors(seen="mask"), OBSERVATION),
+    (masked.Info(), INFO),
+    (gym.wrappers.TimeLimit(masked.Info(), 5), INFO),
+    (masked.Doors(), GIVEN),
+    (gym.make("Taxi-v4"), INFO),
+    (gym.make("FrozenLake-v1"), GIVEN),
+]
+
+
+def test_it_is_found_out_where_an_environment_says_it():
+    for environment, where in PLACES:
+        with case(environment, where):
+            assert masks_in(environment) == where
 
 
 def test_a_name_that_is_no_method_is_refused():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sweeps import case
 
 from builder import load
 from builder.errors import ConfigError, ExistsError, StorageError
@@ -83,10 +84,11 @@ def test_a_misspelt_format_option_or_split_is_named(dataset_of, tmp_path):
             exported(dataset_of("vector"), tmp_path / "x", **wanted)
 
 
-@pytest.mark.parametrize("name", sorted(name for name, entry in FORMATS.items() if entry.write))
-def test_every_format_says_who_reads_it_and_how(name):
-    assert FORMATS[name].about
-    assert "{path}" in FORMATS[name].opened
+def test_every_format_says_who_reads_it_and_how():
+    for name in sorted(name for name, entry in FORMATS.items() if entry.write):
+        with case(name):
+            assert FORMATS[name].about
+            assert "{path}" in FORMATS[name].opened
 
 
 def test_a_folder_that_is_in_the_way_is_left(dataset_of, tmp_path):

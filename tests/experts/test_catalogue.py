@@ -1,7 +1,7 @@
 """The registry: generated from one table, the seed project's ten among them."""
 
-import pytest
 import yaml
+from sweeps import case
 
 from builder.experts.catalogue import read_table, write
 from builder.experts.policy import Experts, conf_folder, configured
@@ -24,12 +24,12 @@ SEEDS = {
 }
 
 
-@pytest.mark.parametrize("name", SEEDS)
-def test_the_seed_projects_experts_are_there_with_their_thresholds(name):
-    env_id, threshold = SEEDS[name]
-    policy = Experts.get(name)
-    assert policy.name == env_id
-    assert threshold is None or policy.threshold == threshold
+def test_the_seed_projects_experts_are_there_with_their_thresholds():
+    for name, (env_id, threshold) in SEEDS.items():
+        with case(name):
+            policy = Experts.get(name)
+            assert policy.name == env_id
+            assert threshold is None or policy.threshold == threshold
 
 
 def test_the_committed_files_are_those_of_the_table(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sb3_models import make_model
 from space_strategies import sampled_spaces
+from sweeps import case
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import assemble, leaves
@@ -153,47 +154,49 @@ def test_actions_of_the_space_itself_are_taken_as_they_are(space, rows, batched)
         np.testing.assert_array_equal(action, column)
 
 
-@pytest.mark.parametrize(
-    ("space", "action", "expected"),
-    [
-        (spaces.Discrete(2), np.array([1]), 1),
-        (spaces.Discrete(2), np.array([[1]]), 1),
-        (spaces.Discrete(2), True, 1),
-        (spaces.Discrete(3, start=-1), np.int8(-1), -1),
-        (spaces.Discrete(255, dtype=np.uint8), 254, 254),
-        (spaces.Discrete(100, start=100, dtype=np.uint8), 199, 199),
-        (spaces.MultiDiscrete([3, 4], start=[5, -1]), [7, 2], [7, 2]),
-        (spaces.MultiBinary(2), [True, False], [1, 0]),
-        (spaces.Box(-1, 1, (1,)), 0.5, [0.5]),
-        (spaces.Box(-1, 1, (2,)), [1, 0], [1, 0]),
-        (spaces.Box(-1, 1, (2,)), np.array([0.1, 7.0]), np.array([0.1, 7.0], np.float32).tolist()),
-        (spaces.Box(0, 9, (2,), np.uint8), np.array([3, 200]), [3, 200]),
-    ],
-)
-def test_an_action_that_means_one_of_the_space_becomes_it(space, action, expected):
-    (found,) = act(Policy(action), space)
-    assert (found[0].tolist(), found.dtype) == (expected, space.dtype)
+MEANT = [
+    (spaces.Discrete(2), np.array([1]), 1),
+    (spaces.Discrete(2), np.array([[1]]), 1),
+    (spaces.Discrete(2), True, 1),
+    (spaces.Discrete(3, start=-1), np.int8(-1), -1),
+    (spaces.Discrete(255, dtype=np.uint8), 254, 254),
+    (spaces.Discrete(100, start=100, dtype=np.uint8), 199, 199),
+    (spaces.MultiDiscrete([3, 4], start=[5, -1]), [7, 2], [7, 2]),
+    (spaces.MultiBinary(2), [True, False], [1, 0]),
+    (spaces.Box(-1, 1, (1,)), 0.5, [0.5]),
+    (spaces.Box(-1, 1, (2,)), [1, 0], [1, 0]),
+    (spaces.Box(-1, 1, (2,)), np.array([0.1, 7.0]), np.array([0.1, 7.0], np.float32).tolist()),
+    (spaces.Box(0, 9, (2,), np.uint8), np.array([3, 200]), [3, 200]),
+]
 
 
-@pytest.mark.parametrize(
-    ("space", "action", "expected", "got"),
-    [
-        (spaces.Discrete(2), 0.5, "int64[]", "float64[]"),
-        (spaces.Discrete(2), [0, 1], "int64[]", "int64[2]"),
-        (spaces.Discrete(2), "left", "int64[]", "<U4[]"),
-        (spaces.Discrete(2), None, "int64[]", "object[]"),
-        (spaces.Box(-1, 1, (2,)), 0.5, "float32[2]", "float64[]"),
-        (spaces.Box(-1, 1, (2,)), [0.5, 0.5, 0.5], "float32[2]", "float64[3]"),
-        (spaces.Box(-1, 1, (2,)), np.zeros(2, complex), "float32[2]", "complex128[2]"),
-        (spaces.MultiBinary(2), [0.0, 1.0], "int8[2]", "float64[2]"),
-    ],
-)
-def test_an_action_of_another_shape_or_kind_is_refused(space, action, expected, got):
-    with pytest.raises(SpaceError) as caught:
-        act(Policy(action), space)
-    assert str(caught.value) == (
-        f"the expert's action does not fit the action space; expected {expected}; got {got}"
-    )
+def test_an_action_that_means_one_of_the_space_becomes_it():
+    for space, action, expected in MEANT:
+        with case(space, action, expected):
+            (found,) = act(Policy(action), space)
+            assert (found[0].tolist(), found.dtype) == (expected, space.dtype)
+
+
+OTHER_SHAPES = [
+    (spaces.Discrete(2), 0.5, "int64[]", "float64[]"),
+    (spaces.Discrete(2), [0, 1], "int64[]", "int64[2]"),
+    (spaces.Discrete(2), "left", "int64[]", "<U4[]"),
+    (spaces.Discrete(2), None, "int64[]", "object[]"),
+    (spaces.Box(-1, 1, (2,)), 0.5, "float32[2]", "float64[]"),
+    (spaces.Box(-1, 1, (2,)), [0.5, 0.5, 0.5], "float32[2]", "float64[3]"),
+    (spaces.Box(-1, 1, (2,)), np.zeros(2, complex), "float32[2]", "complex128[2]"),
+    (spaces.MultiBinary(2), [0.0, 1.0], "int8[2]", "float64[2]"),
+]
+
+
+def test_an_action_of_another_shape_or_kind_is_refused():
+    for space, action, expected, got in OTHER_SHAPES:
+        with case(space, action, expected, got):
+            with pytest.raises(SpaceError) as caught:
+                act(Policy(action), space)
+            assert str(caught.value) == (
+                f"the expert's action does not fit the action space; expected {expected}; got {got}"
+            )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from forged_manifests import Raw, forged, honest, judge, odd_values, places
+from sweeps import case
 
 from builder import Controller
 from builder.config import INFINITE, ON_ERROR, OUT_OF_BOUNDS, DatasetConfig, RolloutConfig
@@ -121,32 +122,34 @@ def test_an_honest_manifest_passes(built):
     assert judge(built, "replay") == ""
 
 
-@pytest.mark.parametrize(
-    ("place", "value", "said"),
-    [
-        (("attempts",), Raw("1" + "0" * 4200), "a number of 4201 digits"),
-        (("attempts",), 1.5, r"\$\.attempts: 1\.5 is not of type 'integer'"),
-        (("observation_space",), Raw("[" * 100_000 + "]" * 100_000), "nested more than 64 deep"),
-        (("inputs", "environment", "kwargs", "x"), Raw("[" * 80 + "]" * 80), "nested more than 64 deep"),
-        (
-            ("observation_space", "dtype"),
-            "V2147483647",
-            r"\$\.observation_space\.dtype: 'V2147483647' is not one",
-        ),
-        (("inputs", "config", "seed"), "0", r"\$\.inputs\.config\.seed: '0' is not of type 'integer'"),
-        (("inputs", "config", "rollout", "unknown"), 1, "'unknown' was unexpected"),
-        (("inputs", "expert", "sees"), [], r"\$\.inputs\.expert\.sees: \[\] is not of type 'object'"),
-        (("files", "../../x"), {"sha256": "0" * 64, "size": 1}, r"\$\.files: '\.\./\.\./x' does not match"),
-        (("identity",), "0" * 64 + "\n", "is too long"),
-        (("accepted",), Raw("NaN"), "NaN is no number"),
-        (("accepted",), Raw('2, "accepted": 3'), "the key 'accepted' twice"),
-    ],
-)
-def test_what_the_schema_does_not_allow_is_said_in_a_line(folder, place, value, said):
-    (folder / MANIFEST).write_text(forged(honest(folder), place, value))
-    with pytest.raises(DatasetError, match=said):
-        read_manifest(folder)
-    assert "not a manifest" in judge(folder)
+NOT_ALLOWED = [
+    (("attempts",), Raw("1" + "0" * 4200), "a number of 4201 digits"),
+    (("attempts",), 1.5, r"\$\.attempts: 1\.5 is not of type 'integer'"),
+    (("observation_space",), Raw("[" * 100_000 + "]" * 100_000), "nested more than 64 deep"),
+    (("inputs", "environment", "kwargs", "x"), Raw("[" * 80 + "]" * 80), "nested more than 64 deep"),
+    (
+        ("observation_space", "dtype"),
+        "V2147483647",
+        r"\$\.observation_space\.dtype: 'V2147483647' is not one",
+    ),
+    (("inputs", "config", "seed"), "0", r"\$\.inputs\.config\.seed: '0' is not of type 'integer'"),
+    (("inputs", "config", "rollout", "unknown"), 1, "'unknown' was unexpected"),
+    (("inputs", "expert", "sees"), [], r"\$\.inputs\.expert\.sees: \[\] is not of type 'object'"),
+    (("files", "../../x"), {"sha256": "0" * 64, "size": 1}, r"\$\.files: '\.\./\.\./x' does not match"),
+    (("identity",), "0" * 64 + "\n", "is too long"),
+    (("accepted",), Raw("NaN"), "NaN is no number"),
+    (("accepted",), Raw('2, "accepted": 3'), "the key 'accepted' twice"),
+]
+
+
+def test_what_the_schema_does_not_allow_is_said_in_a_line(folder):
+    whole = honest(folder)
+    for place, value, said in NOT_ALLOWED:
+        with case(place, value, said):
+            (folder / MANIFEST).write_text(forged(whole, place, value))
+            with pytest.raises(DatasetError, match=said):
+                read_manifest(folder)
+            assert "not a manifest" in judge(folder)
 
 
 def test_a_dataset_without_inputs_is_verified_and_rebuilt_by_nobody(folder):

@@ -8,6 +8,7 @@ import pytest
 from chunks import RETURNS, chunk
 from hypothesis import given
 from hypothesis import strategies as st
+from sweeps import case
 
 from builder.episodes.acceptance import Acceptance
 from builder.rollout.planning import (
@@ -145,23 +146,24 @@ def test_waves_end_with_the_first_accepted_attempts_whatever_the_chunks(
     assert found.attempts <= budget
 
 
-@pytest.mark.parametrize(
-    ("missing", "lanes", "workers", "attempt_bytes", "size"),
-    [
-        (1024, 64, 1, 1.0, LANES_PER_CHUNK * 64),
-        (10_000, 64, 1, 1.0, 250),  # 40 chunks, the last as long as the others
-        (600, 64, 2, 1.0, 150),  # two chunks for each worker
-        (100, 64, 1, 1.0, 100),
-        (100, 64, 3, 1.0, 34),
-        (100, 1, 1, 1.0, LANES_PER_CHUNK),
-        (10_000, 64, 1, CHUNK_BYTES / 8, 8),
-        (10_000, 64, 1, CHUNK_BYTES * 2, 1),
-        (1, 64, 8, 1.0, 1),
-        (0, 64, 8, 0.0, 1),
-    ],
-)
-def test_a_chunk_is_bounded_by_lanes_share_and_memory(missing, lanes, workers, attempt_bytes, size):
-    assert chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=attempt_bytes) == size
+SIZES = [
+    (1024, 64, 1, 1.0, LANES_PER_CHUNK * 64),
+    (10_000, 64, 1, 1.0, 250),  # 40 chunks, the last as long as the others
+    (600, 64, 2, 1.0, 150),  # two chunks for each worker
+    (100, 64, 1, 1.0, 100),
+    (100, 64, 3, 1.0, 34),
+    (100, 1, 1, 1.0, LANES_PER_CHUNK),
+    (10_000, 64, 1, CHUNK_BYTES / 8, 8),
+    (10_000, 64, 1, CHUNK_BYTES * 2, 1),
+    (1, 64, 8, 1.0, 1),
+    (0, 64, 8, 0.0, 1),
+]
+
+
+def test_a_chunk_is_bounded_by_lanes_share_and_memory():
+    for missing, lanes, workers, attempt_bytes, size in SIZES:
+        with case(missing, lanes, workers, attempt_bytes, size):
+            assert chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=attempt_bytes) == size
 
 
 @pytest.mark.parametrize(("seconds", "size"), [(0.0, 256), (CHUNK_SECONDS / 100, 94), (CHUNK_SECONDS * 2, 1)])

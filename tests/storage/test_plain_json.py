@@ -4,6 +4,7 @@ import os
 import threading
 
 import pytest
+from sweeps import case
 
 from builder.storage.limits import JSON_DEPTH, JSON_VALUES, TENSOR_HEADER_BYTES
 from builder.storage.plain_json import check_tensor_file, parse_json, read_bounded, read_json
@@ -16,28 +17,27 @@ def test_what_json_holds_is_read_as_it_is():
     }
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "Expecting value"),
-        (b"\xff", "can't decode"),
-        (b"NaN", "NaN is no number"),
-        (b"[-Infinity]", "-Infinity is no number"),
-        (b"1e999", "a number beyond all"),
-        (b"1" * 41, "a number of 41 digits"),
-        (b"1" * 5000, "a number of 5000 digits"),
-        (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' twice"),
-        (b'"\\ud800"', "half of a character"),
-        (b'{"\\udfff": 1}', "half of a character"),
-        (b"[" * (JSON_DEPTH + 1) + b"]" * (JSON_DEPTH + 1), "nested more than 64 deep"),
-        (b"[" * 200_000, "nested more than 64 deep"),
-        (b"[" + b"1," * JSON_VALUES + b"1]", f"more than {JSON_VALUES} values"),
-    ],
-    ids=lambda value: repr(value)[:20],
-)
-def test_what_another_reader_may_read_otherwise_or_no_memory_holds_is_refused(content, message):
-    with pytest.raises(ValueError, match=message):
-        parse_json(content)
+REFUSED = [
+    (b"", "Expecting value"),
+    (b"\xff", "can't decode"),
+    (b"NaN", "NaN is no number"),
+    (b"[-Infinity]", "-Infinity is no number"),
+    (b"1e999", "a number beyond all"),
+    (b"1" * 41, "a number of 41 digits"),
+    (b"1" * 5000, "a number of 5000 digits"),
+    (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' twice"),
+    (b'"\\ud800"', "half of a character"),
+    (b'{"\\udfff": 1}', "half of a character"),
+    (b"[" * (JSON_DEPTH + 1) + b"]" * (JSON_DEPTH + 1), "nested more than 64 deep"),
+    (b"[" * 200_000, "nested more than 64 deep"),
+    (b"[" + b"1," * JSON_VALUES + b"1]", f"more than {JSON_VALUES} values"),
+]
+
+
+def test_what_another_reader_may_read_otherwise_or_no_memory_holds_is_refused():
+    for content, message in REFUSED:
+        with case(content, message), pytest.raises(ValueError, match=message):
+            parse_json(content)
 
 
 def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path):

@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import case
 
 from builder.episodes.spaces import leaves
 from builder.errors import ConfigError, DatasetError
@@ -18,31 +19,32 @@ def image(*dimensions, form="png", dtype="uint8"):
     return {"image": described}
 
 
-@pytest.mark.parametrize(
-    ("feature", "part"),
-    [
-        (tensor("3"), Part((3,), np.dtype(np.float32))),
-        (tensor(dtype="bool"), Part((), np.dtype(bool))),
-        (tensor("2", dtype="float64", encoding="zlib"), Part((2,), np.dtype(np.float64), "zlib")),
-        (image("4", "5", "3"), Part((4, 5, 3), np.dtype(np.uint8), "image")),
-        (image("4", "5", "1", form=""), Part((4, 5, 1), np.dtype(np.uint8), "image", jpeg=True)),
-        ({"text": {}}, Part((), np.dtype(object), "text")),
-        ({"classLabel": {"numClasses": "3"}}, Part((), np.dtype(np.int64))),
-        (tensor("-1"), None),
-        (tensor("999999999", "999999999"), None),
-        (tensor("9" * 5000), None),
-        (tensor("3", dtype="object"), None),
-        (tensor("3", dtype="no such"), None),
-        (tensor("3", encoding="pickle"), None),
-        (image("4", "5", "2"), None),
-        (image("4", "5", "3", dtype="uint16"), None),
-        ({"sequence": {"feature": tensor("3")}}, None),
-        ({"video": {}}, None),
-        ("nothing", None),
-    ],
-)
-def test_an_array_of_fixed_shape_is_a_part_and_nothing_else_is(feature, part):
-    assert dict(flat({"x": feature})) == {"x": part}
+PARTS = [
+    (tensor("3"), Part((3,), np.dtype(np.float32))),
+    (tensor(dtype="bool"), Part((), np.dtype(bool))),
+    (tensor("2", dtype="float64", encoding="zlib"), Part((2,), np.dtype(np.float64), "zlib")),
+    (image("4", "5", "3"), Part((4, 5, 3), np.dtype(np.uint8), "image")),
+    (image("4", "5", "1", form=""), Part((4, 5, 1), np.dtype(np.uint8), "image", jpeg=True)),
+    ({"text": {}}, Part((), np.dtype(object), "text")),
+    ({"classLabel": {"numClasses": "3"}}, Part((), np.dtype(np.int64))),
+    (tensor("-1"), None),
+    (tensor("999999999", "999999999"), None),
+    (tensor("9" * 5000), None),
+    (tensor("3", dtype="object"), None),
+    (tensor("3", dtype="no such"), None),
+    (tensor("3", encoding="pickle"), None),
+    (image("4", "5", "2"), None),
+    (image("4", "5", "3", dtype="uint16"), None),
+    ({"sequence": {"feature": tensor("3")}}, None),
+    ({"video": {}}, None),
+    ("nothing", None),
+]
+
+
+def test_an_array_of_fixed_shape_is_a_part_and_nothing_else_is():
+    for feature, part in PARTS:
+        with case(feature, part):
+            assert dict(flat({"x": feature})) == {"x": part}
 
 
 def test_nesting_has_an_end():

@@ -12,6 +12,7 @@ import pytest
 import torch
 from damaged import NAMED, SECONDS, Mutator, members_of, zipped
 from sb3_models import start
+from sweeps import case
 
 from builder.errors import ArchiveError, UnsafeArchiveError, UnsupportedExpertError
 from builder.experts.archive.cleanrl import read_cleanrl
@@ -104,37 +105,37 @@ class Runs:
         return exec, ("raise SystemExit",)
 
 
-@pytest.mark.parametrize(
-    ("content", "error", "said"),
-    [
-        (lambda: changed("dqn", extra=torch.zeros(2)), UnsupportedExpertError, "one of CleanRL's own"),
-        (lambda: changed("dqn", **{"network.2.weight": None}), ArchiveError, "no known place|missing|fit"),
-        (lambda: changed("c51", atoms=torch.zeros(7)), ArchiveError, "a multiple of 7 atoms"),
-        (lambda: changed("td3_continuous_action", action_scale=torch.zeros(5)), ArchiveError, "2 numbers"),
-        (lambda: changed("td3_continuous_action", action_scale=None), ArchiveError, "2 numbers"),
-        (
-            lambda: changed("td3_continuous_action", action_scale=-torch.ones(2)),
-            ArchiveError,
-            "impossible bounds",
-        ),
-        (lambda: torch_file({"other.weight": torch.zeros(2, 2)}), UnsupportedExpertError, "none of CleanRL"),
-        (lambda: torch_file((1, 2)), ArchiveError, "0 tensors"),
-        (lambda: torch_file(()), ArchiveError, "0 tensors"),
-        (
-            lambda: torch_file({"model_weights": {"a": torch.zeros(1)}, "args": Runs()}),
-            UnsafeArchiveError,
-            "would import '__builtin__.exec'",
-        ),
-        (lambda: b"PK\x03\x04", ArchiveError, "x"),
-        (lambda: b"", ArchiveError, "x"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_what_is_none_of_its_models_is_named(content, error, said):
-    made = content()
-    with pytest.raises((error, UnsupportedExpertError), match=said) as caught:
-        read_cleanrl(made, "x")
-    assert "\n" not in str(caught.value)
+NONE_OF_THEM = [
+    (lambda: changed("dqn", extra=torch.zeros(2)), UnsupportedExpertError, "one of CleanRL's own"),
+    (lambda: changed("dqn", **{"network.2.weight": None}), ArchiveError, "no known place|missing|fit"),
+    (lambda: changed("c51", atoms=torch.zeros(7)), ArchiveError, "a multiple of 7 atoms"),
+    (lambda: changed("td3_continuous_action", action_scale=torch.zeros(5)), ArchiveError, "2 numbers"),
+    (lambda: changed("td3_continuous_action", action_scale=None), ArchiveError, "2 numbers"),
+    (
+        lambda: changed("td3_continuous_action", action_scale=-torch.ones(2)),
+        ArchiveError,
+        "impossible bounds",
+    ),
+    (lambda: torch_file({"other.weight": torch.zeros(2, 2)}), UnsupportedExpertError, "none of CleanRL"),
+    (lambda: torch_file((1, 2)), ArchiveError, "0 tensors"),
+    (lambda: torch_file(()), ArchiveError, "0 tensors"),
+    (
+        lambda: torch_file({"model_weights": {"a": torch.zeros(1)}, "args": Runs()}),
+        UnsafeArchiveError,
+        "would import '__builtin__.exec'",
+    ),
+    (lambda: b"PK\x03\x04", ArchiveError, "x"),
+    (lambda: b"", ArchiveError, "x"),
+]
+
+
+def test_what_is_none_of_its_models_is_named():
+    for content, error, said in NONE_OF_THEM:
+        with case(content, error, said):
+            made = content()
+            with pytest.raises((error, UnsupportedExpertError), match=said) as caught:
+                read_cleanrl(made, "x")
+            assert "\n" not in str(caught.value)
 
 
 def mutated(mutator, content):

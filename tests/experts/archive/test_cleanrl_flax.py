@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from places import ROOT
 from sb3_models import start
+from sweeps import case
 
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.cleanrl import read_cleanrl
@@ -62,24 +63,25 @@ def drop(value, *names):
     del value[names[-1]]
 
 
-@pytest.mark.parametrize(
-    ("script", "change", "error", "said"),
-    [
-        ("dqn_jax", lambda v: drop(v, "params", "Dense_1", "bias"), ArchiveError, "Dense_1"),
-        ("dqn_jax", lambda v: drop(v, "params", "Dense_1"), UnsupportedExpertError, "no known place"),
-        ("dqn_jax", lambda v: v["params"].update(x=np.zeros(2)), UnsupportedExpertError, "no known place"),
-        ("dqn_jax", lambda v: v.update(params=3), ArchiveError, "without parameters"),
-        ("dqn_jax", lambda v: v.update({"0": v.pop("params")}), UnsupportedExpertError, "not known"),
-        ("c51_jax", lambda v: v["args"].update(n_atoms=7), ArchiveError, "as many outputs"),
-        ("c51_jax", lambda v: v["args"].update(v_min="x"), ArchiveError, "impossible atoms"),
-        ("c51_jax", lambda v: v["args"].update(n_atoms=1 << 40), ArchiveError, "impossible atoms"),
-        ("cleanba_ppo", lambda v: drop(v, "1", "1", "params", "Dense_0"), ArchiveError, "Dense_0"),
-        ("cleanba_ppo", lambda v: drop(v, "1", "0", "params", "ConvSequence_4"), ArchiveError, "Dense_0"),
-    ],
-)
-def test_what_does_not_fit_together_is_named(script, change, error, said):
-    with pytest.raises((error, UnsupportedExpertError), match=said):
-        flax_model(changed(script, change), "x", 0.05)
+MISFITS = [
+    ("dqn_jax", lambda v: drop(v, "params", "Dense_1", "bias"), ArchiveError, "Dense_1"),
+    ("dqn_jax", lambda v: drop(v, "params", "Dense_1"), UnsupportedExpertError, "no known place"),
+    ("dqn_jax", lambda v: v["params"].update(x=np.zeros(2)), UnsupportedExpertError, "no known place"),
+    ("dqn_jax", lambda v: v.update(params=3), ArchiveError, "without parameters"),
+    ("dqn_jax", lambda v: v.update({"0": v.pop("params")}), UnsupportedExpertError, "not known"),
+    ("c51_jax", lambda v: v["args"].update(n_atoms=7), ArchiveError, "as many outputs"),
+    ("c51_jax", lambda v: v["args"].update(v_min="x"), ArchiveError, "impossible atoms"),
+    ("c51_jax", lambda v: v["args"].update(n_atoms=1 << 40), ArchiveError, "impossible atoms"),
+    ("cleanba_ppo", lambda v: drop(v, "1", "1", "params", "Dense_0"), ArchiveError, "Dense_0"),
+    ("cleanba_ppo", lambda v: drop(v, "1", "0", "params", "ConvSequence_4"), ArchiveError, "Dense_0"),
+]
+
+
+def test_what_does_not_fit_together_is_named():
+    for script, change, error, said in MISFITS:
+        wrong = pytest.raises((error, UnsupportedExpertError), match=said)
+        with case(script, said), wrong:
+            flax_model(changed(script, change), "x", 0.05)
 
 
 def test_a_network_wider_than_any_is_refused_before_it_computes():

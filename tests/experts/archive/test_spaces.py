@@ -7,6 +7,7 @@ import cloudpickle
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import case
 
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.inert_pickle import decode
@@ -25,23 +26,23 @@ def spoilt(space, **state):
     return space
 
 
-@pytest.mark.parametrize(
-    "space",
-    [
-        BOX,
-        gym.spaces.Box(0, 255, (4, 4, 3), np.uint8),
-        gym.spaces.Discrete(3),
-        gym.spaces.Discrete(3, start=-1),
-        gym.spaces.MultiDiscrete([2, 5]),
-        gym.spaces.MultiDiscrete([2, 5], start=[1, -1]),
-        gym.spaces.MultiBinary(4),
-        gym.spaces.MultiBinary([2, 3]),
-        gym.spaces.Dict(goal=BOX, mode=gym.spaces.Discrete(2)),
-    ],
-    ids=str,
-)
-def test_a_space_is_read_as_it_was(space):
-    assert read(space) == space
+SPACES = [
+    BOX,
+    gym.spaces.Box(0, 255, (4, 4, 3), np.uint8),
+    gym.spaces.Discrete(3),
+    gym.spaces.Discrete(3, start=-1),
+    gym.spaces.MultiDiscrete([2, 5]),
+    gym.spaces.MultiDiscrete([2, 5], start=[1, -1]),
+    gym.spaces.MultiBinary(4),
+    gym.spaces.MultiBinary([2, 3]),
+    gym.spaces.Dict(goal=BOX, mode=gym.spaces.Discrete(2)),
+]
+
+
+def test_a_space_is_read_as_it_was():
+    for space in SPACES:
+        with case(space):
+            assert read(space) == space
 
 
 @pytest.mark.parametrize(
@@ -59,24 +60,23 @@ def test_spaces_inside_spaces_are_refused():
         read(gym.spaces.Dict(a=gym.spaces.Dict(b=BOX)))
 
 
-@pytest.mark.parametrize(
-    "space",
-    [
-        spoilt(gym.spaces.Box(-1, 1, (2,)), low=np.full(2, np.nan, np.float32)),
-        spoilt(gym.spaces.Box(-1, 1, (2,)), low=np.full(2, 3, np.float32)),
-        spoilt(gym.spaces.Box(-1, 1, (2,)), high=np.ones(3, np.float32)),
-        spoilt(gym.spaces.Discrete(3), n=np.int64(0)),
-        spoilt(gym.spaces.Discrete(3), n=np.int64(2**40)),
-        spoilt(gym.spaces.MultiDiscrete([2]), nvec=np.array([0])),
-        spoilt(gym.spaces.MultiDiscrete([2]), nvec=np.array([[2]])),
-        spoilt(gym.spaces.MultiBinary(4), n=-1),
-        spoilt(gym.spaces.Dict(a=BOX), spaces={}),
-    ],
-    ids=str,
-)
-def test_a_damaged_space_is_refused(space):
-    with pytest.raises(ArchiveError, match=r"spaces: a damaged \w+ space"):
-        read(space)
+DAMAGED = [
+    spoilt(gym.spaces.Box(-1, 1, (2,)), low=np.full(2, np.nan, np.float32)),
+    spoilt(gym.spaces.Box(-1, 1, (2,)), low=np.full(2, 3, np.float32)),
+    spoilt(gym.spaces.Box(-1, 1, (2,)), high=np.ones(3, np.float32)),
+    spoilt(gym.spaces.Discrete(3), n=np.int64(0)),
+    spoilt(gym.spaces.Discrete(3), n=np.int64(2**40)),
+    spoilt(gym.spaces.MultiDiscrete([2]), nvec=np.array([0])),
+    spoilt(gym.spaces.MultiDiscrete([2]), nvec=np.array([[2]])),
+    spoilt(gym.spaces.MultiBinary(4), n=-1),
+    spoilt(gym.spaces.Dict(a=BOX), spaces={}),
+]
+
+
+def test_a_damaged_space_is_refused():
+    for space in DAMAGED:
+        with case(space), pytest.raises(ArchiveError, match=r"spaces: a damaged \w+ space"):
+            read(space)
 
 
 @pytest.mark.parametrize("record", [3, "Box", None, []])

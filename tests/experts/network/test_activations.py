@@ -1,9 +1,8 @@
 """Activation functions compute what torch computes."""
 
 import numpy as np
-import pytest
 from sb3_models import UNEVEN, box, check_same_actions
-from sweeps import sweep
+from sweeps import case, sweep
 
 from builder.experts.network.activations import ACTIVATIONS
 
@@ -18,12 +17,15 @@ def test_activation_computes_what_torch_computes(save, name):
     assert agent.network.activation == name
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_activation_is_exact_in_extended_precision(name):
-    x = np.linspace(-9, 9, 1001)
-    exact = ACTIVATIONS[name](x.astype(np.longdouble))
-    assert exact.dtype == np.longdouble
-    np.testing.assert_allclose(ACTIVATIONS[name](x.copy()), exact.astype(np.float64), rtol=1e-13, atol=2e-15)
+def test_activation_is_exact_in_extended_precision():
+    for name in sorted(ACTIVATIONS):
+        with case(name):
+            x = np.linspace(-9, 9, 1001)
+            exact = ACTIVATIONS[name](x.astype(np.longdouble))
+            assert exact.dtype == np.longdouble
+            np.testing.assert_allclose(
+                ACTIVATIONS[name](x.copy()), exact.astype(np.float64), rtol=1e-13, atol=2e-15
+            )
 
 
 def test_gelus_error_function_is_right_to_the_last_digits():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sweeps import case
 
 from builder.experts.network.layered import activation, images, normalisation, shape_after
 from builder.experts.network.network import Activation, Filters, ImageLayers, LayerNorm, Linear
@@ -70,23 +71,23 @@ def test_a_layer_says_what_it_gives(layer, shape, after):
     assert shape_after(layer, shape) == after
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape", "message"),
-    [
-        (Linear(np.ones((2, 3), "f4")), (2,), r"a weight of shape \(2, 3\) for an input of shape \(2,\)"),
-        (Linear(np.ones((2, 3), "f4"), np.ones(3, "f4")), (3,), "a bias of shape"),
-        (Linear(np.ones((0, 3), "f4")), (3,), "a weight of shape"),
-        (LayerNorm(np.ones(2, "f4")), (3,), "a layer norm"),
-        (Activation("Dream"), (3,), "no activation function 'Dream'"),
-        (Activation("Tanh", 1.0), (3,), "no activation function 'Tanh'"),
-        (filters(4, 3, 3, 3), (2, 8, 8), "a weight of shape"),
-        (filters(4, 3, 9, 3), (3, 8, 8), "smaller than its windows"),
-        (filters(4, 3, 3, 3, stride=(0, 1)), (3, 8, 8), "a stride of"),
-        (filters(4, 3, 3, 3, padding=(1, 1)), (3, 8, 8), "a stride of"),
-        (filters(1 << 20, 1, 1, 1), (1, 4096, 4096), "more than 16777216 numbers"),
-        (filters(1, 1, 1, 1, padding=(1 << 20,) * 4), (1, 8, 8), "more than 16777216 numbers"),
-    ],
-)
-def test_what_does_not_fit_or_becomes_too_large_is_refused_before_it_is_computed(layer, shape, message):
-    with pytest.raises(ValueError, match=message):
-        shape_after(layer, shape)
+REFUSED = [
+    (Linear(np.ones((2, 3), "f4")), (2,), r"a weight of shape \(2, 3\) for an input of shape \(2,\)"),
+    (Linear(np.ones((2, 3), "f4"), np.ones(3, "f4")), (3,), "a bias of shape"),
+    (Linear(np.ones((0, 3), "f4")), (3,), "a weight of shape"),
+    (LayerNorm(np.ones(2, "f4")), (3,), "a layer norm"),
+    (Activation("Dream"), (3,), "no activation function 'Dream'"),
+    (Activation("Tanh", 1.0), (3,), "no activation function 'Tanh'"),
+    (filters(4, 3, 3, 3), (2, 8, 8), "a weight of shape"),
+    (filters(4, 3, 9, 3), (3, 8, 8), "smaller than its windows"),
+    (filters(4, 3, 3, 3, stride=(0, 1)), (3, 8, 8), "a stride of"),
+    (filters(4, 3, 3, 3, padding=(1, 1)), (3, 8, 8), "a stride of"),
+    (filters(1 << 20, 1, 1, 1), (1, 4096, 4096), "more than 16777216 numbers"),
+    (filters(1, 1, 1, 1, padding=(1 << 20,) * 4), (1, 8, 8), "more than 16777216 numbers"),
+]
+
+
+def test_what_does_not_fit_or_becomes_too_large_is_refused_before_it_is_computed():
+    for layer, shape, message in REFUSED:
+        with case(layer, shape, message), pytest.raises(ValueError, match=message):
+            shape_after(layer, shape)

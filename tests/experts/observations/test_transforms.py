@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sb3_models import box
 from sights import LIMIT, TORQUE, check_same_sight, pendulum, play
+from sweeps import case
 
 from builder.errors import SpaceError
 from builder.experts.observations.frame_stack import FrameStack, History
@@ -99,22 +100,22 @@ def test_masked_velocities_are_zero():
     assert (rows[:, :2] != 0).all()
 
 
-@pytest.mark.parametrize(
-    ("transform", "space"),
-    [
-        (TimeFeature(9), box(2, 2)),
-        (TimeFeature(9), gym.spaces.Discrete(3)),
-        (TimeFeature(9), gym.spaces.Dict(a=box(2))),
-        (History(2), box(2, 2)),
-        (FrameStack(2), gym.spaces.Discrete(3)),
-        (Grey(keep_channel=True), box(4)),
-        (Grey(keep_channel=True), gym.spaces.Box(0, 255, (9, 9, 1), np.uint8)),
-        (Resized(84, 84), gym.spaces.Box(0, 255, (9, 9, 1), np.uint8)),
-    ],
-)
-def test_transform_refuses_a_space_that_it_does_not_fit(transform, space):
-    with pytest.raises(SpaceError):
-        PolicyView(decisions=(transform,)).space(space, TORQUE)
+UNFIT = [
+    (TimeFeature(9), box(2, 2)),
+    (TimeFeature(9), gym.spaces.Discrete(3)),
+    (TimeFeature(9), gym.spaces.Dict(a=box(2))),
+    (History(2), box(2, 2)),
+    (FrameStack(2), gym.spaces.Discrete(3)),
+    (Grey(keep_channel=True), box(4)),
+    (Grey(keep_channel=True), gym.spaces.Box(0, 255, (9, 9, 1), np.uint8)),
+    (Resized(84, 84), gym.spaces.Box(0, 255, (9, 9, 1), np.uint8)),
+]
+
+
+def test_transform_refuses_a_space_that_it_does_not_fit():
+    for transform, space in UNFIT:
+        with case(transform, space), pytest.raises(SpaceError):
+            PolicyView(decisions=(transform,)).space(space, TORQUE)
 
 
 def test_statistics_of_another_shape_are_refused(normalised):

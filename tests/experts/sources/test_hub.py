@@ -6,6 +6,7 @@ import pytest
 from extras import huggingface_sb3
 from folders import files
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from sweeps import case
 
 from builder import load
 from builder.errors import (
@@ -194,28 +195,29 @@ def test_the_best_model_of_a_log_folder_comes_with_its_statistics_also_offline(h
     assert load(tmp_path / "y").manifest.inputs["expert"] == identity
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        *(
-            {"filename": "../../../x.zip"},
-            {"filename": "/x.zip"},
-            {"filename": "a//b.zip"},
-            {"filename": "~/x.zip"},
-        ),
-        *(
-            {"filename": "a\0b.zip"},
-            {"filename": "..\\x.zip"},
-            {"revision": "../../../../x"},
-            {"revision": "/x"},
-        ),
-        *({"repo_id": "../x"}, {"repo_id": "a/b/c"}, {"repo_id": "a b"}, {"repo_id": ""}),
-    ],
-)
-def test_a_name_that_leads_out_of_the_repository_is_refused_before_anything_is_opened(given):
-    names = {"repo_id": "user/name", "filename": None, "revision": None} | given
-    with pytest.raises(ConfigError, match=r"leads out of the repository|is no repository"):
-        fetch_expert(**names)
+LEADING_OUT = [
+    *(
+        {"filename": "../../../x.zip"},
+        {"filename": "/x.zip"},
+        {"filename": "a//b.zip"},
+        {"filename": "~/x.zip"},
+    ),
+    *(
+        {"filename": "a\0b.zip"},
+        {"filename": "..\\x.zip"},
+        {"revision": "../../../../x"},
+        {"revision": "/x"},
+    ),
+    *({"repo_id": "../x"}, {"repo_id": "a/b/c"}, {"repo_id": "a b"}, {"repo_id": ""}),
+]
+
+
+def test_a_name_that_leads_out_of_the_repository_is_refused_before_anything_is_opened():
+    for given in LEADING_OUT:
+        with case(given):
+            names = {"repo_id": "user/name", "filename": None, "revision": None} | given
+            with pytest.raises(ConfigError, match=r"leads out of the repository|is no repository"):
+                fetch_expert(**names)
 
 
 @pytest.mark.parametrize("name", ["refs/pr/1", "v1.0", "a-b/c.zip", "feature/x"])

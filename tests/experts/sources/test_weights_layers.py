@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import case
 from weights_folders import CARTPOLE, actions_of, described, drawn, write_folder
 
 from builder.errors import ArchiveError, BuilderError, UnsupportedExpertError
@@ -65,50 +66,50 @@ IMAGE = gym.spaces.Box(0, 255, (1, 3, 3), np.uint8)
 SEES = {"kind": "conv2d", "weight": "filters"}
 
 
-@pytest.mark.parametrize(
-    ("layers", "error", "message"),
-    [
-        ([FIRST], ArchiveError, "the network does not give its actions|cannot act"),
-        ([SECOND], ArchiveError, "the linear layer second does not fit: a weight of shape"),
-        ([{**FIRST, "weight": "none"}], ArchiveError, "has no tensor 'none'.*remedy|has no tensor 'none'"),
-        ([{**FIRST, "weight": "bias"}], ArchiveError, "bias; expected rank 2"),
-        ([FIRST, {**SECOND, "bias": "first"}], ArchiveError, "first; expected rank 1"),
-        ([FIRST, {"kind": "linear", "weight": "double"}], UnsupportedExpertError, "double; expected float32"),
-        ([FIRST, {"kind": "linear", "weight": "nan"}], ArchiveError, "NaN or infinite"),
-        ([SEES, {"kind": "flatten"}, SECOND], ArchiveError, "conv2d sees one image"),
-        ([FIRST, SEES], ArchiveError, "the conv2d layer filters does not fit"),
-        ([FIRST, {"kind": "flatten"}, SECOND], ArchiveError, "flatten at the beginning, or after conv"),
-        ([{"kind": "flatten"}, {"kind": "flatten"}, FIRST, SECOND], ArchiveError, "one flatten"),
-        ([{"kind": "linear"}], ArchiveError, r"layers\[0\]: 'weight' is a required property"),
-        ([{"kind": "lstm"}], ArchiveError, r"layers\[0\].kind; expected linear or conv2d"),
-        ([{**FIRST, "activation": "dream"}], ArchiveError, r"layers\[0\].activation"),
-        ([7], ArchiveError, r"layers\[0\].kind"),
-        ([], ArchiveError, "layers"),
-    ],
-)
-def test_layers_that_do_not_fit_are_named(tmp_path, layers, error, message):
-    with pytest.raises(error, match=message):
-        read(tmp_path, layers)
+MISFITS = [
+    ([FIRST], ArchiveError, "the network does not give its actions|cannot act"),
+    ([SECOND], ArchiveError, "the linear layer second does not fit: a weight of shape"),
+    ([{**FIRST, "weight": "none"}], ArchiveError, "has no tensor 'none'.*remedy|has no tensor 'none'"),
+    ([{**FIRST, "weight": "bias"}], ArchiveError, "bias; expected rank 2"),
+    ([FIRST, {**SECOND, "bias": "first"}], ArchiveError, "first; expected rank 1"),
+    ([FIRST, {"kind": "linear", "weight": "double"}], UnsupportedExpertError, "double; expected float32"),
+    ([FIRST, {"kind": "linear", "weight": "nan"}], ArchiveError, "NaN or infinite"),
+    ([SEES, {"kind": "flatten"}, SECOND], ArchiveError, "conv2d sees one image"),
+    ([FIRST, SEES], ArchiveError, "the conv2d layer filters does not fit"),
+    ([FIRST, {"kind": "flatten"}, SECOND], ArchiveError, "flatten at the beginning, or after conv"),
+    ([{"kind": "flatten"}, {"kind": "flatten"}, FIRST, SECOND], ArchiveError, "one flatten"),
+    ([{"kind": "linear"}], ArchiveError, r"layers\[0\]: 'weight' is a required property"),
+    ([{"kind": "lstm"}], ArchiveError, r"layers\[0\].kind; expected linear or conv2d"),
+    ([{**FIRST, "activation": "dream"}], ArchiveError, r"layers\[0\].activation"),
+    ([7], ArchiveError, r"layers\[0\].kind"),
+    ([], ArchiveError, "layers"),
+]
 
 
-@pytest.mark.parametrize(
-    ("actions", "spaces", "message"),
-    [
-        ({"squash": "tanh"}, (LINE, CARTPOLE[1]), "actions.squash says nothing of choices"),
-        ({"quantiles": 2}, (LINE, BOX), "actions.quantiles says nothing of numbers"),
-        ({"rescale": True}, (LINE, gym.spaces.Box(-np.inf, 1, (2,))), "stretches to infinite bounds"),
-        ({}, (LINE, gym.spaces.Discrete(2, start=1)), "counted from 0"),
-        ({}, (LINE, gym.spaces.Discrete(3)), "does not give its actions"),
-        ({"log_std": "bias", "rescale": True}, (LINE, gym.spaces.Box(-2, 2, (2,))), "what the last layer"),
-        ({"log_std": "first"}, (LINE, BOX), "first; expected rank 1"),
-        ({"sampling": "magic"}, (LINE, gym.spaces.Discrete(2)), "actions.sampling"),
-        ({"exploration_rate": 2}, (LINE, gym.spaces.Discrete(2)), "actions.exploration_rate"),
-        ({}, (LINE, gym.spaces.Box(0, 9, (2,), np.int64)), "does not give its actions"),
-    ],
-)
-def test_actions_that_do_not_fit_are_errors(tmp_path, actions, spaces, message):
-    with pytest.raises(BuilderError, match=message):
-        read(tmp_path, [FIRST, SECOND], spaces, actions=actions)
+def test_layers_that_do_not_fit_are_named(tmp_path):
+    for layers, error, message in MISFITS:
+        with case(layers, error, message), pytest.raises(error, match=message):
+            read(tmp_path, layers)
+
+
+UNFIT_ACTIONS = [
+    ({"squash": "tanh"}, (LINE, CARTPOLE[1]), "actions.squash says nothing of choices"),
+    ({"quantiles": 2}, (LINE, BOX), "actions.quantiles says nothing of numbers"),
+    ({"rescale": True}, (LINE, gym.spaces.Box(-np.inf, 1, (2,))), "stretches to infinite bounds"),
+    ({}, (LINE, gym.spaces.Discrete(2, start=1)), "counted from 0"),
+    ({}, (LINE, gym.spaces.Discrete(3)), "does not give its actions"),
+    ({"log_std": "bias", "rescale": True}, (LINE, gym.spaces.Box(-2, 2, (2,))), "what the last layer"),
+    ({"log_std": "first"}, (LINE, BOX), "first; expected rank 1"),
+    ({"sampling": "magic"}, (LINE, gym.spaces.Discrete(2)), "actions.sampling"),
+    ({"exploration_rate": 2}, (LINE, gym.spaces.Discrete(2)), "actions.exploration_rate"),
+    ({}, (LINE, gym.spaces.Box(0, 9, (2,), np.int64)), "does not give its actions"),
+]
+
+
+def test_actions_that_do_not_fit_are_errors(tmp_path):
+    for actions, spaces, message in UNFIT_ACTIONS:
+        with case(actions, spaces, message), pytest.raises(BuilderError, match=message):
+            read(tmp_path, [FIRST, SECOND], spaces, actions=actions)
 
 
 def test_a_flatten_pixel_by_pixel_is_that_of_jax(tmp_path):
