@@ -3,7 +3,7 @@
 import pytest
 from card_folders import REWARDS, inputs_of
 from markdown_it import MarkdownIt
-from sweeps import case
+from sweeps import case, sweep
 
 from builder.card import render_card
 from builder.card.citation import check_citation, citation
@@ -42,7 +42,7 @@ def test_only_addresses_of_papers_are_links():
             assert said == (f"Paper: {' · '.join(f'<{link}>' for link in links)}\n\n" if links else "")
 
 
-@pytest.mark.parametrize(
+@sweep(
     "entry",
     [
         "@misc{x}\n```\n<script>alert(1)</script>",
@@ -50,6 +50,7 @@ def test_only_addresses_of_papers_are_links():
         "@misc{x, url={https://a.b/c><script>alert(1)</script>}}",
         "@misc{x}\r\n---\r\nlicense: mit\x00\x1b[31m{{ title }}",
     ],
+    quick=2,
 )
 def test_whatever_an_entry_holds_is_text(dataset, entry):
     inputs = inputs_of("episodes=5")

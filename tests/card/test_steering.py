@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import yaml
+from sweeps import sweep
 
 from builder import Controller
 from builder.card import CARD, names_other_files
@@ -29,9 +30,10 @@ def test_our_own_card_names_what_the_manifest_lists(built):
     assert not names_other_files(built / CARD, None)
 
 
-@pytest.mark.parametrize(
+@sweep(
     "path",
     ["../x.parquet", "/etc/passwd", "http://host/x", "hf://datasets/a/b", "zip://x::y", "~/x", "a/../../x"],
+    quick=3,
 )
 @pytest.mark.parametrize("shape", ["text", "list", "splits", "folder"])
 def test_files_elsewhere_are_noticed_with_and_without_a_manifest(built, tmp_path, path, shape):

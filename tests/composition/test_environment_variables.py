@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sweeps import sweep
 
 from builder.composition import build_config
 from builder.errors import ConfigError
@@ -40,7 +41,7 @@ def test_a_text_that_is_escaped_is_a_text():
     assert config.env.kwargs == {"api_key": "${oc.env:CORRIDOR_KEY}"}
 
 
-@pytest.mark.parametrize(
+@sweep(
     "word",
     [
         *(
@@ -56,6 +57,7 @@ def test_a_text_that_is_escaped_is_a_text():
         ),
         "expert.name=${out}",
     ],
+    quick=4,
 )
 def test_a_variable_in_anything_else_that_is_recorded_is_refused(monkeypatch, word):
     monkeypatch.setenv("NUMBER", "3")

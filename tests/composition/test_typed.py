@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from sweeps import sweep
 
 from builder.composition import build_config, compose
 from builder.config import (
@@ -33,7 +34,7 @@ def test_a_key_that_must_be_given_is_named(overrides):
     assert str(caught.value) == "out must be given; add out=... to the command"
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("out", "place"),
     [
         ("x/y", Path("x/y")),
@@ -46,6 +47,7 @@ def test_a_key_that_must_be_given_is_named(overrides):
         (None, Path("data/cartpole")),
         ("", Path("data/cartpole")),
     ],
+    quick=4,
 )
 def test_out_is_a_place_in_the_configuration(monkeypatch, out, place):
     monkeypatch.setenv("HOME", "/home/somebody")
@@ -79,7 +81,7 @@ def test_the_data_root_is_read_when_a_build_is_composed(monkeypatch, root, out):
     assert build_config(["out=x"]).out == Path("x")
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("overrides", "name"),
     [
         (["expert=random", "env.id=CartPole-v1"], "random-CartPole-v1"),
@@ -91,6 +93,7 @@ def test_the_data_root_is_read_when_a_build_is_composed(monkeypatch, root, out):
         (["expert=hub", "expert.repo_id=somebody/ppo-CartPole-v1"], "ppo-CartPole-v1"),
         (["expert=random"], "random"),
     ],
+    quick=4,
 )
 def test_the_folder_of_an_expert_without_a_name_has_that_of_the_environment(monkeypatch, overrides, name):
     monkeypatch.delenv("IL_BUILDER_DATA", raising=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sweeps import case
+from sweeps import case, sweep
 
 from builder.dataset.pages import PageError, check_footer, column_pages, group_size
 
@@ -43,7 +43,7 @@ def path(tmp_path):
     return tmp_path / "table.parquet"
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@sweep("version", ["1.0", "2.0"])
 @pytest.mark.parametrize(
     ("array", "least"),
     [

@@ -1,6 +1,7 @@
 """Structs as the footer and the pages of a Parquet file have them."""
 
 import pytest
+from sweeps import sweep
 
 from builder.dataset.thrift import ThriftError, read_struct
 from builder.storage.limits import PARQUET_FOOTER_VALUES
@@ -28,7 +29,7 @@ def test_fields_are_read_by_their_numbers(content, fields):
     assert read(content) == (fields, len(content))
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("content", "message"),
     [
         (b"", "it is cut short"),
@@ -42,6 +43,7 @@ def test_fields_are_read_by_their_numbers(content, fields):
         (b"\x19" * 100, "a field of kind 9"),
         (b"\x19\xfc\xff\xff\xff\x07" + bytes(PARQUET_FOOTER_VALUES + 1), "too many values"),
     ],
+    quick=9,
 )
 def test_what_no_parquet_file_has_is_refused_by_name(content, message):
     with pytest.raises(ThriftError, match=message):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from recorded import assert_same, recording, with_extras
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
+from sweeps import sweep
 
 from builder.episodes.recording_file import (
     Header,
@@ -281,7 +282,7 @@ def test_a_header_of_other_types_is_no_recording(tmp_path, change):
         read_recording(path)
 
 
-@pytest.mark.parametrize("name", ["attempts", "lengths", "rewards", "terminated", "seeds"])
+@sweep("name", ["attempts", "lengths", "rewards", "terminated", "seeds"], quick=2)
 @pytest.mark.parametrize(
     "array", [np.zeros((), np.int64), np.zeros((1, 2), bool), np.zeros(1, np.uint8), None], ids=str
 )

@@ -3,12 +3,13 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from sweeps import sweep
 
 from builder.errors import DatasetError
 from builder.exchange.nested import from_lists, list_type, to_lists
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64", "bool", ">f4"])
+@sweep("dtype", ["float32", "float64", "uint8", "int64", "bool", ">f4"], quick=2)
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (2, 3, 4, 2)], ids=str)
 def test_what_comes_back_is_what_went(dtype, shape):
     values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sb3_models import make_model
 from space_strategies import sampled_spaces
-from sweeps import case
+from sweeps import case, sweep
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import assemble, leaves
@@ -213,7 +213,7 @@ def test_an_action_of_another_shape_or_kind_is_refused():
         (spaces.Box(0, 9, (2,), np.uint8), [-1, 3], "0 to 255", "-1"),
     ],
 )
-@pytest.mark.parametrize("batched", [False, True])
+@sweep("batched", [False, True])
 def test_an_action_that_the_environment_does_not_have_is_refused(space, action, expected, got, batched):
     """Cast to the dtype of the space, some of them would become another action."""
     with pytest.raises(SpaceError) as caught:

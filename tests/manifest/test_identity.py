@@ -221,7 +221,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=6,
 )
-few = settings(max_examples=30)
+few = settings(max_examples=15)
 
 
 @few

@@ -71,7 +71,7 @@ def test_a_yaml_in_a_dataset_is_no_expert_of_this_package(built, place):
     assert not Path("again").exists()
 
 
-@pytest.mark.parametrize(
+@sweep(
     "name",
     [
         *(
@@ -93,6 +93,7 @@ def test_a_yaml_in_a_dataset_is_no_expert_of_this_package(built, place):
             "cartpole expert.source=python",
         ),
     ],
+    quick=7,
 )
 def test_a_bundled_expert_goes_by_the_exact_name_of_one(built, tmp_path, name):
     folder = changed(built / "cartpole", tmp_path / "x", put("expert.name", name))

@@ -21,7 +21,7 @@ from builder import enjoy as built_in
 from builder.errors import NotANumberError, RolloutError
 
 FOLLOWED = ("data", "episodes")
-QUICK = {"episodes": 3, "rollout.lanes": 2}
+QUICK = {"episodes": 2, "rollout.lanes": 2}
 
 
 def played(path, context, expert, *, deterministic=True):

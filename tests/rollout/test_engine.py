@@ -487,7 +487,7 @@ def test_rewards_and_flags_in_arrays_of_one_element_are_what_they_hold(lanes):
     assert recording.rewards.tolist() == [float(np.float32(0.1))] * 4
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
+@sweep("lanes", [1, 4])
 @pytest.mark.parametrize("reward", [None, "0.5", np.zeros(2), [1.0, 2.0]])
 def test_a_reward_that_is_no_number_is_refused_with_its_place(lanes, reward):
     with pytest.raises(EnvironmentError_, match=r"reward that is not one number in attempt 0, step 0"):

@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from builder.errors import NotFiniteError, SpaceError
 from builder.rollout.rules import ActionRule
@@ -40,7 +41,7 @@ def test_whole_numbers_of_a_box_are_held_to_its_bounds_too():
 
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("space", [BOX, gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)])
+@sweep("space", [BOX, gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)])
 def test_an_action_that_is_not_finite_is_refused_whatever_the_bounds(space, value, clip):
     with pytest.raises(NotFiniteError, match="not a number"):
         apply(space, np.array([[0, value]], np.float32), clip=clip)

@@ -160,7 +160,7 @@ def test_a_folder_that_is_a_link_is_refused(folder, tmp_path):
         ("observations", lambda n: pa.array([{"x": 1}] * n), "a part of this name"),
     ],
     ids=["none", "texts", "nulls", "full", "flag", "floats", "dtype", "size", "null", "flat", "names"],
-    quick=6,
+    quick=7,
 )
 def test_rows_that_do_not_fit_are_refused(folder, name, values, match):
     changed(folder, **{name: values and values(steps(folder) + 1)})

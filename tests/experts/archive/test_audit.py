@@ -47,7 +47,7 @@ def marker(tmp_path):
     return tmp_path / "marker"
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@sweep("field", FIELDS, quick=3)
 def test_callable_in_a_field_is_refused_and_not_run(archive, marker, field):
     tamper(archive, field, pickle.dumps(Runs(marker)))
     with pytest.raises(UnsafeArchiveError, match=rf"field '{field}'.*'posix\.system'.*nothing of it was run"):

@@ -1,14 +1,14 @@
 """YAML and literals, read without making anything of them."""
 
 import pytest
-from sweeps import case
+from sweeps import case, sweep
 
 from builder.errors import ArchiveError, UnsafeArchiveError
 from builder.experts.archive.plain_yaml import read_literal, read_yaml
 from builder.experts.sources.zoo_files import read_companions
 
 
-@pytest.mark.parametrize("name", ["config.yml", "args.yml", "env_kwargs.yml"])
+@sweep("name", ["config.yml", "args.yml", "env_kwargs.yml"])
 @pytest.mark.parametrize(
     "tag",
     [

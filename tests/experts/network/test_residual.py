@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sweeps import sweep
 
 from builder.experts.network.activations import ACTIVATIONS
 from builder.experts.network.network import Linear, PaddedConvolution, ResidualExtractor, ResidualStage
@@ -38,7 +39,7 @@ def of_torch(size, activation):
 
 
 @pytest.mark.parametrize("size", [12, 13, 14, 15])
-@pytest.mark.parametrize("activation", ["ReLU", "ELU"])
+@sweep("activation", ["ReLU", "ELU"])
 def test_features_are_those_of_torch(size, activation):
     extractor, features = of_torch(size, activation)
     x = np.random.default_rng(0).standard_normal((6, 2, size, size)).astype(np.float32)

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import AGENTS, box, make_model
+from sweeps import sweep
 
 from builder.composition import build_config
 from builder.episodes.context import Context
@@ -51,7 +52,7 @@ def published(**fields):
     return {"class": "Published", "fields": fields}
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("keys", "value", "message"),
     [
         ((*COMPANIONS, "files"), {"tuple": ["../../secret"]}, "impossible companions"),
@@ -74,6 +75,7 @@ def published(**fields):
         (("origin",), {"mapping": {"x": {"array": "0000"}}}, "PortableExpert.origin"),
         (("agent",), {}, "is damaged|holds something"),
     ],
+    quick=14,
 )
 def test_description_that_does_not_hold_together_is_refused(kept, keys, value, message):
     with pytest.raises(ArchiveError, match=message):

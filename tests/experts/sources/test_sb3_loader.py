@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_models import box, make_model, tamper
+from sweeps import sweep
 
 from builder.composition import build_config
 from builder.environments.importing import import_module
@@ -165,7 +166,7 @@ def test_a_class_of_ones_own_that_is_called_stays_refused(trained, own, tmp_path
         loaded()
 
 
-@pytest.mark.parametrize(
+@sweep(
     "algorithm",
     [
         "A2C",
@@ -182,6 +183,7 @@ def test_a_class_of_ones_own_that_is_called_stays_refused(trained, own, tmp_path
         "CrossQ",
         "ARS",
     ],
+    quick=7,
 )
 def test_the_algorithm_of_an_archive_is_read_from_its_fields(tmp_path, algorithm):
     from builder.experts.archive.training import read_training

@@ -1,6 +1,7 @@
 """The statistics of an archive are found where the tools that write them put them, and are never guessed."""
 
 import pytest
+from sweeps import sweep
 
 from builder.errors import ExpertError
 from builder.experts.sources.statistics_files import names_beside, search
@@ -22,7 +23,7 @@ def lay(tmp_path):
     return write
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("archive", "statistics"),
     [
         ("agent.zip", "vec_normalize.pkl"),
@@ -43,12 +44,13 @@ def lay(tmp_path):
         ("best_model.zip", "Ant-v3/vecnormalize.pkl"),
         ("best_model.zip", "vecnormalize_best.pkl"),
     ],
+    quick=6,
 )
 def test_statistics_that_lie_alone_are_the_archives(lay, tmp_path, archive, statistics):
     assert search(lay(archive, statistics)).chosen() == tmp_path / statistics
 
 
-@pytest.mark.parametrize(
+@sweep(
     ("archive", "own", "more"),
     [
         ("rl_model_9_steps.zip", "rl_model_vecnormalize_9_steps.pkl", ["rl_model_vecnormalize_19_steps.pkl"]),
@@ -64,6 +66,7 @@ def test_statistics_that_lie_alone_are_the_archives(lay, tmp_path, archive, stat
             ["rl_model_9_steps.zip", "rl_model_vecnormalize_9_steps.pkl"],
         ),
     ],
+    quick=4,
 )
 def test_statistics_that_bear_the_archives_name_go_before_those_of_others(lay, tmp_path, archive, own, more):
     assert search(lay(archive, own, *more)).chosen() == tmp_path / own

@@ -9,6 +9,7 @@ import onnx_models
 import pytest
 import yaml
 from places import PACKAGE, ROOT
+from sweeps import sweep
 from weights_folders import two_layers
 
 from builder.composition import build_config
@@ -69,7 +70,7 @@ def test_an_expert_says_by_default_what_its_dataclass_says():
     assert {key: float(value) if key == "threshold" else value for key, value in base.items()} == defaults
 
 
-@pytest.mark.parametrize("name", sorted({*SOURCES} - {"hub"}))
+@sweep("name", sorted({*SOURCES} - {"hub"}), quick=5)
 def test_what_identifies_an_expert_configures_it_again(configured, name):
     config = configured[name]
     identity = load_expert(config, DEFAULT_ROLLOUT).identity
@@ -168,7 +169,7 @@ def test_nobody_but_the_sources_compares_the_name_of_one():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["bundled", "cleanrl", "onnx", "python", "random", "registered", "weights"])
+@sweep("name", ["bundled", "cleanrl", "onnx", "python", "random", "registered", "weights"], quick=3)
 @pytest.mark.parametrize(("key", "value"), [("vec_normalize", "none"), ("frame_stack", 4)])
 def test_what_surrounds_an_archive_is_not_said_of_what_is_none(configured, name, key, value):
     config = dataclasses.replace(configured[name], **{key: value})

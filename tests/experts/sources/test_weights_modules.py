@@ -69,7 +69,7 @@ def test_numbers_are_those_of_the_module(tmp_path, name):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@sweep("name", MODULES, quick=4)
 def test_choices_are_those_of_the_module(tmp_path, name):
     module, space = torch_module(*MODULES[name]), gym.spaces.Discrete(2)
     folder = save_weights(module, LINE, space, tmp_path / "x")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from sb3_models import PUBLISHED, box, statistics
+from sweeps import sweep
 
 from builder.errors import ExpertError
 from builder.experts.archive.vec_normalize import read_statistics
@@ -107,7 +108,7 @@ def test_statistics_without_a_configuration_are_used(tmp_path):
 
 
 @pytest.mark.skipif(not PUBLISHED, reason="the published agents are not beside the repository")
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+@sweep("path", PUBLISHED, ids=lambda path: path.stem, quick=6)
 def test_published_companions_are_read(path):
     companions = read_companions(path)
     assert path.stem.endswith(companions.env_id)
