@@ -50,11 +50,10 @@ def test_what_json_has_no_number_for_reads_back_as_a_number(value):
     assert str(back) == str(float(value))
 
 
-@pytest.mark.parametrize(
-    "value", ["inf", "nan", "-inf", {"float": "inf"}, {"$float": 1, "x": 2}, {"$path": "/x"}]
-)
-def test_what_only_looks_like_it_stays_what_it_is(value):
-    assert restored(json.loads(json.dumps(recorded(value)))) == value
+def test_what_only_looks_like_it_stays_what_it_is():
+    for value in ["inf", "nan", "-inf", {"float": "inf"}, {"$float": 1, "x": 2}, {"$path": "/x"}]:
+        with case(value):
+            assert restored(json.loads(json.dumps(recorded(value)))) == value
 
 
 def test_a_plain_value_is_recorded_as_it_is():

@@ -169,7 +169,7 @@ def test_a_working_folder_that_is_gone_is_said(tmp_path):
 @pytest.mark.parametrize(
     "length", [LONGEST_NAME + 1, 256, *(pytest.param(n, marks=pytest.mark.slow) for n in (248, 255, 5000))]
 )
-@pytest.mark.parametrize("verb", [[*BUILD], ["verify"], ["clean"], ["push", "hub.repo_id=a/b"]])
+@sweep("verb", [[*BUILD], ["verify"], ["clean"], ["push", "hub.repo_id=a/b"]], quick=2)
 def test_a_name_that_is_too_long_is_said(tmp_path, capsys, verb, length):
     assert main([*verb, f"out={tmp_path / ('x' * length)}"]) in (1, 2)
     said = capsys.readouterr().err

@@ -403,20 +403,21 @@ def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds():
             assert isinstance(column, datasets.Image) == stored
 
 
-@pytest.mark.parametrize(
-    ("space", "default"),
-    [
-        (CARTPOLE, True),
-        (spaces.Discrete(16), True),
-        (box("uint8", (128,)), True),
-        (box("float32", (2, 3)), True),
-        (box("uint8", (210, 160, 3)), False),
-        (box("uint8", (4, 84, 84)), False),
-        (spaces.Dict({"speed": CARTPOLE, "view": box("uint8", (4, 5))}), False),
-    ],
-)
-def test_next_observations_are_stored_by_default_unless_they_are_pixels(space, default):
-    assert next_observation_default(space) is default
+BY_DEFAULT = [
+    (CARTPOLE, True),
+    (spaces.Discrete(16), True),
+    (box("uint8", (128,)), True),
+    (box("float32", (2, 3)), True),
+    (box("uint8", (210, 160, 3)), False),
+    (box("uint8", (4, 84, 84)), False),
+    (spaces.Dict({"speed": CARTPOLE, "view": box("uint8", (4, 5))}), False),
+]
+
+
+def test_next_observations_are_stored_by_default_unless_they_are_pixels():
+    for space, default in BY_DEFAULT:
+        with case(space, default):
+            assert next_observation_default(space) is default
 
 
 NOT_STORED = [

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import WrapperSpec, register
 from gymnasium.wrappers import OrderEnforcing, RescaleAction, TimeLimit
+from sweeps import case
 
 from builder.environments.environment import (
     EnvironmentSpec,
@@ -55,24 +56,25 @@ def test_an_environment_without_a_limit_is_refused():
     )
 
 
-@pytest.mark.parametrize(
-    ("env_id", "remedy"),
-    [
-        ("CartPole-v9", "did you mean 'CartPole-v1'?"),
-        ("CartPole", "did you mean 'CartPole-v1'?"),
-        ("Pendulum-v0", "did you mean 'Pendulum-v1'?"),
-        ("math:CartPol-v1", "did you mean 'CartPole-v1'?"),
-        ("math:phys2d/CartPol-v1", "did you mean 'phys2d/CartPole-v1'?"),
-        (
-            "Mine/Pong-v5",
-            "name the package that registers it, which must be installed: env.id=package:Mine/Pong-v5",
-        ),
-    ],
-)
-def test_an_unknown_environment_is_refused_with_what_may_be_meant(env_id, remedy):
-    with pytest.raises(ConfigError) as caught:
-        found(env_id)
-    assert str(caught.value) == f"there is no environment {env_id!r}; {remedy}"
+UNKNOWN = [
+    ("CartPole-v9", "did you mean 'CartPole-v1'?"),
+    ("CartPole", "did you mean 'CartPole-v1'?"),
+    ("Pendulum-v0", "did you mean 'Pendulum-v1'?"),
+    ("math:CartPol-v1", "did you mean 'CartPole-v1'?"),
+    ("math:phys2d/CartPol-v1", "did you mean 'phys2d/CartPole-v1'?"),
+    (
+        "Mine/Pong-v5",
+        "name the package that registers it, which must be installed: env.id=package:Mine/Pong-v5",
+    ),
+]
+
+
+def test_an_unknown_environment_is_refused_with_what_may_be_meant():
+    for env_id, remedy in UNKNOWN:
+        with case(env_id, remedy):
+            with pytest.raises(ConfigError) as caught:
+                found(env_id)
+            assert str(caught.value) == f"there is no environment {env_id!r}; {remedy}"
 
 
 MODULE = """

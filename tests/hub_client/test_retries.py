@@ -7,6 +7,7 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import are_progress_bars_disabled
 from huggingface_hub.utils.logging import get_verbosity
+from sweeps import case
 
 from builder.hub_client import retries as transport
 from builder.hub_client.retries import (
@@ -20,11 +21,10 @@ from builder.hub_client.retries import (
 )
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [(None, 0), ("", 0), ("3", 3), ("1.5", 1.5), ("-1", 0), ("soon", 0)]
-)
-def test_retry_after_is_a_number_of_seconds(text, seconds):
-    assert retry_after(text) == seconds
+def test_retry_after_is_a_number_of_seconds():
+    for text, seconds in [(None, 0), ("", 0), ("3", 3), ("1.5", 1.5), ("-1", 0), ("soon", 0)]:
+        with case(text, seconds):
+            assert retry_after(text) == seconds
 
 
 def test_retry_after_is_a_date_as_well():

@@ -91,22 +91,21 @@ def played(attempts, accepted, wanted):
     return Played(np.arange(attempts) < accepted, wanted, 1.0, 1.0, attempts)
 
 
-@pytest.mark.parametrize(
-    ("attempts", "accepted", "wanted", "budget", "horizon"),
-    [
-        (0, 0, 10, 100, 10),
-        (0, 0, 10, 7, 7),
-        (10, 10, 15, 100, 15),  # all were accepted: as many more as are missing
-        (10, 5, 10, 100, 20),  # 5 missing at a rate of (5 + 1) / (10 + 2)
-        (10, 0, 10, 1000, 130),  # 10 missing at a rate of 1 / 12
-        (10, 0, 10, 100, 100),
-        (10, 9, 10, 100, 12),  # 1 missing at a rate of 10 / 12
-    ],
-)
-def test_as_many_are_played_next_as_are_missing_at_the_rate_so_far(
-    attempts, accepted, wanted, budget, horizon
-):
-    assert next_horizon(played(attempts, accepted, wanted), budget=budget) == horizon
+RATES = [
+    (0, 0, 10, 100, 10),
+    (0, 0, 10, 7, 7),
+    (10, 10, 15, 100, 15),  # all were accepted: as many more as are missing
+    (10, 5, 10, 100, 20),  # 5 missing at a rate of (5 + 1) / (10 + 2)
+    (10, 0, 10, 1000, 130),  # 10 missing at a rate of 1 / 12
+    (10, 0, 10, 100, 100),
+    (10, 9, 10, 100, 12),  # 1 missing at a rate of 10 / 12
+]
+
+
+def test_as_many_are_played_next_as_are_missing_at_the_rate_so_far():
+    for attempts, accepted, wanted, budget, horizon in RATES:
+        with case(attempts, accepted, wanted, budget, horizon):
+            assert next_horizon(played(attempts, accepted, wanted), budget=budget) == horizon
 
 
 def test_no_more_is_laid_out_at_a_time_than_memory_holds():

@@ -1,25 +1,24 @@
 import pytest
+from sweeps import case
 
 from builder.composition import compose
 from builder.errors import ConfigError
 from builder.show.config import RenderConfig, ViewConfig
 
+NO_FILMS = [
+    ({"size": 15}, "size is out of range; expected at least 16"),
+    ({"size": 5000}, "size is out of range; expected at most 4096"),
+    ({"fps": 0.5}, "fps is out of range; expected 1 to 120"),
+    ({"fps": float("nan")}, "fps is out of range"),
+    ({"episode": True}, "episode is unknown"),
+    ({"episode": None}, "episode is unknown"),
+]
 
-@pytest.mark.parametrize(
-    ("wrong", "line"),
-    [
-        ({"size": 15}, "size is out of range; expected at least 16"),
-        ({"size": 5000}, "size is out of range; expected at most 4096"),
-        ({"fps": 0.5}, "fps is out of range; expected 1 to 120"),
-        ({"fps": float("nan")}, "fps is out of range"),
-        ({"episode": True}, "episode is unknown"),
-        ({"episode": None}, "episode is unknown"),
-    ],
-    ids=str,
-)
-def test_what_no_film_can_have_is_refused(wrong, line):
-    with pytest.raises(ConfigError, match=line):
-        RenderConfig(out=None, **wrong)
+
+def test_what_no_film_can_have_is_refused():
+    for wrong, line in NO_FILMS:
+        with case(wrong, line), pytest.raises(ConfigError, match=line):
+            RenderConfig(out=None, **wrong)
 
 
 def test_an_episode_is_a_number_or_a_word():

@@ -5,6 +5,7 @@ import socket
 import threading
 
 import pytest
+from sweeps import case
 
 from builder.errors import ConfigError, DatasetError
 from builder.show.server import Answer, Server, byte_range, name_of
@@ -104,12 +105,19 @@ def test_a_range_beyond_the_end_is_refused(ask, asked):
     assert (answer.status, answer.headers["Content-Range"]) == (416, "bytes */1024")
 
 
-@pytest.mark.parametrize(
-    "asked", ["bytes=0-1,5-9", "bytes=9-5", "bytes=x", "lines=0-1", "bytes=-", "", "bytes=" + "9" * 30 + "-"]
-)
-def test_what_is_not_one_range_is_answered_whole(ask, asked):
-    answer, body = ask(Range=asked)
-    assert (answer.status, body) == (200, BODY)
+def test_what_is_not_one_range_is_answered_whole(ask):
+    for asked in [
+        "bytes=0-1,5-9",
+        "bytes=9-5",
+        "bytes=x",
+        "lines=0-1",
+        "bytes=-",
+        "",
+        "bytes=" + "9" * 30 + "-",
+    ]:
+        with case(asked):
+            answer, body = ask(Range=asked)
+            assert (answer.status, body) == (200, BODY)
 
 
 def test_a_range_of_other_bytes_than_the_reader_knows_is_answered_whole(ask):
@@ -144,15 +152,31 @@ def test_a_token_is_compared_whole(server, ask, requested):
     assert requested == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../file", "dataset/../dataset/file", "dataset/%2e%2e/file", "%2e%2e%2ffile", "..%5cfile",
-     "dataset\\file", "dataset//file", "/etc/passwd", "%2fetc/passwd", "dataset/file%00.txt",
-     "dataset/%0afile", "dataset/%ff", "./dataset/file", "dataset/.", "dataset/", "a" * 2000],
-)  # fmt: skip
-def test_no_path_that_is_not_plain_reaches_the_content(ask, requested, name):
-    assert ask(name)[0].status == 404
-    assert requested == []
+NO_PLAIN_PATHS = [
+    "../file",
+    "dataset/../dataset/file",
+    "dataset/%2e%2e/file",
+    "%2e%2e%2ffile",
+    "..%5cfile",
+    "dataset\\file",
+    "dataset//file",
+    "/etc/passwd",
+    "%2fetc/passwd",
+    "dataset/file%00.txt",
+    "dataset/%0afile",
+    "dataset/%ff",
+    "./dataset/file",
+    "dataset/.",
+    "dataset/",
+    "a" * 2000,
+]
+
+
+def test_no_path_that_is_not_plain_reaches_the_content(ask, requested):
+    for name in NO_PLAIN_PATHS:
+        with case(name):
+            assert ask(name)[0].status == 404
+            assert requested == []
 
 
 def test_a_path_is_decoded_once(ask, requested):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sweeps import case
 
 from builder.errors import ConfigError, MissingExtraError
 from builder.storage.paths import atomic_file, expanded, local_copy, local_path, place
@@ -16,13 +17,17 @@ def test_a_path_and_a_file_url_are_paths_of_this_machine(monkeypatch):
     assert place("file:///shared/x") == Path("/shared/x")
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["nosuch://bucket/x", "s3://bucket", "hf://datasets/user/x", "s3://b/x::s3", "s3://b/x/..", "s3://b/."],
-)
-def test_a_url_that_cannot_be_an_out_is_refused(text):
-    with pytest.raises(ConfigError):
-        place(text)
+def test_a_url_that_cannot_be_an_out_is_refused():
+    for text in [
+        "nosuch://bucket/x",
+        "s3://bucket",
+        "hf://datasets/user/x",
+        "s3://b/x::s3",
+        "s3://b/x/..",
+        "s3://b/.",
+    ]:
+        with case(text), pytest.raises(ConfigError):
+            place(text)
 
 
 def test_the_home_of_a_stranger_is_refused():

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from extras import huggingface_sb3
+from sweeps import case
 
 from builder.composition import build_config
 from builder.config import EnvConfig, ExpertConfig
@@ -27,9 +28,10 @@ def _extra(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("_extra")
-@pytest.mark.parametrize("env_id", NAMES)
-def test_an_agent_is_called_by_its_algorithm_and_environment(env_id):
-    assert repository_of("ppo", env_id) == NAMES[env_id]
+def test_an_agent_is_called_by_its_algorithm_and_environment():
+    for env_id, name in NAMES.items():
+        with case(env_id):
+            assert repository_of("ppo", env_id) == name
 
 
 def test_an_archive_is_called_as_its_repository():
