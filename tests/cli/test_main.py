@@ -156,6 +156,7 @@ def test_help_and_cfg_are_hydras_and_leave_no_file(capsys):
     assert names() == []
 
 
+@pytest.mark.slow
 def test_shell_completion_knows_the_experts():
     line = "il-builder build expert=cart"
     answer = run("-sc", "query=bash", env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))})

@@ -34,6 +34,7 @@ def random_actions(env, count, seed=0):
 @pytest.mark.parametrize(
     "name", ["Breakout", *(pytest.param(name, marks=pytest.mark.slow) for name in ("Freeway", "MsPacman"))]
 )
+@pytest.mark.slow
 def test_a_whole_game_is_sb3s(name, seed):
     env_id = f"{name}NoFrameskip-v4"
     env, other = ours(env_id, fire_after_life=False), sb3s(env_id, terminal_on_life_loss=False)

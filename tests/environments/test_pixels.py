@@ -134,6 +134,7 @@ def observed(spec, seeds, observations):
         environment.close()
 
 
+@pytest.mark.slow
 def test_an_environment_that_draws_what_it_observes_does_so_in_turn():
     spec = resolve("CarRacing-v3", {}, max_episode_steps=None, max_steps=None)
     alone, together = {}, {}
@@ -152,6 +153,7 @@ def test_an_environment_that_draws_what_it_observes_does_so_in_turn():
 
 
 @pytest.mark.skipif(not software_gl(), reason="no OpenGL without a screen here")
+@pytest.mark.slow
 def test_instances_that_mujoco_draws_do_not_take_each_others_pictures():
     spec = with_pixels(resolve("Reacher-v5", {}, max_episode_steps=None, max_steps=None), 20, 20)
     seen = []

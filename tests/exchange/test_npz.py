@@ -83,6 +83,7 @@ def test_pickled_content_is_never_opened(path, tmp_path):
     assert not (tmp_path / "opened").exists()
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked(path):
     put(path, header((1 << 24,)) + bytes(8 << 24))
     refused(path, "unpacks to")

@@ -44,7 +44,7 @@ def test_every_task_is_done_once(backend, n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@sweep("backend", EACH, quick=2)
+@sweep("backend", EACH)
 def test_what_a_task_raises_is_raised_where_its_result_is_awaited(backend, n_jobs):
     skip_without(backend)
     with (

@@ -149,6 +149,7 @@ def test_with_overwrite_a_damaged_file_is_mended_too(built):
 
 @sweep("damage", DAMAGES)
 @sweep("name", ["expert/expert.json", "expert/expert.safetensors"])
+@pytest.mark.slow
 def test_a_damaged_expert_in_a_dataset_is_mended(tmp_path, name, damage):
     config = {"expert": "cartpole", "episodes": 1, "dataset.include_expert": True, "out": str(tmp_path / "x")}
     Controller().start(config)

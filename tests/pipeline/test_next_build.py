@@ -27,6 +27,7 @@ PROCESSES = pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytes
 
 @sweep("version", [None, pytest.param("the same", marks=pytest.mark.slow)])
 @sweep("parallel", [{}, {"parallel": "threading", "parallel.n_jobs": 2}, PROCESSES])
+@pytest.mark.slow
 def test_an_expert_that_has_learned_on_is_played_as_it_is_by_then(tmp_path, version, parallel):
     learner = Learner()
     for torque in (0.25, 0.5):

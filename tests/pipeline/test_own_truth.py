@@ -96,6 +96,7 @@ def test_a_seed_of_ones_own_is_as_good(tmp_path):
     [({"reward": lambda given: given / 10}, REWARDS), ({"most": 20}, ENDS)],
     ids=["rewards", "ends"],
 )
+@pytest.mark.slow
 def test_rewards_and_ends_of_ones_own_are_said_and_not_refused(tmp_path, keys, note):
     assert start(tmp_path / "x", recorder(**keys)) == (note.format(env_id="Pendulum-v1"),)
 

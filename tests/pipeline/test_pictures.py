@@ -45,6 +45,7 @@ def test_what_stands_there_without_a_preview_gets_the_one_that_is_asked_for(tmp_
     assert there(out) == [True] * 3
 
 
+@pytest.mark.slow
 def test_a_damaged_preview_is_damage_and_one_that_was_removed_is_none(tmp_path):
     out = tmp_path / "out"
     built(out, "card.preview=true")

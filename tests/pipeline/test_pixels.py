@@ -174,6 +174,7 @@ def test_where_nothing_draws_all_else_is_compared(tmp_path, monkeypatch):
     assert "bit for bit; not the pixels: Drawn/Lantern-v0 cannot be drawn" in replay.compared
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same_pictures(seen):
     assert all(item.passed for item in check(seen, "rebuild").checks)
 

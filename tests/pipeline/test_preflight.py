@@ -34,6 +34,7 @@ def test_the_figure_is_told_with_where_it_stands_and_how_it_was_played(tmp_path)
     assert "its statistics or wrappers may be missing; expert.check=warn" in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_likely_causes_are_told_in_their_order(tmp_path):
     with pytest.raises(ExpertError, match=r"may be missing; or the figure may be that of sampled actions"):
         start(tmp_path, agent(tmp_path / "a", mean_return=900.0, std_return=10.0))

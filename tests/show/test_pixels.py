@@ -98,6 +98,7 @@ def test_a_wrong_action_is_found_and_nothing_is_left(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_what_stands_there_is_made_once_and_never_overwritten_unasked(plain, drawn, tmp_path):
     request = PixelsRequest(tmp_path / "x", SIZE)
     add_pixels(plain, request)

@@ -101,6 +101,7 @@ def message(number, content):
     return bytes([number << 3 & 0x7F | 2 | (0x80 if number > 15 else 0)]) + text + bytes([length]) + content
 
 
+@pytest.mark.slow
 def test_deep_nesting_and_many_fields_are_refused_quickly():
     graph = b""
     for _ in range(2000):  # a graph in an attribute in a node in a graph ...

@@ -95,6 +95,7 @@ def test_only_known_classes_are_made(kept):
         read_portable(kept)
 
 
+@pytest.mark.slow
 def test_the_weights_can_go_with_the_dataset_and_play_alike(tmp_path):
     start(tmp_path, agent(tmp_path / "a"), **{"dataset.include_expert": True})
     assert "expert/expert.json" in load(tmp_path / "x").manifest.files

@@ -52,6 +52,7 @@ def test_a_dataset_is_built_proven_and_built_again(folder, tmp_path):
         build(tmp_path / "z", manifest=str(out))
 
 
+@pytest.mark.slow
 def test_an_expert_goes_with_its_dataset(folder, tmp_path):
     keys = {"expert.path": str(folder), "dataset.include_expert": True}
     build(tmp_path / "x", expert="weights", episodes=2, **keys)
