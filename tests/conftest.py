@@ -29,7 +29,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec, register
 from hypothesis import HealthCheck, settings
 
-gc.set_threshold(50_000, 20, 50)  # what torch and datasets hold is looked through less often
+gc.set_threshold(200_000, 20, 50)  # what torch and datasets hold is looked through less often
 
 # Whoever runs the tests in the background has them ignore ctrl-C, which their children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,7 +40,7 @@ settings.register_profile(
     "project", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", settings.get_profile("project"), derandomize=False)
-settings.register_profile("quick", settings.get_profile("project"), max_examples=15)
+settings.register_profile("quick", settings.get_profile("project"), max_examples=8)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 pytest_plugins = ["bucket_fixtures", "card_folders", "hub_fixtures", "two_episodes"]
