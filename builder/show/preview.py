@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from builder.environments.drawing import drawable
 from builder.environments.environment import EnvironmentSpec
 from builder.episodes.spaces import Array
 from builder.errors import BuilderError, storage_error
@@ -32,9 +33,9 @@ from builder.versions import installed_version
 
 log = logging.getLogger(__name__)
 
-SECONDS, RATE = 5, 10
+SECONDS, RATE = 4, 8
 """How long it plays, and how many frames a second."""
-FASTEST = 2
+FASTEST = 3
 """An episode that takes up to so many times `SECONDS` is shown whole, sped up; of a longer one its end."""
 WIDTH, GAP = 720, 4
 """Pixels: what the Hub's page is wide."""
@@ -111,6 +112,8 @@ def _write(
     folder: Path, manifest: Manifest, chosen: Mapping[Place, str], environment: EnvironmentSpec | None
 ) -> None:
     width = min((WIDTH - GAP * (len(chosen) - 1)) // len(chosen), WIDTH // 2)
+    if environment is not None and image_leaf(manifest.spaces.observation) is None:
+        environment = drawable(environment)  # once, not for each episode
     films = [_frames(folder, manifest, place, width, environment) for place in chosen]
     texts = [_told(place, word) for place, word in chosen.items()]
     best = films[0]

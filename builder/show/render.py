@@ -32,8 +32,8 @@ SMALL = 360
 """Frames whose longer side is shorter are enlarged, by a whole factor: nobody can see 84 pixels."""
 ON_STRIP = 240
 """Pixels of the longer side of a frame on a strip, unless the user says otherwise."""
-FINE = 1.5
-"""Large frames are first shrunk by a whole factor, to so many times their size: four times as fast."""
+FINE = 1.0
+"""Large frames are first shrunk by a whole factor, to so many times their size: many times as fast."""
 AUTO, ENVIRONMENT = "auto", "environment"
 Report = Callable[[int, int], None]
 """Takes how many frames there are, and how many there will be."""
@@ -197,7 +197,8 @@ def shown(
         wanted = chosen(fps)
         moments = (moment for moment in held(episode, leaf) if moment.step in wanted)
         return Film(moments, fps=fps, count=len(wanted))
-    spec = drawable(environment or _environment(manifest, look))
+    spec = environment or _environment(manifest, look)
+    spec = spec if spec.render_mode else drawable(spec)
     made = make(spec)
     fps = look.fps or _own_fps(made, spec)
     wanted = chosen(fps)
@@ -255,6 +256,6 @@ def sized(image: Array, size: int | None) -> Array:
     from PIL import Image
 
     height, width = (max(1, round(side * size / longer)) for side in image.shape[:2])
-    kind = Image.Resampling.NEAREST if size % longer == 0 else Image.Resampling.LANCZOS
+    kind = Image.Resampling.NEAREST if size % longer == 0 else Image.Resampling.HAMMING
     picture = Image.fromarray(np.ascontiguousarray(image))
     return np.asarray(picture.resize((width, height), kind, reducing_gap=FINE))
