@@ -95,6 +95,7 @@ def _local_cluster(n_jobs: int) -> Iterator[str]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else all clusters want port 8787
             silence_logs=logging.CRITICAL,
         )
     with cluster:
