@@ -14,10 +14,9 @@ from builder.experts.archive.cleanrl import CleanRLModel, read_cleanrl
 from builder.experts.observations.wrappers import Wrapper
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.files import Archived
-from builder.experts.sources.hub import HubSource, fetch_expert
-from builder.experts.sources.source import ARCHIVE, Quote, Rebuilt, Source
+from builder.experts.sources.hub import HubSource, RepositoryOrPath, fetch_expert
+from builder.experts.sources.source import ARCHIVE
 from builder.experts.sources.zoo_files import Companions
-from builder.hub_client.cache import COMMIT
 from builder.storage.digest import file_sha256
 from builder.storage.limits import WEIGHTS_BYTES
 from builder.storage.paths import expanded
@@ -42,19 +41,14 @@ BEHIND_ENVPOOL = (
 )
 
 
-class CleanRLSource(Source):
+class CleanRLSource(RepositoryOrPath):
     """A `.cleanrl_model` file."""
 
     name = "cleanrl"
-
-    def check(self, config: ExpertConfig) -> None:
-        super().check(config)
-        if bool(config.repo_id) == bool(config.path):
-            raise ConfigError(
-                "expert=cleanrl needs expert.repo_id or expert.path",
-                expected="one of them",
-                remedy="add expert.repo_id=cleanrl/CartPole-v1-dqn-seed1, or expert.path=FILE with env.id=",
-            )
+    library = "CleanRL"
+    remedy = "add expert.repo_id=cleanrl/CartPole-v1-dqn-seed1, or expert.path=FILE with env.id="
+    path = ARCHIVE
+    local = "model"
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         self.check(config)
@@ -74,19 +68,6 @@ class CleanRLSource(Source):
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         return [_file(expanded(config.path))] if config.path else None
-
-    def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
-        if "repo_id" not in identity:
-            return Rebuilt(self.name, {"sha256": identity["sha256"]}, {"path": ARCHIVE})
-        if not COMMIT.fullmatch(identity["commit"]):
-            raise ValueError(f"expert.commit: {identity['commit']!r:.80}")  # not a branch, which may move
-        where = {name: identity[name] for name in ("repo_id", "filename", "sha256")}
-        return Rebuilt(self.name, {**where, "revision": identity["commit"]})
-
-    def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
-        if "repo_id" in identity:
-            return f"CleanRL: {HubSource().origin(identity, code)}"
-        return "from a local model of CleanRL"
 
     def page(self, identity: Mapping[str, Any]) -> str | None:
         return HubSource().page(identity)

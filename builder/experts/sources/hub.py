@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from builder.config import ExpertConfig, RolloutConfig
 from builder.errors import ConfigError, ExpertError, HubUnreachableError
@@ -63,9 +63,7 @@ class HubSource(Source):
         return archive_code(config)
 
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
-        if not COMMIT.fullmatch(identity["commit"]):
-            raise ValueError(f"expert.commit: {identity['commit']!r:.80}")  # not a branch, which may move
-        values = {"revision": identity["commit"], **archive_values(identity)}
+        values = {"revision": _pinned(identity), **archive_values(identity)}
         known = configured().get(identity["name"], {})
         if known.get("repo_id") == identity["repo_id"]:
             own = known.get("filename") or archive_name(identity["repo_id"])
@@ -83,6 +81,54 @@ class HubSource(Source):
         if not REPOSITORY.fullmatch(name) or not COMMIT.fullmatch(commit):
             return None
         return f"https://huggingface.co/{name}/tree/{commit}"
+
+
+class RepositoryOrPath(Source):
+    """Files of another library, in a repository of the Hub or at a path of this machine; one is named.
+
+    Attributes:
+        library: what it is called.
+        remedy: how one of them is given.
+        path: stands for the path, which no manifest holds.
+        local: what lies there, as the card says it.
+    """
+
+    library: ClassVar[str]
+    remedy: ClassVar[str]
+    path: ClassVar[str]
+    local: ClassVar[str]
+
+    def check(self, config: ExpertConfig) -> None:
+        super().check(config)
+        if bool(config.repo_id) == bool(config.path):
+            raise ConfigError(
+                f"expert={self.name} needs expert.repo_id or expert.path",
+                expected="one of them",
+                remedy=self.remedy,
+            )
+
+    def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
+        if "repo_id" not in identity:
+            return Rebuilt(self.name, {"sha256": identity["sha256"]}, {"path": self.path})
+        where = {name: identity[name] for name in ("repo_id", "filename", "sha256")}
+        return Rebuilt(self.name, {**where, "revision": _pinned(identity)})
+
+    def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
+        if "repo_id" in identity:
+            return f"{self.library}: {HubSource().origin(identity, code)}"
+        return f"from a local {self.local} of {self.library}"
+
+
+def _pinned(identity: Mapping[str, Any]) -> str:
+    """The commit that a manifest names.
+
+    Raises:
+        ValueError: it is something else, such as a branch, which may move.
+    """
+    commit: str = identity["commit"]
+    if not COMMIT.fullmatch(commit):
+        raise ValueError(f"expert.commit: {commit!r:.80}")
+    return commit
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from builder.config import ExpertConfig, RolloutConfig
-from builder.errors import ArchiveError, ConfigError, ExpertError
+from builder.errors import ArchiveError, ExpertError
 from builder.experts.archive.sample_factory import read_checkpoint
 from builder.experts.observations.wrappers import Wrapper
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.files import Archived
-from builder.experts.sources.hub import HubSource, fetch_expert
-from builder.experts.sources.source import Quote, Rebuilt, Source
+from builder.experts.sources.hub import RepositoryOrPath, fetch_expert
 from builder.experts.sources.zoo_files import Companions
-from builder.hub_client.cache import COMMIT, noted_listing
+from builder.hub_client.cache import noted_listing
 from builder.storage.digest import file_sha256
 from builder.storage.limits import NOTE_BYTES, WEIGHTS_BYTES
 from builder.storage.paths import expanded
@@ -63,19 +62,14 @@ SMALL_BEFORE_GREY = (
 )
 
 
-class SampleFactorySource(Source):
+class SampleFactorySource(RepositoryOrPath):
     """A checkpoint, and the settings of its experiment."""
 
     name = "sample-factory"
-
-    def check(self, config: ExpertConfig) -> None:
-        super().check(config)
-        if bool(config.repo_id) == bool(config.path):
-            raise ConfigError(
-                "expert=sample-factory needs expert.repo_id or expert.path",
-                expected="one of them",
-                remedy="add expert.repo_id=user/name, or expert.path=FOLDER of an experiment",
-            )
+    library = "Sample Factory"
+    remedy = "add expert.repo_id=user/name, or expert.path=FOLDER of an experiment"
+    path = EXPERIMENT
+    local = "checkpoint"
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         self.check(config)
@@ -99,19 +93,6 @@ class SampleFactorySource(Source):
             return None
         checkpoint = _file(expanded(config.path))
         return [_settings_of(checkpoint), checkpoint]
-
-    def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
-        if "repo_id" not in identity:
-            return Rebuilt(self.name, {"sha256": identity["sha256"]}, {"path": EXPERIMENT})
-        if not COMMIT.fullmatch(identity["commit"]):
-            raise ValueError(f"expert.commit: {identity['commit']!r:.80}")  # not a branch, which may move
-        where = {name: identity[name] for name in ("repo_id", "filename", "sha256")}
-        return Rebuilt(self.name, {**where, "revision": identity["commit"]})
-
-    def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
-        if "repo_id" in identity:
-            return f"Sample Factory: {HubSource().origin(identity, code)}"
-        return "from a local checkpoint of Sample Factory"
 
 
 def chosen(names: Sequence[str], where: str) -> str:
