@@ -16,16 +16,11 @@ UNSAID, DATASET = "film", "dataset"
 
 def render(overrides: list[str]) -> None:
     """Run the verb."""
-    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
-
     from builder.api import dataset_folder
     from builder.composition import compose
-    from builder.display import Display, shown_size
     from builder.errors import ConfigError
     from builder.exchange.config import Chosen
     from builder.show.config import RenderConfig
-    from builder.show.render import FilmRequest, Look
-    from builder.show.render import render as film
 
     config = compose(RenderConfig, "render", overrides)
     to = Chosen.of(
@@ -38,7 +33,18 @@ def render(overrides: list[str]) -> None:
     path = None if to.path is None else local_path(place(to.path), "render")
     if to.name == DATASET:
         _add_pixels(folder, path, to.options, config)
-        return
+    else:
+        _film(folder, path, None if to.name == UNSAID else to.name, config)
+
+
+def _film(folder: Path, path: Path | None, kind: str | None, config: RenderConfig) -> None:
+    """Make a film, and say what it shows."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    from builder.display import Display, shown_size
+    from builder.show.render import FilmRequest, Look
+    from builder.show.render import render as film
+
     look = Look(
         size=config.size,
         fps=config.fps,
@@ -47,17 +53,11 @@ def render(overrides: list[str]) -> None:
         trusted=config.expert.trust_remote_code,
         kwargs=config.env.kwargs,
     )
+    request = FilmRequest(config.episode, kind, path, config.split, look, config.overwrite)
     with Display("render", 1, MofNCompleteColumn(), TimeRemainingColumn()) as display:
         made = film(
             folder,
-            FilmRequest(
-                episode=config.episode,
-                kind=None if to.name == UNSAID else to.name,
-                path=path,
-                split=config.split,
-                look=look,
-                overwrite=config.overwrite,
-            ),
+            request,
             lambda now, all_of: display.show(now, f"{now:,} of {all_of:,} frames", total=all_of),
         )
     told = f"return {made.place.total:,.10g}, " if made.place.total == made.place.total else ""
