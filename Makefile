@@ -100,8 +100,13 @@ peers: $(PEERS:%=.peers/%)
 .peers/lerobot: PINS = lerobot==0.4.4 torchvision==0.28.0
 .peers/robomimic: PEER = h5py tqdm psutil six termcolor tensorboardX imageio matplotlib pillow gymnasium
 .peers/robomimic: PINS = robomimic==0.3.0 torchvision==0.28.0
-.peers/%:
-	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 \
+# What all of them need is unpacked once, and each has links to it: pip replaces a file, and never writes into one.
+.peers/.shared:
+	($(PYTHON) -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0) \
+		|| (rm -rf $@; exit 1)
+.peers/%: | .peers/.shared
+	($(PYTHON) -m venv --without-pip $@ && cp -al .peers/.shared/lib/python3.*/site-packages/. $@/lib/python3.*/site-packages/ \
+		&& $@/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) torch==2.13.0 \
 		$(if $(PINS),&& $@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PINS))) \
 		|| (rm -rf $@; exit 1)
 
