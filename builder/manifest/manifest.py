@@ -15,6 +15,7 @@ from builder.episodes.spaces import Spaces, from_description, spaces_with
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.manifest.schema import violations
+from builder.manifest.scores import ReferenceScores
 from builder.storage.digest import file_sha256
 from builder.storage.durable import flush
 from builder.storage.limits import MANIFEST_BYTES
@@ -117,6 +118,8 @@ class Manifest:
         rejected: the returns of those that were rejected for them; left out where there are none, or nobody
             has recorded them.
         written_by: the version of il-builder whose words the card has; None: one before 0.2.0.
+        reference: the reference scores of its environment, where somebody has had them put here; they decide
+            no byte, and are left out where there are none.
     """
 
     inputs: dict[str, Any]
@@ -137,6 +140,7 @@ class Manifest:
     failed: int = 0
     rejected: Rejected | None = None
     written_by: str | None = None
+    reference: ReferenceScores | None = None
 
     @property
     def spaces(self) -> Spaces:
@@ -222,6 +226,7 @@ def _content(manifest: Manifest) -> dict[str, Any]:
         "failed": manifest.failed or None,
         "rejected": content["rejected"],
         "written_by": manifest.written_by,
+        "reference": manifest.reference.content if manifest.reference else None,
     }
     for name, value in optional.items():
         del content[name]
@@ -298,6 +303,7 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
         "distinct": Distinct(**content["distinct"]) if "distinct" in content else None,
         "notes": tuple(content.get("notes", ())),
         "rejected": _rejected(content["rejected"]) if "rejected" in content else None,
+        "reference": ReferenceScores.of(content["reference"]) if "reference" in content else None,
     }
     splits = {name: Split(**split) for name, split in content["splits"].items()}
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}

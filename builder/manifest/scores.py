@@ -1,0 +1,74 @@
+"""Reference scores: what the returns of an environment are measured by, and a return so measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from builder.episodes.spaces import Array
+from builder.errors import DatasetError
+
+Returns = TypeVar("Returns", float, Array)
+
+
+@dataclass(frozen=True)
+class ReferenceScores:
+    """The two ends of the scale of an environment's returns.
+
+    Attributes:
+        random: the mean return of the policy that samples the action space.
+        expert: the mean return of an expert, over all of its episodes.
+        source: where the two figures stand, or how they were measured.
+        random_std: the standard deviation of the returns behind `random`; None: the source does not say.
+        expert_std: likewise behind `expert`.
+
+    Raises:
+        DatasetError: no scale is between these two.
+    """
+
+    random: float
+    expert: float
+    source: str
+    random_std: float | None = None
+    expert_std: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.random) and math.isfinite(self.expert) and self.random < self.expert):
+            raise DatasetError(
+                "the expert of a reference is no better than random actions",
+                expected=f"a mean return of more than {self.random:g}",
+                got=f"{self.expert:g}",
+                remedy="measure a better expert",
+            )
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> ReferenceScores:
+        """What `content` has written, once it has passed its schema."""
+        figures = {name: float(value) for name, value in content.items() if name != "source"}
+        return cls(source=str(content["source"]), **figures)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As JSON; what is not known is left out."""
+        known = {
+            "random": self.random,
+            "expert": self.expert,
+            "source": self.source,
+            "random_std": self.random_std,
+            "expert_std": self.expert_std,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def normalized(returns: Returns, reference: ReferenceScores) -> Returns:
+    """Returns on the scale where random actions reach 0 and the expert 1; tables show it times 100.
+
+    `(R - random) / (expert - random)`, as D4RL has it (Fu et al. 2020, arXiv:2004.07219).
+
+    Args:
+        returns: of an episode, or float64 [...] of many.
+        reference: of the environment that was played.
+    """
+    return (returns - reference.random) / (reference.expert - reference.random)
