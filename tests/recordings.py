@@ -3,7 +3,7 @@
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.columns import Rows
+from builder.dataset.column import Rows
 from builder.episodes.recording import Recording, episode_returns
 from builder.episodes.spaces import Spaces
 

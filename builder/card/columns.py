@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.card.markdown import code, number, table
-from builder.dataset.columns import Column
+from builder.dataset.column import Column
 from builder.environments.components import Component, choice_names, components
 from builder.episodes.spaces import Leaf, Spaces, is_image, leaves
 

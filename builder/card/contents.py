@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import FOLDERS, Column, tables_of
+from builder.dataset.column import Column
+from builder.dataset.columns import FOLDERS, tables_of
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError

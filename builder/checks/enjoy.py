@@ -12,7 +12,7 @@ import cloudpickle
 import numpy as np
 
 from builder.checks.finding import Finding, finding
-from builder.dataset.columns import Rows
+from builder.dataset.column import Rows
 from builder.environments.environment import make, resolve
 from builder.environments.wrappers import Layers
 from builder.episodes import global_generators

@@ -12,6 +12,7 @@ import numpy as np
 
 from builder.dataset.columns import recorded
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance
+from builder.episodes.declared import spaces_with
 from builder.episodes.recording_file import read_recording
 from builder.episodes.spaces import (
     Array,
@@ -19,7 +20,6 @@ from builder.episodes.spaces import (
     describe,
     from_description,
     next_observation_default,
-    spaces_with,
 )
 from builder.errors import DatasetError
 from builder.storage.layout import BUILD

@@ -14,100 +14,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from builder.dataset.column import Column, Rows
+from builder.dataset.families import FAMILIES, declared_columns
+from builder.episodes.declared import VALID, declared
 from builder.episodes.recording import EXTRAS, FINAL_PIXELS, PIXELS, Recording
-from builder.episodes.spaces import Array, Leaf, Spaces, leaves, mask_space, picture_space
-from builder.errors import DatasetError
-
-Kind = str | Callable[[Spaces], gym.Space[Any]]
-"""The dtype of plain values, or which space they are of."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Episodes on their way into the tables, or back from them.
-
-    Attributes:
-        recording: their attempts [A] and steps [R].
-        episode_index: int64 [A].
-        policies: str [A], who played.
-        first_row: of their steps, counted in the split.
-    """
-
-    recording: Recording
-    episode_index: Array
-    policies: Array
-    first_row: int = 0
-
-    def of_steps(self, values: Array) -> Array:
-        """[R, ...]: the values [A, ...] of its episode for each step."""
-        return np.repeat(values, self.recording.lengths, axis=0)
-
-    def of_last_steps(self, values: Array) -> Array:
-        """[R, ...]: the values [A, ...] of each episode on its last step, zeros on the others."""
-        spread = np.zeros((len(self.recording.rewards), *values.shape[1:]), values.dtype)
-        spread[np.cumsum(self.recording.lengths) - 1] = values
-        return spread
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        name: in the files, and everywhere else.
-        kind: the dtype of plain values, or which space they are of.
-        values: the field of a `Recording` that it holds as it is (of `extras` or `attempt_extras` what stands
-            there under its name), or, where it follows from other columns, the function that computes it:
-            plain values as an array, those of a space as one for each leaf.
-        meaning: what the card says of it.
-        replayed: whether the environment gives it, so that a replay compares it.
-        key: of an optional column, where the inputs of a build say whether it is there; "": it always is.
-    """
-
-    name: str
-    kind: Kind
-    values: str | Callable[[Rows], Any]
-    meaning: str
-    replayed: bool = False
-    key: str = ""
-
-    @property
-    def holds(self) -> str | None:
-        """The field of a `Recording` that it holds; None: it follows from other columns."""
-        return self.values if isinstance(self.values, str) else None
-
-    def space(self, spaces: Spaces) -> gym.Space[Any] | None:
-        """The space of its values; None: they are plain."""
-        return self.kind(spaces) if callable(self.kind) else None
-
-    def names(self, spaces: Spaces) -> tuple[str, ...]:
-        """The names of its leaves as `Trajectories.arrays` gives them; of a plain one its own."""
-        space = self.space(spaces)
-        found: Iterable[Leaf] = leaves(space) if space is not None else ()
-        return tuple(".".join([self.name, *map(str, leaf.path)]) for leaf in found) or (self.name,)
-
-    def arrays(self, rows: Rows, spaces: Spaces) -> tuple[Array, ...]:
-        """Its values for some rows, one array per leaf.
-
-        Raises:
-            DatasetError: they were not recorded.
-        """
-        found = getattr(rows.recording, self.values) if isinstance(self.values, str) else self.values(rows)
-        if isinstance(found, Mapping):
-            return tuple(self._recorded(found, name) for name in self.names(spaces))
-        return found if isinstance(found, tuple) else (found,)
-
-    def _recorded(self, extras: Mapping[str, Array], name: str) -> Array:
-        if name not in extras:
-            raise DatasetError(f"a recording holds no {name}", remedy=f"record it, or leave {self.name} out")
-        return extras[name]
+from builder.episodes.spaces import Array, Spaces, mask_space, picture_space
 
 
 def _observation(spaces: Spaces) -> gym.Space[Any]:
@@ -236,6 +153,9 @@ EPISODES = (
 TABLES = {"transitions": TRANSITIONS, "episodes": EPISODES}
 """By the names of the configs that `load_dataset` knows."""
 
+NAMES = frozenset(column.name for table in TABLES.values() for column in table)
+"""Of all columns that no build needs to declare."""
+
 FOLDERS = {"transitions": "data", "episodes": "episodes"}
 """Where the files of each lie."""
 
@@ -266,7 +186,7 @@ def tables_of(inputs: Mapping[str, Any], optional: Collection[str]) -> dict[str,
     lacking = unsaid(inputs)
     found = {
         name: tuple(column for column in present(table, optional) if column.name not in lacking)
-        for name, table in TABLES.items()
+        for name, table in every_table(inputs).items()
     }
     if "imported" in inputs:  # Minari draws seeds of 64 bits
         found["episodes"] = tuple(
@@ -274,6 +194,17 @@ def tables_of(inputs: Mapping[str, Any], optional: Collection[str]) -> dict[str,
             for column in found["episodes"]
         )
     return found
+
+
+def every_table(inputs: Mapping[str, Any]) -> dict[str, tuple[Column, ...]]:
+    """All columns that the tables of a dataset may have, those that it declares among them."""
+    own = declared(inputs)
+    return {name: (*table, *declared_columns(own, name)) for name, table in TABLES.items()}
+
+
+def known(spaces: Spaces, table: str = "transitions") -> dict[str, Column]:
+    """All columns that a table may have by name, with those that the dataset of these spaces declares."""
+    return {column.name: column for column in (*TABLES[table], *declared_columns(spaces.declared, table))}
 
 
 def present(table: Iterable[Column], optional: Collection[str] = ()) -> tuple[Column, ...]:
@@ -286,20 +217,20 @@ def asked_for(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 
     A function of the user's own in the place of `enjoy` records none of the extras.
     """
+    added = [column.name for column in declared(inputs)]
     if "imported" in inputs:
-        return tuple(inputs["imported"]["optional"])
+        return tuple(dict.fromkeys([*inputs["imported"]["optional"], *added]))
     own = "enjoy" in inputs.get("own", {})
     columns = [column for table in TABLES.values() for column in table if column.key]
-    return tuple(
+    found = [
         column.name for column in columns if _at(inputs, column.key) and not (own and column.holds in EXTRAS)
-    )
+    ]
+    return tuple(dict.fromkeys([*found, *added]))
 
 
 def recorded(recording: Recording) -> tuple[str, ...]:
     """The names of the optional columns that a recording holds something for."""
-    columns = [column for table in TABLES.values() for column in table if column.holds in EXTRAS]
-    held = {name.partition(".")[0] for field in EXTRAS for name in getattr(recording, field)}
-    return tuple(column.name for column in columns if column.name in held)
+    return tuple(dict.fromkeys(column_of(name) for field in EXTRAS for name in getattr(recording, field)))
 
 
 def _at(inputs: Any, key: str) -> bool:
@@ -315,3 +246,11 @@ def arrays_by_name(columns: Iterable[Column], rows: Rows, spaces: Spaces) -> dic
         for column in columns
         for name, array in zip(column.names(spaces), column.arrays(rows, spaces), strict=True)
     }
+
+
+def column_of(name: str) -> str:
+    """The column that an array belongs to, by the array's name as `Trajectories.arrays` gives it."""
+    head = name.partition(".")[0]
+    if head in FAMILIES and not FAMILIES[head].single:
+        return name.removesuffix(f".{VALID}")
+    return head if head in FAMILIES or head in NAMES else name

@@ -16,7 +16,8 @@ import gymnasium as gym
 import numpy as np
 
 from builder.dataset.collation import Collation, collation_of
-from builder.dataset.columns import FOLDERS, Rows, tables_of
+from builder.dataset.column import Rows
+from builder.dataset.columns import FOLDERS, tables_of
 from builder.dataset.distinct import Copies
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import to_table

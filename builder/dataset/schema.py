@@ -12,6 +12,7 @@ Dict spaces become structs, Tuple spaces structs with the fields "0", "1", ...
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from builder.dataset import images
-from builder.dataset.columns import Column
+from builder.dataset.column import Column
 from builder.episodes.spaces import Array, Leaf, Spaces, assemble, is_image, leaves
 from builder.errors import DatasetError, SpaceError
 
@@ -113,15 +114,38 @@ def column_from_arrow(
 ) -> tuple[Array, ...]:
     """Get the values of a column of a dataset back, as `from_arrow` does those of a space; texts as objects.
 
+    Of a column that may be null, where it is not comes last; there stand NaN, zeros or None where it is.
+
     Raises:
         DatasetError: they are not what the column holds.
     """
+    if column.nullable:
+        valid = np.asarray(values.is_valid())
+        there = column_from_arrow(dataclasses.replace(column, nullable=False), values.drop_null(), spaces)
+        return (*(_spread(array, valid) for array in there), valid)
     if not isinstance(column.kind, str):
         return from_arrow(column.kind(spaces), values)
     if column.kind == "string":
         return (np.array(values.to_pylist(), object),)
     dtype = np.dtype(column.kind)
     return (leaf_from_arrow(Leaf((), gym.Space((), dtype), (), dtype), values),)
+
+
+def with_nulls(values: pa.Array, valid: Array) -> pa.Array:
+    """The values, null where they are not valid (bool [rows])."""
+    if valid.all():
+        return values
+    storage = values.storage if isinstance(values, pa.ExtensionArray) else values
+    found = storage.take(pa.array(np.arange(len(valid)), mask=~valid))  # whatever its type
+    return pa.ExtensionArray.from_storage(values.type, found) if storage is not values else found
+
+
+def _spread(there: Array, valid: Array) -> Array:
+    """[rows, ...]: the values that are there, each in its row; NaN, zeros or None in the others."""
+    absent: Any = np.nan if there.dtype.kind == "f" else None if there.dtype == object else 0
+    found = np.full((len(valid), *there.shape[1:]), absent, there.dtype)
+    found[valid] = there
+    return found
 
 
 def _feature(space: gym.Space[Any], what: str) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from builder.dataset.columns import Column, Rows, tables_of
-from builder.dataset.schema import column_from_arrow, to_arrow
+from builder.dataset.column import Column, Rows
+from builder.dataset.columns import tables_of
+from builder.dataset.schema import column_from_arrow, to_arrow, with_nulls
 from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import DatasetError
@@ -32,7 +33,9 @@ def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.S
     found: list[Any] = []
     for column in columns:
         arrays, space = column.arrays(rows, spaces), column.space(spaces)
-        found.append(arrays[0] if space is None else to_arrow(space, arrays))
+        values = arrays[:-1] if column.nullable else arrays
+        whole = pa.array(values[0]) if space is None else to_arrow(space, values)
+        found.append(with_nulls(whole, arrays[-1]) if column.nullable else whole)
     return pa.table(found, schema=schema)
 
 

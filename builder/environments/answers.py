@@ -50,6 +50,15 @@ def begin(environment: gym.Env[Any, Any], seed: int) -> Any:
     Raises:
         EnvironmentError_: its `reset` is not that of gymnasium.
     """
+    return begun(environment, seed)[0]
+
+
+def begun(environment: gym.Env[Any, Any], seed: int) -> tuple[Any, Mapping[str, Any]]:
+    """Reset an environment; its first observation, and its `info`.
+
+    Raises:
+        EnvironmentError_: its `reset` is not that of gymnasium.
+    """
     try:
         answer = environment.reset(seed=seed)
     except TypeError as error:
@@ -66,7 +75,7 @@ def begin(environment: gym.Env[Any, Any], seed: int) -> Any:
         and len(answer) == 2
         and (answer[1] is None or isinstance(answer[1], Mapping))
     ):
-        return answer[0]
+        return answer[0], answer[1] or {}
     raise EnvironmentError_(
         "the environment's reset does not answer as gymnasium has it",
         expected="a pair (observation, info)",

@@ -36,6 +36,8 @@ LENGTH, BEGINNING = 8, b'{"__metadata__":{"recording":'
 
 PACKED, SHAPE = "packed.", "shape."
 """Before the names of arrays that are compressed, and of what tells their shape."""
+TEXTS, ENDS = "texts.", "ends."
+"""Before the names of arrays of texts as UTF-8, one after the other, and of where each ends."""
 PICTURES, PACKING, SAMPLED = 4, 1, 16
 """The axes of an array of pictures; how hard zlib tries; how many pictures tell how large others will be."""
 MOST_PACKING = 1_100
@@ -91,9 +93,14 @@ def write_recording(recording: Recording, path: AnyPath, header: Header) -> None
 
 
 def _packed(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays, those of pictures compressed: what is drawn takes a hundredth of its bytes."""
+    """The arrays as numbers: texts as their bytes and where each ends; pictures, which compress well, so."""
     found: dict[str, Array] = {}
     for name, array in arrays.items():
+        if array.dtype == object and name.partition(".")[0] in EXTRAS:
+            texts = [str(text or "").encode() for text in array]
+            found[TEXTS + name] = np.frombuffer(b"".join(texts), np.uint8)
+            found[ENDS + name] = np.cumsum([len(text) for text in texts], dtype=np.int64)
+            continue
         if name.partition(".")[0] not in EXTRAS or array.dtype != np.uint8 or array.ndim != PICTURES:
             found[name] = array
             continue
@@ -106,9 +113,12 @@ def _unpacked(tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays back from what `_packed` made of them.
 
     Raises:
-        ValueError: what is compressed is not of the size that is said.
+        ValueError: what is compressed is not of the size that is said, or texts are none.
     """
-    found = {name: array for name, array in tensors.items() if not name.startswith((PACKED, SHAPE))}
+    apart = (PACKED, SHAPE, TEXTS, ENDS)
+    found = {name: array for name, array in tensors.items() if not name.startswith(apart)}
+    for name in (name.removeprefix(TEXTS) for name in tensors if name.startswith(TEXTS)):
+        found[name] = _texts(tensors[TEXTS + name].tobytes(), tensors[ENDS + name])
     for name in (name.removeprefix(PACKED) for name in tensors if name.startswith(PACKED)):
         shape = tensors[SHAPE + name].tolist()
         size, packed = math.prod(shape), tensors[PACKED + name].tobytes()
@@ -117,6 +127,18 @@ def _unpacked(tensors: Mapping[str, Array]) -> dict[str, Array]:
         if not sound or len(content) != size:
             raise ValueError(f"{name} is not as large as it says")
         found[name] = np.frombuffer(content, np.uint8).reshape(shape)
+    return found
+
+
+def _texts(content: bytes, ends: Array) -> Array:
+    """The texts of which these are the bytes."""
+    if ends.dtype != np.int64 or ends.ndim != 1 or (np.diff(ends, prepend=0) < 0).any():
+        raise ValueError("texts whose ends are not in order")
+    if (ends[-1] if len(ends) else 0) != len(content):
+        raise ValueError("texts that are not as long as they say")
+    starts = [0, *ends.tolist()]
+    found = np.empty(len(ends), object)
+    found[:] = [content[start:end].decode() for start, end in zip(starts, ends.tolist(), strict=False)]
     return found
 
 

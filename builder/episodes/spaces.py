@@ -10,7 +10,7 @@ import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -44,36 +44,46 @@ class Spaces(NamedTuple):
         """The space of recorded pictures; None: there are none."""
         return None
 
+    @property
+    def declared(self) -> tuple[Any, ...]:
+        """The columns that the dataset declares (`builder.episodes.declared`)."""
+        return ()
 
-class DrawnSpaces(Spaces):
-    """A pair of spaces still, of a dataset that holds pictures beside; `shown` is theirs."""
 
-    def __new__(cls, observation: gym.Space[Any], action: gym.Space[Any], height: int, width: int) -> Self:
-        """The pictures' size is no part of the pair."""
+class SpacesOfMore(Spaces):
+    """A pair of spaces still, of a dataset that holds pictures or declared columns beside."""
+
+    def __new__(
+        cls,
+        observation: gym.Space[Any],
+        action: gym.Space[Any],
+        size: tuple[int, int] | None,
+        declared: tuple[Any, ...] = (),
+    ) -> Self:
+        """The pictures' size and the columns are no part of the pair."""
         pair = super().__new__(cls, observation, action)
-        pair._size = height, width  # type: ignore[attr-defined]  # a tuple's own are those of the pair
+        pair._more = size, declared  # type: ignore[attr-defined]  # a tuple's own are those of the pair
         return pair
 
     @property
-    def shown(self) -> gym.Space[Any]:
+    def shown(self) -> gym.Space[Any] | None:
         """uint8 [height, width, 3]."""
-        return picture_space(*self._size)  # type: ignore[attr-defined]
+        size = self._more[0]  # type: ignore[attr-defined]
+        return picture_space(*size) if size else None
+
+    @property
+    def declared(self) -> tuple[Any, ...]:
+        """The columns that the dataset declares."""
+        found: tuple[Any, ...] = self._more[1]  # type: ignore[attr-defined]
+        return found
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        return (*self, *self._size)  # type: ignore[attr-defined]
+        return (*self, *self._more)  # type: ignore[attr-defined]
 
 
 def picture_space(height: int, width: int) -> gym.spaces.Box:
     """The space of pictures: uint8 [height, width, 3]."""
     return gym.spaces.Box(0, 255, (height, width, 3), np.uint8)
-
-
-def spaces_with(inputs: Mapping[str, Any], observation: gym.Space[Any], action: gym.Space[Any]) -> Spaces:
-    """The spaces of a dataset, with that of its pictures where the inputs of its build name any."""
-    size = inputs.get("config", {}).get("dataset", {}).get("pixels")
-    if not size:
-        return Spaces(observation, action)
-    return DrawnSpaces(observation, action, size["height"], size["width"])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.columns import ENDED, TRANSITIONS, asked_for
+from builder.dataset.columns import ENDED, asked_for, every_table
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.exchange.publication import Publication
@@ -116,7 +116,8 @@ class Source:
     @property
     def extras(self) -> tuple[str, ...]:
         """What else was recorded of each step, by the name of its column: `Trajectory.extras` has it."""
-        held = {column.name for column in TRANSITIONS if column.holds == "extras"} - {ENDED}
+        columns = every_table(self.manifest.inputs)["transitions"]
+        held = {column.name for column in columns if column.holds == "extras"} - {ENDED}
         return tuple(name for name in asked_for(self.manifest.inputs) if name in held)
 
     @property

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from builder.dataset.columns import TRANSITIONS
+from builder.dataset.columns import TRANSITIONS, column_of, known
 from builder.dataset.schema import column_from_arrow
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import ConfigError, DatasetError, suggest
@@ -29,6 +29,7 @@ MEMORY = 2 * 2**30
 """Bytes that the steps in memory may take, unless the user says otherwise."""
 GATHERED = 2**20
 """About how many bytes are gathered at a time, then cut into batches: what stays in a processor's cache."""
+TEXT_BYTES = 64
 KNOWN = {column.name: column for column in TRANSITIONS}
 
 Columns = dict[str, Array]
@@ -36,9 +37,9 @@ Columns = dict[str, Array]
 
 def leaf_columns(name: str, values: pa.ChunkedArray, spaces: Spaces) -> Columns:
     """A column as arrays [rows, ...]: one, or one per leaf of a Dict or Tuple space."""
-    if name not in KNOWN:
+    column = known(spaces).get(name)
+    if column is None:
         return {name: values.to_numpy()}
-    column = KNOWN[name]
     return dict(zip(column.names(spaces), column_from_arrow(column, values, spaces), strict=True))
 
 
@@ -103,9 +104,9 @@ class ArrayReader:
     """
 
     def __init__(self, arrays: Columns, columns: Sequence[str] | None) -> None:
-        names = chosen(columns, list(dict.fromkeys(name.partition(".")[0] for name in arrays)))
+        names = chosen(columns, list(dict.fromkeys(map(column_of, arrays))))
         self.columns = names
-        self._columns = {name: values for name, values in arrays.items() if name.partition(".")[0] in names}
+        self._columns = {name: values for name, values in arrays.items() if column_of(name) in names}
         self.part_rows = [len(next(iter(arrays.values())))]
         held = sum(values.nbytes for values in self._columns.values())
         self.row_bytes = self.item_bytes = held // max(1, self.part_rows[0])
@@ -152,12 +153,12 @@ class ParquetReader:
     @cached_property
     def row_bytes(self) -> int:
         """What a step takes in memory."""
-        total = 0
+        total, columns = 0, known(self._spaces)
         for name in self.columns:
-            if space := KNOWN[name].space(self._spaces) if name in KNOWN else None:
+            if space := columns[name].space(self._spaces) if name in columns else None:
                 total += sum(leaf.dtype.itemsize * int(np.prod(leaf.shape)) for leaf in leaves(space))
             else:
-                total += -(-self._schema.field(name).type.bit_width // 8)
+                total += _plain_bytes(self._schema.field(name).type)
         return total
 
     @property
@@ -200,9 +201,12 @@ class ParquetReader:
         return found
 
 
-def column_of(name: str) -> str:
-    """The column that a leaf of it belongs to."""
-    return next((known for known in KNOWN if name == known or name.startswith(f"{known}.")), name)
+def _plain_bytes(kind: pa.DataType) -> int:
+    """What a value of no space takes in memory; of a text, which has no width of its own, about."""
+    try:
+        return -(-int(kind.bit_width) // 8)
+    except ValueError:
+        return TEXT_BYTES
 
 
 def chosen(columns: Sequence[str] | None, known: Sequence[str]) -> list[str]:

@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from builder.dataset.columns import column_of
 from builder.episodes.spaces import Array
-from builder.loading.batches import Columns, Plain, PlainReader, Window, column_of
+from builder.loading.batches import Columns, Plain, PlainReader, Window
 from builder.loading.selected import SelectedReader
 from builder.loading.stacking import stack
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from builder.dataset.columns import column_of
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError
 from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
-from builder.loading.batches import chosen, column_of
+from builder.loading.batches import chosen
 from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.storage.paths import local_path, place

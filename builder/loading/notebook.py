@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from builder.card.markdown import numbers
-from builder.dataset.columns import TRANSITIONS
+from builder.dataset.columns import known
 from builder.episodes.notebook import MOST_ARRAYS, data_uri, shown, table
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import BuilderError, DatasetError
@@ -27,7 +27,6 @@ PREVIEWS = {
 """What may be shown of a dataset, the first that is there; the kind of each, and how its file begins."""
 PREVIEW_BYTES = 2_000_000
 """A larger file is not put into a page."""
-KNOWN = {column.name: column for column in TRANSITIONS}
 
 
 @dataclass(frozen=True)
@@ -115,13 +114,14 @@ def _expert(expert: dict[str, object], imported: dict[str, object]) -> str:
 
 def _columns(names: Sequence[str], spaces: Spaces, frames: int) -> Iterator[str]:
     """Each column's name, dtype and shape, leaf by leaf."""
+    columns = known(spaces)
     for name in names:
-        column = KNOWN.get(name)
+        column = columns.get(name)
         space = column.space(spaces) if column else None
         if column is None or space is None:
             yield f"{name} {column.kind}" if column else name
             continue
-        for leaf, label in zip(leaves(space), column.names(spaces), strict=True):
+        for leaf, label in zip(leaves(space), column.names(spaces), strict=not column.nullable):
             stacked = [frames] if frames and name in (OBSERVATION, NEXT) else []
             shape = [*stacked, *leaf.shape]
             yield f"{label} {leaf.dtype}" + (f" {shape}" if shape else "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import TABLES
+from builder.dataset.columns import known
 from builder.dataset.images import STORAGE
 from builder.dataset.schema import features
 from builder.episodes.spaces import Spaces
@@ -53,13 +53,13 @@ def _types(path: Path, table: str, spaces: Spaces) -> datasets.Features:
     import datasets
 
     schema = pq.read_schema(path)
-    columns = {column.name: column for column in TABLES[table]}
+    columns = known(spaces, table)
     if table == "episodes" and "seed" in schema.names and str(schema.field("seed").type) == "uint64":
         columns["seed"] = dataclasses.replace(columns["seed"], kind="uint64")  # of an imported dataset
-    known = features([columns[name] for name in schema.names if name in columns], spaces)
+    ours = features([columns[name] for name in schema.names if name in columns], spaces)
     plain = pa.schema([field for field in schema if field.name not in columns])  # without any metadata
     unknown = datasets.Features.from_arrow_schema(plain)
-    return datasets.Features({name: known.get(name) or unknown[name] for name in schema.names})
+    return datasets.Features({name: ours.get(name) or unknown[name] for name in schema.names})
 
 
 def image_paths(table: pa.Table) -> Iterator[pa.ChunkedArray]:

@@ -9,9 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from builder.dataset.columns import column_of
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError
-from builder.loading.batches import Columns, Window, chosen, column_of
+from builder.loading.batches import Columns, Window, chosen
 from builder.loading.blocks import NEXT, OBSERVATION, Block
 
 MASK, TIMESTEP, RETURN_TO_GO, DISCOUNT = "mask", "timestep", "return_to_go", "discount"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from builder.dataset.columns import column_of
 from builder.episodes.recording import PIXELS
 from builder.episodes.spaces import Array
 from builder.loading.batches import Columns, Plain, PlainReader
@@ -76,7 +77,7 @@ class StackedWindow:
 
     def take(self, rows: Array) -> Columns:
         found = stack_columns(self.columns, self.frames, self.numbers[rows])
-        return {name: values for name, values in found.items() if name.partition(".")[0] in self.wanted}
+        return {name: values for name, values in found.items() if column_of(name) in self.wanted}
 
 
 class StackedReader:

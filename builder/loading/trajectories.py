@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import gymnasium as gym
 import numpy as np
 
+from builder.dataset.columns import column_of
 from builder.dataset.schema import from_arrow
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import ConfigError, suggest
 from builder.loading import notebook
-from builder.loading.batches import column_of, leaf_columns
+from builder.loading.batches import leaf_columns
 from builder.loading.blocks import NEXT, OBSERVATION, Block
 from builder.loading.conversions import Conversions
 from builder.loading.epochs import Epochs

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 from builder.config import BuildConfig, DatasetConfig, RolloutConfig
+from builder.episodes.declared import Declared, stated
 from builder.versions import OURS, playing_code
 
 GROWS = ("episodes", "max_attempts")
@@ -49,13 +50,14 @@ def sha256_of(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def build_inputs(
+def build_inputs(  # noqa: PLR0913  (all but the first have a keyword)
     config: BuildConfig,
     *,
     environment: Mapping[str, Any],
     expert: Mapping[str, Any],
     packages: Mapping[str, str],
     own: Mapping[str, str],
+    columns: Iterable[Declared] = (),
 ) -> dict[str, Any]:
     """All that decides a dataset's bytes; the `inputs` of its manifest.
 
@@ -65,6 +67,7 @@ def build_inputs(
         expert: the expert's identity.
         packages: versions of what this build uses.
         own: digests of the user's own functions, by the names of the built-in ones whose place they take.
+        columns: those that the build declares.
     """
     acceptance = config.acceptance
     inputs = {
@@ -81,6 +84,7 @@ def build_inputs(
         "expert": dict(expert),
         "packages": dict(packages),
         **({"own": dict(own)} if own else {}),
+        **stated(columns),
     }
     plain: dict[str, Any] = _plain(inputs)
     return plain

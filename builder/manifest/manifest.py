@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from builder.episodes.spaces import Spaces, from_description, spaces_with
+from builder.episodes.declared import spaces_with
+from builder.episodes.spaces import Spaces, from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
 from builder.manifest.schema import violations

@@ -16,6 +16,8 @@ from builder.dataset.columns import asked_for
 from builder.environments.environment import EnvironmentSpec
 from builder.environments.masks import ASKED, choices
 from builder.episodes.acceptance import EVERY_RETURN
+from builder.episodes.annotations import Annotation
+from builder.episodes.declared import declared
 from builder.episodes.spaces import leaves
 from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
@@ -40,6 +42,7 @@ class Build:
         action_space: of the environment.
         inputs: see `builder.manifest.identity.build_inputs`.
         instances: how instances are used, where that was stated or is not as usual.
+        annotations: what else is recorded, in columns that the inputs declare.
     """
 
     config: BuildConfig
@@ -50,6 +53,7 @@ class Build:
     action_space: gym.Space[Any]
     inputs: Mapping[str, Any]
     instances: str | None = None
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -90,6 +94,12 @@ class Build:
             for leaf in leaves(space)
         )
         picture = 3 * math.prod(self.environment.pixels or (0,))
+        row += sum(
+            array.nbytes
+            for column in declared(self.inputs)
+            if column.table == "transitions"
+            for array in column.blank(1).values()
+        )
         return row + picture + (choices(self.action_space) if self.environment.masks in ASKED else 0) + 8
 
     @property

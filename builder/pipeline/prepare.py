@@ -22,6 +22,7 @@ from builder.experts.masks import refuse_without_masks
 from builder.experts.sources.load import load_expert
 from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
+from builder.pipeline.annotations import annotations_of
 from builder.pipeline.build import Build
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import Found, described_environment, find
@@ -62,6 +63,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     for table in TABLES.values():
         features(present(table), found.spaces)
     player.actor(observation_space, action_space)
+    annotations = annotations_of(config, found, own or {})
     inputs = build_inputs(
         config,
         environment=described_environment(matched),
@@ -72,6 +74,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
             images=any(map(is_image, leaves(observation_space))),
             drawn_by=found.matched.spec.drawn_by,
         ),
+        columns=[column for annotation in annotations for column in annotation.columns],
     )
     check_inputs(inputs)
     check_preview(config.card, matched.spec, found.spaces)
@@ -83,6 +86,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         observation_space,
         action_space,
         inputs,
+        annotations=annotations,
     )
 
 

@@ -61,6 +61,7 @@ class ChunkRun:
             root_seed=config.seed,
             lanes=config.rollout.lanes,
             rules=rules,
+            annotations=build.annotations,
         )
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import Rows
+from builder.dataset.column import Column, Rows
+from builder.dataset.columns import every_table
 from builder.dataset.shards import shards
 from builder.dataset.tables import to_rows
 from builder.errors import DatasetError
@@ -27,11 +28,13 @@ class RecordedEpisode:
         index: `episode_index`.
         file: where its first step stands, within the dataset folder.
         rows: what is recorded of it.
+        tables: the columns of the tables that it is of, where more are known of than those of every dataset.
     """
 
     index: int
     file: str
     rows: Rows
+    tables: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
 
 
 class RecordedSplit:
@@ -149,7 +152,8 @@ class RecordedSplit:
         line = self.episodes.slice(position, 1)
         steps = self.steps(line["row_start"][0].as_py(), line["row_end"][0].as_py())
         rows = to_rows(steps, line, self.spaces, self._manifest.inputs)
-        return RecordedEpisode(int(rows.episode_index[0]), self.file_of(rows.first_row), rows)
+        place = self.file_of(rows.first_row)
+        return RecordedEpisode(int(rows.episode_index[0]), place, rows, every_table(self._manifest.inputs))
 
     def _damaged(self, error: Exception) -> DatasetError:
         return DatasetError(

@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.config import ParallelConfig
-from builder.dataset.columns import EPISODES, TRANSITIONS, arrays_by_name, recorded
+from builder.dataset.columns import TABLES, arrays_by_name, recorded
 from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
@@ -27,6 +27,7 @@ from builder.environments.pixels import shown
 from builder.environments.pool import EnvironmentPool, turn
 from builder.environments.stepping import action_values, store
 from builder.environments.wrappers import Layers, wrapper_specs
+from builder.episodes.annotations import Annotator
 from builder.episodes.recording import EXTRAS, FINAL_PIXELS, PIXELS, Recording, episode_returns
 from builder.episodes.spaces import Array, Leaf, Spaces, describe, leaves
 from builder.errors import DatasetError
@@ -35,6 +36,7 @@ from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay.difference import Difference, first_difference
+from builder.replay.notes import Notes
 from builder.replay.pictures import as_drawn_here
 from builder.replay.recorded import RecordedEpisode, RecordedSplit
 from builder.values import restored
@@ -318,21 +320,36 @@ def _compared(
     there = {*recorded(played)} & {*recorded(episode.rows.recording)}
     alike = as_drawn_here(played, episode.rows.recording) if drawn_by(environment) == OPENGL else played
     both = (dataclasses.replace(episode.rows, recording=alike), episode.rows)
-    for table in (TRANSITIONS, EPISODES):
+    for name, table in {**TABLES, **episode.tables}.items():
         columns = [column for column in table if column.replayed]
         columns = [column for column in columns if column.holds not in EXTRAS or column.name in there]
         expected, got = (arrays_by_name(columns, rows, spaces) for rows in both)
         if found := first_difference(expected, got, file=episode.file, episode=episode.index):
-            step = len(played.rewards) if table is EPISODES else found.step
+            step = len(played.rewards) if name == "episodes" else found.step
             return played, dataclasses.replace(found, step=step)
     return played, None
 
 
-def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int | None) -> Recording:
-    """What an environment gives for a recorded attempt's seed and actions, up to its end."""
+def play_again(
+    environment: gym.Env[Any, Any],
+    recorded: Recording,
+    limit: int | None,
+    annotators: Sequence[Annotator] = (),
+) -> Recording:
+    """What an environment gives for a recorded attempt's seed and actions, up to its end.
+
+    Args:
+        environment: fresh, or known to forget its past on `reset`.
+        recorded: one attempt.
+        limit: the engine truncates at this many steps.
+        annotators: what of declared columns an environment gives.
+    """
     found, rows = leaves(environment.observation_space), len(recorded.rewards)
     observations = [np.empty((rows + 1, *leaf.shape), leaf.dtype) for leaf in found]
-    _keep(found, observations, 0, answers.begin(environment, int(recorded.seeds[0])))
+    observation, info = answers.begun(environment, int(recorded.seeds[0]))
+    notes = Notes(annotators, rows)
+    notes.begun(environment, info)
+    _keep(found, observations, 0, observation)
     rewards: list[float] = []
     ends = False, False
     step, asked = environment.step, ACTION_MASK in recorded.extras
@@ -341,7 +358,9 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
     for action in action_values(environment.action_space, recorded.actions):
         masks.extend(allowed(environment) if asked else ())
         pictures.extend([shown(environment)] if drawn else ())
-        observation, reward, terminated, truncated, _ = step(action)
+        notes.before(environment)
+        observation, reward, terminated, truncated, info = step(action)
+        notes.after(info)
         rewards.append(answers.reward_value(reward))
         _keep(found, observations, len(rewards), observation)
         ends = answers.ended(terminated, truncated)
@@ -362,8 +381,12 @@ def play_again(environment: gym.Env[Any, Any], recorded: Recording, limit: int |
         extras={
             **({ACTION_MASK: np.stack(masks)} if masks else {}),
             **({PIXELS: np.stack(pictures)} if drawn else {}),
+            **notes.of_steps(steps),
         },
-        attempt_extras={FINAL_PIXELS: shown(environment)[None]} if drawn else {},
+        attempt_extras={
+            **({FINAL_PIXELS: shown(environment)[None]} if drawn else {}),
+            **notes.of_attempt(environment),
+        },
     )
 
 

@@ -25,6 +25,7 @@ from builder.environments.masks import Masked, allowed, choices
 from builder.environments.pixels import shown
 from builder.environments.pool import EnvironmentPool
 from builder.environments.stepping import action_values, store, store_checked
+from builder.episodes.annotations import STAGES, Annotator, Decided, asked
 from builder.episodes.context import Context
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array, assemble, leaves
@@ -95,6 +96,7 @@ class Lockstep:
         root_seed: the build's seed.
         lanes: how many environments are stepped in lockstep.
         rules: what becomes of actions outside their space, and of attempts in which something is raised.
+        annotators: what else is asked, and recorded.
         cancelled: asked once a tick; true stops the play with `Interrupted`.
     """
 
@@ -106,11 +108,16 @@ class Lockstep:
         root_seed: int,
         lanes: int,
         rules: Rules = Rules(),  # noqa: B008  (it is frozen)
+        annotators: Sequence[Annotator] = (),
         cancelled: Callable[[], bool] = bool,
     ) -> None:
         self._pool, self._actor, self._rules = pool, actor, rules
         self._root_seed, self._most_lanes = root_seed, lanes
         self._cancelled = cancelled
+        self._asked = {stage: asked(annotators, stage) for stage in STAGES}
+        declared = [column for annotator in annotators for column in annotator.columns]
+        self._per_step = [column for column in declared if column.table == "transitions"]
+        self._per_attempt = [column for column in declared if column.table == "episodes"]
         self._limit = pool.spec.max_episode_steps or 0
         self.failures: tuple[str, ...] = ()
 
@@ -140,7 +147,11 @@ class Lockstep:
     def _play(self, attempts: range, *, copy: bool) -> Recording:
         self._copy = copy
         self._log = RowLog(
-            self._observation_leaves, self._action_rule.leaves, self._choices, self._pool.spec.pixels
+            self._observation_leaves,
+            self._action_rule.leaves,
+            self._choices,
+            self._pool.spec.pixels,
+            self._per_step,
         )
         self._outcomes = {attempt: Outcome() for attempt in attempts}
         self._lanes: list[_Lane] = []
@@ -161,14 +172,14 @@ class Lockstep:
         return self._recording(attempts)
 
     def _recording(self, attempts: range) -> Recording:
-        recording = record(self._log, self._outcomes, attempts)
+        recording = record(self._log, self._outcomes, attempts, self._per_attempt)
         wrong = not_numbers(recording, f"{self._pool.spec.id} gave", infinite=self._rules.infinite)
         for attempt, error in wrong.items():
             if not self._rules.reject:
                 raise error
             self._outcomes[attempt].failure = error.finding
         if wrong:
-            recording = record(self._log, self._outcomes, attempts)
+            recording = record(self._log, self._outcomes, attempts, self._per_attempt)
         failures = (self._outcomes[attempt].failure for attempt in attempts)
         self.failures = tuple(failure for failure in failures if failure)
         return recording
@@ -205,7 +216,9 @@ class Lockstep:
                 self._fail(lane, error, "the expert")
                 continue
             try:
-                observation = answers.begin(lane.environment, context.seed)
+                observation, info = answers.begun(lane.environment, context.seed)
+                for annotator in self._asked["begun"]:
+                    annotator.begun(lane.number, lane.environment, info)
             except RAISED as error:
                 self._fail(lane, error, "the environment")
                 continue
@@ -228,11 +241,12 @@ class Lockstep:
         for row, terminated, truncated in ended:
             lane = self._lanes[row]
             outcome = self._outcomes[lane.attempt]
-            if not outcome.failure and lane.environment is not None:
+            environment = lane.environment
+            if environment is not None and not outcome.failure and self._closed(lane, environment, outcome):
                 outcome.terminated, outcome.truncated = terminated, truncated
                 outcome.final = tuple(column[first + row].copy() for column in self._log.observations)
-                outcome.shown = shown(lane.environment) if self._pool.spec.pixels else None
-                self._pool.give_back(lane.environment)
+                outcome.shown = shown(environment) if self._pool.spec.pixels else None
+                self._pool.give_back(environment)
                 lane.environment = None
             if not self._begin_next(lane, row):
                 empty.append(row)
@@ -242,6 +256,15 @@ class Lockstep:
                 column[first : first + len(keep)] = column[first + keep]
             self._lanes = [self._lanes[row] for row in keep]
         self._arrange()
+
+    def _closed(self, lane: _Lane, environment: gym.Env[Any, Any], outcome: Outcome) -> bool:
+        """Ask what there is to say of an attempt that has ended; whether all could be said."""
+        try:
+            for annotator in self._asked["ended"]:
+                outcome.declared = {**outcome.declared, **annotator.ended(lane.number, environment)}
+        except RAISED as error:
+            self._fail(lane, error, "the environment")
+        return not outcome.failure
 
     @staticmethod
     def _discard(lane: _Lane) -> None:
@@ -292,22 +315,41 @@ class Lockstep:
             self._end(failed)
         return not failed
 
+    def _annotate(self, stage: str, rows: slice, *said: Any, who: str = "the environment") -> bool:
+        """Write down what annotators say of a tick; false where there is no tick any more."""
+        for annotator in self._asked[stage]:
+            try:
+                for name, values in getattr(annotator, stage)(*said).items():
+                    self._log.declared[name][rows] = values
+            except RAISED as error:
+                self._blame(error, who)
+                return False
+        return True
+
+    def _blame(self, error: BaseException, who: str) -> None:
+        """Give up the attempt that an error of a tick is of; where it may be any, play each alone."""
+        if len(self._lanes) > 1:
+            self._take_apart(error)
+        else:
+            self._fail(self._lanes[0], error, who)
+            self._end([(0, False, False)])
+
     def _act(self, rows: slice) -> Sequence[Array] | None:
         """The actions of a tick, as the environments are given them; None where there is no tick any more."""
         observations = [column[rows] for column in self._log.observations]
         masks = (self._log.masks[rows],) if self._choices else ()
         try:
-            actions = self._actor.act(observations, self._numbers, *masks)
-            return self._action_rule.apply(actions)
+            actions = self._action_rule.apply(self._actor.act(observations, self._numbers, *masks))
         except NotStatelessError:
             raise
         except RAISED as error:
-            if len(self._lanes) > 1:
-                self._take_apart(error)
-            else:
-                self._fail(self._lanes[0], self._blamed(error, rows), "the expert")
-                self._end([(0, False, False)])
+            self._blame(self._blamed(error, rows) if len(self._lanes) == 1 else error, "the expert")
             return None
+        if self._asked["acted"]:
+            decided = Decided(self._numbers, observations, actions, actions, *masks)
+            if not self._annotate("acted", rows, decided, who="the expert"):
+                return None
+        return actions
 
     def _blamed(self, error: BaseException, rows: slice) -> BaseException:
         """What an expert raised; or why, where it was given an observation that is not a number."""
@@ -329,13 +371,19 @@ class Lockstep:
         rows = slice(log.rows, log.rows + width)
         if self._asks and not self._ask():
             return
+        if self._asked["before"]:
+            playing = [lane.environment for lane in self._lanes if lane.environment is not None]
+            if not self._annotate("before", rows, self._numbers, playing):
+                return
         actions = self._act(rows)
         if actions is None:
             return
         for column, values in zip(log.actions, actions, strict=True):
             column[rows] = values
         log.attempts[rows] = self._attempts
-        observations, rewards, ended = self._step_environments(actions)
+        observations, rewards, infos, ended = self._step_environments(actions)
+        if self._asked["after"] and not self._annotate("after", rows, self._numbers, infos):
+            return
         log.rewards[rows] = self._rewards(rewards)
         log.rows += width
         self._tick += 1
@@ -355,13 +403,13 @@ class Lockstep:
 
     def _step_environments(
         self, actions: Sequence[Array]
-    ) -> tuple[list[Any], list[Any], list[tuple[int, bool, bool]]]:
+    ) -> tuple[list[Any], list[Any], list[Any], list[tuple[int, bool, bool]]]:
         values = action_values(self._action_space, actions)
-        observations, rewards, ended = [], [], []
+        observations, rewards, infos, ended = [], [], [], []
         keep = answers.copied if self._copy else None
         for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
             try:
-                observation, reward, terminated, truncated, _ = step(action)
+                observation, reward, terminated, truncated, info = step(action)
                 if terminated or truncated:
                     ended.append((row, *answers.ended(terminated, truncated)))
             except RAISED as error:
@@ -371,11 +419,12 @@ class Lockstep:
                     answers.not_five(error) if ours and isinstance(error, Exception) else error,
                     "the environment",
                 )
-                observation, reward = self._blank, 0.0
+                observation, reward, info = self._blank, 0.0, {}
                 ended.append((row, False, False))
             observations.append(keep(observation) if keep else observation)
             rewards.append(reward)
-        return observations, rewards, ended
+            infos.append(info)
+        return observations, rewards, infos, ended
 
     def _rewards(self, rewards: list[Any]) -> list[Any]:
         if answers.PLAIN_REWARDS.issuperset(map(type, rewards)):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from builder.episodes.declared import Declared
 from builder.episodes.spaces import Array, Leaf
 
 FIRST_ROWS = 4096
@@ -26,6 +27,7 @@ class RowLog:
         attempts: int64 [capacity].
         masks: bool [capacity, choices]: which actions were allowed; no choices where nobody asks.
         pixels: uint8 [capacity, height, width, 3]: what was shown; no pixels where nobody looks.
+        declared: the arrays of the columns that the build declares, by name.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class RowLog:
         actions: Sequence[Leaf],
         choices: int = 0,
         pixels: tuple[int, int] | None = None,
+        declared: Sequence[Declared] = (),
     ) -> None:
         self.rows = 0
         first = FIRST_ROWS if pixels is None else FIRST_DRAWN_ROWS
@@ -43,6 +46,9 @@ class RowLog:
         self.attempts = np.empty(first, np.int64)
         self.masks = np.empty((first, choices), np.bool_)
         self.pixels = np.empty((first, *(pixels or (0, 0)), 3), np.uint8)
+        self.declared: dict[str, Array] = {}
+        for column in declared:
+            self.declared |= column.blank(first)
 
     def reserve(self, rows: int) -> None:
         """Make room for this many rows beyond those that are played."""
@@ -54,6 +60,7 @@ class RowLog:
         self.actions = [_grown(array, size) for array in self.actions]
         self.rewards, self.attempts = _grown(self.rewards, size), _grown(self.attempts, size)
         self.masks, self.pixels = _grown(self.masks, size), _grown(self.pixels, size)
+        self.declared = {name: _grown(array, size) for name, array in self.declared.items()}
 
     def drop(self, attempts: Sequence[int]) -> None:
         """Let the steps of some attempts count no more."""

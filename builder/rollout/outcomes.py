@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from builder.environments.masks import ACTION_MASK
+from builder.episodes.declared import Declared
 from builder.episodes.recording import FINAL_PIXELS, PIXELS, Recording, episode_returns
 from builder.episodes.spaces import Array
 from builder.errors import BuilderError, NoActionError, NotANumberError, NotFiniteError, RolloutError
@@ -27,6 +28,7 @@ class Outcome:
         truncated: of its last step.
         final: per leaf the observation after its last step.
         shown: the picture after its last step, where pictures are recorded.
+        declared: what columns that the build declares hold of it, by their arrays' names.
         failure: what was raised in it, or what it gave that is not a number; empty: nothing.
     """
 
@@ -35,6 +37,7 @@ class Outcome:
     truncated: bool = False
     final: tuple[Any, ...] = field(default_factory=tuple)
     shown: Array | None = None
+    declared: Mapping[str, Array] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -77,13 +80,16 @@ def rejectable(error: BaseException) -> bool:
     )
 
 
-def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Recording:
+def record(
+    log: RowLog, outcomes: Mapping[int, Outcome], attempts: range, declared: Sequence[Declared] = ()
+) -> Recording:
     """The recording of attempts that have all ended; those that failed have no steps, and NaN for a return.
 
     Args:
         log: their steps.
         outcomes: by attempt.
         attempts: the range.
+        declared: the columns of the table "episodes" that the build declares.
     """
     if failed := [attempt for attempt in attempts if outcomes[attempt].failure]:
         log.drop(failed)
@@ -107,9 +113,24 @@ def record(log: RowLog, outcomes: Mapping[int, Outcome], attempts: range) -> Rec
         extras={
             **({ACTION_MASK: log.masks[order]} if log.masks.shape[1] else {}),
             **({PIXELS: log.pixels[order]} if log.pixels.size else {}),
+            **{name: array[order] for name, array in log.declared.items()},
         },
-        attempt_extras={FINAL_PIXELS: _last_pictures(log, ended)} if log.pixels.size else {},
+        attempt_extras={
+            **({FINAL_PIXELS: _last_pictures(log, ended)} if log.pixels.size else {}),
+            **_of_attempts(declared, ended),
+        },
     )
+
+
+def _of_attempts(declared: Sequence[Declared], ended: Sequence[Outcome]) -> dict[str, Array]:
+    """The arrays [attempts, ...] of columns of the table "episodes"; zeros of one that failed."""
+    found: dict[str, Array] = {}
+    for column in declared:
+        found |= column.blank(len(ended))
+    for row, outcome in enumerate(ended):
+        for name, value in outcome.declared.items() if not outcome.failure else ():
+            found[name][row] = value
+    return found
 
 
 def _last_pictures(log: RowLog, ended: Sequence[Outcome]) -> Array:

@@ -22,6 +22,7 @@ import threadpoolctl
 from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.pool import EnvironmentPool, turn
 from builder.episodes import global_generators
+from builder.episodes.annotations import Annotation, Annotator
 from builder.episodes.recording import Recording
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import NotStatelessError
@@ -45,6 +46,7 @@ class Setup:
         root_seed: the build's seed.
         lanes: environments that a worker steps in lockstep.
         rules: what becomes of what goes wrong.
+        annotations: what else is recorded.
         token: of this build alone: workers keep what they made for it, and for no other.
     """
 
@@ -55,6 +57,7 @@ class Setup:
     root_seed: int
     lanes: int
     rules: Rules = field(default_factory=Rules)
+    annotations: tuple[Annotation, ...] = ()
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -99,6 +102,7 @@ def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]
         root_seed=setup.root_seed,
         lanes=1 if alone or setup.environment.single else setup.lanes,
         rules=setup.rules,
+        annotators=kept.annotators,
         cancelled=cancelled,
     )
     with global_generators.taken(cancelled) if alone else nullcontext(True) as ours:
@@ -127,6 +131,7 @@ class _Resources:
         player: the recipe of its expert.
         spaces: what the expert sees and does.
         actor: its expert.
+        annotators: what else is asked of both.
         busy: a chunk is being played with it.
         over: the build has ended meanwhile.
     """
@@ -136,6 +141,7 @@ class _Resources:
     player: Player
     spaces: tuple[gym.Space[Any], gym.Space[Any]]
     actor: Actor
+    annotators: tuple[Annotator, ...] = ()
     busy: bool = True
     over: bool = False
 
@@ -148,6 +154,7 @@ class _Resources:
         """Ask the expert as one of which nothing is known."""
         self.player = self.player.careful()
         self.actor = self.player.actor(*self.spaces)
+        self.annotators = _annotators(self.setup, self.actor, self.spaces)
 
 
 _by_thread: dict[int, _Resources] = {}
@@ -191,7 +198,14 @@ def _made(setup: Setup) -> _Resources:
     player: Player = cloudpickle.loads(setup.player)
     spaces = environment.observation_space, environment.action_space
     pool.give_back(environment)
-    return _Resources(setup, pool, player, spaces, player.actor(*spaces))
+    actor = player.actor(*spaces)
+    return _Resources(setup, pool, player, spaces, actor, _annotators(setup, actor, spaces))
+
+
+def _annotators(
+    setup: Setup, actor: Actor, spaces: tuple[gym.Space[Any], gym.Space[Any]]
+) -> tuple[Annotator, ...]:
+    return tuple(annotation.annotator(actor, spaces) for annotation in setup.annotations)
 
 
 def release(token: str) -> None:

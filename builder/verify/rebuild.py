@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from builder.composition import build_config
 from builder.config import ParallelConfig
-from builder.dataset.columns import TRANSITIONS, arrays_by_name, present, recorded
+from builder.dataset.columns import arrays_by_name, recorded, tables_of
 from builder.errors import storage_error
 from builder.manifest.manifest import MANIFEST, Manifest, covered
 from builder.manifest.rebuild import Given, rebuilt_config
@@ -90,8 +90,8 @@ def _within(given: Dataset, rebuilt: Dataset, path: str) -> Difference | None:
     for position in range(min(side.episodes.num_rows for side in sides)):
         episodes = [side.episode(position) for side in sides]
         optional = set.intersection(*(set(recorded(episode.rows.recording)) for episode in episodes))
-        # What a recording holds decides all other columns.
-        columns = [column for column in present(TRANSITIONS, optional) if column.holds]
+        tables = tables_of(rebuilt[1].inputs, optional)  # what a recording holds decides all other columns
+        columns = [column for column in tables["transitions"] if column.holds]
         expected, got = (arrays_by_name(columns, episode.rows, sides[0].spaces) for episode in episodes)
         if found := first_difference(expected, got, file=episodes[1].file, episode=episodes[1].index):
             return found

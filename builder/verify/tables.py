@@ -15,15 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.columns import (
-    EPISODES,
-    TABLES,
-    TRANSITIONS,
-    Rows,
-    arrays_by_name,
-    asked_for,
-    tables_of,
-)
+from builder.dataset.column import Rows
+from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, arrays_by_name, asked_for, tables_of
 from builder.dataset.distinct import Alike, count_alike
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import table_arrays, to_rows

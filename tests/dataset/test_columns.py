@@ -17,8 +17,9 @@ from builder.dataset.columns import (
     present,
     recorded,
 )
+from builder.episodes.declared import spaces_with
 from builder.episodes.recording import EXTRAS, Recording
-from builder.episodes.spaces import Spaces, spaces_with
+from builder.episodes.spaces import Spaces
 from builder.errors import DatasetError
 
 INPUTS = {"config": {"dataset": {"next_observation": True}}, "expert": {"action_masks": True}}

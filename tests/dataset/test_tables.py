@@ -1,14 +1,19 @@
 """Recorded episodes as rows, and back."""
 
+import dataclasses
+
 import gymnasium as gym
 import numpy as np
 import pyarrow as pa
 import pytest
+from noting import COLUMNS
 from recordings import SPACES, rows_of
 
-from builder.dataset.columns import EPISODES, TRANSITIONS, Column, present
+from builder.dataset.column import Column
+from builder.dataset.columns import EPISODES, TRANSITIONS, asked_for, present, tables_of
 from builder.dataset.schema import arrow_schema, features
 from builder.dataset.tables import table_arrays, to_rows, to_table
+from builder.episodes.declared import stated
 from builder.episodes.recording import flat
 from builder.errors import DatasetError
 
@@ -81,3 +86,31 @@ def test_arrays_of_a_table_go_by_the_names_of_their_leaves():
         "info.x": [1],
         "info.y": [[0.0, 1.0]],
     }
+
+
+def test_declared_columns_come_back_with_their_nulls_and_texts():
+    inputs = {"config": {"dataset": {}}, **stated(COLUMNS)}
+    rows = rows_of([2, 1])
+    extras = {
+        "info.count": np.array([4, 5, 6]),
+        "info.odd": np.array([[1, 2], [0, 0], [3, 4]], np.float32),
+        "info.odd.valid": np.array([True, False, True]),
+        "info.word": np.array(["a", "", "\u00e4"], object),
+        "teacher.chosen": np.array([0.5, 0.25, 0.125]),
+    }
+    recording = dataclasses.replace(
+        rows.recording, extras=extras, attempt_extras={"info.steps": np.array([2, 1])}
+    )
+    rows = dataclasses.replace(rows, recording=recording)
+    steps, episodes = (
+        to_table(columns, rows, SPACES, arrow_schema(features(columns, SPACES)))
+        for columns in tables_of(inputs, asked_for(inputs)).values()
+    )
+    assert steps["info.odd"].to_pylist() == [[1.0, 2.0], None, [3.0, 4.0]]
+    found = to_rows(steps, episodes, SPACES, inputs).recording
+    assert np.isnan(found.extras["info.odd"][1]).all()
+    for name, values in extras.items():
+        there = extras["info.odd.valid"] if name == "info.odd" else slice(None)
+        assert found.extras[name][there].tolist() == values[there].tolist(), name
+        assert found.extras[name].dtype == values.dtype
+    assert found.attempt_extras["info.steps"].tolist() == [2, 1]

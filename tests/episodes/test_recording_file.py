@@ -299,3 +299,26 @@ def test_other_arrays_than_those_of_a_recording_are_one_error(tmp_path, name, ar
     save_file(tensors, path, metadata={"recording": json.dumps(content)})
     with pytest.raises(DatasetError):
         read_recording(path)
+
+
+def worded():
+    words = np.array(["", "a", "\u00e4\u00f6", "a b"], object)
+    return dataclasses.replace(recording([3, 1]), extras={"info.word": words})
+
+
+def test_texts_come_back(tmp_path):
+    write_recording(worded(), tmp_path / "chunk", HEADER)
+    found = read_recording(tmp_path / "chunk")[0].extras["info.word"]
+    assert (found.dtype, found.tolist()) == (object, worded().extras["info.word"].tolist())
+
+
+@pytest.mark.parametrize("ends", [[1, 0, 2, 8], [0, 1, 2, 3], [0, 1, 5, 9], [[0, 1, 5, 8]]])
+def test_texts_that_do_not_end_where_they_say_are_noticed(tmp_path, ends):
+    path = tmp_path / "chunk"
+    write_recording(worded(), path, HEADER)
+    tensors = load_file(path) | {"ends.extras.info.word": np.array(ends)}
+    header = dataclasses.replace(HEADER, sha256="")
+    content = {"format": 1, **dataclasses.asdict(header), "sha256": _digest(header, tensors)}
+    save_file(tensors, path, metadata={"recording": json.dumps(content)})
+    with pytest.raises(DatasetError, match="is damaged: texts"):
+        read_recording(path)

@@ -5,6 +5,7 @@ import dataclasses
 import gymnasium as gym
 import numpy as np
 import pytest
+from noting import Noting
 from sweeps import sweep
 
 from builder.environments.environment import make, resolve
@@ -31,12 +32,20 @@ def spec_of(env_id, **limits):
     return dataclasses.replace(found, reusable=env_id != "Remembering-v0")
 
 
-def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool, **rules):
+def play(env_id, attempts, *, lanes=4, spec=None, actor=None, cancelled=bool, annotators=(), **rules):
     spec = spec or spec_of(env_id)
     environment = make(spec)
     actor = actor or RandomPlayer().actor(environment.observation_space, environment.action_space)
     pool = EnvironmentPool(spec)
-    lockstep = Lockstep(pool, actor, root_seed=0, lanes=lanes, rules=Rules(**rules), cancelled=cancelled)
+    lockstep = Lockstep(
+        pool,
+        actor,
+        root_seed=0,
+        lanes=lanes,
+        rules=Rules(**rules),
+        annotators=annotators,
+        cancelled=cancelled,
+    )
     return lockstep.play(attempts)
 
 
@@ -508,3 +517,34 @@ def test_clipped_actions_are_what_the_environment_is_given_and_what_is_recorded(
     assert np.unique(recording.actions[0]).tolist() == [2.0]
     with pytest.raises(SpaceError, match=r"attempt 0, step 0 .*expected -2.0 to 2.0; got 5.0"):
         play("Pendulum-v1", range(2), actor=actor)
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 64])
+def test_what_annotators_say_stands_beside_the_steps_whatever_the_lanes(lanes):
+    recording = play("Corridor-v0", range(20), lanes=lanes, annotators=[Noting()])
+    steps = np.concatenate([np.arange(length) for length in recording.lengths])
+    assert recording.extras["info.count"].tolist() == steps.tolist()
+    assert recording.extras["info.word"].tolist() == [f"step {step + 1}" for step in steps]
+    assert recording.extras["info.odd.valid"].tolist() == (steps % 2 == 0).tolist()
+    assert recording.extras["teacher.chosen"].tolist() == recording.actions[0].astype(float).tolist()
+    assert recording.attempt_extras["info.steps"].tolist() == recording.lengths.tolist()
+
+
+class Failing(Noting):
+    """Raises in the third step of an attempt."""
+
+    def after(self, lanes, infos):
+        if any(self.counts[lane] == 2 for lane in lanes):
+            raise ValueError("no third step")
+        return super().after(lanes, infos)
+
+
+def test_what_an_annotator_raises_names_its_attempt():
+    with pytest.raises(RolloutError, match=r"attempt 0, step 2 .* raised ValueError: no third step"):
+        play("Endless-v0", range(4), spec=spec_of("Endless-v0", max_steps=5), annotators=[Failing()])
+
+
+def test_an_attempt_in_which_an_annotator_raises_may_count_as_rejected():
+    recording = play("Corridor-v0", range(20), lanes=4, annotators=[Failing()], reject=True)
+    assert (recording.lengths == 0).any()
+    assert (recording.lengths[recording.lengths > 0] < 3).all()

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from builder.dataset.columns import Rows
+from builder.dataset.column import Rows
 from builder.environments.drawing import drawable
 from builder.environments.environment import make
 from builder.episodes.spaces import Spaces

@@ -18,7 +18,7 @@ from verification import STEPS, failure, rewrite
 
 from builder import Controller
 from builder.dataset.columns import EPISODES, TABLES
-from builder.episodes.spaces import DrawnSpaces
+from builder.episodes.spaces import SpacesOfMore
 from builder.manifest.manifest import Rejected, read_manifest
 from builder.verify.tables import COMPUTED, _at_a_time, check_tables
 
@@ -250,5 +250,5 @@ def test_returns_of_rejected_attempts_that_cannot_be_are_found(dataset, said):
 
 @pytest.mark.parametrize(("size", "episodes"), [((4, 6), 64), ((84, 84), 24), ((1024, 1024), 1)])
 def test_episodes_with_large_pictures_are_looked_at_few_at_a_time(size, episodes):
-    spaces = DrawnSpaces(Discrete(2), Discrete(2), *size)
+    spaces = SpacesOfMore(Discrete(2), Discrete(2), size)
     assert _at_a_time(SimpleNamespace(spaces=spaces), steps=500) == episodes

@@ -1,0 +1,66 @@
+"""The columns that a build may declare: their families, and what is known of each.
+
+A family's entry is all that rooms above need; which columns a dataset has stands in its inputs
+(`builder.episodes.declared`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import gymnasium as gym
+
+from builder.dataset.column import Column, Kind
+from builder.episodes.declared import COLUMNS, TEXT, Declared
+from builder.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Family:
+    """Columns that a build declares, of one kind.
+
+    Attributes:
+        meaning: what the card says of one, by what comes after the dot of its name.
+        replayed: whether the environment gives them, so that a replay compares them.
+        single: there is one of that name alone, of whatever space; else a word after a dot names each.
+    """
+
+    meaning: Callable[[str], str]
+    replayed: bool = False
+    single: bool = True
+
+
+FAMILIES: dict[str, Family] = {
+    "info": Family(lambda key: f"`{key}` of the environment's `info`", replayed=True, single=False),
+    "teacher": Family(lambda name: f"the expert's {name.replace('_', ' ')}", single=False),
+}
+"""By what comes before the first dot of their names."""
+
+
+def _added(column: Declared) -> Column:
+    """The column that a build has declared."""
+    head, _, rest = column.name.partition(".")
+    if head not in FAMILIES:
+        raise DatasetError("a column of the manifest is unknown", expected=list(FAMILIES), got=column.name)
+    kind: Kind = TEXT
+    if isinstance(space := column.kind, gym.Space):
+        kind = lambda _: space  # noqa: E731  (a kind is a function of the dataset's spaces; this one of none)
+    return Column(
+        column.name,
+        kind,
+        "extras" if column.table == "transitions" else "attempt_extras",
+        FAMILIES[head].meaning(rest),
+        replayed=FAMILIES[head].replayed,
+        key=COLUMNS,
+        nullable=column.nullable,
+    )
+
+
+def declared_columns(columns: Iterable[Declared], table: str = "transitions") -> tuple[Column, ...]:
+    """Those of the columns that a build has declared which a table has.
+
+    Raises:
+        DatasetError: one is of no known family.
+    """
+    return tuple(_added(column) for column in columns if column.table == table)

@@ -1,0 +1,97 @@
+"""Columns that a build declares beyond those of the table of columns; the inputs of its manifest hold them.
+
+Which there are follows from what is asked for, from the expert and from the environment, before play: a
+teacher's values, what `info` says, noise's clean labels, what a merge knows of its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from builder.episodes.spaces import Array, Spaces, SpacesOfMore, describe, from_description, leaves
+
+COLUMNS = "columns"
+"""Where the inputs of a build list them."""
+VALID = "valid"
+"""The last part of the name of the array, bool [rows], that says where a column that may be null is not."""
+TEXT = "string"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A column.
+
+    Attributes:
+        name: in the files; `builder.dataset.columns.FAMILIES` has what may come before its dot.
+        kind: the space of its values, or `TEXT`.
+        table: which table has it, "transitions" or "episodes".
+        nullable: whether a row may have no value.
+    """
+
+    name: str
+    kind: gym.Space[Any] | str
+    table: str = "transitions"
+    nullable: bool = False
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The names of its arrays: its leaves, and whether it is valid where it may be null."""
+        found = leaves(self.kind, self.name) if isinstance(self.kind, gym.Space) else ()
+        names = tuple(".".join([self.name, *map(str, leaf.path)]) for leaf in found) or (self.name,)
+        return (*names, f"{self.name}.{VALID}") if self.nullable else names
+
+    def blank(self, rows: int) -> dict[str, Array]:
+        """Its arrays for so many rows, all zeros; texts are empty."""
+        if not isinstance(self.kind, gym.Space):
+            found: list[Array] = [np.full(rows, "", object)]
+        else:
+            found = [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in leaves(self.kind, self.name)]
+        valid = [np.zeros(rows, np.bool_)] if self.nullable else []
+        return dict(zip(self.arrays, [*found, *valid], strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the inputs of a build hold it."""
+        kind = self.kind if isinstance(self.kind, str) else describe(self.kind)
+        said = {"name": self.name, "kind": kind, "table": self.table}
+        return {**said, "nullable": True} if self.nullable else said
+
+
+def declared(inputs: Mapping[str, Any]) -> tuple[Declared, ...]:
+    """The columns that the inputs of a build declare.
+
+    Raises:
+        SpaceError: one is of no space that can be recorded.
+    """
+    return tuple(
+        Declared(
+            name=stated["name"],
+            kind=TEXT if stated["kind"] == TEXT else from_description(stated["kind"]),
+            table=stated.get("table", "transitions"),
+            nullable=stated.get("nullable", False),
+        )
+        for stated in inputs.get(COLUMNS, ())
+    )
+
+
+def stated(columns: Iterable[Declared]) -> dict[str, Any]:
+    """What is added to the inputs of a build that has such columns; nothing where it has none."""
+    found = [column.to_json() for column in columns]
+    return {COLUMNS: found} if found else {}
+
+
+def spaces_with(inputs: Mapping[str, Any], observation: gym.Space[Any], action: gym.Space[Any]) -> Spaces:
+    """The spaces of a dataset, with those of its pictures and columns where its inputs name any.
+
+    Raises:
+        SpaceError: a column is of no space that can be recorded.
+    """
+    size = inputs.get("config", {}).get("dataset", {}).get("pixels")
+    added = declared(inputs)
+    if not (size or added):
+        return Spaces(observation, action)
+    return SpacesOfMore(observation, action, (size["height"], size["width"]) if size else None, added)
