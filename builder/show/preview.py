@@ -33,9 +33,9 @@ from builder.versions import installed_version
 
 log = logging.getLogger(__name__)
 
-SECONDS, RATE = 4, 8
+SECONDS, RATE = 3, 7
 """How long it plays, and how many frames a second."""
-FASTEST = 3
+FASTEST = 4
 """An episode that takes up to so many times `SECONDS` is shown whole, sped up; of a longer one its end."""
 WIDTH, GAP = 720, 4
 """Pixels: what the Hub's page is wide."""

@@ -28,7 +28,7 @@ def test_a_preview_is_a_film_a_strip_and_a_note_with_their_checksums(folder):
     assert write_preview(folder, None)
     film, strip, note = (folder / name for name in PREVIEW)
     assert frames_of(film).shape[1:] == (240, 360, 3)  # all episodes return 20: one is shown
-    assert frames_of(strip).shape == (1, 80, 4 * 120 + 3 * 2, 3)
+    assert frames_of(strip).shape == (1, 80, 3 * 120 + 2 * 2, 3)
     content = json.loads(note.read_text())
     assert content["episodes"] == [{"episode": 0, "is": "every episode"}]
     assert content["files"] == {name: file_sha256(folder / name) for name in PREVIEW[:2]}
@@ -77,7 +77,7 @@ def test_best_median_and_worst_are_named_and_one_that_is_two_of_them_once():
 )
 def test_an_episode_plays_for_a_few_seconds_and_is_seen_to_its_end(steps, fps):
     found = moments(steps, fps)
-    assert len(found) <= 32
+    assert len(found) <= 21
     assert found[0] >= 0
     assert steps - found[-1] < found.step
     if steps <= 10 * fps:
@@ -100,7 +100,7 @@ def test_the_film_stands_still_for_those_that_have_ended(dataset_of, tmp_path):
     write_preview(folder, None)
     frames = frames_of(folder / PREVIEW[0])
     lengths = [len(moments(row["length"], 30)) for row in _shown_rows(folder)]
-    assert shown_for(folder / PREVIEW[0]) == max(lengths) * 125
+    assert shown_for(folder / PREVIEW[0]) == max(lengths) * 143
     shortest = int(np.argmin(lengths))
     left = shortest * (237 + 4)
     panel = frames[:, 20:, left : left + 237].astype(int)
