@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
 from builder.dataset.columns import recorded
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance
@@ -21,6 +20,7 @@ from builder.episodes.spaces import (
     from_description,
     next_observation_default,
 )
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.storage.layout import BUILD
 from builder.storage.limits import BUILD_BYTES
@@ -131,12 +131,7 @@ def collation_of(files: Sequence[AnyPath]) -> Collation:
 
 def _space_of(arrays: Sequence[Array], names: Sequence[str]) -> gym.Space[Any]:
     """An unbounded space for arrays of which nothing else is known."""
-    boxes = []
-    for array in arrays:
-        whole = array.dtype.kind in "iu"
-        limits = np.iinfo(array.dtype) if whole else None
-        low, high = (limits.min, limits.max) if limits else (-np.inf, np.inf)
-        boxes.append(gym.spaces.Box(low, high, array.shape[1:], array.dtype.type))
+    boxes = [unbounded(array.shape[1:], array.dtype) for array in arrays]
     if any(names):
         return gym.spaces.Dict(list(zip(names, boxes, strict=True)))
     return boxes[0] if len(boxes) == 1 else gym.spaces.Tuple(boxes)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
 from builder.exchange.arrays import all_fitted
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.note import Carried, carried, note_path
-from builder.exchange.unknown import unbounded
 from builder.storage.limits import CSV_COLUMNS, STEPS
 
 INDEX = ("split", "episode", "step")

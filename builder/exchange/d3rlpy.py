@@ -12,12 +12,12 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import all_fitted
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.note import Carried, carried, note_path
-from builder.exchange.unknown import unbounded
 
 VERSION = "2.1"
 COLUMNS = ("observations", "actions", "rewards", "terminated")

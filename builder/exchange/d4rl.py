@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from builder.episodes.spaces import Array, Spaces
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import single_leaves
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.note import carried, note_path
-from builder.exchange.unknown import unbounded
 
 STEPS = ("observations", "actions", "rewards", "next_observations", "terminals", "timeouts")
 SPLIT = "infos/test"

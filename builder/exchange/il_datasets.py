@@ -18,13 +18,13 @@ import numpy as np
 
 from builder.dataset.shards import check_parquet
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
 from builder.exchange import npz
 from builder.exchange.arrays import fitted, single_leaves
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.nested import from_lists, list_type, to_lists
 from builder.exchange.note import NOTE, carried
-from builder.exchange.unknown import unbounded
 from builder.storage.limits import TEXT_BYTES
 from builder.storage.plain_json import parse_json
 from builder.storage.tree import files_in, inside

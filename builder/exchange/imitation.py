@@ -17,6 +17,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import imitation_npz
 from builder.exchange.arrays import fitted, single_leaves
@@ -24,7 +25,6 @@ from builder.exchange.contract import Format, Incoming, Loss, Options, Source, T
 from builder.exchange.ipc import streamed_batches
 from builder.exchange.nested import from_lists, list_type, to_lists
 from builder.exchange.note import Carried, carried, note_path
-from builder.exchange.unknown import unbounded
 from builder.storage.limits import FILES, NOTE_BYTES, TEXT_BYTES
 from builder.storage.plain_json import parse_json, read_json
 from builder.storage.tree import inside

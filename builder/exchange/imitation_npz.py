@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from builder.episodes.spaces import Array, Spaces
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import npz
 from builder.exchange.contract import Incoming, Trajectory
-from builder.exchange.unknown import unbounded
 
 
 def read(path: Path) -> Incoming:

@@ -13,12 +13,12 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import npz
 from builder.exchange.arrays import fitted, single_leaves
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
 from builder.exchange.note import Carried, carried, note_path
-from builder.exchange.unknown import unbounded
 from builder.storage.tree import inside
 
 COLUMNS = ("observations", "actions", "terminals")

@@ -16,10 +16,10 @@ import numpy as np
 
 from builder.dataset.shards import check_parquet
 from builder.episodes.spaces import Array, Spaces
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError, suggest
 from builder.exchange.contract import Format, Incoming, Options, Trajectory
 from builder.exchange.nested import from_lists
-from builder.exchange.unknown import unbounded
 from builder.storage.limits import STEPS
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array, Leaf, Spaces, is_image, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import BuilderError, ConfigError, DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import all_fitted
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory
 from builder.exchange.note import carried, note_path
-from builder.exchange.unknown import unbounded
 from builder.manifest.environment import arguments_of
 from builder.storage.plain_json import parse_json
 

@@ -59,57 +59,68 @@ def _answered(error: Exception, response: Any, where: str, revision: str | None)
 
     Where large files are stored no token is sent: the address itself says what is allowed, for a while.
     """
-    from huggingface_hub import constants, errors
-
     status = response.status_code
-    wait = seconds_asked(response.headers)
     said = getattr(error, "server_message", None) or ""
-    sent = getattr(getattr(response, "request", None), "headers", {})
-    cases: list[tuple[bool, type[HubError], str, str | None]] = [
-        (
-            isinstance(error, errors.GatedRepoError),
+    cls, what, remedy = _refused(error, where, revision) or _failed(error, response, where)
+    return cls(what, got=" ".join(f"HTTP {status} {said}".split()), remedy=remedy)
+
+
+Meaning = tuple[type[HubError], str, str | None]
+"""The kind of an error, what it says, and its remedy."""
+
+
+def _refused(error: Exception, where: str, revision: str | None) -> Meaning | None:
+    """What it means where the Hub's client knows more than the status."""
+    from huggingface_hub import errors
+
+    known: dict[type[Exception], Meaning] = {
+        errors.GatedRepoError: (
             HubAccessError,
             f"{where} is gated, and you have no access",
             f"ask for access on its page, then {LOG_IN}",
         ),
-        (
-            isinstance(error, errors.RepositoryNotFoundError),
+        errors.RepositoryNotFoundError: (
             HubMissingError,
             f"{where} is not on the Hub, or it is private",
             f"check its name; if it is private, {LOG_IN}",
         ),
-        (
-            isinstance(error, errors.RevisionNotFoundError),
+        errors.RevisionNotFoundError: (
             HubMissingError,
             f"{where} has no revision {revision!r}",
             "name a branch, tag or commit that it has",
         ),
-        (isinstance(error, errors.EntryNotFoundError), HubMissingError, f"{where} lacks a file", None),
-        (status == 401, HubAccessError, f"the Hub wants a valid token for {where}", LOG_IN),
-        (
-            status == 403 and "authorization" in sent,
-            HubAccessError,
-            f"your token may not do this with {where}",
-            "use a token with write access, or another hub.repo_id",
-        ),
-        (status == 412, HubConflictError, f"somebody else has committed to {where} meanwhile", AGAIN),
-        (
-            status == 429,
+        errors.EntryNotFoundError: (HubMissingError, f"{where} lacks a file", None),
+    }
+    return next((meaning for kind, meaning in known.items() if isinstance(error, kind)), None)
+
+
+def _failed(error: Exception, response: Any, where: str) -> Meaning:
+    """What a status means."""
+    from huggingface_hub import constants
+
+    status, wait = response.status_code, seconds_asked(response.headers)
+    sent = getattr(getattr(response, "request", None), "headers", {})
+    if status == 403 and "authorization" in sent:
+        what = f"your token may not do this with {where}"
+        return HubAccessError, what, "use a token with write access, or another hub.repo_id"
+    if status in PASSING and status != 429:
+        return HubUnreachableError, f"the Hub keeps failing on {where}", AGAIN
+    known: dict[int, Meaning] = {
+        401: (HubAccessError, f"the Hub wants a valid token for {where}", LOG_IN),
+        412: (HubConflictError, f"somebody else has committed to {where} meanwhile", AGAIN),
+        429: (
             HubUnreachableError,
             "the Hub counts too many requests",
             f"wait{f' {wait:.0f} s' if wait else ''}, then {AGAIN}",
         ),
-        (status in PASSING, HubUnreachableError, f"the Hub keeps failing on {where}", AGAIN),
-        (
-            status == 404,
+        404: (
             HubError,
             f"{_address(error)} does not know {where}",
             f"check HF_ENDPOINT, which is {constants.ENDPOINT}; else {AGAIN}",
         ),
-        (True, HubError, f"{_address(error)} refuses {where}", f"if it is not clear why, {AGAIN}"),
-    ]
-    cls, what, remedy = next(case[1:] for case in cases if case[0])
-    return cls(what, got=" ".join(f"HTTP {status} {said}".split()), remedy=remedy)
+    }
+    refused = (HubError, f"{_address(error)} refuses {where}", f"if it is not clear why, {AGAIN}")
+    return known.get(status, refused)
 
 
 def _address(error: Exception) -> str:

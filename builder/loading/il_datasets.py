@@ -18,6 +18,7 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array, Spaces, describe
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
 from builder.loading.batches import ArrayReader, leaf_columns
 from builder.loading.split_tables import SplitTables
@@ -259,6 +260,4 @@ def _space(column: pa.ChunkedArray, name: str) -> gym.Space[Any]:
         dtype = np.dtype(object)
     if dtype.kind not in "iuf":
         raise DatasetError(f"the column {name} cannot be used", expected="numbers", got=str(column.type))
-    whole = np.iinfo(dtype) if dtype.kind in "iu" else None
-    low, high = (whole.min, whole.max) if whole else (-np.inf, np.inf)
-    return gym.spaces.Box(low, high, np.shape(column[0].as_py()), dtype.type)
+    return unbounded(np.shape(column[0].as_py()), dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,10 @@ def check_tables(folder: Path, manifest: Manifest) -> Check:
 
 def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
     alike, beyond = {name: Alike() for name in manifest.splits}, list[int]()
-    for name in sorted(manifest.splits):
-        yield from _split(folder, manifest, name, alike[name], beyond)
-    yield from _totals(folder, manifest)
+    splits = {name: RecordedSplit(folder, manifest, name) for name in sorted(manifest.splits)}
+    for name, split in splits.items():
+        yield from _split(split, manifest, alike[name], beyond)
+    yield from _totals(splits.values(), manifest)
     yield from _rejected(manifest)
     if manifest.distinct is not None and sum(beyond) != manifest.beyond_bounds:
         what = "how many observations are beyond their bounds"
@@ -63,9 +64,8 @@ def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
         yield from _copies(manifest, alike)
 
 
-def _totals(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+def _totals(splits: Collection[RecordedSplit], manifest: Manifest) -> Iterator[Difference]:
     """Whether as many attempts were played and accepted as is said."""
-    splits = [RecordedSplit(folder, manifest, name) for name in manifest.splits]
     got = {
         "accepted": sum(split.episodes.num_rows for split in splits),
         "attempts": max(split.episodes["attempt_index"][-1].as_py() for split in splits) + 1,
@@ -106,11 +106,9 @@ def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Differen
         yield Difference(what="how many episodes are distinct", expected=got.distinct, got=manifest.distinct)
 
 
-def _split(
-    folder: Path, manifest: Manifest, name: str, alike: Alike, beyond: list[int]
-) -> Iterator[Difference]:
-    split = RecordedSplit(folder, manifest, name)
+def _split(split: RecordedSplit, manifest: Manifest, alike: Alike, beyond: list[int]) -> Iterator[Difference]:
     yield from _types(split, manifest)
+    name = split.split
     stated = manifest.splits[name]
     for what, expected, got in (
         ("episodes", stated.episodes, split.episodes.num_rows),

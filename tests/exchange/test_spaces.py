@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from builder.episodes.spaces import Spaces
+from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange.contract import Trajectory
 from builder.exchange.spaces import exactly
-from builder.exchange.unknown import unbounded
 
 
 def test_values_are_cast_only_where_nothing_of_them_is_lost():

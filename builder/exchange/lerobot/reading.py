@@ -14,6 +14,7 @@ import pyarrow as pa
 from builder.dataset import images
 from builder.dataset.schema import from_arrow
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
 from builder.exchange.contract import Incoming, Options, Trajectory
 from builder.exchange.lerobot.features import DONE, REWARD, TERMINATED, TRUNCATED, features_of
@@ -29,7 +30,6 @@ from builder.exchange.lerobot.metadata import (
 )
 from builder.exchange.lerobot.writing import FINAL
 from builder.exchange.note import carried, note_path
-from builder.exchange.unknown import unbounded
 
 OWN = ("seed", "policy", f"{FINAL}/")
 """Columns of `meta/episodes` that our export adds."""

@@ -10,8 +10,8 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Leaf, is_image
+from builder.episodes.unbounded import unbounded
 from builder.errors import ConfigError, DatasetError
-from builder.exchange.unknown import unbounded
 from builder.storage.limits import SPACE_BYTES, SPACE_DEPTH, SPACE_LEAVES
 
 STEPS = "steps"

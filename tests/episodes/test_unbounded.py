@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from builder.exchange.unknown import unbounded
+from builder.episodes.unbounded import unbounded
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64", "bool"])

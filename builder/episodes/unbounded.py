@@ -1,4 +1,4 @@
-"""What is made of a source that says less than a dataset of ours holds."""
+"""The space of arrays of which nothing else is known."""
 
 from __future__ import annotations
 
