@@ -15,7 +15,8 @@ from builder.cli.verbs import VERBS
 from builder.errors import BuilderError, ConfigError, suggest
 from builder.hub_client.secrets import redacted
 
-HYDRA_FLAGS = ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
+HELP = ("--help", "-h")
+HYDRA_FLAGS = ("--cfg", "-c", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 """What Hydra itself answers; none of them runs a job."""
 PATHS = ("out", "to.path", "path", "manifest", "expert.path", "expert.vec_normalize", "report", "save")
 """Keys whose values are paths."""
@@ -69,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     _check_text(words)
     verb, rest = _verb(words)
+    if any(word in HELP for word in rest):
+        print(_help(verb, named=words[:1] == [verb]))
+        return 0
     if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
         return _hydra(verb, rest)
     rest = [_literal(word) for word in (_with_out(rest) if VERBS[verb].reads else rest)]
@@ -147,18 +151,25 @@ def _jobs(words: list[str]) -> list[list[str]]:
     return list(expand_sweep(overrides)) if len(overrides) < len(words) else [overrides]
 
 
+def _help(verb: str, *, named: bool) -> str:
+    """How a verb is used; or, where none was named, the command line."""
+    from builder.cli.keys import keys
+    from builder.cli.usage import overview, usage
+    from builder.experts.policy import conf_folder
+
+    if not named or not VERBS[verb].about:
+        return overview({name: entry.about for name, entry in VERBS.items()})
+    about = VERBS[verb].about.partition(": ")[0]
+    return usage(verb, about, keys(verb, conf_folder()), _choices(verb))
+
+
 def _hydra(verb: str, words: list[str]) -> int:
-    """Let Hydra answer `--help`, `--cfg`, `--info` and shell completion."""
+    """Let Hydra answer `--cfg`, `--info`, `--hydra-help` and shell completion."""
     import hydra
 
-    from builder.cli.usage import usage
     from builder.composition import long_form
     from builder.experts.policy import conf_folder
 
-    if words[0] in ("--help", "-h"):
-        verbs = {name: entry.about for name, entry in VERBS.items()}
-        print(usage(verb, verbs, _choices(verb)))
-        words = [*words, "hydra.help.app_name=il-builder"]
     sys.argv = ["il-builder", *(long_form(verb, word) for word in words)]
     if "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = os.environ["COMP_LINE"].replace(f" {verb} ", " ", 1)
@@ -181,6 +192,9 @@ def _choices(verb: str) -> dict[str, str]:
             listed = ", ".join(f"{key}.{option}={json.dumps(value)}" for option, value in options.items())
             found[f"{key}={name}"] = f"{entry.about}{f'; {listed}' if listed else ''}"
         return found
+    from builder.experts.policy import conf_folder
     from builder.parallel.backends import BACKENDS
 
+    if "  - parallel: " not in (conf_folder() / f"{verb}.yaml").read_text(encoding="utf-8"):
+        return {}
     return {f"parallel={name}": entry.about for name, entry in BACKENDS.items()}

@@ -144,13 +144,18 @@ def test_a_licence_that_the_hub_does_not_know_is_refused_at_once(capsys):
     assert names() == []
 
 
-def test_help_and_cfg_are_hydras_and_leave_no_file(capsys):
-    answer = run("--help")
-    assert "  verify   a dataset proves itself" in answer.stdout
-    assert "  parallel=loky       processes of this machine" in answer.stdout
-    assert "expert: " in answer.stdout
-    assert "episodes: 100" in answer.stdout
-    assert "\nil-builder is powered by Hydra" in answer.stdout
+def test_help_is_of_the_command_or_of_a_verb_and_leaves_no_file(capsys):
+    assert main(["--help"]) == 0
+    assert "  verify   a dataset proves itself" in capsys.readouterr().out
+    assert main(["build", "episodes=3", "-h"]) == 0
+    text = capsys.readouterr().out
+    assert "  parallel=loky       processes of this machine" in text
+    assert "\n  episodes=100                      accepted episodes\n" in text
+    assert main(["version", "--help"]) == 0
+    assert names() == []
+
+
+def test_cfg_is_hydras_and_leaves_no_file(capsys):
     assert main(["build", "--cfg", "job", "episodes=7"]) == 0
     assert "episodes: 7" in capsys.readouterr().out
     assert names() == []
