@@ -20,6 +20,7 @@ from builder.storage.limits import (
     ATTEMPTS,
     EPISODES,
     FRAMES,
+    INFO_KEYS,
     LANES,
     LEAST_TEST_FRACTION,
     PIXELS,
@@ -38,6 +39,8 @@ ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
 INSTANCES = ("auto", "reused", "fresh", "single")
 LEVELS = ("auto", "files", "replay", "rebuild")
+ALL = "all"
+"""Of `dataset.info`: all keys that can be columns."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ class DatasetConfig:
         unique: keep only the first of episodes whose observations and actions are equal.
         pixels: the `height` and `width` of pictures of the environment, one for each step; unset: none.
         citation: how the dataset is to be cited, as BibTeX, for its card.
+        info: the keys of the environment's `info` that become columns, a list of names or `all`; unset: none.
     """
 
     next_observation: bool | None
@@ -182,6 +186,7 @@ class DatasetConfig:
     unique: bool = False
     pixels: dict[str, int] | None = None
     citation: str | None = None
+    info: Any = None
 
 
 @dataclass(frozen=True)
@@ -393,6 +398,7 @@ class BuildConfig:
             )
         if self.dataset.pixels is not None:
             check_size("dataset.pixels", self.dataset.pixels)
+        _check_info(self.dataset.info)
         if self.hub.push and not self.hub.repo_id:
             raise ConfigError("hub.push=true needs hub.repo_id", remedy="add hub.repo_id=user/name")
         if self.hub.push and self.mode == "play":
@@ -458,6 +464,22 @@ def check_size(key: str, size: Mapping[str, Any], remedy: str | None = None) -> 
         if type(value) is not int:
             raise ConfigError(f"{key}.{name} is no number of pixels", got=repr(value)[:80])
         check_range(f"{key}.{name}", value, 1, PIXELS)
+
+
+def _check_info(info: Any) -> None:
+    """Refuse what is neither `all` nor a list of keys, each once."""
+    if info in (None, ALL):
+        return
+    if not isinstance(info, list) or not info or not all(isinstance(key, str) for key in info):
+        raise ConfigError(
+            "dataset.info names no keys",
+            expected="a list of names, or all",
+            got=repr(info)[:80],
+            remedy="give dataset.info=[x_position,is_success]",
+        )
+    check_range("the number of keys of dataset.info", len(info), 1, INFO_KEYS)
+    if twice := next((key for key in info if info.count(key) > 1), None):
+        raise ConfigError(f"dataset.info names {twice!r:.80} twice")
 
 
 def check_range(key: str, value: int | None, least: int, most: int) -> None:

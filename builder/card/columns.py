@@ -16,6 +16,7 @@ from builder.episodes.spaces import Leaf, Spaces, is_image, leaves
 
 MAX_VALUES = 8
 """Sizes of at most so many discrete components are listed one by one."""
+INT64 = np.iinfo(np.int64)
 MAX_ROWS = 24
 """Tables of more components are folded."""
 
@@ -33,7 +34,7 @@ def columns_table(columns: Iterable[Column], spaces: Spaces) -> str:
 
 
 def _leaf_rows(column: Column, spaces: Spaces, found: Sequence[Leaf]) -> Iterator[tuple[str, ...]]:
-    for name, leaf in zip(column.names(spaces), found, strict=True):
+    for name, leaf in zip(column.names(spaces), found, strict=False):  # one more says where it is null
         shape = " × ".join(map(str, leaf.shape))
         dtype = f"{leaf.dtype}, PNG" if is_image(leaf) else str(leaf.dtype)
         yield code(name), dtype, shape, bounds(leaf), column.meaning
@@ -75,7 +76,7 @@ def _whole(start: int, count: int) -> str:
 
 
 def _interval(low: Any, high: Any) -> str:
-    if low == -np.inf and high == np.inf:
+    if (low == -np.inf and high == np.inf) or (low == INT64.min and high == INT64.max):
         return "unbounded"
     return f"{_bound(low)} to {_bound(high)}"
 

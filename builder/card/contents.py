@@ -23,6 +23,8 @@ from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest, read_manifest
 
+SUCCESS = ("info.is_success", "info.success")
+"""The columns that say, by the conventions of the field, whether a task is solved; the first there counts."""
 SPLIT_NAME = re.compile(r"\w+")
 
 
@@ -50,12 +52,14 @@ class Endings:
         lengths: int64.
         terminated: bool; None: an imported dataset does not say.
         truncated: bool; likewise.
+        success: bool: whether the last step says so; None: nothing says that.
     """
 
     returns: Array
     lengths: Array
     terminated: Array | None
     truncated: Array | None
+    success: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,12 @@ def read_contents(folder: Path) -> Contents:
             config: {split: _size(shards(folder, manifest, config, split)) for split in splits}
             for config in FOLDERS
         }
-        endings = {split: _endings(shards(folder, manifest, "episodes", split)) for split in splits}
+        endings = {
+            split: _endings(
+                *(shards(folder, manifest, config, split) for config in ("episodes", "transitions"))
+            )
+            for split in splits
+        }
         players = _players([path for split in splits for path in shards(folder, manifest, "episodes", split)])
         names = {
             config: pq.read_schema(shards(folder, manifest, config, splits[0])[0]).names for config in FOLDERS
@@ -117,7 +126,7 @@ def read_contents(folder: Path) -> Contents:
     return Contents(manifest, sizes, endings, columns, players, plots)
 
 
-def _endings(files: Sequence[Path]) -> Endings:
+def _endings(files: Sequence[Path], steps: Sequence[Path]) -> Endings:
     names = ["episode_return", "length", "terminated", "truncated"]
     columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
     known = {name: columns[name].to_numpy() for name in names if name in columns.column_names}
@@ -126,7 +135,22 @@ def _endings(files: Sequence[Path]) -> Endings:
         lengths=known["length"],
         terminated=known.get("terminated"),
         truncated=known.get("truncated"),
+        success=_success(steps, np.cumsum(known["length"]) - 1),
     )
+
+
+def _success(steps: Sequence[Path], last: Array) -> Array | None:
+    """Bool [episodes]: whether the step that is an episode's last says that the task is solved."""
+    known = pq.read_schema(steps[0])
+    numbers = {
+        name for name in SUCCESS if name in known.names and pa.types.is_primitive(known.field(name).type)
+    }
+    if not numbers:
+        return None
+    name = next(name for name in SUCCESS if name in numbers)
+    said = pa.concat_tables([pq.ParquetFile(path).read([name]) for path in steps])[name]
+    ends = said.take(pa.array(last)).cast(pa.float64()).fill_null(0.0)
+    return np.asarray(ends.to_numpy() > 0)
 
 
 def _players(files: Sequence[Path]) -> dict[str, int]:

@@ -47,6 +47,7 @@ class Figures:
         lengths: of the episodes, in steps.
         terminated: how many episodes the environment ended; None: not known.
         truncated: how many a time limit ended; None: not known.
+        success: in how many the task was solved, as their last step says; None: nothing says so.
     """
 
     episodes: int
@@ -55,6 +56,7 @@ class Figures:
     lengths: Spread
     terminated: int | None
     truncated: int | None
+    success: int | None = None
 
 
 def figures(endings: Sequence[Endings]) -> Figures:
@@ -68,6 +70,7 @@ def figures(endings: Sequence[Endings]) -> Figures:
         lengths=spread(lengths),
         terminated=_count([ending.terminated for ending in endings]),
         truncated=_count([ending.truncated for ending in endings]),
+        success=_count([ending.success for ending in endings]),
     )
 
 

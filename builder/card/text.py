@@ -24,6 +24,7 @@ FIGURES = (
     "length: minimum / median / maximum",
     "terminated",
     "truncated",
+    "success, as the last step says",
 )
 
 
@@ -90,6 +91,8 @@ def figures_table(contents: Contents) -> str:
     if manifest.distinct is not None:
         played.insert(0, ("distinct episodes", share_of(manifest.distinct.episodes, total.episodes), *blank))
     labelled = [(label, *row) for label, row in zip(FIGURES, rows, strict=True)]
+    if total.success is None:
+        labelled.pop()
     return table(("", *(f"{name}:" for name in columns)), [*labelled[:2], *played, *labelled[2:]])
 
 
@@ -104,6 +107,7 @@ def _cells(found: Figures) -> list[str]:
         _range(found.lengths),
         _share(found.terminated, found),
         _share(found.truncated, found),
+        _share(found.success, found),
     ]
 
 

@@ -24,15 +24,22 @@ class Family:
         meaning: what the card says of one, by what comes after the dot of its name.
         replayed: whether the environment gives them, so that a replay compares them.
         single: there is one of that name alone, of whatever space; else a word after a dot names each.
+        of_episodes: what the card adds where the table "episodes" has it.
     """
 
     meaning: Callable[[str], str]
     replayed: bool = False
     single: bool = True
+    of_episodes: str = ""
 
 
 FAMILIES: dict[str, Family] = {
-    "info": Family(lambda key: f"`{key}` of the environment's `info`", replayed=True, single=False),
+    "info": Family(
+        lambda key: f"`{key}` of the environment's `info`",
+        replayed=True,
+        single=False,
+        of_episodes=", as `reset` returned it",
+    ),
     "teacher": Family(lambda name: f"the expert's {name.replace('_', ' ')}", single=False),
 }
 """By what comes before the first dot of their names."""
@@ -46,12 +53,13 @@ def _added(column: Declared) -> Column:
     kind: Kind = TEXT
     if isinstance(space := column.kind, gym.Space):
         kind = lambda _: space  # noqa: E731  (a kind is a function of the dataset's spaces; this one of none)
+    of_steps, family = column.table == "transitions", FAMILIES[head]
     return Column(
         column.name,
         kind,
-        "extras" if column.table == "transitions" else "attempt_extras",
-        FAMILIES[head].meaning(rest),
-        replayed=FAMILIES[head].replayed,
+        "extras" if of_steps else "attempt_extras",
+        family.meaning(rest) + ("" if of_steps else family.of_episodes),
+        replayed=family.replayed,
         key=COLUMNS,
         nullable=column.nullable,
     )

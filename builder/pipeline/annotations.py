@@ -8,6 +8,7 @@ from typing import Any
 from builder.config import BuildConfig
 from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
+from builder.pipeline.info_columns import info_annotation
 from builder.pipeline.pairing import Found
 
 Source = Callable[[BuildConfig, Found], Annotation | None]
@@ -16,7 +17,7 @@ Source = Callable[[BuildConfig, Found], Annotation | None]
 Raises a `ConfigError` where what is asked for is not to be had, which names what is.
 """
 
-SOURCES: dict[str, Source] = {}
+SOURCES: dict[str, Source] = {"dataset.info": info_annotation}
 """By key."""
 
 

@@ -16,6 +16,7 @@ from builder.dataset.column import Column, Rows
 from builder.dataset.columns import every_table
 from builder.dataset.shards import shards
 from builder.dataset.tables import to_rows
+from builder.episodes.declared import Declared
 from builder.errors import DatasetError
 from builder.manifest.manifest import Manifest
 
@@ -29,12 +30,14 @@ class RecordedEpisode:
         file: where its first step stands, within the dataset folder.
         rows: what is recorded of it.
         tables: the columns of the tables that it is of, where more are known of than those of every dataset.
+        declared: those of them that the build has declared.
     """
 
     index: int
     file: str
     rows: Rows
     tables: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    declared: tuple[Declared, ...] = ()
 
 
 class RecordedSplit:
@@ -153,7 +156,8 @@ class RecordedSplit:
         steps = self.steps(line["row_start"][0].as_py(), line["row_end"][0].as_py())
         rows = to_rows(steps, line, self.spaces, self._manifest.inputs)
         place = self.file_of(rows.first_row)
-        return RecordedEpisode(int(rows.episode_index[0]), place, rows, every_table(self._manifest.inputs))
+        tables = every_table(self._manifest.inputs)
+        return RecordedEpisode(int(rows.episode_index[0]), place, rows, tables, self.spaces.declared)
 
     def _damaged(self, error: Exception) -> DatasetError:
         return DatasetError(

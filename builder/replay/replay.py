@@ -35,6 +35,7 @@ from builder.manifest.environment import DAMAGED, arguments_of, check_trust, cod
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
+from builder.replay.annotators import annotators_of
 from builder.replay.difference import Difference, first_difference
 from builder.replay.notes import Notes
 from builder.replay.pictures import as_drawn_here
@@ -311,12 +312,13 @@ def compare(
 def _compared(
     environment: gym.Env[Any, Any], episode: RecordedEpisode, limit: int | None
 ) -> tuple[Recording | None, Difference | None]:
+    spaces = Spaces(environment.observation_space, environment.action_space)
+    annotators = annotators_of(episode.declared, spaces)
     try:
-        played = play_again(environment, episode.rows.recording, limit)
+        played = play_again(environment, episode.rows.recording, limit, annotators)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
         return None, Difference(what=what, file=episode.file, episode=episode.index)
-    spaces = Spaces(environment.observation_space, environment.action_space)
     there = {*recorded(played)} & {*recorded(episode.rows.recording)}
     alike = as_drawn_here(played, episode.rows.recording) if drawn_by(environment) == OPENGL else played
     both = (dataclasses.replace(episode.rows, recording=alike), episode.rows)

@@ -41,6 +41,8 @@ PIXELS = 1_024
 """Rows, and columns, of a picture in `pixels`."""
 FRAMES = 100
 """Of a stack of observations."""
+INFO_KEYS = 200
+"""That `dataset.info` names."""
 LEAST_TEST_FRACTION = 1e-9
 SEED = 2**128 - 1
 WAVE = 1 << 20

@@ -52,6 +52,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.license": "mit",
     "dataset.citation": "@misc{me}",
     "dataset.unique": True,
+    "dataset.info": ["x"],  # what is played and recorded for it, the columns say
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
 DECIDES_NOTHING = {
