@@ -303,6 +303,42 @@ class CheckConfig:
 
 
 @dataclass(frozen=True)
+class ReferenceConfig:
+    """One measurement of reference scores (`conf/reference.yaml`).
+
+    Attributes:
+        expert: who plays beside random actions; `random`: the best that has a name, or a dataset's own.
+        env: what is played.
+        rollout: how it is played.
+        parallel: on what.
+        out: a dataset folder whose reference is wanted, and which keeps it.
+        episodes: of each of the two; every one counts.
+        seed: of the attempts.
+        overwrite: measure again what is known.
+        debug: show tracebacks.
+    """
+
+    expert: ExpertConfig
+    env: EnvConfig
+    rollout: RolloutConfig
+    parallel: ParallelConfig
+    out: AnyPath | None
+    episodes: int
+    seed: int
+    overwrite: bool = False
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        find_backend(self.parallel.backend)
+        check_play(self.expert, self.env, self.rollout, self.seed)
+        check_range("episodes", self.episodes, 1, EPISODES)
+        if self.rollout.on_error == "reject":
+            raise ConfigError(
+                "a reference counts every episode", got="rollout.on_error=reject", remedy="leave it out"
+            )
+
+
+@dataclass(frozen=True)
 class TransferConfig:
     """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
 

@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="il-builder-tests-")
 os.environ["IL_BUILDER_PREVIEW"] = "false"  # drawing takes longer than most builds of tests
+os.environ["IL_BUILDER_REFERENCES"] = f"{os.environ['HF_DATASETS_CACHE']}/references.json"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"

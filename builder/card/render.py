@@ -20,10 +20,12 @@ from builder.card.header import header
 from builder.card.limits import limits
 from builder.card.markdown import code
 from builder.card.sample import Sample, read_sample
+from builder.card.scale import scale_sentence
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
 from builder.manifest.manifest import PREVIEW, read_manifest, seal, stated_citation
+from builder.manifest.reference import kept_reference
 from builder.storage.paths import AnyPath, atomic_file
 
 if TYPE_CHECKING:
@@ -170,6 +172,7 @@ def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
         "components_picture": COMPONENTS if COMPONENTS in contents.plots else None,
         "components_sentences": component_sentences(drawn_of(contents, sample), sample),
         "figures": text.figures_table(contents),
+        "scale": scale_sentence(scores) if (scores := kept_reference(manifest)) else None,
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": component_tables(documented_id(inputs.get("environment", {})), spaces),
         "packages": text.packages_table(manifest) if inputs.get("packages") else None,

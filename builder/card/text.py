@@ -6,13 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from builder.card.collection import accepted_returns, own_enjoy, unless
 from builder.card.contents import Contents
-from builder.card.figures import Figures, Spread, figures
+from builder.card.figures import Figures, Spread, figures, spread
 from builder.card.markdown import code, count_of, number, numbers, share, share_of, table
+from builder.card.scale import LABEL
+from builder.episodes.spaces import Array
 from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest, stated_license
+from builder.manifest.reference import kept_reference
+from builder.manifest.scores import normalized
 from builder.versions import OURS
 
 FIGURES = (
@@ -93,7 +99,16 @@ def figures_table(contents: Contents) -> str:
     labelled = [(label, *row) for label, row in zip(FIGURES, rows, strict=True)]
     if total.success is None:
         labelled.pop()
+    if scores := kept_reference(manifest):
+        scaled = [_mean(spread(100 * normalized(returns, scores))) for returns in _returns(contents)]
+        labelled.insert(4, (LABEL, *scaled))
     return table(("", *(f"{name}:" for name in columns)), [*labelled[:2], *played, *labelled[2:]])
+
+
+def _returns(contents: Contents) -> list[Array]:
+    """The returns behind each column of the table: of all episodes, and of each split."""
+    splits = [endings.returns for endings in contents.endings.values()]
+    return [np.concatenate(splits), *splits] if len(splits) > 1 else splits
 
 
 def _cells(found: Figures) -> list[str]:

@@ -40,7 +40,7 @@ def overview(verbs: Mapping[str, str]) -> str:
     Args:
         verbs: what each does, and its most important keys.
     """
-    lines = [f"  {name:8} {about}" for name, about in verbs.items() if about]
+    lines = [f"  {name:10} {about}" for name, about in verbs.items() if about]
     return "\n".join(
         [
             "il-builder [VERB] [KEY=VALUE ...]   without a verb: build",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
+from builder.cli.reference import reference
 from builder.cli.render import render
 from builder.cli.view import view
 from builder.errors import ConfigError
@@ -323,6 +324,11 @@ VERBS = {
     "experts": Verb(
         experts,
         "the experts that have a name; env=ID those that play it, name=X one, save=FOLDER keeps it",
+    ),
+    "reference": Verb(
+        reference,
+        "what random actions and an expert reach, to normalise returns by: env.id= expert= or out=",
+        reads=True,
     ),
     "clean": Verb(
         _clean, "remove what was played for the dataset `out`, and is kept so that it can grow", reads=True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 from builder.composition.environment_variables import keep_references
 from builder.composition.errors import first_line, unknown_key
 from builder.composition.overrides import OPEN
-from builder.config import BuildConfig, EnvConfig, ExpertConfig, folder_name
+from builder.config import BuildConfig, EnvConfig, ExpertConfig, ReferenceConfig, folder_name
 from builder.errors import ConfigError
 from builder.experts.sources.agent_names import with_repository
 from builder.storage.paths import AnyPath, place
@@ -26,6 +26,9 @@ Typed = TypeVar("Typed")
 
 KEYWORDS = {"from": "from_"}
 """Keys that no attribute can have, and the attributes that hold what stands there."""
+
+RECORDED: tuple[type[Any], ...] = (BuildConfig, ReferenceConfig)
+"""Configurations of which something is written down for others to read."""
 
 DATA_ROOT = "IL_BUILDER_DATA"
 """Environment variable: where datasets go unless `out` says otherwise."""
@@ -44,7 +47,7 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
     try:
         merged = OmegaConf.merge(node, _without_keywords(config))
         written: Any = OmegaConf.to_object(merged)
-        if schema is BuildConfig:
+        if schema in RECORDED:
             keep_references(written, merged)
         _check_mappings(written)
     except ConfigKeyError as error:

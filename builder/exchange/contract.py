@@ -18,8 +18,12 @@ from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.exchange.publication import Publication
 from builder.manifest.manifest import Manifest
+from builder.manifest.reference import kept_reference
+from builder.manifest.scores import ReferenceScores
 from builder.replay import RecordedSplit
 
+REF_MIN, REF_MAX = "ref_min_score", "ref_max_score"
+"""Reference scores: the mean return of random actions, and of an expert."""
 Options = Mapping[str, Any]
 """What a user chose of a format, beside its name and its path; every option of the format is there."""
 
@@ -107,6 +111,12 @@ class Source:
     def name(self) -> str:
         """What the dataset is called: its expert's name, else its folder's."""
         return str(self.manifest.inputs.get("expert", {}).get("name") or self.folder.name)
+
+    @property
+    def reference(self) -> dict[str, float]:
+        """`ref_min_score` and `ref_max_score`, as D4RL and Minari call reference scores; empty: not known."""
+        scores = kept_reference(self.manifest)
+        return {REF_MIN: scores.random, REF_MAX: scores.expert} if scores else {}
 
     @property
     def unsaid(self) -> frozenset[str]:
@@ -203,6 +213,7 @@ class Incoming:
         exported_from: the fingerprint of the dataset of ours that it was exported from.
         extras: the optional columns that its trajectories hold something for.
         notes: what else a reader of the dataset should know, a clause each.
+        reference: the reference scores of its environment, as the source has them.
     """
 
     spaces: Spaces
@@ -218,6 +229,7 @@ class Incoming:
     exported_from: str = ""
     extras: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reference: ReferenceScores | None = None
 
 
 def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:

@@ -16,8 +16,19 @@ from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import single_leaves
-from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
+from builder.exchange.contract import (
+    REF_MAX,
+    REF_MIN,
+    Format,
+    Incoming,
+    Loss,
+    Options,
+    Source,
+    Trajectory,
+    usual_losses,
+)
 from builder.exchange.note import carried, note_path
+from builder.manifest.scores import ReferenceScores
 
 STEPS = ("observations", "actions", "rewards", "next_observations", "terminals", "timeouts")
 SPLIT = "infos/test"
@@ -60,6 +71,7 @@ def write(source: Source, path: Path, _options: Options) -> None:
             seeds.append(trajectory.seed or 0)
         for column in columns.values():
             column.close()
+        file.attrs.update(source.reference)
         if "seed" not in source.unsaid:
             hdf5.put_array(file, SEEDS, np.array(seeds, np.uint64))
 
@@ -87,6 +99,7 @@ def read(path: Path, _options: Options) -> Incoming:
     with hdf5.reading(path) as file:
         known = carried(note_path(path, folder=False))
         rows = _checked_rows(file, path)
+        said = file.attributes() if known else {}
         unsaid = {
             "reward": "rewards" not in file,
             "terminated": "terminals" not in file,
@@ -116,6 +129,9 @@ def read(path: Path, _options: Options) -> Incoming:
         license=known.license if known else None,
         exported_from=known.fingerprint if known else "",
         notes=(UNCUT,) if unsaid["truncated"] else (),
+        reference=ReferenceScores.stated(
+            said.get(REF_MIN), said.get(REF_MAX), f"{REF_MIN} and {REF_MAX} of the file"
+        ),
     )
 
 

@@ -202,6 +202,7 @@ def _written(folder: Path, incoming: Incoming, inputs: dict[str, Any], name: str
         fingerprint="",
         notes=(*incoming.notes, *_of_actions(outside, count)),
         distinct=copies.count(),
+        reference=incoming.reference,
         beyond_bounds=0 if "final_observation" in incoming.unsaid else beyond,
     )
 

@@ -38,6 +38,21 @@ def rows(env_id: str | None = None) -> list[tuple[str, ...]]:
     return [_row(name, found[name]) for name in ranked]
 
 
+def best(env_id: str) -> str:
+    """The best expert that has a name and was trained on just this environment; of equals one that is here.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    known = {name: expert for name, expert in configured().items() if expert["env_id"] == env_id}
+    if not known:
+        raise ConfigError(
+            f"no expert that has a name was trained on {env_id}",
+            remedy="give expert=, or expert=hub expert.repo_id=",
+        )
+    return min(known, key=lambda name: (*_rank(known[name]), known[name]["source"] != "bundled", name))
+
+
 def _game(expert: dict[str, Any]) -> str:
     """The environment without its version."""
     return VERSION.sub("", str(expert["env_id"])).rpartition("/")[2].lower()

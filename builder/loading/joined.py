@@ -209,6 +209,9 @@ def _manifest(parts: Sequence[Part], lengths: Array) -> Manifest:
         splits={parts[0].tables.split: Split(len(lengths), int(lengths.sum()))},
         files={},
         fingerprint="",
+        reference=manifests[0].reference
+        if len({manifest.reference for manifest in manifests}) == 1
+        else None,
     )
 
 

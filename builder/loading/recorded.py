@@ -12,7 +12,7 @@ import numpy as np
 from builder.episodes.spaces import Array
 from builder.loading.blocks import Block
 from builder.loading.hindsight import check_goals, with_hindsight
-from builder.loading.reference import Reference, reference_of
+from builder.loading.reference import Reference, normalized_returns, reference_of
 from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
 from builder.manifest.manifest import Manifest
@@ -66,6 +66,18 @@ class Recorded(ABC):
     def reference(self) -> Reference:
         """What is known of the expert's score, beside the episodes that were kept."""
         return reference_of(self._tables)
+
+    @property
+    def normalized_returns(self) -> Array:
+        """float64 [episodes]: their returns, on the scale where random actions reach 0 and an expert 1.
+
+        `(R - random) / (expert - random)` by the reference scores of just this environment:
+        `reference.scores`. Tables show it times 100.
+
+        Raises:
+            DatasetError: no reference scores are known, or there are no returns.
+        """
+        return normalized_returns(self._tables, self._places)
 
     def hindsight(
         self, share: float = 0.8, *, seed: int = 0, environment: gym.Env[Any, Any] | None = None

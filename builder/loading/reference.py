@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from builder.episodes.spaces import Array
+from builder.errors import DatasetError
 from builder.experts.policy import configured
 from builder.loading.split_tables import SplitTables
 from builder.manifest.manifest import Manifest
+from builder.manifest.reference import reference_of as environment_reference
+from builder.manifest.scores import ReferenceScores, normalized
 
 BUNDLED = "measured when it was trained: conf/expert/{name}.yaml"
 ZOO = "published in benchmark.md of RL Baselines3 Zoo"
@@ -31,6 +36,8 @@ class Reference:
             are the better ones, whose mean is no score of the expert's.
         attempts: how many were played.
         threshold: the least return that was accepted; it is not a score.
+        scores: what returns in the environment are normalised by: kept in the dataset, published, or measured
+            on this machine.
     """
 
     environment: str | None = None
@@ -42,6 +49,7 @@ class Reference:
     unselected: float | None = None
     attempts: int | None = None
     threshold: float | None = None
+    scores: ReferenceScores | None = None
 
 
 def reference_of(tables: SplitTables) -> Reference:
@@ -61,7 +69,47 @@ def reference_of(tables: SplitTables) -> Reference:
         unselected=_unselected(tables, manifest) if config else None,
         attempts=manifest.attempts if config else None,
         threshold=threshold if math.isfinite(threshold) else None,
+        scores=known_scores(manifest),
     )
+
+
+def known_scores(manifest: Manifest) -> ReferenceScores | None:
+    """The reference scores of a dataset: kept in it, published, or measured on this machine; None: none is.
+
+    Raises:
+        DatasetError: the file of what was measured is damaged.
+    """
+    return manifest.reference or environment_reference(manifest.inputs.get("environment"))
+
+
+def normalized_returns(tables: SplitTables, places: Array) -> Array:
+    """float64 [episodes]: see `Trajectories.normalized_returns`.
+
+    Args:
+        tables: of a split.
+        places: which of its episodes.
+
+    Raises:
+        DatasetError: there are no returns, or no reference scores are known.
+    """
+    scores = known_scores(tables.manifest)
+    if scores is None:
+        raise DatasetError(
+            f"no reference scores are known of the environment of {tables.where}",
+            remedy=_how_to_know(tables.manifest.inputs, tables.where),
+        )
+    found = tables.of_episodes("episode_return")
+    if "episode_return" not in found:
+        raise DatasetError(f"{tables.where} has no rewards, so no returns")
+    return normalized(found["episode_return"][places], scores)
+
+
+def _how_to_know(inputs: Mapping[str, Any], where: str) -> str:
+    if "config" in inputs:
+        return f"il-builder reference {where} measures them once, and keeps them in it"
+    if "environment" in inputs:
+        return f"il-builder reference env.id={inputs['environment']['id']} measures them once"
+    return "nothing says which environment it is; builder.manifest.scores.normalized takes scores of your own"
 
 
 def _published(expert: dict[str, Any]) -> dict[str, Any]:

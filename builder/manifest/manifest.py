@@ -179,17 +179,28 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
     }
-    sealed = dataclasses.replace(
-        manifest, files=files, fingerprint=fingerprint(manifest.identity, files), written_by=RELEASE
-    )
-    sealed = dataclasses.replace(sealed, sha256=manifest_sha256(sealed))
-    target = folder / MANIFEST
     try:
         flush(folder)
-        write_whole(target, manifest_text(sealed))
+    except OSError as error:
+        raise storage_error(error, folder / MANIFEST) from error
+    named = fingerprint(manifest.identity, files)
+    return rewrite(dataclasses.replace(manifest, files=files, fingerprint=named), folder)
+
+
+def rewrite(manifest: Manifest, folder: Path) -> Manifest:
+    """Write `manifest.json` and return what was written; of the files it says what it said.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    stated = dataclasses.replace(manifest, written_by=RELEASE)
+    stated = dataclasses.replace(stated, sha256=manifest_sha256(stated))
+    target = folder / MANIFEST
+    try:
+        write_whole(target, manifest_text(stated))
     except OSError as error:
         raise storage_error(error, target) from error
-    return sealed
+    return stated
 
 
 def manifest_text(manifest: Manifest) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from builder.errors import DatasetError, storage_error
 from builder.manifest.environment import RENDER_MODE
 from builder.manifest.identity import canonical
+from builder.manifest.manifest import Manifest
 from builder.manifest.schema import violations
 from builder.manifest.scores import ReferenceScores
 from builder.storage.limits import NOTE_BYTES
@@ -86,6 +87,11 @@ def reference_of(
         return found
     measured = measured_reference(environment, stored=stored)
     return measured.scores if measured else None
+
+
+def kept_reference(manifest: Manifest) -> ReferenceScores | None:
+    """The reference scores of a dataset that every machine finds: kept in its manifest, else published."""
+    return manifest.reference or published_reference(manifest.inputs.get("environment") or {})
 
 
 def published_reference(environment: Mapping[str, Any]) -> ReferenceScores | None:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
 
+MOST_TEXT = 500
+"""Letters of a source."""
 Returns = TypeVar("Returns", float, Array)
 
 
@@ -42,6 +44,16 @@ class ReferenceScores:
                 got=f"{self.expert:g}",
                 remedy="measure a better expert",
             )
+
+    @classmethod
+    def stated(cls, random: Any, expert: Any, source: str) -> ReferenceScores | None:
+        """What somebody's file says, whatever that is; None: no scale is between two such things."""
+        if not all(type(value) in (int, float) for value in (random, expert)):
+            return None
+        try:
+            return cls(float(random), float(expert), source[:MOST_TEXT])
+        except (DatasetError, OverflowError):
+            return None
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> ReferenceScores:

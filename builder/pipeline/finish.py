@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.card import read_notes, write_card
+from builder.card import keep_reference, read_notes, write_card
 from builder.config import ParallelConfig
 from builder.dataset.distinct import warn_of_copies
 from builder.dataset.within import tell_of_beyond
@@ -18,6 +18,8 @@ from builder.experts.sources.portable import save_portable
 from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
+from builder.manifest.reference import scaled
+from builder.manifest.scores import ReferenceScores
 from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction
 from builder.pipeline.own_truth import held_against
@@ -46,10 +48,14 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
     """
     out = build.config.out
     notes = None if "collate" in build.own else read_notes(out)
+    reference = _reference_at(out, build)
     with replaced(out, MANIFEST, owned_files) as folder:
         if not collate(str(folder), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
         manifest = _completed(build, folder, len(files), notes)
+        if reference:
+            keep_reference(folder, reference)
+            manifest = read_manifest(folder)
         warn_of_copies(manifest)
         tell_of_beyond(manifest)
         if not build.own:
@@ -60,6 +66,18 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
                 manifest = _noted(folder, manifest, unproven)
         preview(folder, manifest, build.environment, build.config.card)
         return manifest
+
+
+def _reference_at(out: AnyPath, build: Build) -> ReferenceScores | None:
+    """The reference scores that the dataset at `out` keeps, where it is of the same environment."""
+    try:
+        standing = read_manifest(out)
+    except DatasetError:
+        return None
+    environments = [
+        scaled(inputs.get("environment") or {"id": ""}) for inputs in (standing.inputs, build.inputs)
+    ]
+    return standing.reference if environments[0] == environments[1] else None
 
 
 def _noted(folder: Path, manifest: Manifest, notes: tuple[str, ...]) -> Manifest:

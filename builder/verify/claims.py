@@ -99,6 +99,11 @@ def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
         yield Claim(f"the machine was the one in {PROVENANCE}")
     if licence := stated_license(inputs):
         yield Claim(f"its author may publish it under {licence}")
+    if scores := manifest.reference:
+        said = (
+            f"random actions reach {scores.random:g} on average, an expert {scores.expert:g}: {scores.source}"
+        )
+        yield Claim(said, "il-builder reference measures them")
     for note in manifest.notes:
         yield Claim(f"the note {note!r}")
     if manifest.splits and manifest.written_by != RELEASE:

@@ -13,7 +13,14 @@ from odd_values import ODD, READ_ONLY, SECRET
 
 from builder.cli.main import main
 from builder.composition import compose
-from builder.config import BuildConfig, CheckConfig, SignConfig, TransferConfig, VerifyConfig
+from builder.config import (
+    BuildConfig,
+    CheckConfig,
+    ReferenceConfig,
+    SignConfig,
+    TransferConfig,
+    VerifyConfig,
+)
 from builder.exchange.config import ExportConfig, ImportConfig
 
 EVERY = int(os.environ.get("ODD_VALUES", "31"))
@@ -25,6 +32,7 @@ BASES = {
     "build": (BuildConfig, QUICK),
     "verify": (VerifyConfig, ["level=files"]),
     "check": (CheckConfig, RANDOM),
+    "reference": (ReferenceConfig, ["expert=cartpole", "episodes=2", "overwrite=true"]),
     "push": (TransferConfig, ["hub.repo_id=a/b"]),
     "pull": (TransferConfig, ["hub.repo_id=a/b"]),
     "sign": (SignConfig, []),
@@ -107,6 +115,7 @@ def place(tmp_path, monkeypatch):
     """A working folder with a dataset, deep enough for `..`, and a secret in the environment."""
     monkeypatch.setenv("ODD_SECRET_KEY", SECRET)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IL_BUILDER_REFERENCES", str(tmp_path / "references.json"))
     monkeypatch.setenv("IL_BUILDER_DATA", str(tmp_path / "a/b/data"))
     work = tmp_path / "a/b/c/d"
     work.mkdir(parents=True)
@@ -163,7 +172,8 @@ def test_some_keys_set_to_odd_values_end_as_they_should(place, verb, key):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    "verb", ["build", "verify", "check", "push", "pull", "sign", "export", "import", "clean", "experts"]
+    "verb",
+    ["build", "verify", "check", "reference", "push", "pull", "sign", "export", "import", "clean", "experts"],
 )
 def test_every_key_set_to_odd_values_ends_as_it_should(place, verb):
     found = {}

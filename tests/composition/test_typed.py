@@ -10,6 +10,7 @@ from builder.composition import build_config, compose
 from builder.config import (
     BuildConfig,
     CheckConfig,
+    ReferenceConfig,
     VerifyConfig,
 )
 from builder.errors import ConfigError
@@ -106,11 +107,16 @@ def test_a_number_beyond_all_floats_is_refused(key):
         build_config([f"{key}={'7' * 400}"])
 
 
-@pytest.mark.parametrize("verb", ["build", "check", "verify"])
+@pytest.mark.parametrize("verb", ["build", "check", "verify", "reference"])
 @pytest.mark.parametrize("key", ["env.kwargs", "expert.env_kwargs"])
 def test_a_variable_is_no_mapping_and_its_value_is_not_shown(monkeypatch, key, verb):
     monkeypatch.setenv("ODD_KEY", "hidden-value")
-    schema = {"build": BuildConfig, "check": CheckConfig, "verify": VerifyConfig}[verb]
+    schema = {
+        "build": BuildConfig,
+        "check": CheckConfig,
+        "verify": VerifyConfig,
+        "reference": ReferenceConfig,
+    }[verb]
     with pytest.raises(ConfigError) as refused:
         compose(schema, verb, [f"{key}=${{oc.env:ODD_KEY}}"])
     assert "hidden-value" not in str(refused.value)

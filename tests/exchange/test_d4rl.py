@@ -1,14 +1,18 @@
 """D4RL's flat file, and back."""
 
+import shutil
+
 import h5py
 import kinds
 import numpy as np
 from sweeps import sweep
 
 from builder import load
+from builder.card import keep_reference
 from builder.episodes.spaces import leaves
 from builder.exchange.d4rl import FORMAT
 from builder.exchange.export import ExportRequest, export
+from builder.manifest.scores import ReferenceScores
 
 FLAT = [kind for kind in kinds.KINDS if kind not in ("dict", "tuple")]
 
@@ -55,3 +59,15 @@ def test_a_file_of_old_without_timeouts_is_read_and_says_what_that_means(tmp_pat
         (2, False, None),
     ]
     assert "runs on into the next" in came.notes[0]
+
+
+def test_reference_scores_are_attributes_by_the_names_of_d4rl_and_come_back(dataset_of, tmp_path):
+    shutil.copytree(dataset_of("vector"), tmp_path / "x")
+    keep_reference(tmp_path / "x", ReferenceScores(-1.5, 7.0, "a test"))
+    path = export(tmp_path / "x", ExportRequest("d4rl", tmp_path / "x.hdf5")).path
+    with h5py.File(path) as file:
+        assert dict(file.attrs) == {"ref_min_score": -1.5, "ref_max_score": 7.0}
+    source = "ref_min_score and ref_max_score of the file"
+    assert FORMAT.read(path, {}).reference == ReferenceScores(-1.5, 7.0, source)
+    plain = export(dataset_of("vector"), ExportRequest("d4rl", tmp_path / "y.hdf5")).path
+    assert FORMAT.read(plain, {}).reference is None

@@ -8,7 +8,7 @@ from rich.console import Console
 from builder.cli.experts import _print_table
 from builder.errors import ConfigError
 from builder.experts.policy import configured
-from builder.experts.table import rows
+from builder.experts.table import best, rows
 
 
 def test_the_table_shows_name_environment_algorithm_source_threshold_and_return():
@@ -42,3 +42,16 @@ def test_those_that_play_an_environment_are_listed_best_first_and_other_versions
 def test_an_environment_that_nobody_plays_is_an_error_with_a_near_one():
     with pytest.raises(ConfigError, match="did you mean 'HalfCheetah-v5'"):
         rows("HalfCheeta-v5")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "name"),
+    [("CartPole-v1", "cartpole"), ("HalfCheetah-v5", "halfcheetah-v5"), ("Acrobot-v1", "qrdqn-acrobot")],
+)
+def test_the_best_expert_of_an_environment_is_one_that_is_here_or_the_first_of_its_list(env_id, name):
+    assert best(env_id) == name
+
+
+def test_there_is_no_best_expert_of_a_version_that_none_was_trained_on():
+    with pytest.raises(ConfigError, match=r"trained on HalfCheetah-v77.*expert="):
+        best("HalfCheetah-v77")

@@ -8,6 +8,7 @@ import pytest
 
 from builder import load
 from builder.errors import DatasetError, EnvironmentError_
+from builder.manifest.scores import ReferenceScores
 
 
 def test_the_recorded_environment_plays_an_episode_again(dataset_of):
@@ -57,3 +58,26 @@ def test_where_nothing_says_which_environment_it_was_none_is_made(tmp_path):
     (tmp_path / "x.jsonl").write_text(row)
     with pytest.raises(DatasetError, match=r"nothing says in which environment.*gymnasium\.make"):
         load(tmp_path).environment()
+
+
+def scored(dataset, random=-1.0, expert=3.0):
+    scores = ReferenceScores(random, expert, "a test")
+    for holder in (dataset, dataset._tables):
+        holder.manifest = dataclasses.replace(holder.manifest, reference=scores)
+    return dataset
+
+
+def test_normalised_returns_are_those_of_the_episodes_of_a_view(dataset_of):
+    dataset = scored(load(dataset_of("vector")))
+    expected = (np.array(dataset.episode_table["episode_return"]) + 1.0) / 4.0
+    np.testing.assert_array_equal(dataset.normalized_returns, expected)
+    np.testing.assert_array_equal(dataset[2:4].normalized_returns, expected[2:4])
+    np.testing.assert_array_equal(dataset.every(2).normalized_returns, expected)
+    assert dataset.normalized_returns.dtype == np.float64
+
+
+def test_joined_datasets_have_the_scores_that_all_of_them_have(dataset_of):
+    split, other = (load(dataset_of("vector"), split=name) for name in ("train", "test"))
+    joined = scored(split).concat(scored(other))
+    assert len(joined.normalized_returns) == 8
+    assert scored(split).concat(scored(other, expert=4.0)).manifest.reference is None

@@ -1,9 +1,15 @@
 """What is known of an expert's score."""
 
+import dataclasses
+
+import gymnasium as gym
 import pytest
 
 from builder import build, load
-from builder.loading.reference import ZOO, Reference
+from builder.errors import DatasetError
+from builder.loading.reference import ZOO, Reference, known_scores
+from builder.manifest.reference import VARIABLE, Measured, store_reference
+from builder.manifest.scores import ReferenceScores
 
 
 def test_a_bundled_experts_own_figures_are_published_and_the_kept_mean_is_none(tmp_path):
@@ -37,3 +43,25 @@ def test_an_agent_of_the_hub_is_known_by_its_repository(dataset_of):
 def test_nothing_is_claimed_of_a_dataset_without_a_build(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"obs": [0.5], "actions": 1, "rewards": 1.0, "episode_starts": 1.0}\n')
     assert load(tmp_path).reference == Reference()
+
+
+def test_a_threshold_of_the_registration_or_of_the_build_makes_no_scores(tmp_path):
+    dataset = build(expert="cartpole", episodes=2, out=str(tmp_path / "x"), verify_sample=0)
+    assert (dataset.reference.threshold, gym.spec("CartPole-v1").reward_threshold) == (500.0, 475.0)
+    assert dataset.reference.scores is None
+
+
+def test_what_the_dataset_keeps_goes_before_what_the_machine_knows(dataset_of, tmp_path, monkeypatch):
+    dataset = load(dataset_of("vector"))
+    kept, measured = ReferenceScores(0.0, 1.0, "kept"), ReferenceScores(0.0, 2.0, "measured")
+    entry = Measured(dataset.manifest.inputs["environment"], measured, {"name": "x"}, 1, 0, True, {})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "references.json"))
+    store_reference(entry)
+    assert known_scores(dataset.manifest) == measured
+    assert known_scores(dataclasses.replace(dataset.manifest, reference=kept)) == kept
+
+
+def test_where_nothing_says_which_environment_it_is_the_error_says_so(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"obs": [0.5], "actions": 1, "rewards": 1.0, "episode_starts": 1.0}\n')
+    with pytest.raises(DatasetError, match="nothing says which environment it is"):
+        _ = load(tmp_path).normalized_returns

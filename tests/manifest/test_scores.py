@@ -27,3 +27,16 @@ def test_what_is_not_known_is_not_written_and_all_else_comes_back():
     known = ReferenceScores(1.0, 2.0, "a test", random_std=0.5, expert_std=0.0)
     assert SCORES.content == {"random": 20.0, "expert": 500.0, "source": "a test"}
     assert [ReferenceScores.of(scores.content) for scores in (SCORES, known)] == [SCORES, known]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(0, None), (True, 2.0), ("0", "1"), (1.0, 1.0), (float("nan"), 1.0), (0, 10**400)],
+    ids=["missing", "bool", "text", "equal", "nan", "huge"],
+)
+def test_what_a_stranger_s_file_says_is_no_reference_where_it_makes_no_scale(pair):
+    assert ReferenceScores.stated(*pair, "a file") is None
+
+
+def test_what_a_stranger_s_file_says_is_taken_with_a_bounded_source():
+    assert ReferenceScores.stated(0, 2.5, "x" * 900) == ReferenceScores(0.0, 2.5, "x" * 500)

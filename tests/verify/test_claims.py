@@ -8,8 +8,10 @@ from sweeps import sweep
 from verification import EPISODES, check, rewrite
 
 from builder import Controller
+from builder.card import keep_reference
 from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
 from builder.manifest.manifest import SIGNATURE, read_manifest
+from builder.manifest.scores import ReferenceScores
 from builder.verify.claims import NOTHING, claims
 
 
@@ -77,3 +79,13 @@ def test_all_of_it_is_written_for_other_programs(folder, tmp_path):
     assert said["verified"] is False
     assert said["claims"] == []
     assert said["checks"][-1]["difference"]["column"] == "seed"
+
+
+def test_reference_scores_are_a_claim_with_what_measures_them(folder):
+    keep_reference(folder, ReferenceScores(22.5, 500.0, "somebody"))
+    report = check(folder, "files")
+    report.raise_for_difference()
+    (claim,) = [claim for claim in report.claims if "random actions" in claim.statement]
+    assert str(claim) == (
+        "random actions reach 22.5 on average, an expert 500: somebody (il-builder reference measures them)"
+    )

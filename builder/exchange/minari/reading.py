@@ -14,13 +14,14 @@ from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.errors import DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import all_fitted
-from builder.exchange.contract import Incoming, Options, Trajectory
+from builder.exchange.contract import REF_MAX, REF_MIN, Incoming, Options, Trajectory
 from builder.exchange.minari.columnar import KINDS, episode_arrays, episode_attributes, episode_files
 from builder.exchange.minari.environment import environment_of
 from builder.exchange.minari.jpeg import decoded, is_jpeg
 from builder.exchange.minari.place import MAIN, METADATA, found_dataset, own_file
 from builder.exchange.minari.serialized import part_name, space_of
 from builder.exchange.note import NOTE, Carried, carried
+from builder.manifest.scores import ReferenceScores
 from builder.storage.limits import MANIFEST_BYTES, TEXT_BYTES
 from builder.storage.plain_json import parse_json, read_bounded
 
@@ -82,6 +83,11 @@ def read(path: Path, options: Options) -> Incoming:
         license=opened.known.license if opened.known else _text(opened.metadata, "license") or None,
         about=_text(opened.metadata, "description") or _text(opened.metadata, "dataset_id"),
         notes=(LOSSY,) if jpeg else (),
+        reference=ReferenceScores.stated(
+            opened.metadata.get(REF_MIN),
+            opened.metadata.get(REF_MAX),
+            f"{REF_MIN} and {REF_MAX} of Minari's {_text(opened.metadata, 'dataset_id')}".strip(),
+        ),
     )
 
 

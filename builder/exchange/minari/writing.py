@@ -95,6 +95,7 @@ def _metadata(source: Source, options: Options, steps: int, size: int) -> dict[s
         f" fingerprint {source.manifest.fingerprint}",
         "requirements": requirements(source),
     }
+    found |= source.reference
     if authors := source.manifest.inputs.get("imported", {}).get("authors"):
         found["author"] = list(authors)
     if spec := spec_text(environment):

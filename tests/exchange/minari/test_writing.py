@@ -1,6 +1,7 @@
 """What lies below the root after an export."""
 
 import json
+import shutil
 
 import h5py
 import kinds
@@ -8,8 +9,12 @@ import numpy as np
 from sweeps import sweep
 
 from builder import load
+from builder.card import keep_reference
 from builder.exchange.export import ExportRequest, export
+from builder.exchange.importing import ImportRequest, import_
 from builder.exchange.minari.reading import read
+from builder.manifest.manifest import read_manifest
+from builder.manifest.scores import ReferenceScores
 
 
 @sweep("kind", kinds.KINDS, quick=2)
@@ -69,3 +74,19 @@ def test_the_metadata_say_what_it_is_and_who_played(dataset_of, tmp_path):
 def test_the_losses_name_the_split(dataset_of, tmp_path):
     done = export(dataset_of("vector"), ExportRequest("minari", tmp_path))
     assert [loss.what for loss in done.losses] == ["split"]
+
+
+def test_reference_scores_are_in_minari_s_own_fields_and_come_back(dataset_of, tmp_path):
+    shutil.copytree(dataset_of("vector"), tmp_path / "x")
+    without = export(tmp_path / "x", ExportRequest("minari", tmp_path / "a")).path
+    assert "ref_min_score" not in json.loads((without / "data" / "metadata.json").read_text())
+    assert read(without, {"id": None}).reference is None
+    keep_reference(tmp_path / "x", ReferenceScores(-1.5, 7.0, "a test"))
+    path = export(tmp_path / "x", ExportRequest("minari", tmp_path / "b")).path
+    metadata = json.loads((path / "data" / "metadata.json").read_text())
+    assert (metadata["ref_min_score"], metadata["ref_max_score"]) == (-1.5, 7.0)
+    name = metadata["dataset_id"]
+    import_(ImportRequest("minari", path, replay=False), tmp_path / "back")
+    assert read_manifest(tmp_path / "back").reference == ReferenceScores(
+        -1.5, 7.0, f"ref_min_score and ref_max_score of Minari's {name}"
+    )

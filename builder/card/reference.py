@@ -1,0 +1,39 @@
+"""Reference scores, put into a dataset folder: into its manifest, and onto its card."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from builder.card.comparison import rendered_again
+from builder.card.render import render_card, write_text
+from builder.errors import DatasetError
+from builder.manifest.manifest import SIGNATURE, read_manifest, rewrite
+from builder.manifest.scores import ReferenceScores
+
+
+def keep_reference(folder: Path, scores: ReferenceScores) -> None:
+    """Keep reference scores in a dataset folder, whose lock the caller holds; no byte of its data changes.
+
+    A folder whose content a user's own `collate` has chosen keeps the card that it has.
+
+    Raises:
+        DatasetError: there is no dataset, its files are not those of its manifest, or it is signed.
+        StorageError: it cannot be written.
+    """
+    manifest = read_manifest(folder)
+    if manifest.reference != scores:
+        if (folder / SIGNATURE).exists():
+            raise DatasetError(
+                f"{folder} is signed, and reference scores would change what was signed",
+                remedy=f"remove {SIGNATURE}, give the reference, and sign it again",
+            )
+        manifest = rewrite(dataclasses.replace(manifest, reference=scores), folder)
+    if not manifest.splits:
+        return
+    try:
+        text, rendered = rendered_again(folder)
+    except (FileNotFoundError, UnicodeDecodeError):
+        text, rendered = "", render_card(folder)
+    if text != rendered:
+        write_text(folder, rendered)

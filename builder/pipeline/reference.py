@@ -1,0 +1,282 @@
+"""`il-builder reference`: the scores that returns are normalised by, found or measured, and kept.
+
+They are means over all episodes of a seed of their own: what a dataset has kept is a selection, and the
+`reward_threshold` of a registration is what somebody took for solved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.card import keep_reference
+from builder.composition import build_config
+from builder.config import BuildConfig, ExpertConfig, ReferenceConfig, RolloutConfig
+from builder.episodes.spaces import Array
+from builder.errors import ConfigError, ExistsError
+from builder.experts.actor import RandomPlayer
+from builder.experts.sources.load import load_expert
+from builder.experts.table import best
+from builder.manifest.identity import sha256_of
+from builder.manifest.manifest import Manifest, read_manifest
+from builder.manifest.rebuild import FILES, Given, rebuilt_config
+from builder.manifest.reference import (
+    Measured,
+    measured_reference,
+    published_reference,
+    scaled,
+    store_reference,
+    stored_at,
+)
+from builder.manifest.scores import ReferenceScores
+from builder.pipeline.build import Build
+from builder.pipeline.instances import settle
+from builder.pipeline.manner import with_manner
+from builder.pipeline.play import play
+from builder.pipeline.prepare import prepare
+from builder.pipeline.runs import ChunkRun
+from builder.rollout.planning import first_returns
+from builder.storage.lock import locked
+from builder.storage.paths import local_path
+
+log = logging.getLogger(__name__)
+
+RANDOM = "random"
+"""The expert of a configuration that names none."""
+PLAIN = ("lanes", "deterministic", "precision", "max_steps", "out_of_bounds", "infinite")
+"""Keys of `rollout` that a reference is measured with; others, such as noise, make an expert worse."""
+
+
+@dataclass(frozen=True)
+class Referenced:
+    """What is known in the end.
+
+    Attributes:
+        environment: as a manifest describes it.
+        scores: its reference.
+        stored: the file that has what was measured; None: the scores are published.
+        fresh: they were measured just now.
+        out: the dataset folder that keeps them; None: none was named.
+    """
+
+    environment: Mapping[str, Any]
+    scores: ReferenceScores
+    stored: Path | None
+    fresh: bool
+    out: Path | None
+
+
+def reference(config: ReferenceConfig) -> Referenced:
+    """Find the reference scores of an environment, or measure and store them.
+
+    Args:
+        config: of which environment or dataset.
+
+    Raises:
+        ConfigError: it names no environment, or not that of the dataset.
+        ExistsError: they were measured with another expert.
+        DatasetError: there is no dataset, it is signed, or the expert is no better than random actions.
+        BuilderError: the expert or the environment cannot be had.
+    """
+    out = local_path(config.out, "reference") if config.out is not None else None
+    manifest = read_manifest(out) if out else None
+    found = _found(config, manifest, out)
+    if out:
+        with locked(out):
+            keep_reference(out, found.scores)
+    return dataclasses.replace(found, out=out)
+
+
+def measure(build: Build, episodes: int, seed: int) -> Measured:
+    """What random actions and an expert reach, over so many episodes each.
+
+    Args:
+        build: who plays what.
+        episodes: of each; every one counts.
+        seed: the root of their seeds.
+
+    Raises:
+        DatasetError: the expert is no better than random actions.
+        BuilderError: something fails while it is played.
+    """
+    low, high = (_mean_and_std(_returns(each, episodes, seed)) for each in (_random(build), build))
+    deterministic = build.config.rollout.deterministic
+    how = "" if deterministic else ", its actions sampled"
+    scores = ReferenceScores(
+        random=low[0],
+        expert=high[0],
+        source=f"measured by il-builder: {episodes:,} episodes each of random actions and of"
+        f" {build.expert.name:.200}{how}, seed {seed}",
+        random_std=low[1],
+        expert_std=high[1],
+    )
+    return Measured(
+        environment=build.inputs["environment"],
+        scores=scores,
+        expert=build.inputs["expert"],
+        episodes=episodes,
+        seed=seed,
+        deterministic=deterministic,
+        packages=build.inputs["packages"],
+    )
+
+
+def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None) -> Referenced:
+    """The scores, wherever they come from."""
+    stated = manifest.inputs.get("environment") if manifest else None
+    wanted = _named(config) or stated or {}
+    if published := published_reference(wanted):
+        if stated and published_reference(stated) != published:
+            raise _of_another(stated, wanted)
+        return Referenced(wanted, published, None, fresh=False, out=None)
+    if not config.overwrite and not _names_expert(config) and (known := _known(config, stated)):
+        return known
+    build = prepare(_configured(config, manifest, out))
+    _check_same(stated, build.inputs["environment"])
+    before = measured_reference(build.inputs["environment"])
+    if before and not config.overwrite:
+        if not _is_asked_for(before, build, config):
+            raise ExistsError(
+                f"the reference of {build.environment.id} is {before.scores.source}",
+                remedy="leave expert= away to use it, or give overwrite=true to measure anew",
+            )
+        return _as_stored(before)
+    found = measure(build, config.episodes, config.seed)
+    return dataclasses.replace(_as_stored(found), stored=store_reference(found), fresh=True)
+
+
+def _known(config: ReferenceConfig, stated: Mapping[str, Any] | None) -> Referenced | None:
+    """What was measured before, with whichever expert; whoever shall play is not looked for."""
+    environment = prepare(_asked(config)).inputs["environment"] if config.env.id else stated
+    _check_same(stated, environment)
+    found = measured_reference(environment) if environment else None
+    return _as_stored(found) if found else None
+
+
+def _as_stored(found: Measured) -> Referenced:
+    return Referenced(found.environment, found.scores, stored_at(), fresh=False, out=None)
+
+
+def _named(config: ReferenceConfig) -> dict[str, Any] | None:
+    """The environment that the user names, which may not be installed, or exist any more."""
+    env, limit = config.env, config.env.max_episode_steps
+    named = {"id": env.id, "kwargs": env.kwargs, "max_episode_steps": limit, "wrappers": env.wrappers}
+    return named if env.id else None
+
+
+def _names_expert(config: ReferenceConfig) -> bool:
+    return config.expert.source != RANDOM
+
+
+def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | None) -> BuildConfig:
+    """Who shall play: the expert that is named, the best one of the environment, or that of the dataset.
+
+    Raises:
+        ConfigError: nothing says so.
+    """
+    if _names_expert(config):
+        return _asked(config)
+    if config.env.id:
+        expert = build_config([f"expert={best(config.env.id)}"]).expert
+        log.info("%s plays %s as its expert", expert.name, config.env.id)
+        return dataclasses.replace(
+            _asked(config), expert=dataclasses.replace(expert, check=config.expert.check)
+        )
+    if manifest is None or out is None:
+        raise ConfigError("reference needs an environment", remedy="give env.id=, expert= or out=FOLDER")
+    if "expert" not in manifest.inputs:
+        raise ConfigError(
+            f"{out} does not say who played it, nor how",
+            remedy="give env.id=, and expert= if you know a better one",
+        )
+    given = Given(
+        files={key: value for key in FILES if (value := getattr(config.expert, key))},
+        trusted=config.expert.trust_remote_code,
+        kwargs=config.env.kwargs,
+    )
+    rebuilt = rebuilt_config(manifest, out, _asked(config), given)
+    return dataclasses.replace(
+        _asked(config), expert=rebuilt.expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout)
+    )
+
+
+def _asked(config: ReferenceConfig) -> BuildConfig:
+    """The configuration as that of a build which accepts all."""
+    return dataclasses.replace(
+        build_config([]),
+        expert=config.expert,
+        env=config.env,
+        rollout=_plain(config.rollout),
+        parallel=config.parallel,
+        threshold=-math.inf,
+        max_return=None,
+    )
+
+
+def _plain(rollout: RolloutConfig) -> RolloutConfig:
+    """How it is played, without what makes the play worse."""
+    return RolloutConfig(**{name: getattr(rollout, name) for name in PLAIN})
+
+
+def _is_asked_for(known: Measured, build: Build, config: ReferenceConfig) -> bool:
+    """Whether it was measured just so."""
+    asked = (build.inputs["expert"], config.episodes, config.seed, build.config.rollout.deterministic)
+    return sha256_of([known.expert, known.episodes, known.seed, known.deterministic]) == sha256_of(asked)
+
+
+def _check_same(stated: Mapping[str, Any] | None, environment: Mapping[str, Any] | None) -> None:
+    """Refuse scores that are not those of the environment that a dataset states.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    if stated and environment and scaled(stated) != scaled(environment):
+        raise _of_another(stated, environment)
+
+
+def _of_another(stated: Mapping[str, Any], environment: Mapping[str, Any]) -> ConfigError:
+    return ConfigError(
+        "the dataset is of another environment", expected=scaled(stated), got=scaled(environment)
+    )
+
+
+def _random(build: Build) -> Build:
+    """The build with random actions in just the same environment."""
+    config = ExpertConfig(name=RANDOM, source=RANDOM)
+    expert = load_expert(config, build.config.rollout)
+    return dataclasses.replace(
+        build,
+        config=dataclasses.replace(build.config, expert=config),
+        expert=expert,
+        player=RandomPlayer(),
+        environment=dataclasses.replace(build.environment, masks=""),
+        inputs={**build.inputs, "expert": expert.identity},
+    )
+
+
+def _returns(build: Build, episodes: int, seed: int) -> Array:
+    """float64 [episodes]: the returns of the first attempts, played in a folder for temporary files."""
+    with tempfile.TemporaryDirectory(prefix="il-builder-reference-") as folder:
+        out = Path(folder) / "played"
+        config = dataclasses.replace(
+            build.config, out=out, episodes=episodes, seed=seed, max_attempts=episodes
+        )
+        build = dataclasses.replace(build, config=config)
+        build = with_manner(settle(build, None))
+        with locked(out):
+            build.store.describe(build.collation.to_json())
+            run = ChunkRun(build, build.store)
+            play(build, run)
+            return first_returns(run.summaries, episodes)
+
+
+def _mean_and_std(returns: Array) -> tuple[float, float]:
+    """Exact sums, so that every machine finds the same digits; the deviation is that of these returns."""
+    mean = math.fsum(returns) / len(returns)
+    return mean, math.sqrt(math.fsum((returns - mean) ** 2) / len(returns))

@@ -1,0 +1,205 @@
+"""`reference`: what random actions and an expert reach, measured once and kept."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from builder import build, load
+from builder.card import rendered_again
+from builder.composition import build_config, compose
+from builder.config import ReferenceConfig
+from builder.errors import ConfigError, DatasetError, ExistsError
+from builder.manifest.manifest import read_manifest, rewrite
+from builder.manifest.reference import VARIABLE, measured_reference, reference_of
+from builder.pipeline.prepare import prepare
+from builder.pipeline.reference import measure, reference
+
+SHORT = ["env.max_episode_steps=60", "expert.check=off", "episodes=4"]
+KNOWN = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 60}
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path, monkeypatch):
+    path = tmp_path / "references.json"
+    monkeypatch.setenv(VARIABLE, str(path))
+    return path
+
+
+def asked(*words):
+    return reference(compose(ReferenceConfig, "reference", list(words)))
+
+
+def short_build(out, **config):
+    keys = {"env": {"max_episode_steps": 60}, "verify_sample": 0, "threshold": -math.inf}
+    return build("cartpole", episodes=4, out=str(out), **(keys | {"expert.check": "off"} | config))
+
+
+def test_both_means_are_those_of_all_episodes_that_builds_with_this_seed_record(tmp_path, stored):
+    found = asked("expert=cartpole", *SHORT, "seed=5")
+    for policy, mean, std in (
+        ("cartpole", found.scores.expert, found.scores.expert_std),
+        ("random", found.scores.random, found.scores.random_std),
+    ):
+        config = {"seed": 5, "env": {"id": "CartPole-v1", "max_episode_steps": 60}}
+        keys = {"threshold": -math.inf, "verify_sample": 0, "expert.check": "off"}
+        played = build(policy, episodes=4, out=str(tmp_path / policy), **config, **keys)
+        returns = played.episode_table["episode_return"]
+        assert (mean, std) == (pytest.approx(sum(returns) / 4), pytest.approx(float(returns_std(returns))))
+    assert found.scores.source == (
+        "measured by il-builder: 4 episodes each of random actions and of cartpole, seed 5"
+    )
+    assert (found.fresh, found.stored, found.out) == (True, stored, None)
+
+
+def returns_std(returns):
+    mean = sum(returns) / len(returns)
+    return math.sqrt(sum((value - mean) ** 2 for value in returns) / len(returns))
+
+
+def test_no_episode_is_selected_whatever_the_expert_s_threshold():
+    config = dataclasses.replace(build_config(["expert=acrobot", "threshold=-1"]), threshold=-math.inf)
+    measured = measure(prepare(config), 3, 0)
+    assert measured.scores.random == -500.0
+    assert measured.scores.expert < -1
+
+
+def test_the_same_is_not_measured_twice_and_another_expert_only_when_told(stored):
+    first = asked("expert=cartpole", *SHORT)
+    written = stored.read_bytes()
+    again = asked("expert=cartpole", *SHORT)
+    assert (again.fresh, again.scores) == (False, first.scores)
+    without = asked("env.id=CartPole-v1", "env.max_episode_steps=60")
+    assert (without.fresh, without.scores) == (False, first.scores)
+    with pytest.raises(ExistsError, match=r"4 episodes each.*overwrite=true to measure anew"):
+        asked("expert=cartpole", *SHORT, "seed=7")
+    assert stored.read_bytes() == written
+    other = asked("expert=cartpole", *SHORT, "seed=7", "overwrite=true")
+    assert other.fresh
+    assert reference_of(KNOWN) == other.scores != first.scores
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rollout.lanes=1"],
+        pytest.param(["rollout.lanes=3", "parallel=loky", "parallel.n_jobs=2"], marks=pytest.mark.slow),
+    ],
+    ids=["lanes", "processes"],
+)
+def test_it_is_measured_the_same_again_however_it_is_played(words, stored):
+    asked("expert=cartpole", *SHORT)
+    written = stored.read_bytes()
+    assert asked("expert=cartpole", *SHORT, "overwrite=true", *words).fresh
+    assert stored.read_bytes() == written
+
+
+def test_an_environment_alone_is_measured_with_its_best_named_expert(stored):
+    found = asked("env.id=CartPole-v1", *SHORT)
+    assert measured_reference(found.environment).expert["name"] == "cartpole"
+    assert found.environment == KNOWN
+
+
+def test_what_was_measured_says_how(stored):
+    asked("expert=cartpole", *SHORT, "rollout.deterministic=false")
+    (entry,) = json.loads(stored.read_text())["references"]
+    assert (entry["episodes"], entry["seed"], entry["deterministic"]) == (4, 100000, False)
+    assert entry["environment"] == KNOWN
+    assert entry["expert"]["sha256"] == build_config(["expert=cartpole"]).expert.sha256
+    assert entry["scores"]["source"].endswith("of cartpole, its actions sampled, seed 100000")
+    assert "gymnasium" in entry["packages"]
+
+
+def test_published_scores_are_found_and_not_measured(stored):
+    found = asked("env.id=hopper-medium-v2")
+    assert (found.scores.random, found.scores.expert) == (-20.272305, 3234.3)
+    assert (found.fresh, found.stored, stored.exists()) == (False, None, False)
+
+
+def test_a_dataset_is_measured_by_its_own_environment_and_expert_and_keeps_it(tmp_path, stored):
+    dataset = short_build(tmp_path / "x")
+    with pytest.raises(
+        DatasetError, match=r"no reference scores.*il-builder reference .*x measures them once"
+    ):
+        _ = dataset.normalized_returns
+    found = asked(f"out={tmp_path / 'x'}", "episodes=4")
+    assert (found.environment, found.fresh) == (KNOWN, True)
+    stored.unlink()
+    opened = load(tmp_path / "x")
+    assert opened.reference.scores == opened.manifest.reference == found.scores
+    assert opened.manifest.fingerprint == dataset.manifest.fingerprint
+    assert opened.normalized_returns.tolist() == pytest.approx([1.0] * 4)
+    text, expected = rendered_again(tmp_path / "x")
+    assert text == expected
+    assert found.scores.source in text
+
+
+def test_a_dataset_takes_what_is_known_of_its_environment(tmp_path):
+    known = asked("expert=cartpole", *SHORT)
+    short_build(tmp_path / "x")
+    found = asked(f"out={tmp_path / 'x'}")
+    assert (found.fresh, read_manifest(tmp_path / "x").reference) == (False, known.scores)
+
+
+def test_a_dataset_does_not_take_the_scores_of_another_environment(tmp_path):
+    asked("expert=cartpole", *SHORT)
+    short_build(tmp_path / "x", env={"max_episode_steps": 50})
+    with pytest.raises(ConfigError, match=r"of another environment.*50.*60"):
+        asked(f"out={tmp_path / 'x'}", "env.id=CartPole-v1", "env.max_episode_steps=60")
+    with pytest.raises(ConfigError, match="of another environment"):
+        asked(f"out={tmp_path / 'x'}", "env.id=hopper-medium-v2")
+    assert read_manifest(tmp_path / "x").reference is None
+
+
+def test_a_build_does_not_take_what_only_this_machine_knows(tmp_path):
+    asked("expert=cartpole", *SHORT)
+    dataset = short_build(tmp_path / "x")
+    assert dataset.manifest.reference is None
+    assert "ormalised*" not in (tmp_path / "x" / "README.md").read_text()
+    assert dataset.normalized_returns.tolist() == pytest.approx([1.0] * 4)
+
+
+def test_a_dataset_that_names_no_player_needs_the_environment(tmp_path):
+    dataset = short_build(tmp_path / "x")
+    imported = {
+        "imported": {
+            "format": "csv",
+            "files": [{"name": "x", "sha256": "0" * 64, "size": 1}],
+            "unsaid": [],
+            "optional": [],
+        }
+    }
+    rewrite(dataclasses.replace(dataset.manifest, inputs=imported), tmp_path / "x")
+    with pytest.raises(ConfigError, match=r"does not say who played it.*give env.id="):
+        asked(f"out={tmp_path / 'x'}")
+
+
+def test_without_anything_it_says_what_it_needs():
+    with pytest.raises(ConfigError, match=r"needs an environment.*env.id=, expert= or out=FOLDER"):
+        asked()
+
+
+def test_an_environment_without_a_named_expert_needs_one():
+    with pytest.raises(
+        ConfigError, match=r"no expert that has a name was trained on CliffWalking-v1.*expert="
+    ):
+        asked("env.id=CliffWalking-v1", "env.max_episode_steps=20")
+
+
+def test_every_episode_counts():
+    with pytest.raises(ConfigError, match="a reference counts every episode"):
+        asked("expert=cartpole", "rollout.on_error=reject")
+
+
+def test_an_expert_that_is_no_better_than_random_actions_makes_no_scale(stored):
+    with pytest.raises(DatasetError, match="no better than random actions"):
+        asked("expert=cartpole", "env.max_episode_steps=5", "expert.check=off", "episodes=2")
+    assert not stored.exists()
+
+
+def test_a_variable_s_value_is_not_written_down(monkeypatch, stored):
+    monkeypatch.setenv("A_KEY", "false")
+    asked("expert=cartpole", *SHORT, "env.kwargs.sutton_barto_reward=${oc.env:A_KEY}")
+    (entry,) = json.loads(stored.read_text())["references"]
+    assert "oc.env:A_KEY" in json.dumps(entry["environment"])
