@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from builder.dataset.column import Column
 from builder.dataset.columns import FOLDERS, tables_of
+from builder.dataset.schema import plain_from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
@@ -129,7 +130,7 @@ def read_contents(folder: Path) -> Contents:
 def _endings(files: Sequence[Path], steps: Sequence[Path]) -> Endings:
     names = ["episode_return", "length", "terminated", "truncated"]
     columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
-    known = {name: columns[name].to_numpy() for name in names if name in columns.column_names}
+    known = {name: plain_from_arrow(columns[name]) for name in names if name in columns.column_names}
     return Endings(
         returns=known.get("episode_return", np.full(len(columns), np.nan)),
         lengths=known["length"],

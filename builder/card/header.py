@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import yaml
 
 from builder.card.contents import Contents, TableSize
 from builder.dataset.columns import FOLDERS
-from builder.dataset.schema import features, yaml_features
+from builder.dataset.features import yaml_features
+from builder.dataset.schema import features
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import stated_license
-
-if TYPE_CHECKING:
-    from huggingface_hub import DatasetCardData
 
 DEFAULT_CONFIG = "transitions"
 TAGS = (
@@ -26,27 +26,27 @@ SIZE_STEPS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T
 """The Hub's size categories begin at these powers of ten, from 10**3 on."""
 
 
-def header(contents: Contents, pretty_name: str) -> DatasetCardData:
-    """The header of a dataset's card."""
-    from huggingface_hub import DatasetCardData
-
+def header(contents: Contents, pretty_name: str) -> str:
+    """The header of a dataset's card, without its rules; as `huggingface_hub.DatasetCardData` writes it."""
     inputs, spaces = contents.manifest.inputs, contents.manifest.spaces
     declared = {name: yaml_features(features(columns, spaces)) for name, columns in contents.columns.items()}
     rows = sum(size.rows for size in contents.sizes[DEFAULT_CONFIG].values())
-    return DatasetCardData(
-        pretty_name=pretty_name,
-        license=stated_license(inputs),
-        annotations_creators=["machine-generated"] if _played(inputs) else None,
-        source_datasets=["original"] if _played(inputs) else None,
-        task_categories=["reinforcement-learning"],
-        tags=tags(inputs),
-        size_categories=[size_category(rows)],
-        configs=data_configs(list(contents.sizes[DEFAULT_CONFIG])),
-        dataset_info=[
+    stated = {
+        "annotations_creators": ["machine-generated"] if _played(inputs) else None,
+        "license": stated_license(inputs),
+        "size_categories": [size_category(rows)],
+        "source_datasets": ["original"] if _played(inputs) else None,
+        "task_categories": ["reinforcement-learning"],
+        "pretty_name": pretty_name,
+        "tags": tags(inputs),
+        "configs": data_configs(list(contents.sizes[DEFAULT_CONFIG])),
+        "dataset_info": [
             {"config_name": name, "features": declared[name], **_sizes(contents.sizes[name])}
             for name in FOLDERS
         ],
-    )
+    }
+    known = {key: value for key, value in stated.items() if value is not None}
+    return yaml.safe_dump(known, sort_keys=False, allow_unicode=True).strip()
 
 
 def _played(inputs: Mapping[str, Any]) -> bool:

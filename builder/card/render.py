@@ -124,7 +124,7 @@ def _rendered(
         known = contents.manifest.inputs
         name = imported.title(known) if "imported" in known else text.title(known)
         card = _template().render(
-            card_data=header(contents, pretty_name=" ".join(name.replace("`", "").split())).to_yaml(),
+            card_data=header(contents, pretty_name=" ".join(name.replace("`", "").split())),
             title=name,
             address=json.dumps(repo_id or ANYWHERE),
             notes="\n".join((notes or "").strip().splitlines()),

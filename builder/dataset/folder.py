@@ -19,7 +19,8 @@ from builder.dataset.collation import Collation, collation_of
 from builder.dataset.column import Rows
 from builder.dataset.columns import FOLDERS, tables_of
 from builder.dataset.distinct import Copies
-from builder.dataset.schema import arrow_schema, features
+from builder.dataset.features import arrow_schema
+from builder.dataset.schema import features
 from builder.dataset.tables import to_table
 from builder.dataset.within import count_beyond, refuse_outside
 from builder.dataset.writer import Packing, ShardWriter

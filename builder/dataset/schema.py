@@ -13,9 +13,8 @@ Dict spaces become structs, Tuple spaces structs with the fields "0", "1", ...
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -23,13 +22,9 @@ import pyarrow as pa
 
 from builder.dataset import images
 from builder.dataset.column import Column
+from builder.dataset.features import MAX_RANK, Feature, Features, arrow_type, image, shaped, value
 from builder.episodes.spaces import Array, Leaf, Spaces, assemble, is_image, leaves
 from builder.errors import DatasetError, SpaceError
-
-if TYPE_CHECKING:
-    from datasets import Features
-
-MAX_RANK = 5  # `datasets` has Array2D to Array5D
 
 
 def features(columns: Iterable[Column], spaces: Spaces) -> Features:
@@ -38,38 +33,13 @@ def features(columns: Iterable[Column], spaces: Spaces) -> Features:
     Raises:
         SpaceError: a space that cannot be stored.
     """
-    from datasets import Features
-
-    return Features({column.name: _column_feature(column, spaces) for column in columns})
+    return {column.name: _column_feature(column, spaces) for column in columns}
 
 
-def _column_feature(column: Column, spaces: Spaces) -> Any:
-    from datasets import Value
-
+def _column_feature(column: Column, spaces: Spaces) -> Feature:
     if isinstance(column.kind, str):
-        return Value(column.kind)
+        return value(column.kind)
     return _feature(column.kind(spaces), f"{column.name} space")
-
-
-def arrow_schema(columns: Features) -> pa.Schema:
-    """The Arrow schema of features, with the metadata from which `datasets` reads their types.
-
-    `datasets` 4 and later write `List`, which earlier ones cannot read; all read `Sequence`.
-    """
-    metadata = {"info": {"features": _json_sequences(columns.to_dict())}}
-    return columns.arrow_schema.with_metadata({"huggingface": json.dumps(metadata)})
-
-
-def yaml_features(columns: Features) -> list[dict[str, Any]]:
-    """Features as `dataset_info.features` in the header of a dataset card, readable as `arrow_schema` is."""
-    from datasets import DatasetInfo
-    from datasets.info import DatasetInfosDict
-    from huggingface_hub import DatasetCardData
-
-    card = DatasetCardData()
-    DatasetInfosDict({"": DatasetInfo(features=columns)}).to_dataset_card_data(card)
-    found: list[dict[str, Any]] = _yaml_sequences(card["dataset_info"]["features"])
-    return found
 
 
 def to_arrow(space: gym.Space[Any], leaf_arrays: Sequence[Array]) -> pa.Array:
@@ -93,6 +63,22 @@ def to_arrow(space: gym.Space[Any], leaf_arrays: Sequence[Array]) -> pa.Array:
     return _structs(_named(assemble(space, parts), "space"))
 
 
+def plain_to_arrow(values: Array) -> pa.Array:
+    """Put plain values [N], numbers or texts, into an Arrow array, numbers without a copy as `to_arrow` does.
+
+    `pa.array` does the same, but imports pandas before it looks at them.
+    """
+    if values.dtype == object:
+        if None in values:
+            return pa.array(values.tolist(), pa.string())
+        texts = [text.encode() for text in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
+    flat = np.ascontiguousarray(values)
+    bits = np.packbits(flat, bitorder="little") if flat.dtype == np.bool_ else flat
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(bits)])
+
+
 def from_arrow(space: gym.Space[Any], column: pa.Array | pa.ChunkedArray) -> tuple[Array, ...]:
     """Get the values of a space back from a column that `to_arrow` made, read from wherever.
 
@@ -107,6 +93,27 @@ def from_arrow(space: gym.Space[Any], column: pa.Array | pa.ChunkedArray) -> tup
         DatasetError: the column does not hold values of the space.
     """
     return tuple(leaf_from_arrow(leaf, column) for leaf in leaves(space))
+
+
+def plain_from_arrow(values: pa.Array | pa.ChunkedArray) -> Array:
+    """Get plain values [N] back, one chunk of numbers without a copy as `from_arrow` does.
+
+    `to_numpy` does the same, but imports pandas.
+
+    Raises:
+        DatasetError: there are nulls among them.
+    """
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if array.null_count:
+        raise DatasetError(
+            "a column of the dataset holds nulls", expected=f"a value of {array.type} in each row"
+        )
+    if pa.types.is_string(array.type):
+        return np.array(array.to_pylist(), object)
+    if pa.types.is_boolean(array.type):  # Arrow packs them into bits
+        return np.from_dlpack(array.cast(pa.uint8())).view(np.bool_)
+    found: Array = np.from_dlpack(array)
+    return found
 
 
 def column_from_arrow(
@@ -126,7 +133,7 @@ def column_from_arrow(
     if not isinstance(column.kind, str):
         return from_arrow(column.kind(spaces), values)
     if column.kind == "string":
-        return (np.array(values.to_pylist(), object),)
+        return (plain_from_arrow(values),)
     dtype = np.dtype(column.kind)
     return (leaf_from_arrow(Leaf((), gym.Space((), dtype), (), dtype), values),)
 
@@ -148,21 +155,15 @@ def _spread(there: Array, valid: Array) -> Array:
     return found
 
 
-def _feature(space: gym.Space[Any], what: str) -> Any:
-    return _named(assemble(space, [_leaf_feature(leaf, what) for leaf in leaves(space, what)]), what)
+def _feature(space: gym.Space[Any], what: str) -> Feature:
+    return _features(_named(assemble(space, leaves(space, what)), what), what)
 
 
-def _leaf_feature(leaf: Leaf, what: str) -> Any:
-    import datasets
-
-    _check_leaf(leaf, what)
-    if is_image(leaf):
-        return datasets.Image()
-    if not leaf.shape:
-        return datasets.Value(str(leaf.dtype))
-    if len(leaf.shape) == 1:
-        return datasets.Sequence(datasets.Value(str(leaf.dtype)), length=leaf.shape[0])
-    return getattr(datasets, f"Array{len(leaf.shape)}D")(shape=leaf.shape, dtype=str(leaf.dtype))
+def _features(tree: Any, what: str) -> Feature:
+    if isinstance(tree, dict):
+        return {name: _features(part, what) for name, part in tree.items()}
+    _check_leaf(tree, what)
+    return image() if is_image(tree) else shaped(str(tree.dtype), tree.shape)
 
 
 def _check_leaf(leaf: Leaf, what: str) -> None:
@@ -200,20 +201,6 @@ def _named(tree: Any, what: str) -> Any:
     return {key: _named(part, what) for key, part in tree.items()}
 
 
-def _json_sequences(node: Any) -> Any:
-    if isinstance(node, dict):
-        node = {key: _json_sequences(value) for key, value in node.items()}
-        return node | {"_type": "Sequence"} if node.get("_type") == "List" else node
-    return node
-
-
-def _yaml_sequences(node: Any) -> Any:
-    """Keys of this form are its own words; the names of columns and fields are values."""
-    if isinstance(node, dict):
-        return {"sequence" if key == "list" else key: _yaml_sequences(value) for key, value in node.items()}
-    return [_yaml_sequences(item) for item in node] if isinstance(node, list) else node
-
-
 def _structs(tree: Any) -> pa.Array:
     if not isinstance(tree, dict):
         return tree
@@ -230,12 +217,14 @@ def _leaf_to_arrow(leaf: Leaf, values: Array) -> pa.Array:
         )
     if is_image(leaf):
         return images.encode(values)
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    flat = plain_to_arrow(values.reshape(-1))
     if not leaf.shape:
         return flat
     if len(leaf.shape) == 1:
         return pa.FixedSizeListArray.from_arrays(flat, leaf.shape[0])
-    return pa.ExtensionArray.from_storage(_leaf_feature(leaf, "space")(), _nested(flat, leaf.shape))
+    return pa.ExtensionArray.from_storage(
+        arrow_type(shaped(str(leaf.dtype), leaf.shape)), _nested(flat, leaf.shape)
+    )
 
 
 def _nested(array: pa.Array, shape: tuple[int, ...]) -> pa.Array:
@@ -285,9 +274,7 @@ def _leaf_from_chunk(leaf: Leaf, column: pa.Array) -> Array:
         array = array.flatten()
     if array.null_count or array.type != pa.from_numpy_dtype(leaf.dtype):
         raise _mismatch(leaf, column)
-    flat = array.to_numpy(zero_copy_only=leaf.dtype != np.bool_)  # Arrow packs bools into bits
-    values: Array = flat.reshape(len(column), *leaf.shape)
-    return values
+    return plain_from_arrow(array).reshape(len(column), *leaf.shape)
 
 
 def _has_lists_of(array: pa.Array, size: int) -> bool:
@@ -297,7 +284,7 @@ def _has_lists_of(array: pa.Array, size: int) -> bool:
         return bool(array.type.list_size == size)
     if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
         return False
-    return bool((np.diff(array.offsets.to_numpy()) == size).all())
+    return bool((np.diff(plain_from_arrow(array.offsets)) == size).all())
 
 
 def _mismatch(leaf: Leaf, column: pa.Array) -> DatasetError:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from builder.dataset.column import Column, Rows
 from builder.dataset.columns import tables_of
-from builder.dataset.schema import column_from_arrow, to_arrow, with_nulls
+from builder.dataset.schema import column_from_arrow, plain_from_arrow, plain_to_arrow, to_arrow, with_nulls
 from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import DatasetError
@@ -34,9 +34,9 @@ def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.S
     for column in columns:
         arrays, space = column.arrays(rows, spaces), column.space(spaces)
         values = arrays[:-1] if column.nullable else arrays
-        whole = pa.array(values[0]) if space is None else to_arrow(space, values)
+        whole = plain_to_arrow(values[0]) if space is None else to_arrow(space, values)
         found.append(with_nulls(whole, arrays[-1]) if column.nullable else whole)
-    return pa.table(found, schema=schema)
+    return pa.Table.from_arrays(found, schema=schema)
 
 
 def table_arrays(columns: Iterable[Column], table: pa.Table, spaces: Spaces) -> dict[str, Array]:
@@ -83,7 +83,7 @@ def to_rows(
     recording = Recording(**held, returns=np.zeros(episodes.num_rows))
     returns = episode_returns(recording.rewards, recording.lengths)
     index, policies, starts = (
-        _found(episodes, name).to_numpy() for name in ("episode_index", "policy", "row_start")
+        plain_from_arrow(_found(episodes, name)) for name in ("episode_index", "policy", "row_start")
     )
     return Rows(dataclasses.replace(recording, returns=returns), index, policies, int(starts[0]))
 

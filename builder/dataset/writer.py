@@ -96,7 +96,7 @@ class ShardWriter:
     Args:
         folder: an existing folder.
         split: the name of the split.
-        schema: from `builder.dataset.schema.arrow_schema`.
+        schema: from `builder.dataset.features.arrow_schema`.
         packing: how much goes into a file and its parts, and how these are written.
     """
 

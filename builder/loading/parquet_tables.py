@@ -56,7 +56,8 @@ def _types(path: Path, table: str, spaces: Spaces) -> datasets.Features:
     columns = known(spaces, table)
     if table == "episodes" and "seed" in schema.names and str(schema.field("seed").type) == "uint64":
         columns["seed"] = dataclasses.replace(columns["seed"], kind="uint64")  # of an imported dataset
-    ours = features([columns[name] for name in schema.names if name in columns], spaces)
+    found = [columns[name] for name in schema.names if name in columns]
+    ours = datasets.Features.from_dict(features(found, spaces))
     plain = pa.schema([field for field in schema if field.name not in columns])  # without any metadata
     unknown = datasets.Features.from_arrow_schema(plain)
     return datasets.Features({name: ours.get(name) or unknown[name] for name in schema.names})

@@ -18,7 +18,8 @@ import numpy as np
 from builder.dataset.column import Rows
 from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, arrays_by_name, asked_for, tables_of
 from builder.dataset.distinct import Alike, count_alike
-from builder.dataset.schema import arrow_schema, features
+from builder.dataset.features import arrow_schema
+from builder.dataset.schema import features
 from builder.dataset.tables import table_arrays, to_rows
 from builder.dataset.within import count_beyond, first_outside
 from builder.episodes.acceptance import Acceptance

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from card_folders import CARTPOLE, REWARDS, figures, inputs_of, table
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, DatasetCardData
 from sweeps import sweep
-from table_features import episode_features, transition_features
+from table_features import as_datasets, episode_features, transition_features
 
 from builder.card import render_card, write_card
 from builder.card.header import size_category
@@ -33,8 +33,8 @@ def test_load_dataset_gives_the_features_of_the_schema_to_both_configs_and_to_st
         assert set(loaded) == splits
         streamed = datasets.load_dataset(str(folder), config, streaming=True)
         for split in splits:
-            assert loaded[split].features == expected
-            assert streamed[split].features == expected
+            assert loaded[split].features == as_datasets(expected)
+            assert streamed[split].features == as_datasets(expected)
             assert list(streamed[split]) == list(loaded[split])
 
 
@@ -43,7 +43,7 @@ def test_nested_spaces_and_images_keep_their_features(dataset):
     folder = dataset(REWARDS, spaces=spaces)
     write_card(folder)
     loaded = datasets.load_dataset(str(folder), split="train")
-    assert loaded.features == transition_features(*spaces, next_observation=False)
+    assert loaded.features == as_datasets(transition_features(*spaces, next_observation=False))
     assert loaded[0]["observation"]["image"].size == (3, 4)
     rows = [line[:4] for line in table((folder / "README.md").read_text(), "Columns") if "n." in line[0]]
     assert rows == [
@@ -66,6 +66,16 @@ def test_header_counts_rows_and_names_what_the_hub_searches_by(dataset):
             files = sorted((folder / place).glob(f"{split['name']}-*"))
             assert split["num_examples"] == sum(pq.read_metadata(file).num_rows for file in files)
         assert described["download_size"] == sum(file.stat().st_size for file in (folder / place).iterdir())
+
+
+def test_header_is_written_as_the_hubs_own_library_writes_it(dataset):
+    folder = dataset(
+        REWARDS, inputs=inputs_of("episodes=5", "dataset.license='ß 1.0'"), spaces=(NESTED, CARTPOLE)
+    )
+    card = render_card(folder)
+    header = card.split("---\n")[1]
+    assert header.strip() == DatasetCardData(**DatasetCard(card).data.to_dict()).to_yaml()
+    assert "license: ß 1.0\n" in header
 
 
 def test_num_bytes_is_the_size_of_the_arrow_values(dataset):

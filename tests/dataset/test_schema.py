@@ -14,9 +14,10 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import case, sweep
-from table_features import episode_features, transition_features
+from table_features import as_datasets, episode_features, transition_features
 
 from builder.dataset import schema, writer
+from builder.dataset.features import arrow_schema, image, value, yaml_features
 from builder.episodes.spaces import leaves, next_observation_default
 from builder.errors import DatasetError, SpaceError
 
@@ -140,7 +141,7 @@ def leaf_rows(leaf, rows):
 
 
 def write(folder, columns, arrays, split="train"):
-    layout = schema.arrow_schema(columns)
+    layout = arrow_schema(columns)
     with writer.ShardWriter(folder, split, schema=layout) as out:
         out.write(pa.Table.from_arrays(arrays, schema=layout))
     return [str(folder / shard.name) for shard in out.shards]
@@ -196,7 +197,7 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
         opened = datasets.load_dataset(
             "parquet", data_files=files, split="train", cache_dir=f"{folder}/cache"
         )
-        assert opened.features == columns
+        assert opened.features == as_datasets(columns)
         for name, kind, expected in (
             ("observation", space, values),
             ("action", action_space, actions),
@@ -214,10 +215,11 @@ def test_values_come_back_from_parquet_and_load_dataset_bit_for_bit(case, acting
 @settings(max_examples=20)
 def test_the_card_declares_the_same_features(space, action_space):
     columns = transition_features(space, action_space, next_observation=False)
-    text = yaml.safe_dump(schema.yaml_features(columns), sort_keys=False)
-    assert datasets.Features._from_yaml_list(yaml.safe_load(text)) == columns
-    metadata = json.loads(schema.arrow_schema(columns).metadata[b"huggingface"])
-    assert datasets.Features.from_dict(metadata["info"]["features"]) == columns
+    text = yaml.safe_dump(yaml_features(columns), sort_keys=False)
+    assert datasets.Features._from_yaml_list(yaml.safe_load(text)) == as_datasets(columns)
+    metadata = json.loads(arrow_schema(columns).metadata[b"huggingface"])
+    assert datasets.Features.from_dict(metadata["info"]["features"]) == as_datasets(columns)
+    assert arrow_schema(columns) == as_datasets(columns).arrow_schema
     assert '"_type": "List"' not in json.dumps(metadata)
 
 
@@ -226,7 +228,7 @@ CARTPOLE = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 
 def test_transitions_have_the_columns_of_the_contract_in_order():
     columns = transition_features(CARTPOLE, spaces.Discrete(2), next_observation=True)
-    assert schema.yaml_features(columns) == [
+    assert yaml_features(columns) == [
         {"name": "episode_index", "dtype": "int64"},
         {"name": "step_index", "dtype": "int64"},
         {"name": "observation", "sequence": "float32", "length": 4},
@@ -240,7 +242,7 @@ def test_transitions_have_the_columns_of_the_contract_in_order():
 
 
 def test_episodes_have_the_columns_of_the_contract_in_order():
-    assert schema.yaml_features(episode_features(CARTPOLE)) == [
+    assert yaml_features(episode_features(CARTPOLE)) == [
         {"name": "episode_index", "dtype": "int64"},
         {"name": "attempt_index", "dtype": "int64"},
         {"name": "seed", "dtype": "int64"},
@@ -257,10 +259,8 @@ def test_episodes_have_the_columns_of_the_contract_in_order():
 
 def test_metadata_speaks_the_words_that_older_versions_of_datasets_know():
     space = spaces.Dict({"list": CARTPOLE, "grid": box("float64", (2, 3)), "view": box("uint8", (4, 5))})
-    columns = datasets.Features(
-        {"observation": transition_features(space, space, next_observation=False)["action"]}
-    )
-    assert json.loads(schema.arrow_schema(columns).metadata[b"huggingface"]) == {
+    columns = {"observation": transition_features(space, space, next_observation=False)["action"]}
+    assert json.loads(arrow_schema(columns).metadata[b"huggingface"]) == {
         "info": {
             "features": {
                 "observation": {
@@ -275,7 +275,7 @@ def test_metadata_speaks_the_words_that_older_versions_of_datasets_know():
             }
         }
     }
-    assert schema.yaml_features(columns) == [
+    assert yaml_features(columns) == [
         {
             "name": "observation",
             "struct": [
@@ -300,7 +300,7 @@ def test_each_dtype_of_each_rank_comes_back_from_parquet(shape, tmp_path):
         values[dtype] = np.frombuffer(bits, dtype).reshape(4, *shape)
         columns[dtype] = transition_features(space, space, next_observation=False)["action"]
     arrays = [schema.to_arrow(parts[dtype], [values[dtype]]) for dtype in NUMBERS]
-    (file,) = write(tmp_path, datasets.Features(columns), arrays)
+    (file,) = write(tmp_path, columns, arrays)
     table = pq.read_table(file)
     for dtype, space in parts.items():
         with case(dtype):
@@ -310,7 +310,7 @@ def test_each_dtype_of_each_rank_comes_back_from_parquet(shape, tmp_path):
 def test_a_discrete_space_keeps_its_dtype():
     space, values = spaces.Discrete(3, start=-1, dtype=np.int8), np.array([-1, 1], np.int8)
     columns = transition_features(space, space, next_observation=False)
-    assert columns["action"] == datasets.Value("int8")
+    assert columns["action"] == value("int8")
     assert_same(schema.from_arrow(space, schema.to_arrow(space, [values])), [values])
 
 
@@ -318,9 +318,7 @@ def test_a_discrete_space_keeps_its_dtype():
 def test_bools_come_back_from_parquet(shape, tmp_path):
     space = spaces.Box(0, 1, shape, np.bool_)
     values = np.random.default_rng(0).integers(0, 2, (9, *shape)).astype(np.bool_)
-    columns = datasets.Features(
-        {"action": transition_features(space, space, next_observation=False)["action"]}
-    )
+    columns = {"action": transition_features(space, space, next_observation=False)["action"]}
     (file,) = write(tmp_path, columns, [schema.to_arrow(space, [values])])
     assert_same(schema.from_arrow(space, pq.read_table(file).column("action")), [values])
 
@@ -329,6 +327,30 @@ def test_nan_keeps_its_bits():
     values = np.array([0x7FC00000, 0x7F800001, 0xFFFFFFFF], np.uint32).view(np.float32)
     space = box("float32", ())
     assert_same(schema.from_arrow(space, schema.to_arrow(space, [values])), [values])
+
+
+PLAIN = [np.array([True, False, True] * 3), np.array(["ß", "", "a b"], object), np.arange(5, dtype=np.uint64)]
+PLAIN += [np.array([np.nan, -0.0, np.inf], dtype) for dtype in ("f2", "f4", "f8")]
+
+
+@pytest.mark.parametrize("values", PLAIN, ids=lambda values: str(values.dtype))
+def test_plain_values_are_the_arrow_array_that_pyarrow_makes_and_come_back(values):
+    for rows in (values, values[1:], values[::2], values[:0]):
+        stored = schema.plain_to_arrow(rows)
+        made = pa.array(rows, stored.type)
+        stored.validate(full=True)
+        assert [str(value) for value in stored] == [str(value) for value in made]
+        for column in (stored, made, pa.chunked_array([made, made])[len(made) :]):
+            back = schema.plain_from_arrow(column)
+            assert back.dtype == rows.dtype
+            assert (
+                back.tolist() == rows.tolist() if rows.dtype == object else back.tobytes() == rows.tobytes()
+            )
+
+
+def test_plain_values_are_there_in_each_row():
+    with pytest.raises(DatasetError, match="a column of the dataset holds nulls"):
+        schema.plain_from_arrow(pa.array([1, None]))
 
 
 def test_numbers_are_shared_with_arrow_and_not_copied():
@@ -358,7 +380,7 @@ def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
             for name, folder in (("transitions", "data"), ("episodes", "episodes"))
         ],
         "dataset_info": [
-            {"config_name": name, "features": schema.yaml_features(features)}
+            {"config_name": name, "features": yaml_features(features)}
             for name, features in (("transitions", columns), ("episodes", ends))
         ],
     }
@@ -368,7 +390,7 @@ def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
     for streaming in (False, True):
         cache = str(tmp_path / "cache")
         opened = datasets.load_dataset(str(tmp_path), split="train", streaming=streaming, cache_dir=cache)
-        assert opened.features == columns
+        assert opened.features == as_datasets(columns)
         rows = list(opened)
         assert np.array_equal([np.asarray(row["observation"]["view"]) for row in rows], view)
         assert np.array_equal([row["next_observation"]["speed"] for row in rows], speed)
@@ -376,7 +398,7 @@ def test_a_dataset_folder_opens_with_typed_features_streamed_or_not(tmp_path):
         opened = datasets.load_dataset(
             str(tmp_path), "episodes", split="train", streaming=streaming, cache_dir=cache
         )
-        assert opened.features == ends
+        assert opened.features == as_datasets(ends)
         (row,) = opened
         assert np.array_equal(np.asarray(row["final_observation"]["view"]), view[-1])
         assert (row["policy"], row["seed"], row["row_end"]) == ("expert", 7, 6)
@@ -400,7 +422,7 @@ def test_images_are_uint8_boxes_with_one_or_three_channels_and_full_bounds():
     for space, stored in IMAGES:
         with case(space, stored):
             column = transition_features(space, space, next_observation=False)["observation"]
-            assert isinstance(column, datasets.Image) == stored
+            assert (column == image()) is stored
 
 
 BY_DEFAULT = [
@@ -495,5 +517,5 @@ def test_real_environments_have_columns(name):
             np.asarray(leaf.pick(observation), leaf.dtype)[None] for leaf in leaves(env.observation_space)
         ]
         column = schema.to_arrow(env.observation_space, values)
-        assert column.type == schema.arrow_schema(columns).field("observation").type
+        assert column.type == arrow_schema(columns).field("observation").type
         assert_same(schema.from_arrow(env.observation_space, column), values)

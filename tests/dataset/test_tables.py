@@ -11,7 +11,8 @@ from recordings import SPACES, rows_of
 
 from builder.dataset.column import Column
 from builder.dataset.columns import EPISODES, TRANSITIONS, asked_for, present, tables_of
-from builder.dataset.schema import arrow_schema, features
+from builder.dataset.features import arrow_schema
+from builder.dataset.schema import features
 from builder.dataset.tables import table_arrays, to_rows, to_table
 from builder.episodes.declared import stated
 from builder.episodes.recording import flat

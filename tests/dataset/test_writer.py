@@ -7,28 +7,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Array2D, Features, Image, Sequence, Value
+from datasets import Features
 from datasets.config import DEFAULT_CDC_OPTIONS
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_features import transition_features
+from table_features import as_datasets, transition_features
 
 from builder.dataset import images, schema, writer
+from builder.dataset.features import arrow_schema, image, sequence, shaped, value
 from builder.dataset.writer import CHUNKING, SETTINGS, Packing, Shard, ShardWriter
 from builder.errors import DatasetError, StorageError
 from builder.versions import DATA_FORMAT, OLDER_FORMATS
 
-COLUMNS = Features(
-    {
-        "index": Value("int64"),
-        "vector": Sequence(Value("float32"), length=3),
-        "grid": Array2D(shape=(2, 2), dtype="float64"),
-        "nested": {"flag": Value("bool"), "view": Image()},
-        "policy": Value("string"),
-    }
-)
-SCHEMA = schema.arrow_schema(COLUMNS)
+COLUMNS = {
+    "index": value("int64"),
+    "vector": sequence("float32", 3),
+    "grid": shaped("float64", (2, 2)),
+    "nested": {"flag": value("bool"), "view": image()},
+    "policy": value("string"),
+}
+SCHEMA = arrow_schema(COLUMNS)
 GROUP = 8
 ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 
@@ -260,7 +259,7 @@ def test_the_schema_carries_the_features(tmp_path):
     (shard,) = write(tmp_path, [ROWS])
     read = pq.read_schema(tmp_path / shard.name)
     assert read.metadata == SCHEMA.metadata
-    assert Features.from_arrow_schema(read) == COLUMNS
+    assert Features.from_arrow_schema(read) == as_datasets(COLUMNS)
 
 
 def test_encodings_and_compression_are_as_chosen(tmp_path):
@@ -292,7 +291,7 @@ def test_encodings_and_compression_are_as_chosen(tmp_path):
 )
 def test_a_row_group_is_a_power_of_two_of_rows_near_16_mib(observation_space, rows):
     columns = transition_features(observation_space, spaces.Discrete(2), next_observation=True)
-    assert writer.row_group_rows(schema.arrow_schema(columns)) == rows
+    assert writer.row_group_rows(arrow_schema(columns)) == rows
 
 
 def test_the_size_of_rows_counts_their_values_alone():

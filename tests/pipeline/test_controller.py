@@ -1,5 +1,8 @@
 """Builds as a program starts them: whole datasets, whatever the backend; failure, growth, resume."""
 
+import subprocess
+import sys
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -29,6 +32,20 @@ def test_processes_make_the_same_dataset_as_threads(tmp_path):
     start(tmp_path / "a/x", **cartpole)
     start(tmp_path / "b/x", **cartpole, parallel="loky", **{"parallel.n_jobs": 2, "rollout.lanes": 4})
     assert files(tmp_path / "a/x") == files(tmp_path / "b/x")
+
+
+UNUSED = {"torch", "stable_baselines3", "datasets", "pandas", "aiohttp", "fsspec", "matplotlib", "pygame"}
+UNUSED |= {"huggingface_hub", "requests", "httpx", "multiprocess", "dill", "sqlite3"}
+
+
+def test_a_small_build_imports_no_library_that_it_has_no_use_for(tmp_path):
+    lines = (
+        "import sys; from builder.cli.main import main;"
+        f"assert main(['expert=cartpole', 'episodes=2', 'card.preview=false', 'out={tmp_path / 'x'}']) == 0;"
+        f"assert not {UNUSED} & set(sys.modules), {UNUSED} & set(sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_growth_plays_only_what_is_missing_and_equals_a_fresh_build(tmp_path):

@@ -368,9 +368,10 @@ def test_an_enjoy_of_the_seed_project_runs_as_it_is_and_plays_what_a_build_plays
         config = {"expert": "local", **keys, "episodes": 2}
     Controller(baseline_enjoy, teacher).start({**config, "out": str(tmp_path / "theirs")})
     Controller().start({**config, "out": str(tmp_path / "ours")})
-    recorded, built = np.load(tmp_path / "theirs/teacher.npz"), load(tmp_path / "ours").arrays()
-    for theirs, ours in (("obs", "observation"), ("actions", "action"), ("rewards", "reward")):
-        np.testing.assert_array_equal(recorded[theirs], built[ours])
+    built = load(tmp_path / "ours").arrays()
+    with np.load(tmp_path / "theirs/teacher.npz") as recorded:
+        for theirs, ours in (("obs", "observation"), ("actions", "action"), ("rewards", "reward")):
+            np.testing.assert_array_equal(recorded[theirs], built[ours])
 
 
 def test_clean_labels_are_had_of_an_expert_that_remembers(tmp_path):

@@ -167,7 +167,7 @@ def test_what_is_up_to_date_is_said_without_torch_or_datasets(built):
     code = (
         "import sys; from builder.cli.main import main;"
         f"assert main(['expert=cartpole', 'episodes=2', 'out={built}']) == 0;"
-        "assert not {'torch', 'datasets', 'pandas', 'matplotlib'} & set(sys.modules)"
+        "assert not {'torch', 'datasets', 'pandas', 'matplotlib', 'joblib', 'PIL'} & set(sys.modules)"
     )
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

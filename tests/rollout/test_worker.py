@@ -6,7 +6,9 @@ import threading
 import gymnasium as gym
 import numpy as np
 import pytest
+from worker_memory import alone, measured
 
+from builder.composition.configuration import build_config
 from builder.environments.environment import resolve
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import read_recording
@@ -14,6 +16,9 @@ from builder.errors import ExpertError, RolloutError
 from builder.experts.actor import pack
 from builder.experts.foreign import Manner
 from builder.experts.sources.python import PythonPlayer
+from builder.parallel.backends import open_workers
+from builder.parallel.workers import ParallelConfig
+from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, _resources, play_chunk, release
 
 OWN = Manner(alone=False, copies="deepcopy")
@@ -158,3 +163,16 @@ def test_a_summary_says_what_the_file_holds(tmp_path):
 def test_a_policy_that_cannot_be_sent_is_an_error_with_its_remedy():
     with pytest.raises(ExpertError, match=r"cannot be sent to the workers.*give a factory"):
         pack(PythonPlayer(threading.Lock()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("expert", ["cartpole", "pendulum"])
+def test_a_process_that_plays_takes_little_more_than_its_environment(expert, tmp_path):
+    build = prepare(build_config([f"expert={expert}", f"out={tmp_path}"]))
+    player = pack(build.player)
+    setup = Setup("memory", build.environment, player, build.expert.name, root_seed=0, lanes=8)
+    with open_workers(ParallelConfig(backend="loky", n_jobs=2)) as workers:
+        task = ChunkTask(setup, 0, 32, tmp_path / "x.safetensors")
+        ((megabytes, heavy),) = workers.run(measured, [task])
+    assert heavy == []
+    assert megabytes - alone(build.environment.id) < 60  # MB; about 20 as it is

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from builder.dataset import images
-from builder.dataset.schema import MAX_RANK, arrow_schema, to_arrow
+from builder.dataset.features import MAX_RANK, arrow_schema, image, shaped, value
+from builder.dataset.features import Feature as Stored
+from builder.dataset.schema import to_arrow
 from builder.episodes.spaces import Array, Leaf, Spaces, is_image, leaves
 from builder.errors import ConfigError
 
@@ -46,17 +48,11 @@ class Feature:
         return {"dtype": self.dtype, "shape": list(self.shape), "names": names}
 
     @property
-    def stored(self) -> Any:
+    def stored(self) -> Stored:
         """As `datasets` has it."""
-        import datasets
-
         if self.dtype == "image":
-            return datasets.Image()
-        if self.shape == (1,):
-            return datasets.Value(self.dtype)
-        if len(self.shape) == 1:
-            return datasets.Sequence(datasets.Value(self.dtype), length=self.shape[0])
-        return getattr(datasets, f"Array{len(self.shape)}D")(shape=self.shape, dtype=self.dtype)
+            return image()
+        return value(self.dtype) if self.shape == (1,) else shaped(self.dtype, self.shape)
 
     def column(self, values: Array) -> pa.Array:
         """Values [T, ...] as a column; pictures as PNG."""
@@ -124,6 +120,4 @@ def _feature(name: str, leaf: Leaf) -> Feature:
 
 def schema_of(features: Sequence[Feature]) -> pa.Schema:
     """The Arrow schema of features, with what `datasets` reads their types from."""
-    import datasets
-
-    return arrow_schema(datasets.Features({feature.name: feature.stored for feature in features}))
+    return arrow_schema({feature.name: feature.stored for feature in features})

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-import gymnasium as gym
-
 from builder.config import EnvConfig, ExpertConfig
 from builder.errors import ConfigError
 
@@ -71,9 +69,11 @@ def environment_of(repo_id: str) -> str | None:
     Returns:
         None where it names none that is registered here.
     """
+    from gymnasium import registry
+
     name = repo_id.rpartition("/")[2]
     for pattern in NAMES:
         found = pattern.fullmatch(name)
-        if found and found["env"] in gym.registry:
+        if found and found["env"] in registry:
             return found["env"]
     return None
