@@ -176,6 +176,7 @@ class DatasetConfig:
         pixels: the `height` and `width` of pictures of the environment, one for each step; unset: none.
         citation: how the dataset is to be cited, as BibTeX, for its card.
         info: the keys of the environment's `info` that become columns, a list of names or `all`; unset: none.
+        simulator_state: a column with what it takes to go on from each step, for `restore`.
     """
 
     next_observation: bool | None
@@ -187,6 +188,7 @@ class DatasetConfig:
     pixels: dict[str, int] | None = None
     citation: str | None = None
     info: Any = None
+    simulator_state: bool = False
 
 
 @dataclass(frozen=True)

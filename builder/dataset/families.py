@@ -40,6 +40,8 @@ FAMILIES: dict[str, Family] = {
         single=False,
         of_episodes=", as `reset` returned it",
     ),
+    "simulator_state": Family(lambda _: "what it takes to go on from here, before the action", replayed=True),
+    "final_simulator_state": Family(lambda _: "the same after the last step", replayed=True),
     "teacher": Family(lambda name: f"the expert's {name.replace('_', ' ')}", single=False),
 }
 """By what comes before the first dot of their names."""

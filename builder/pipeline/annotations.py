@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from builder.config import BuildConfig
+from builder.environments.simulator_state import KeptState, kept_state
 from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
 from builder.pipeline.info_columns import info_annotation
@@ -17,7 +19,15 @@ Source = Callable[[BuildConfig, Found], Annotation | None]
 Raises a `ConfigError` where what is asked for is not to be had, which names what is.
 """
 
-SOURCES: dict[str, Source] = {"dataset.info": info_annotation}
+
+def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:
+    return kept_state(found.matched.spec) if config.dataset.simulator_state else None
+
+
+SOURCES: dict[str, Source] = {
+    "dataset.info": info_annotation,
+    "dataset.simulator_state": _simulator_state,
+}
 """By key."""
 
 
@@ -39,3 +49,21 @@ def annotations_of(
             f"{key} is recorded by the built-in enjoy alone", remedy=f"leave {key} out, or enjoy"
         )
     return tuple(asked.values())
+
+
+def with_instances(config: BuildConfig, annotations: Iterable[Annotation]) -> BuildConfig:
+    """The configuration with fresh environments where a used one holds something of earlier episodes.
+
+    Raises:
+        ConfigError: the configuration says that they are used again.
+    """
+    if not any(isinstance(annotation, KeptState) and annotation.fresh for annotation in annotations):
+        return config
+    if config.env.instances not in ("auto", "fresh"):
+        raise ConfigError(
+            "dataset.simulator_state needs a fresh instance for each episode of this environment, whose reset"
+            " leaves something of the one before in its state",
+            got=f"env.instances={config.env.instances}",
+            remedy="leave out env.instances",
+        )
+    return dataclasses.replace(config, env=dataclasses.replace(config.env, instances="fresh"))

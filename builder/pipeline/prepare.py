@@ -22,7 +22,7 @@ from builder.experts.masks import refuse_without_masks
 from builder.experts.sources.load import load_expert
 from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
-from builder.pipeline.annotations import annotations_of
+from builder.pipeline.annotations import annotations_of, with_instances
 from builder.pipeline.build import Build
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import Found, described_environment, find
@@ -64,6 +64,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         features(present(table), found.spaces)
     player.actor(observation_space, action_space)
     annotations = annotations_of(config, found, own or {})
+    config = with_instances(config, annotations)
     inputs = build_inputs(
         config,
         environment=described_environment(matched),

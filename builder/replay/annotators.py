@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from builder.environments.info import FAMILY, SaidInfo
+from builder.environments.simulator_state import FINAL, STATE, KeptState
 from builder.episodes.annotations import Annotation, Annotator
 from builder.episodes.declared import Declared
 from builder.episodes.spaces import Spaces
 
-OF_ENVIRONMENTS: dict[str, Callable[[tuple[Declared, ...]], Annotation]] = {FAMILY: SaidInfo}
-"""By family (`builder.dataset.families`): what an environment says, whoever plays."""
+OF_ENVIRONMENTS: dict[tuple[str, ...], Callable[[tuple[Declared, ...]], Annotation]] = {
+    (FAMILY,): SaidInfo,
+    (STATE, FINAL): KeptState,
+}
+"""By families (`builder.dataset.families`): what an environment says, whoever plays."""
 
 
 def annotators_of(declared: Sequence[Declared], spaces: Spaces) -> tuple[Annotator, ...]:
@@ -20,8 +24,8 @@ def annotators_of(declared: Sequence[Declared], spaces: Spaces) -> tuple[Annotat
         DatasetError: a column is of a kind that its family does not have.
     """
     found = []
-    for family, recipe in OF_ENVIRONMENTS.items():
-        columns = tuple(column for column in declared if column.name.partition(".")[0] == family)
+    for families, recipe in OF_ENVIRONMENTS.items():
+        columns = tuple(column for column in declared if column.name.partition(".")[0] in families)
         if columns:
             found.append(recipe(columns).annotator(None, (spaces.observation, spaces.action)))
     return tuple(found)

@@ -53,6 +53,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.citation": "@misc{me}",
     "dataset.unique": True,
     "dataset.info": ["x"],  # what is played and recorded for it, the columns say
+    "dataset.simulator_state": True,  # likewise
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
 DECIDES_NOTHING = {
