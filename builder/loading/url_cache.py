@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from builder.errors import DatasetError, LockedError, storage_error
+from builder.errors import DatasetError, storage_error
 from builder.manifest.manifest import MANIFEST, PREVIEW, SIGNATURE, UNLISTED, owned_files, read_manifest
 from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
-from builder.storage.lock import locked
+from builder.storage.lock import locked_in_turn
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import replaced
 
 OPTIONAL = (PROVENANCE, SIGNATURE, *PREVIEW)
 """Files that not every dataset has: a folder from a cache of DVC has no description of the machine."""
-PAUSE = 0.2
-"""Seconds between two looks at a cache's folder that another process fills."""
 
 
 def fetch_all(source: RemotePath, folder: Path) -> None:
@@ -44,7 +41,7 @@ def cached(source: RemotePath) -> Path:
     """
     manifest = read_manifest(source)
     folder = _cache() / hashlib.sha256(source.url.encode()).hexdigest()[:16] / source.name
-    with _explained(folder), _alone(folder):
+    with _explained(folder), locked_in_turn(folder):
         if (folder / MANIFEST).is_file() and read_manifest(folder) == manifest and manifest.whole(folder):
             return folder
         with replaced(folder, MANIFEST, owned_files) as staging:
@@ -60,19 +57,6 @@ def cached(source: RemotePath) -> Path:
                         remedy="if it is being built just now, wait; else build it again",
                     )
     return folder
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder of the cache; where another process does, as it brings the same dataset, wait."""
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(locked(folder))
-                break
-            except LockedError:
-                time.sleep(PAUSE)
-        yield
 
 
 @contextmanager

@@ -9,20 +9,21 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from builder.errors import DatasetError, storage_error
+from builder.errors import DatasetError, StorageError
 from builder.manifest.environment import RENDER_MODE
 from builder.manifest.identity import canonical
 from builder.manifest.manifest import Manifest
 from builder.manifest.schema import violations
 from builder.manifest.scores import ReferenceScores
 from builder.storage.limits import NOTE_BYTES
-from builder.storage.lock import locked
+from builder.storage.lock import locked_in_turn
 from builder.storage.paths import expanded, write_whole
 from builder.storage.plain_json import read_json
 
@@ -144,23 +145,40 @@ def store_reference(measured: Measured, *, stored: Path | None = None) -> Path:
 
     Raises:
         DatasetError: the file is damaged.
-        LockedError: another process is writing it.
         StorageError: it cannot be written.
     """
     path = stored or stored_at()
+    with _written_alone(path):
+        key = scaled(measured.environment)
+        kept = [entry for entry in _read(path) if scaled(entry.environment) != key]
+        contents = sorted(
+            (entry.content for entry in (*kept, measured)), key=lambda item: canonical(item["environment"])
+        )
+        write_whole(path, json.dumps({"references": contents}, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def check_storable() -> None:
+    """Refuse before play what could not be stored after it.
+
+    Raises:
+        StorageError: this user's file cannot be written.
+    """
+    with _written_alone(stored_at()):
+        pass
+
+
+@contextmanager
+def _written_alone(path: Path) -> Iterator[None]:
+    """Hold a file, in a folder that is there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path):
-            key = scaled(measured.environment)
-            kept = [entry for entry in _read(path) if scaled(entry.environment) != key]
-            entries = sorted(
-                (entry.content for entry in (*kept, measured)),
-                key=lambda item: canonical(item["environment"]),
-            )
-            write_whole(path, json.dumps({"references": entries}, indent=1, sort_keys=True) + "\n")
+        with locked_in_turn(path):
+            yield
     except OSError as error:
-        raise storage_error(error, path) from error
-    return path
+        raise StorageError(
+            f"{path} cannot be written: {error}", remedy=f"name another file with {VARIABLE}=FILE"
+        ) from error
 
 
 def stored_at() -> Path:
@@ -187,7 +205,7 @@ def _read(path: Path) -> list[Measured]:
     try:
         content = read_json(path, NOTE_BYTES)
         wrong = next(violations("references", content), None)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
         wrong = str(error)

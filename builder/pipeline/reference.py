@@ -28,6 +28,7 @@ from builder.manifest.manifest import Manifest, read_manifest
 from builder.manifest.rebuild import FILES, Given, rebuilt_config
 from builder.manifest.reference import (
     Measured,
+    check_storable,
     measured_reference,
     published_reference,
     scaled,
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 
 RANDOM = "random"
 """The expert of a configuration that names none."""
+EXPERT = "expert"
+"""The level of an expert that is the best of its publisher's."""
 PLAIN = ("lanes", "deterministic", "precision", "max_steps", "out_of_bounds", "infinite")
 """Keys of `rollout` that a reference is measured with; others, such as noise, make an expert worse."""
 
@@ -147,6 +150,7 @@ def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None)
                 remedy="leave expert= away to use it, or give overwrite=true to measure anew",
             )
         return _as_stored(before)
+    check_storable()
     found = measure(build, config.episodes, config.seed)
     return dataclasses.replace(_as_stored(found), stored=store_reference(found), fresh=True)
 
@@ -183,11 +187,7 @@ def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | 
     if _names_expert(config):
         return _asked(config)
     if config.env.id:
-        expert = build_config([f"expert={best(config.env.id)}"]).expert
-        log.info("%s plays %s as its expert", expert.name, config.env.id)
-        return dataclasses.replace(
-            _asked(config), expert=dataclasses.replace(expert, check=config.expert.check)
-        )
+        return dataclasses.replace(_asked(config), expert=_best(config.env.id, config))
     if manifest is None or out is None:
         raise ConfigError("reference needs an environment", remedy="give env.id=, expert= or out=FOLDER")
     if "expert" not in manifest.inputs:
@@ -201,9 +201,23 @@ def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | 
         kwargs=config.env.kwargs,
     )
     rebuilt = rebuilt_config(manifest, out, _asked(config), given)
+    expert = rebuilt.expert
+    if expert.source == RANDOM or expert.level not in (None, EXPERT):
+        expert = _best(manifest.inputs["environment"]["id"], config)
     return dataclasses.replace(
-        _asked(config), expert=rebuilt.expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout)
+        _asked(config), expert=expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout)
     )
+
+
+def _best(env_id: str, config: ReferenceConfig) -> ExpertConfig:
+    """The best expert that has a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    expert = build_config([f"expert={best(env_id)}"]).expert
+    log.info("%s plays %s as its expert", expert.name, env_id)
+    return dataclasses.replace(expert, check=config.expert.check)
 
 
 def _asked(config: ReferenceConfig) -> BuildConfig:

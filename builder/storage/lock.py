@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from builder.errors import BuilderError, LockedError, StorageError
@@ -16,6 +17,9 @@ from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.remote_lock import remotely_locked
 from builder.storage.remote_path import RemotePath
 from builder.storage.tree import files_in, is_folder
+
+PAUSE = 0.2
+"""Seconds between two looks at what another process holds."""
 
 
 @contextmanager
@@ -48,6 +52,23 @@ def locked(out: AnyPath) -> Iterator[None]:
     finally:
         _remove_if_unused(root, made)
         os.close(handle)
+
+
+@contextmanager
+def locked_in_turn(out: AnyPath) -> Iterator[None]:
+    """The same, for what is held a moment only: where another process has it, wait.
+
+    Raises:
+        StorageError: as `locked`.
+    """
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(out))
+                break
+            except LockedError:
+                time.sleep(PAUSE)
+        yield
 
 
 def recover_unless_held(out: Path) -> None:

@@ -100,3 +100,18 @@ def test_a_folder_that_a_program_has_filled_keeps_its_own_card(folder):
     keep_reference(folder, SCORES)
     assert (folder / CARD).read_text() == "its own"
     assert read_manifest(folder).reference == SCORES
+
+
+def test_what_somebody_has_written_into_the_card_is_not_lost(folder):
+    card = (folder / CARD).read_text().replace("## Columns", "## Mine\n\nwords\n\n## Columns")
+    (folder / CARD).write_text(card)
+    with pytest.raises(DatasetError, match=r"says something else than its data do.*under ## Notes"):
+        keep_reference(folder, SCORES)
+    assert (folder / CARD).read_text() == card
+    assert read_manifest(folder).reference is None
+
+
+def test_a_missing_card_is_written(folder):
+    (folder / CARD).unlink()
+    keep_reference(folder, SCORES)
+    assert ROW in figures((folder / CARD).read_text())

@@ -29,7 +29,7 @@ def test_two_that_load_the_same_dataset_wait_for_each_other(tmp_path, monkeypatc
 
     time_sleep = time.sleep
     monkeypatch.setattr(RemotePath, "download", download)
-    monkeypatch.setattr("builder.loading.url_cache.time.sleep", sleep)
+    monkeypatch.setattr("builder.storage.lock.time.sleep", sleep)
     first = threading.Thread(target=lambda: opened.append(len(load(out))))
     first.start()
     second.wait(30)

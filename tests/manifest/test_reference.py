@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from threading import Thread
 
 import pytest
 
@@ -166,3 +167,18 @@ def test_the_file_is_the_user_s_or_the_one_that_is_named(tmp_path, monkeypatch):
     assert stored_at() == tmp_path / "il-builder" / "references.json"
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine.json"))
     assert stored_at() == tmp_path / "mine.json"
+
+
+def test_whoever_comes_second_waits_and_loses_nothing(stored):
+    acrobot = dataclasses.replace(
+        MEASURED, environment={"id": "Acrobot-v1", "kwargs": {}, "max_episode_steps": 500}
+    )
+    threads = [
+        Thread(target=store_reference, args=(each,), kwargs={"stored": stored})
+        for each in (MEASURED, acrobot)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(json.loads(stored.read_text())["references"]) == 2

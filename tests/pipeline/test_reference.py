@@ -10,7 +10,7 @@ from builder import build, load
 from builder.card import rendered_again
 from builder.composition import build_config, compose
 from builder.config import ReferenceConfig
-from builder.errors import ConfigError, DatasetError, ExistsError
+from builder.errors import ConfigError, DatasetError, ExistsError, StorageError
 from builder.manifest.manifest import read_manifest, rewrite
 from builder.manifest.reference import VARIABLE, measured_reference, reference_of
 from builder.pipeline.prepare import prepare
@@ -203,3 +203,20 @@ def test_a_variable_s_value_is_not_written_down(monkeypatch, stored):
     asked("expert=cartpole", *SHORT, "env.kwargs.sutton_barto_reward=${oc.env:A_KEY}")
     (entry,) = json.loads(stored.read_text())["references"]
     assert "oc.env:A_KEY" in json.dumps(entry["environment"])
+
+
+def test_a_dataset_of_random_actions_is_measured_with_the_best_named_expert(tmp_path, stored):
+    build("random", episodes=3, out=str(tmp_path / "x"), env={"id": "CartPole-v1", "max_episode_steps": 60})
+    found = asked(f"out={tmp_path / 'x'}", "episodes=4", "expert.check=off")
+    assert measured_reference(KNOWN).expert["name"] == "cartpole"
+    assert load(tmp_path / "x").normalized_returns.mean() < 0.5
+    assert found.scores.expert == 60.0
+
+
+def test_where_the_figures_could_not_be_stored_nothing_is_played(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "a-file" / "references.json"))
+    with pytest.raises(StorageError, match=r"cannot be written.*IL_BUILDER_REFERENCES=FILE"):
+        asked("expert=cartpole", *SHORT)
+    assert "accepted" not in caplog.text
