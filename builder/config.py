@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from builder.episodes.acceptance import Acceptance
+from builder.episodes.noise import Noise
 from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
@@ -151,6 +152,7 @@ class RolloutConfig:
         on_error: of an attempt in which the environment or the expert raises, gives what is not a number or
             allows no action: fail ends the build, reject counts the attempt as rejected.
         infinite: of an infinity in an observation or a reward: error treats it as NaN, record records it.
+        noise: on what is done, by its `kind` and its amounts (`builder.episodes.noise`); unset: none.
     """
 
     lanes: int
@@ -160,6 +162,12 @@ class RolloutConfig:
     out_of_bounds: str = "error"
     on_error: str = "fail"
     infinite: str = "error"
+    noise: dict[str, Any] | None = None
+
+    @property
+    def interferes(self) -> bool:
+        """Whether what is done may be something else than what the expert chose."""
+        return self.noise is not None
 
 
 @dataclass(frozen=True)
@@ -297,6 +305,10 @@ class CheckConfig:
 
     def __post_init__(self) -> None:
         check_play(self.expert, self.env, self.rollout, self.seed)
+        if self.rollout.interferes:
+            raise ConfigError(
+                "il-builder check looks at the expert as it is alone", remedy="leave rollout.noise out"
+            )
 
     @property
     def acceptance(self) -> Acceptance:
@@ -445,8 +457,12 @@ class BuildConfig:
 
     @property
     def acceptance(self) -> Acceptance:
-        """Which returns are accepted: what the build states, else the expert's threshold."""
-        low = self.expert.threshold if self.threshold is None else self.threshold
+        """Which returns are accepted: what the build states, else the expert's threshold.
+
+        That is no measure of what is not the expert's own doing: there, all are.
+        """
+        usual = -math.inf if self.rollout.interferes else self.expert.threshold  # it selects the lucky ones
+        low = usual if self.threshold is None else self.threshold
         return Acceptance(low, math.inf if self.max_return is None else self.max_return)
 
     @property
@@ -469,6 +485,8 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     _one_of("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
     _one_of("rollout.on_error", rollout.on_error, ON_ERROR)
     _one_of("rollout.infinite", rollout.infinite, INFINITE)
+    if rollout.noise is not None:
+        Noise.of(rollout.noise)
     for key, value, least, most in (
         ("seed", seed, 0, SEED),
         ("expert.check_episodes", expert.check_episodes, 1, EPISODES),

@@ -24,6 +24,11 @@ def changed(**values):
     return dataclasses.replace(CARTPOLE, **values | groups)
 
 
+def test_check_looks_at_an_expert_without_noise():
+    with pytest.raises(ConfigError, match=r"looks at the expert as it is alone; leave rollout\.noise out"):
+        compose(CheckConfig, "check", ["rollout.noise=sticky", "rollout.noise.probability=0.1"])
+
+
 OUT_OF_RANGE = [
     ({"episodes": 0}, "episodes is out of range; expected at least 1; got 0"),
     ({"episodes": -3}, "episodes is out of range; expected at least 1; got -3"),

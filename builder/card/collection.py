@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from builder.card.interference import noise_words
 from builder.card.markdown import code, count_of, number, table
 from builder.environments.masks import ASKED
 from builder.episodes.acceptance import Acceptance
@@ -117,6 +118,12 @@ def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _actions(inputs: Mapping[str, Any]) -> str:
+    """How they were chosen, and what was done to them."""
+    noise = noise_words(inputs["config"]["rollout"])
+    return f"{_chosen(inputs)}; {noise}" if noise else _chosen(inputs)
+
+
+def _chosen(inputs: Mapping[str, Any]) -> str:
     """How they were chosen, as far as that is known: of functions and policies of others, it is not."""
     expert, rollout = inputs["expert"], inputs["config"]["rollout"]
     if own_enjoy(inputs):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from builder.card.collection import own_enjoy
 from builder.card.contents import Contents
+from builder.card.interference import interference_limits, interferes
 from builder.card.markdown import code, count_of, number, plain, share_of
 from builder.experts.sources.expert import NOT_PINNED
 from builder.manifest.manifest import Manifest
@@ -35,7 +36,9 @@ def limits(contents: Contents) -> str:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
         found.append("Inference was in float32, whose results depend on batch size and processor.")
-    if expert.get("sha256") and config["rollout"]["deterministic"] and not own:
+    found.extend(interference_limits(manifest.inputs))
+    few = expert.get("sha256") and config["rollout"]["deterministic"] and not own
+    if few and not interferes(manifest.inputs):
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )

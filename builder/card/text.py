@@ -11,6 +11,7 @@ import numpy as np
 from builder.card.collection import accepted_returns, own_enjoy, unless
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures, spread
+from builder.card.interference import interferes
 from builder.card.markdown import code, count_of, number, numbers, share, share_of, table
 from builder.card.scale import LABEL
 from builder.episodes.spaces import Array
@@ -47,7 +48,8 @@ def title(inputs: Mapping[str, Any]) -> str:
         return f"{code(environment['id'])}: recorded trajectories"
     if not described_source(expert).chooses:
         return f"{code(environment['id'])}: random trajectories"
-    return f"{code(environment['id'])}: expert trajectories of {code(expert['name'])}"
+    kind = "noisy" if interferes(inputs) else "expert"
+    return f"{code(environment['id'])}: {kind} trajectories of {code(expert['name'])}"
 
 
 def summary(contents: Contents) -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from builder.composition.defaults import composed
 from builder.composition.errors import first_line, groups, unknown_key
-from builder.composition.overrides import OPEN, OPTIONS, SHORT, long_form, opened, quoted
+from builder.composition.overrides import (
+    CHOSEN,
+    OPEN,
+    OPTIONS,
+    SHORT,
+    chosen,
+    long_form,
+    opened,
+    quoted,
+)
 from builder.composition.typed import Typed, typed
 from builder.config import BuildConfig
 from builder.errors import ConfigError
@@ -88,7 +97,7 @@ def compose_mapping(schema: type[Typed], verb: str, values: Mapping[str, Any]) -
         if key in known and not isinstance(value, (str, Mapping)):
             raise ConfigError(f"{key} is a group of keys", expected="a name or a mapping", got=repr(value))
         if key not in choices:
-            _update(config, key, value)
+            _update(config, *chosen(key, value))
     return typed(schema, config)
 
 
@@ -107,7 +116,8 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
     try:
-        OmegaConf.update(config, key, _plain(value), merge=True)
+        within = key.startswith(tuple(f"{name}." for name in CHOSEN))
+        OmegaConf.update(config, key, _plain(value), merge=True, force_add=within)
     except (ConfigKeyError, ConfigAttributeError) as error:
         raise unknown_key(str(error.full_key or key), config) from error
     except OmegaConfBaseException as error:

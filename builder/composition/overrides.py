@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from builder.composition.errors import first_line, unreadable
 from builder.errors import ConfigError
@@ -13,6 +14,8 @@ OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
 OPTIONS = ("to", "from")
 """Keys under which a format has its own."""
+CHOSEN = {"rollout.noise": "kind"}
+"""Keys of the build that are a mapping, and what of it a plain value stands for."""
 SHORT = {
     "export": {"to": "to.name"},
     "render": {"to": "to.name"},
@@ -68,12 +71,32 @@ def quoted(override: str) -> str:
 
 def opened(override: str) -> str:
     """`env.kwargs.x=1` as `++env.kwargs.x=1`: Hydra takes a key that no file has only so."""
-    anything = (*(f"{key}{end}" for key in OPEN for end in ".="), *(f"{key}." for key in OPTIONS))
+    anything = (
+        *(f"{key}{end}" for key in OPEN for end in ".="),
+        *(f"{key}." for key in (*OPTIONS, *CHOSEN)),
+    )
     return f"++{override}" if override.startswith(anything) else override
 
 
 def long_form(verb: str, override: str) -> str:
     """`to=minari` as `to.name=minari`, where the verb has it so; a mapping stays what it is."""
     key, given, value = override.partition("=")
-    known = SHORT.get(verb, {})
+    known = {**SHORT.get(verb, {}), **{name: f"{name}.{part}" for name, part in CHOSEN.items()}}
+    if key in CHOSEN and value in {"null", ""}:
+        return override
     return f"{known[key]}={value}" if given and key in known and not value.startswith("{") else override
+
+
+def chosen(key: str, value: Any) -> tuple[str, Any]:
+    """The same of a value that a program gives: a text in the place of a mapping is a part of it."""
+    if key in CHOSEN and isinstance(value, str):
+        return f"{key}.{CHOSEN[key]}", value
+    if isinstance(value, Mapping):
+        below = {name.removeprefix(f"{key}."): part for name, part in CHOSEN.items()}
+        parts = {
+            name: {below[name]: item}
+            for name, item in value.items()
+            if name in below and isinstance(item, str)
+        }
+        return key, {**value, **parts}
+    return key, value

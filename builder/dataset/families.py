@@ -34,6 +34,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
+    "expert_action": Family(lambda _: "what the expert would have done there"),
     "info": Family(
         lambda key: f"`{key}` of the environment's `info`",
         replayed=True,

@@ -17,6 +17,8 @@ EXPERT_GENERATORS = 3
 """Stream of the generators that a foreign expert holds: the n-th of them has the n-th child."""
 EXPERT_GLOBALS = 4
 """Stream of the generators of the process that a foreign expert draws from, likewise."""
+NOISE = 5
+"""Stream of the noise on what is done."""
 
 
 def attempt_seed(root: int, index: int) -> int:

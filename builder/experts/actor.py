@@ -10,7 +10,7 @@ import copy
 import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cloudpickle
 import gymnasium as gym
@@ -62,6 +62,25 @@ class Actor(Protocol):
         """
 
 
+@runtime_checkable
+class Told(Protocol):
+    """An actor that remembers what was done."""
+
+    def told(self, actions: Sequence[Array], lanes: Sequence[int]) -> None:
+        """The environments were given these actions in the place of those that `act` has just chosen.
+
+        Args:
+            actions: per leaf of the action space [rows, ...].
+            lanes: of the rows, which are those of the last `act`.
+        """
+
+
+def told(actor: object, actions: Sequence[Array], lanes: Sequence[int]) -> None:
+    """Tell an actor what was done in the place of its choice, where it remembers that."""
+    if isinstance(actor, Told):
+        actor.told(actions, lanes)
+
+
 class Player(Protocol):
     """A picklable recipe for actors."""
 
@@ -84,8 +103,8 @@ class Player(Protocol):
         """
 
 
-def pack(player: Player) -> bytes:
-    """Serialise a player for the workers, lambdas and local classes included.
+def pack(player: Any) -> bytes:
+    """Serialise a player, or what holds some, for the workers, lambdas and local classes included.
 
     Raises:
         ExpertError: it holds something that cannot be serialised, an open file for instance.

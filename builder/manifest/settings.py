@@ -126,8 +126,8 @@ def _own_limit(env_id: str) -> int | None:
 
 
 def _acceptance_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    acceptance = Acceptance.of(config)
-    if acceptance.low != float(defaults.get("threshold", -math.inf)):
+    acceptance, own = Acceptance.of(config), float(defaults.get("threshold", -math.inf))
+    if acceptance.low != (-math.inf if config["rollout"].get("noise") else own):
         yield "threshold", acceptance.low
     if acceptance.high != math.inf:
         yield "max_return", acceptance.high

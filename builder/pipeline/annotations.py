@@ -12,12 +12,17 @@ from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
 from builder.pipeline.info_columns import info_annotation
 from builder.pipeline.pairing import Found
+from builder.rollout.interference import ExpertLabels
 
 Source = Callable[[BuildConfig, Found], Annotation | None]
 """The annotation that a key of the configuration asks for; None: it asks for none.
 
 Raises a `ConfigError` where what is asked for is not to be had, which names what is.
 """
+
+
+def _labels(config: BuildConfig, found: Found) -> Annotation | None:
+    return ExpertLabels(found.spaces.action) if config.rollout.interferes else None
 
 
 def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:
@@ -27,6 +32,7 @@ def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:
 SOURCES: dict[str, Source] = {
     "dataset.info": info_annotation,
     "dataset.simulator_state": _simulator_state,
+    "rollout.noise": _labels,
 }
 """By key."""
 

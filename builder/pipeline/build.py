@@ -23,6 +23,7 @@ from builder.experts.actor import Player
 from builder.experts.sources.expert import NOT_PINNED, Expert
 from builder.manifest.identity import chunk_identity, identity, in_format
 from builder.rollout.chunk_store import ChunkStore
+from builder.rollout.interference import Interference
 from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath
 from builder.versions import data_format_of
@@ -43,6 +44,7 @@ class Build:
         inputs: see `builder.manifest.identity.build_inputs`.
         instances: how instances are used, where that was stated or is not as usual.
         annotations: what else is recorded, in columns that the inputs declare.
+        interference: what comes between the expert's actions and those that are done.
     """
 
     config: BuildConfig
@@ -54,6 +56,7 @@ class Build:
     inputs: Mapping[str, Any]
     instances: str | None = None
     annotations: tuple[Annotation, ...] = ()
+    interference: Interference | None = None
 
     @property
     def identity(self) -> str:

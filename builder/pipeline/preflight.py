@@ -21,8 +21,8 @@ _SAMPLED = re.compile(r"ALE/|\w+NoFrameskip-v\d|MiniGrid-")
 def first_attempts(build: Build) -> int:
     """How many attempts are to be played before `check` can look at them; 0 where there is no check."""
     expert = build.config.expert
-    if expert.check == "off" or build.expert.published is None:
-        return 0
+    if expert.check == "off" or build.expert.published is None or build.config.rollout.interferes:
+        return 0  # nothing is published, or what is played is not the expert's alone
     return expert.check_episodes
 
 

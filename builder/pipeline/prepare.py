@@ -24,6 +24,7 @@ from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
 from builder.pipeline.annotations import annotations_of, with_instances
 from builder.pipeline.build import Build
+from builder.pipeline.interference import interference_of
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import Found, described_environment, find
 from builder.pipeline.pictures import check_preview
@@ -63,6 +64,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     for table in TABLES.values():
         features(present(table), found.spaces)
     player.actor(observation_space, action_space)
+    interference = interference_of(config, found)
     annotations = annotations_of(config, found, own or {})
     config = with_instances(config, annotations)
     inputs = build_inputs(
@@ -88,6 +90,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         action_space,
         inputs,
         annotations=annotations,
+        interference=interference,
     )
 
 

@@ -62,6 +62,7 @@ class ChunkRun:
             lanes=config.rollout.lanes,
             rules=rules,
             annotations=build.annotations,
+            interference=pack(build.interference) if build.interference else b"",
         )
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:

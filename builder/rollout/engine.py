@@ -31,6 +31,7 @@ from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import BuilderError, NotStatelessError, RolloutError, SpaceError
 from builder.experts.actor import Actor
+from builder.rollout.interference import Interfering
 from builder.rollout.log import RowLog
 from builder.rollout.outcomes import (
     Outcome,
@@ -97,6 +98,7 @@ class Lockstep:
         lanes: how many environments are stepped in lockstep.
         rules: what becomes of actions outside their space, and of attempts in which something is raised.
         annotators: what else is asked, and recorded.
+        interfering: what comes between the actor's actions and those that are done.
         cancelled: asked once a tick; true stops the play with `Interrupted`.
     """
 
@@ -109,11 +111,12 @@ class Lockstep:
         lanes: int,
         rules: Rules = Rules(),  # noqa: B008  (it is frozen)
         annotators: Sequence[Annotator] = (),
+        interfering: Interfering | None = None,
         cancelled: Callable[[], bool] = bool,
     ) -> None:
         self._pool, self._actor, self._rules = pool, actor, rules
         self._root_seed, self._most_lanes = root_seed, lanes
-        self._cancelled = cancelled
+        self._interfering, self._cancelled = interfering, cancelled
         self._asked = {stage: asked(annotators, stage) for stage in STAGES}
         declared = [column for annotator in annotators for column in annotator.columns]
         self._per_step = [column for column in declared if column.table == "transitions"]
@@ -166,6 +169,8 @@ class Lockstep:
                 while self._lanes:
                     self._step()
             self._actor.end()
+            if self._interfering is not None:
+                self._interfering.end()
         finally:
             for lane in self._lanes:
                 self._discard(lane)
@@ -212,6 +217,8 @@ class Lockstep:
             self._outcomes[attempt].seed = context.seed
             try:
                 self._actor.begin(lane.number, context)
+                if self._interfering is not None:
+                    self._interfering.begin(lane.number, context)
             except RAISED as error:
                 self._fail(lane, error, "the expert")
                 continue
@@ -338,15 +345,20 @@ class Lockstep:
         """The actions of a tick, as the environments are given them; None where there is no tick any more."""
         observations = [column[rows] for column in self._log.observations]
         masks = (self._log.masks[rows],) if self._choices else ()
+        asked = (observations, self._numbers)
+        decided = None
         try:
-            actions = self._action_rule.apply(self._actor.act(observations, self._numbers, *masks))
+            actions = self._action_rule.apply(self._actor.act(*asked, *masks))
+            if self._interfering is not None:
+                decided = self._interfering.decided(self._action_rule.apply, *asked, actions, *masks)
+                actions = decided.actions
         except NotStatelessError:
             raise
         except RAISED as error:
             self._blame(self._blamed(error, rows) if len(self._lanes) == 1 else error, "the expert")
             return None
         if self._asked["acted"]:
-            decided = Decided(self._numbers, observations, actions, actions, *masks)
+            decided = decided or Decided(self._numbers, observations, actions, actions, *masks)
             if not self._annotate("acted", rows, decided, who="the expert"):
                 return None
         return actions

@@ -29,6 +29,7 @@ from builder.errors import NotStatelessError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted, Lockstep
+from builder.rollout.interference import Interference, Interfering
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 from builder.storage.paths import AnyPath
@@ -47,6 +48,8 @@ class Setup:
         lanes: environments that a worker steps in lockstep.
         rules: what becomes of what goes wrong.
         annotations: what else is recorded.
+        interference: what comes between the expert's actions and those that are done, serialised likewise;
+            empty: nothing.
         token: of this build alone: workers keep what they made for it, and for no other.
     """
 
@@ -58,6 +61,7 @@ class Setup:
     lanes: int
     rules: Rules = field(default_factory=Rules)
     annotations: tuple[Annotation, ...] = ()
+    interference: bytes = b""
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -103,6 +107,7 @@ def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]
         lanes=1 if alone or setup.environment.single else setup.lanes,
         rules=setup.rules,
         annotators=kept.annotators,
+        interfering=kept.interfering,
         cancelled=cancelled,
     )
     with global_generators.taken(cancelled) if alone else nullcontext(True) as ours:
@@ -132,6 +137,7 @@ class _Resources:
         spaces: what the expert sees and does.
         actor: its expert.
         annotators: what else is asked of both.
+        interfering: what comes between the expert's actions and those that are done.
         busy: a chunk is being played with it.
         over: the build has ended meanwhile.
     """
@@ -142,6 +148,7 @@ class _Resources:
     spaces: tuple[gym.Space[Any], gym.Space[Any]]
     actor: Actor
     annotators: tuple[Annotator, ...] = ()
+    interfering: Interfering | None = None
     busy: bool = True
     over: bool = False
 
@@ -155,6 +162,7 @@ class _Resources:
         self.player = self.player.careful()
         self.actor = self.player.actor(*self.spaces)
         self.annotators = _annotators(self.setup, self.actor, self.spaces)
+        self.interfering = _interfering(self.setup, self.actor, self.spaces)
 
 
 _by_thread: dict[int, _Resources] = {}
@@ -199,13 +207,23 @@ def _made(setup: Setup) -> _Resources:
     spaces = environment.observation_space, environment.action_space
     pool.give_back(environment)
     actor = player.actor(*spaces)
-    return _Resources(setup, pool, player, spaces, actor, _annotators(setup, actor, spaces))
+    beside = _annotators(setup, actor, spaces), _interfering(setup, actor, spaces)
+    return _Resources(setup, pool, player, spaces, actor, *beside)
 
 
 def _annotators(
     setup: Setup, actor: Actor, spaces: tuple[gym.Space[Any], gym.Space[Any]]
 ) -> tuple[Annotator, ...]:
     return tuple(annotation.annotator(actor, spaces) for annotation in setup.annotations)
+
+
+def _interfering(
+    setup: Setup, actor: Actor, spaces: tuple[gym.Space[Any], gym.Space[Any]]
+) -> Interfering | None:
+    if not setup.interference:
+        return None
+    recipe: Interference = cloudpickle.loads(setup.interference)
+    return recipe.of(actor, spaces)
 
 
 def release(token: str) -> None:

@@ -38,6 +38,7 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.max_steps": 7,
     "rollout.out_of_bounds": "clip",
     "rollout.infinite": "record",
+    "rollout.noise": {"kind": "gaussian", "std": 0.3},
     "dataset.pixels": {"height": 84, "width": 84},
 }
 DECIDES_WHAT_IS_KEPT = {

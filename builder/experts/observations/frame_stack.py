@@ -80,6 +80,11 @@ class _Past:
         for row, lane in enumerate(lanes):
             _push(self._lanes[lane][self._border :], actions[row])
 
+    def told(self, actions: Array, lanes: Sequence[int]) -> None:
+        for row, lane in enumerate(lanes):
+            newest = actions[row]
+            self._lanes[lane][-len(newest) :] = newest
+
 
 def _push(past: Array, newest: Array) -> None:
     past[: -len(newest)] = past[len(newest) :].copy()

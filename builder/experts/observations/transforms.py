@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -42,6 +42,14 @@ class Observer(Protocol):
 
     def resume(self, lane: int, memory: Any) -> None:
         """An attempt goes on, on this lane, from what `memory` gave."""
+
+
+@runtime_checkable
+class RemembersActions(Protocol):
+    """An observer that shows what was done."""
+
+    def told(self, actions: Array, lanes: Sequence[int]) -> None:
+        """The actions that were done in the place of those that `acted` was given last, [rows, ...]."""
 
 
 class Transform(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 from builder.episodes.context import Context
 from builder.episodes.spaces import Array
 from builder.experts.actor import Actor
-from builder.experts.observations.transforms import Observer, Transform
+from builder.experts.observations.transforms import Observer, RemembersActions, Transform
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class WrappedActor:
         self._every_step = observers[: len(view.every_step)]
         self._decisions = observers[len(view.every_step) :]
         self._timed = view.repeat > 1 or view.opening is not None
+        self._decided: list[int] | None = None
         self._lanes: dict[int, _Timing] = {}
 
     def begin(self, lane: int, context: Context) -> None:
@@ -125,6 +126,14 @@ class WrappedActor:
             observer.acted(actions, lanes)
         return [actions]
 
+    def told(self, actions: Sequence[Array], lanes: Sequence[int]) -> None:
+        """What was done; an action that is played for several steps is remembered as its first one was."""
+        rows = range(len(lanes)) if self._decided is None else self._decided
+        for observers, told in ((self._every_step, range(len(lanes))), (self._decisions, rows)):
+            for observer in observers:
+                if isinstance(observer, RemembersActions) and len(told):
+                    observer.told(actions[0][[*told]], [lanes[row] for row in told])
+
     def _choose(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
         seen = _through(self._decisions, seen, lanes)
         actions = self._actor.act(seen, lanes, *masks)[0]
@@ -135,6 +144,7 @@ class WrappedActor:
     def _timely(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
         """Ask the policy on the lanes where it is time; elsewhere the opening or the last action goes on."""
         rows = [row for row, lane in enumerate(lanes) if self._lanes[lane].decides]
+        self._decided = rows
         if rows:
             deciding = [lanes[row] for row in rows]
             chosen = self._choose([leaf[rows] for leaf in seen], deciding, *(mask[rows] for mask in masks))

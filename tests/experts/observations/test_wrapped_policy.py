@@ -1,11 +1,15 @@
 """A policy sees what Stable-Baselines3's own wrappers would have shown it, on every lane."""
 
 import gymnasium as gym
-from sights import Pictures, check_same_sight, play
+import numpy as np
+from sb3_models import box
+from sights import TORQUE, Pictures, Recorder, check_same_sight, play
 
 from builder.episodes.context import Context
+from builder.experts.actor import told
+from builder.experts.observations.frame_stack import History
 from builder.experts.observations.images import BrighterOfTwo
-from builder.experts.observations.wrapped_policy import Opening, PolicyView
+from builder.experts.observations.wrapped_policy import Opening, PolicyView, WrappedActor
 
 
 def test_atari_decides_as_behind_sb3s_wrappers():
@@ -39,3 +43,29 @@ def test_opening_and_repeated_actions_are_played_on_the_true_environment():
     opening, rest = played[0][: noops + 4], played[0][noops + 4 :]
     assert [int(action) for action in opening] == [0] * noops + [1, 1, 2, 2]
     assert all(len(set(map(int, rest[at : at + 3]))) == 1 for at in range(0, len(rest), 3))
+
+
+def test_a_history_shows_what_was_done_in_the_place_of_what_was_chosen():
+    spaces = box(3), TORQUE
+    recorder = Recorder(TORQUE)
+    actor = WrappedActor(recorder, PolicyView(decisions=(History(2),)), *spaces)
+    actor.begin(0, Context(0))
+    seen = [np.zeros((1, 3), np.float32)]
+    actor.act(seen, [0])
+    told(actor, [np.array([[1.5]], np.float32)], [0])
+    actor.act(seen, [0])
+    assert recorder.seen[0][1][0][6:].tolist() == [0, 1.5]
+    told(actor, [np.array([[-0.5]], np.float32)], [0])
+    actor.act(seen, [0])
+    assert recorder.seen[0][2][0][6:].tolist() == [1.5, -0.5]
+
+
+def test_a_history_of_decisions_is_told_of_the_steps_on_which_the_policy_decided():
+    spaces = box(3), TORQUE
+    recorder = Recorder(TORQUE)
+    actor = WrappedActor(recorder, PolicyView(decisions=(History(2),), repeat=2), *spaces)
+    actor.begin(0, Context(0))
+    for done in (0.25, 0.5, 0.75):
+        actor.act([np.zeros((1, 3), np.float32)], [0])
+        told(actor, [np.array([[done]], np.float32)], [0])
+    assert recorder.seen[0][1][0][6:].tolist() == [0, 0.25]

@@ -1,0 +1,56 @@
+"""What came between the expert's actions and those that were done, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from builder.episodes.noise import LEVELS, SHARES, Noise
+
+
+def interferes(inputs: Mapping[str, Any]) -> bool:
+    """Whether what was done may be something else than what the expert chose."""
+    return bool(inputs.get("config", {}).get("rollout", {}).get("noise"))
+
+
+def noise_words(rollout: Mapping[str, Any]) -> str:
+    """The noise of a build, as a clause; empty: there was none."""
+    given = rollout.get("noise")
+    if not given:
+        return ""
+    noise = Noise.of(given)
+    amount = _amount(noise)
+    words = {
+        "gaussian": f"with normal noise on each of them, {amount}",
+        "uniform": f"with uniform noise on each of them, {amount}",
+        "ou": f"with Ornstein-Uhlenbeck noise on them, {amount}, which returns by {noise.theta:g} each step",
+        "epsilon": f"each replaced, {amount}, by a uniform draw from the action space",
+        "sticky": f"each replaced, {amount}, by what was done a step before",
+    }
+    return words[noise.kind]
+
+
+def _amount(noise: Noise) -> str:
+    if noise.cov is not None:
+        return f"of a given covariance of {len(noise.cov)} components"
+    if isinstance(noise.level, tuple):
+        return f"of a given {_NAMES[LEVELS[noise.kind]]} for each component"
+    level = f"{noise.level or 0.0:g}"
+    if LEVELS[noise.kind] in SHARES:
+        return f"with the probability {level}"
+    return f"of the {_NAMES[LEVELS[noise.kind]]} {level}"
+
+
+_NAMES = {"std": "standard deviation", "half_width": "half-width"}
+
+
+def interference_limits(inputs: Mapping[str, Any]) -> list[str]:
+    """What whoever uses the dataset should know of it."""
+    if not interferes(inputs):
+        return []
+    text = (
+        "`action` is what was done, and not always what the expert chose: `expert_action` is the label for"
+        " imitation, `action` the one that the rewards and next observations are of. The returns are those"
+        " of what was done, not the expert's own."
+    )
+    return [text]

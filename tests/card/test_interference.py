@@ -1,0 +1,35 @@
+"""Noise, in words."""
+
+import pytest
+from card_folders import inputs_of
+
+from builder.card.interference import interference_limits, interferes, noise_words
+
+
+@pytest.mark.parametrize(
+    ("noise", "words"),
+    [
+        ({"kind": "gaussian", "std": 0.3}, "normal noise on each of them, of the standard deviation 0.3"),
+        ({"kind": "gaussian", "std": [1, 2]}, "of a given standard deviation for each component"),
+        ({"kind": "gaussian", "cov": [[1, 0], [0, 1]]}, "of a given covariance of 2 components"),
+        ({"kind": "uniform", "half_width": 0.5}, "uniform noise on each of them, of the half-width 0.5"),
+        ({"kind": "ou", "std": 1}, "of the standard deviation 1, which returns by 0.15 each step"),
+        ({"kind": "epsilon", "epsilon": 0.1}, "with the probability 0.1, by a uniform draw"),
+        (
+            {"kind": "sticky", "probability": 0.25},
+            "with the probability 0.25, by what was done a step before",
+        ),
+    ],
+    ids=range(7),
+)
+def test_each_kind_is_said_in_words(noise, words):
+    assert words in noise_words({"noise": noise})
+
+
+def test_of_an_expert_that_plays_alone_nothing_is_said():
+    plain = inputs_of()
+    assert (interferes(plain), noise_words(plain["config"]["rollout"]), interference_limits(plain)) == (
+        False,
+        "",
+        [],
+    )
