@@ -185,6 +185,7 @@ class DatasetConfig:
         citation: how the dataset is to be cited, as BibTeX, for its card.
         info: the keys of the environment's `info` that become columns, a list of names or `all`; unset: none.
         simulator_state: a column with what it takes to go on from each step, for `restore`.
+        policy_observation: a column with what the expert saw behind its wrappers.
     """
 
     next_observation: bool | None
@@ -197,6 +198,7 @@ class DatasetConfig:
     citation: str | None = None
     info: Any = None
     simulator_state: bool = False
+    policy_observation: bool = False
 
 
 @dataclass(frozen=True)

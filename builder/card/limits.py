@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from builder.card.collection import own_enjoy
 from builder.card.contents import Contents
 from builder.card.interference import interference_limits, interferes
 from builder.card.markdown import code, count_of, number, plain, share_of
+from builder.experts.observations.seen import COLUMN
 from builder.experts.sources.expert import NOT_PINNED
 from builder.manifest.manifest import Manifest
 
@@ -42,6 +43,7 @@ def limits(contents: Contents) -> str:
         found.append(
             "One deterministic policy visits few states: nothing here shows how to recover from others."
         )
+    found.extend(_seen(manifest, [column.name for column in contents.columns["transitions"]]))
     if "next_observation" not in [column.name for column in contents.columns["transitions"]]:
         found.append(
             "Next observations are not repeated: take the next row's, or `final_observation` at the end."
@@ -75,6 +77,37 @@ def _beyond(manifest: Manifest) -> Iterator[str]:
         yield (
             f"{share_of(manifest.beyond_bounds, total)} of all observations, final ones included, have"
             " values beyond the bounds that their space declares, or infinite ones, as they were given."
+        )
+
+
+_PAST = {
+    "TimeFeatureWrapper": "the time that is left",
+    "HistoryWrapper": "earlier observations and actions",
+    "HistoryWrapperObsDict": "earlier observations and actions",
+    "FrameSkip": "only some of the steps",
+    "FrameStack": "earlier observations",
+}
+"""What a policy behind these wrappers goes by that is no function of what is observed now."""
+
+
+def _seen(manifest: Manifest, columns: Sequence[str]) -> Iterator[str]:
+    """Of an expert that went by more than the recorded observation."""
+    sees = manifest.inputs.get("expert", {}).get("sees", {})
+    kinds = [name.rpartition(".")[2] for name in sees.get("wrappers", ())]
+    past = [_PAST[kind] for kind in kinds if kind in _PAST]
+    if "AtariWrapper" in kinds and "preprocessing" not in manifest.inputs["environment"]:
+        past.append("only some of the frames")
+    if sees.get("frame_stack", 1) > 1:
+        past.append("earlier observations")
+    if past:
+        there = (
+            f"`{COLUMN}` has what it saw, and `dataset.environment({COLUMN}=True)` shows it"
+            if COLUMN in columns
+            else f"`dataset.{COLUMN}=true` records what it saw"
+        )
+        yield (
+            f"The expert went by {' and '.join(dict.fromkeys(past))} too, so its action is no function of the"
+            f" recorded `observation`, and a clone of that cannot follow; {there}."
         )
 
 

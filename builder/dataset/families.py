@@ -43,6 +43,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "simulator_state": Family(lambda _: "what it takes to go on from here, before the action", replayed=True),
     "final_simulator_state": Family(lambda _: "the same after the last step", replayed=True),
+    "policy_observation": Family(lambda _: "what the expert saw behind its wrappers"),
     "teacher": Family(lambda name: f"the expert's {name.replace('_', ' ')}", single=False),
 }
 """By what comes before the first dot of their names."""

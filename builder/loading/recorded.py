@@ -10,11 +10,13 @@ import gymnasium as gym
 import numpy as np
 
 from builder.episodes.spaces import Array
+from builder.experts.observations.seen_environment import SeenEnvironment
 from builder.loading.blocks import Block
 from builder.loading.hindsight import check_goals, with_hindsight
 from builder.loading.reference import Reference, normalized_returns, reference_of
 from builder.loading.shapes import Steps
 from builder.loading.split_tables import SplitTables
+from builder.loading.views import recorded_view
 from builder.manifest.manifest import Manifest
 from builder.replay import playable
 
@@ -46,6 +48,7 @@ class Recorded(ABC):
         *,
         kwargs: Mapping[str, Any] | None = None,
         trust_remote_code: bool = False,
+        policy_observation: bool = False,
     ) -> gym.Env[Any, Any]:
         """Make the environment that was recorded, with its wrappers and its time limit.
 
@@ -53,14 +56,20 @@ class Recorded(ABC):
             render_mode: as `gymnasium.make` takes it.
             kwargs: what it was made with, where the manifest holds no more than a reference.
             trust_remote_code: what the manifest names may be imported, opened and run.
+            policy_observation: it shows what the expert saw behind its wrappers, as the column of that name
+                has it.
 
         Raises:
-            DatasetError: making it takes trust, or nothing says which environment it was.
+            DatasetError: making it takes trust, nothing says which environment it was, or the dataset does
+                not hold the expert that says what it saw.
+            SpaceError: the expert was not asked at every step.
             ConfigError: there is no such environment here.
             MissingExtraError: it needs a package that is not installed.
             EnvironmentError_: it cannot be made.
         """
-        return playable(self.manifest, render_mode, trusted=trust_remote_code, kwargs=kwargs)
+        view = recorded_view(self._tables.folder, self.manifest) if policy_observation else None
+        made = playable(self.manifest, render_mode, trusted=trust_remote_code, kwargs=kwargs)
+        return made if view is None else SeenEnvironment(made, view)
 
     @property
     def reference(self) -> Reference:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from builder.config import BuildConfig, DatasetConfig, RolloutConfig
@@ -92,12 +92,16 @@ def build_inputs(  # noqa: PLR0913  (all but the first have a keyword)
 
 def _written(group: RolloutConfig | DatasetConfig) -> dict[str, Any]:
     """The keys of a group that decide bytes; those that 0.1.0 did not know only where they say something."""
-    values = {entry.name: (getattr(group, entry.name), entry.default) for entry in fields(group)}
+    values = {entry.name: (getattr(group, entry.name), _default(entry)) for entry in fields(group)}
     return {
         name: value
         for name, (value, default) in values.items()
         if name not in PACE and (name in FIRST or value != default)
     }
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
 
 
 def identity(inputs: Mapping[str, Any]) -> str:

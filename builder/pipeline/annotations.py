@@ -10,6 +10,7 @@ from builder.config import BuildConfig
 from builder.environments.simulator_state import KeptState, kept_state
 from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
+from builder.experts.observations.seen import SeenObservations
 from builder.pipeline.info_columns import info_annotation
 from builder.pipeline.pairing import Found
 from builder.rollout.interference import ExpertLabels
@@ -29,10 +30,17 @@ def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:
     return kept_state(found.matched.spec) if config.dataset.simulator_state else None
 
 
+def _policy_observation(config: BuildConfig, found: Found) -> Annotation | None:
+    if not config.dataset.policy_observation:
+        return None
+    return SeenObservations.of(found.player, found.spaces.observation, found.spaces.action)
+
+
 SOURCES: dict[str, Source] = {
     "dataset.info": info_annotation,
     "dataset.simulator_state": _simulator_state,
     "rollout.noise": _labels,
+    "dataset.policy_observation": _policy_observation,
 }
 """By key."""
 

@@ -55,6 +55,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.unique": True,
     "dataset.info": ["x"],  # what is played and recorded for it, the columns say
     "dataset.simulator_state": True,  # likewise
+    "dataset.policy_observation": True,
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
 DECIDES_NOTHING = {

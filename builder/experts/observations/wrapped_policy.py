@@ -50,6 +50,11 @@ class PolicyView:
     repeat: int = 1
     opening: Opening | None = None
 
+    @property
+    def timed(self) -> bool:
+        """Whether there are steps on which the policy is not asked."""
+        return self.repeat > 1 or self.opening is not None
+
     def space(self, space: gym.Space[Any], action_space: gym.Space[Any]) -> gym.Space[Any]:
         """The space that the policy sees where the environment's is `space`.
 
@@ -69,6 +74,11 @@ class WrappedActor:
         view: what it sees.
         observation_space: the environment's.
         action_space: the environment's.
+
+    Attributes:
+        seen: what the other was shown in the last tick: per leaf [asked rows, ...]; no leaves where it was
+            not asked.
+        asked_rows: which rows these were; None: all.
     """
 
     def __init__(
@@ -86,9 +96,9 @@ class WrappedActor:
             observation_space = transform.space(observation_space, action_space)
         self._every_step = observers[: len(view.every_step)]
         self._decisions = observers[len(view.every_step) :]
-        self._timed = view.repeat > 1 or view.opening is not None
-        self._decided: list[int] | None = None
         self._lanes: dict[int, _Timing] = {}
+        self.seen: Sequence[Array] = ()
+        self.asked_rows: Sequence[int] | None = None
 
     def begin(self, lane: int, context: Context) -> None:
         for observer in (*self._every_step, *self._decisions):
@@ -98,7 +108,7 @@ class WrappedActor:
 
     def memory(self, lane: int) -> Any:
         seen = [observer.memory(lane) for observer in (*self._every_step, *self._decisions)]
-        timing = copy.copy(self._lanes[lane]) if self._timed else None
+        timing = copy.copy(self._lanes[lane]) if self._view.timed else None
         remembered = (seen, timing, self._actor.memory(lane))
         return None if all(part is None for part in (*seen, *remembered[1:])) else remembered
 
@@ -120,7 +130,7 @@ class WrappedActor:
                 for observer in self._every_step:  # the skipping of frames starts here
                     observer.begin(lane)
         seen = _through(self._every_step, observations, lanes)
-        choose = self._timely if self._timed else self._choose
+        choose = self._timely if self._view.timed else self._choose
         actions = choose(seen, lanes, *(() if masks is None else (masks,)))
         for observer in self._every_step:
             observer.acted(actions, lanes)
@@ -128,14 +138,14 @@ class WrappedActor:
 
     def told(self, actions: Sequence[Array], lanes: Sequence[int]) -> None:
         """What was done; an action that is played for several steps is remembered as its first one was."""
-        rows = range(len(lanes)) if self._decided is None else self._decided
+        rows = range(len(lanes)) if self.asked_rows is None else self.asked_rows
         for observers, told in ((self._every_step, range(len(lanes))), (self._decisions, rows)):
             for observer in observers:
                 if isinstance(observer, RemembersActions) and len(told):
                     observer.told(actions[0][[*told]], [lanes[row] for row in told])
 
     def _choose(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
-        seen = _through(self._decisions, seen, lanes)
+        self.seen = seen = _through(self._decisions, seen, lanes)
         actions = self._actor.act(seen, lanes, *masks)[0]
         for observer in self._decisions:
             observer.acted(actions, lanes)
@@ -143,8 +153,8 @@ class WrappedActor:
 
     def _timely(self, seen: Sequence[Array], lanes: Sequence[int], *masks: Array) -> Array:
         """Ask the policy on the lanes where it is time; elsewhere the opening or the last action goes on."""
-        rows = [row for row, lane in enumerate(lanes) if self._lanes[lane].decides]
-        self._decided = rows
+        self.asked_rows = rows = [row for row, lane in enumerate(lanes) if self._lanes[lane].decides]
+        self.seen = ()
         if rows:
             deciding = [lanes[row] for row in rows]
             chosen = self._choose([leaf[rows] for leaf in seen], deciding, *(mask[rows] for mask in masks))

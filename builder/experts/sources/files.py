@@ -74,18 +74,9 @@ class Archived:
         zeros: int = 0,
         preprocessed: bool = False,
     ) -> Player:
-        if preprocessed:
-            stack = PictureStack(self._frames, repeats_first(self.companions.wrappers))
-            statistics = self.companions.statistics  # of what is stacked
-            normalised = () if statistics is None else (Normalisation(statistics),)
-            view: PolicyView | None = PolicyView(decisions=(stack, *normalised))
-        else:
-            view = self.companions.view(
-                env_id=env_id, max_episode_steps=max_episode_steps, trained=self._trained_on
-            )
-        if zeros:
-            view = view or PolicyView()
-            view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
+        view = self.view(
+            env_id=env_id, max_episode_steps=max_episode_steps, zeros=zeros, preprocessed=preprocessed
+        )
         if self.agent is None:
             archive = self.path.resolve()
             return TrustedPlayer(
@@ -98,6 +89,28 @@ class Archived:
         return NetworkPlayer(
             self.agent.network, rollout.deterministic, rollout.precision, view, masked=self.masked
         )
+
+    def view(
+        self, *, env_id: str, max_episode_steps: int | None, zeros: int = 0, preprocessed: bool = False
+    ) -> PolicyView | None:
+        """What it sees of an environment; the arguments are those of `player`. None: what is observed.
+
+        Raises:
+            UnsupportedExpertError: a wrapper cannot be had for this environment.
+        """
+        if preprocessed:
+            stack = PictureStack(self._frames, repeats_first(self.companions.wrappers))
+            statistics = self.companions.statistics  # of what is stacked
+            normalised = () if statistics is None else (Normalisation(statistics),)
+            view: PolicyView | None = PolicyView(decisions=(stack, *normalised))
+        else:
+            view = self.companions.view(
+                env_id=env_id, max_episode_steps=max_episode_steps, trained=self._trained_on
+            )
+        if zeros:
+            view = view or PolicyView()
+            view = dataclasses.replace(view, every_step=(Zeros(zeros), *view.every_step))
+        return view
 
     @property
     def masked(self) -> bool:
