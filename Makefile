@@ -17,7 +17,7 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: help dataset experts test test-slow viewer clients lint check format reproduce lies formats benchmark peers lock clean
+.PHONY: release help dataset experts test test-slow viewer clients lint check format reproduce lies formats benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -27,6 +27,7 @@ help:
 	@echo "make clients    the tests of the Hub beside the newest huggingface_hub"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
+	@echo "make release    wheel and sdist, checked away from the checkout"
 	@echo "make experts    train the bundled experts anew"
 	@echo "make benchmark  all measurements, written to benchmarks/RESULTS.md;  make peers: what they are held against"
 
@@ -144,6 +145,10 @@ lock:
 	.lock/bin/python -m pip install --quiet "torch==2.13.0" && .lock/bin/python -m pip install --quiet ".[$(ALL)]"
 	(sed -n 1p constraints.txt; .lock/bin/python -m pip freeze --all --exclude pip --exclude il-builder | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/') > .lock/constraints.txt
 	mv .lock/constraints.txt constraints.txt && rm -rf .lock
+
+# Wheel and sdist in dist/, checked in environments of their own (docs/releases.md).
+release:
+	.ci/release
 
 clean:
 	rm -rf $(VENV) .clients .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -50,6 +50,7 @@ STORIES = {
     "test_stages": "dvc.yaml",
     "test_strangers": "forged datasets, watched",
     "test_survival": "kills, full disks, other processors",
+    "test_kept": "datasets that an older version has written",
 }
 """Tests of no single module, and what they tell."""
 ELSEWHERE = {
