@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from builder.api import build, load
+    from builder.api import build, load, merge
     from builder.episodes.context import Context
     from builder.episodes.episode import Episode
     from builder.errors import BuilderError
@@ -34,6 +34,7 @@ _HOMES = {
     "collate": "builder.pipeline.collate",
     "enjoy": "builder.rollout.enjoy",
     "load": "builder.api",
+    "merge": "builder.api",
     "save_weights": "builder.experts.sources.weights_writer",
 }
 
@@ -49,6 +50,7 @@ __all__ = [
     "collate",
     "enjoy",
     "load",
+    "merge",
     "save_weights",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from builder.loading.trajectories import Trajectories
 from builder.loading.url_cache import cached
 from builder.pipeline.controller import Controller
 from builder.storage.lock import recover_unless_held
-from builder.storage.paths import place
+from builder.storage.paths import local_path, place
 from builder.storage.remote_path import RemotePath
 
 
@@ -71,6 +72,41 @@ def load(  # noqa: PLR0913  (all but the first three have a keyword)
     opened = open_folder(dataset_folder(source, revision), split)
     few = opened if episodes is None else opened.subset(episodes, seed=seed)
     return few if every == 1 else few.every(every, seed=seed)
+
+
+def merge(
+    parts: Sequence[str | Path | Trajectories | Mapping[str, Any]],
+    out: str | Path,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Trajectories:
+    """Put the episodes of several datasets together in one, and open it.
+
+    They are numbered anew, in the order of the parts, and each stays in its split. The columns `source`,
+    `policy` and `quality` of the episodes say where each is from; columns that a part lacks are null there.
+    The same parts give the same bytes. Calling it again costs nothing while no part has changed; where parts
+    have become more, or have grown, `out` is made anew.
+
+    Args:
+        parts: folders, URLs or `user/name`, with `@0.5` or `@10` behind those of which a share or a number of
+            episodes is drawn; opened datasets; or mappings of `path`, `episodes` (0.5 or 10), `quality` (what
+            you call its player) and `revision`.
+        out: the folder of the new dataset.
+        seed: of the draws: with the same one, a tenth is part of a half.
+        overwrite: replace another dataset that is at `out`.
+
+    Returns:
+        What `load` returns, of the split `train`, or the only one that there is.
+
+    Raises:
+        BuilderError: what failed, and the remedy.
+    """
+    from builder.augment.merging import merge as merge_parts
+    from builder.augment.parts import parts_of
+
+    found = parts_of(parts, dataset_folder)
+    return load(merge_parts(found, local_path(place(str(out)), "merge"), seed=seed, overwrite=overwrite).out)
 
 
 def dataset_folder(source: str | Path, revision: str | None = None) -> Path:

@@ -27,6 +27,7 @@ NAMES = [
     "collate",
     "enjoy",
     "load",
+    "merge",
     "save_weights",
 ]
 

@@ -6,6 +6,7 @@ columns.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.dataset.column import Column
-from builder.dataset.columns import FOLDERS, tables_of
+from builder.dataset.columns import FOLDERS, tables_of, unsaid
 from builder.dataset.schema import plain_from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
@@ -64,6 +65,25 @@ class Endings:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Episodes of a merged dataset that are of one kind.
+
+    Attributes:
+        source: the dataset that they come from.
+        policy: who played.
+        quality: what it is called; None: nobody has said.
+        episodes: how many.
+        mean: of their returns; None: not known.
+    """
+
+    source: str
+    policy: str
+    quality: str | None
+    episodes: int
+    mean: float | None
+
+
+@dataclass(frozen=True)
 class Contents:
     """What the card is computed from.
 
@@ -74,6 +94,7 @@ class Contents:
         columns: per config.
         players: who played how many episodes, in the order of their names.
         plots: those of `PLOTS` that are there.
+        origins: of a merged dataset, in the order of its episodes.
     """
 
     manifest: Manifest
@@ -82,6 +103,7 @@ class Contents:
     columns: Mapping[str, tuple[Column, ...]]
     players: Mapping[str, int]
     plots: frozenset[str]
+    origins: tuple[Origin, ...] = ()
 
 
 RETURNS, COMPONENTS = PLOTS = ("assets/returns.png", "assets/components.png")
@@ -102,13 +124,18 @@ def read_contents(folder: Path) -> Contents:
             config: {split: _size(shards(folder, manifest, config, split)) for split in splits}
             for config in FOLDERS
         }
+        lacking = unsaid(manifest.inputs)
         endings = {
             split: _endings(
-                *(shards(folder, manifest, config, split) for config in ("episodes", "transitions"))
+                shards(folder, manifest, "episodes", split),
+                shards(folder, manifest, "transitions", split),
+                lacking,
             )
             for split in splits
         }
-        players = _players([path for split in splits for path in shards(folder, manifest, "episodes", split)])
+        lines = [path for split in splits for path in shards(folder, manifest, "episodes", split)]
+        players = _players(lines)
+        origins = _origins(lines) if "merged" in manifest.inputs else ()
         names = {
             config: pq.read_schema(shards(folder, manifest, config, splits[0])[0]).names for config in FOLDERS
         }
@@ -124,27 +151,31 @@ def read_contents(folder: Path) -> Contents:
                 got=f"{found[0]} and {found[1]}",
             )
     plots = frozenset(name for name in PLOTS if (folder / name).is_file())
-    return Contents(manifest, sizes, endings, columns, players, plots)
+    return Contents(manifest, sizes, endings, columns, players, plots, origins)
 
 
-def _endings(files: Sequence[Path], steps: Sequence[Path]) -> Endings:
+def _endings(files: Sequence[Path], steps: Sequence[Path], lacking: frozenset[str]) -> Endings:
+    """Of what not every episode says, nothing."""
     names = ["episode_return", "length", "terminated", "truncated"]
     columns = pa.concat_tables([pq.ParquetFile(path).read(names) for path in files])
-    known = {name: plain_from_arrow(columns[name]) for name in names if name in columns.column_names}
+    said = {*columns.column_names} - lacking
+    known = {name: plain_from_arrow(columns[name]) for name in names if name in said}
     return Endings(
         returns=known.get("episode_return", np.full(len(columns), np.nan)),
         lengths=known["length"],
         terminated=known.get("terminated"),
         truncated=known.get("truncated"),
-        success=_success(steps, np.cumsum(known["length"]) - 1),
+        success=_success(steps, np.cumsum(known["length"]) - 1, lacking),
     )
 
 
-def _success(steps: Sequence[Path], last: Array) -> Array | None:
+def _success(steps: Sequence[Path], last: Array, lacking: frozenset[str]) -> Array | None:
     """Bool [episodes]: whether the step that is an episode's last says that the task is solved."""
     known = pq.read_schema(steps[0])
     numbers = {
-        name for name in SUCCESS if name in known.names and pa.types.is_primitive(known.field(name).type)
+        name
+        for name in SUCCESS
+        if name in {*known.names} - lacking and pa.types.is_primitive(known.field(name).type)
     }
     if not numbers:
         return None
@@ -158,6 +189,27 @@ def _players(files: Sequence[Path]) -> dict[str, int]:
     names = pa.concat_tables([pq.ParquetFile(path).read(["policy"]) for path in files])["policy"]
     counts = names.value_counts().to_pylist()
     return {str(count["values"]): count["counts"] for count in sorted(counts, key=lambda c: str(c["values"]))}
+
+
+def _origins(files: Sequence[Path]) -> tuple[Origin, ...]:
+    """Of which kinds the episodes are, in the order in which each is met."""
+    kinds: dict[tuple[str, str, str | None], list[float | None]] = {}
+    for path in files:
+        table = pq.ParquetFile(path).read(["source", "policy", "quality", "episode_return"])
+        unknown = [None] * table.num_rows
+        columns = [
+            table[name].to_pylist() if name in table.column_names else unknown
+            for name in ("source", "policy", "quality", "episode_return")
+        ]
+        for source, policy, quality, total in zip(*columns, strict=True):
+            kinds.setdefault((source, policy, quality), []).append(total)
+    return tuple(Origin(*kind, len(returns), _mean(returns)) for kind, returns in kinds.items())
+
+
+def _mean(returns: Sequence[float | None]) -> float | None:
+    """None: one is not known."""
+    known = [total for total in returns if total is not None]
+    return math.fsum(known) / len(known) if len(known) == len(returns) else None
 
 
 def _size(files: Sequence[Path]) -> TableSize:

@@ -59,6 +59,8 @@ def tags(inputs: Mapping[str, Any]) -> list[str]:
     expert, environment = inputs.get("expert", {}), inputs.get("environment", {}).get("id")
     if "imported" in inputs:
         return [*TAGS, "imported", inputs["imported"]["format"], *([str(environment)] if environment else [])]
+    if "merged" in inputs:
+        return [*TAGS, "merged", *([str(environment)] if environment else [])]
     if "enjoy" in inputs.get("own", {}):  # which may have played whatever it liked
         return [*TAGS, *([str(environment)] if environment else [])]
     kind = "expert-trajectories" if described_source(expert).chooses else "random-trajectories"

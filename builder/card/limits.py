@@ -31,8 +31,8 @@ def limits(contents: Contents) -> str:
             " rejected (`rollout.on_error=reject`): the environment or the expert raised something, or gave"
             " what is no number. Where that happens is where the dataset shows nothing."
         )
-    found.extend(_copies(contents))
-    found.extend(_sentence(note) for note in manifest.notes)
+    found.extend(copies(contents))
+    found.extend(sentence(note) for note in manifest.notes)
     if expert.get("version") == NOT_PINNED:
         found.append("The expert is not pinned, so nobody can tell whether they rebuild with the same one.")
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
@@ -48,19 +48,19 @@ def limits(contents: Contents) -> str:
         found.append(
             "Next observations are not repeated: take the next row's, or `final_observation` at the end."
         )
-    found.extend(_beyond(manifest))
+    found.extend(beyond_bounds(manifest))
     found.append("`reward` is float64, whatever the environment returned; nothing is normalised or clipped.")
     return listed(found)
 
 
 def imported_limits(contents: Contents) -> str:
     """The same of a dataset that was imported."""
-    manifest, found = contents.manifest, list(_copies(contents))
+    manifest, found = contents.manifest, list(copies(contents))
     if lacking := manifest.inputs["imported"]["unsaid"]:
         names = ", ".join(code(name) for name in lacking)
         found.append(f"The source does not say {names}: the dataset lacks what would have to be guessed.")
-    found.extend(_sentence(note) for note in manifest.notes)
-    found.extend(_beyond(manifest))
+    found.extend(sentence(note) for note in manifest.notes)
+    found.extend(beyond_bounds(manifest))
     if "reward" not in lacking:
         found.append("`reward` is float64, whatever the source held; nothing is normalised or clipped.")
     return listed(found)
@@ -71,7 +71,8 @@ def listed(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _beyond(manifest: Manifest) -> Iterator[str]:
+def beyond_bounds(manifest: Manifest) -> Iterator[str]:
+    """How many observations are beyond the bounds of their space."""
     if manifest.beyond_bounds:
         total = sum(split.rows + split.episodes for split in manifest.splits.values())
         yield (
@@ -111,7 +112,7 @@ def _seen(manifest: Manifest, columns: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _copies(contents: Contents) -> Iterator[str]:
+def copies(contents: Contents) -> Iterator[str]:
     """What repeats itself, and what was done about it."""
     manifest, distinct = contents.manifest, contents.manifest.distinct
     if manifest.inputs.get("config", {}).get("dataset", {}).get("unique"):
@@ -135,7 +136,7 @@ def _copies(contents: Contents) -> Iterator[str]:
         )
 
 
-def _sentence(note: str) -> str:
+def sentence(note: str) -> str:
     """A note of whoever read the expert, or checked the episodes."""
     text = plain(note)
     return f"{text[:1].upper()}{text[1:]}."

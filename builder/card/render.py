@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from builder.card import imported, text
+from builder.card import imported, merged, text
 from builder.card.citation import citation
 from builder.card.collection import collection_table
 from builder.card.columns import columns_table, component_tables, documented_id
@@ -122,7 +124,7 @@ def _rendered(
 ) -> str:
     try:
         known = contents.manifest.inputs
-        name = imported.title(known) if "imported" in known else text.title(known)
+        name = (_others(known) or text).title(known)
         card = _template().render(
             card_data=header(contents, pretty_name=" ".join(name.replace("`", "").split())),
             title=name,
@@ -166,7 +168,7 @@ def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
     manifest = contents.manifest
     inputs, spaces = manifest.inputs, manifest.spaces
     return {
-        "pictures": () if "imported" in inputs else tuple(zip(PREVIEW, PICTURES, strict=False)),
+        "pictures": () if _others(inputs) else tuple(zip(PREVIEW, PICTURES, strict=False)),
         "returns_picture": RETURNS if RETURNS in contents.plots else None,
         "returns_sentences": episode_sentences(contents),
         "components_picture": COMPONENTS if COMPONENTS in contents.plots else None,
@@ -180,8 +182,13 @@ def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
         "fingerprint": code(manifest.fingerprint),
         "licence": text.licence(inputs),
         "citation": citation(cited) if (cited := stated_citation(inputs)) else None,
-        **(imported.sections(contents) if "imported" in inputs else _of_a_build(contents)),
+        **(others.sections(contents) if (others := _others(inputs)) else _of_a_build(contents)),
     }
+
+
+def _others(inputs: Mapping[str, Any]) -> ModuleType | None:
+    """The module with the words for what no build has made; None: a build has."""
+    return imported if "imported" in inputs else merged if "merged" in inputs else None
 
 
 def _of_a_build(contents: Contents) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def figures_table(contents: Contents) -> str:
         ("attempts played", number(manifest.attempts), *blank),
         ("acceptance rate", share(manifest.accepted, manifest.attempts), *blank),
     ]
-    if "imported" in manifest.inputs:  # what was left out of it, its source knows
+    if "imported" in manifest.inputs or "merged" in manifest.inputs:  # what was left out, its source knows
         played = []
     if manifest.distinct is not None:
         played.insert(0, ("distinct episodes", share_of(manifest.distinct.episodes, total.episodes), *blank))

@@ -199,6 +199,28 @@ def _import(overrides: list[str]) -> None:
     print(f"\n{_how_to_load(str(imported.out))}")
 
 
+def _merge(overrides: list[str]) -> None:
+    from builder.api import dataset_folder
+    from builder.augment.config import MergeConfig
+    from builder.augment.merging import merge
+    from builder.augment.parts import parts_of
+    from builder.composition import compose
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = compose(MergeConfig, "merge", overrides)
+    parts = parts_of(config.parts, dataset_folder)
+    merged = merge(parts, local_path(config.out, "merge"), seed=config.seed, overwrite=config.overwrite)
+    manifest = merged.manifest
+    rows = sum(split.rows for split in manifest.splits.values())
+    for line in merged.grown:
+        print(line)
+    print(f"{'merged' if merged.fresh else 'up to date'}: {merged.out}")
+    print(f"  {manifest.accepted:,} episodes, {rows:,} steps\n  fingerprint {manifest.fingerprint}")
+    for note in manifest.notes:
+        print(f"  {note}")
+    print(f"\n{_how_to_load(str(merged.out))}")
+
+
 def _push(overrides: list[str]) -> None:
     from builder.composition import compose
     from builder.config import TransferConfig
@@ -317,6 +339,7 @@ VERBS = {
     "view": Verb(
         view, "a dataset in the browser: out= or hub.repo_id=, to=FOLDER makes a static Space", reads=True
     ),
+    "merge": Verb(_merge, "several datasets become one: parts=[A,B@0.5,user/name] out="),
     "import": Verb(_import, "bring another library's dataset to a folder of ours: from=FORMAT path= out="),
     "push": Verb(_push, "publish a dataset folder on the Hub: out= hub.repo_id=", reads=True),
     "sign": Verb(_sign, "say with an SSH key that a dataset is yours: out= key=", reads=True),

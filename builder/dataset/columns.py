@@ -122,6 +122,21 @@ EPISODES = (
     Column("attempt_index", "int64", "attempts", "which attempt it was, rejected ones counted"),
     Column("seed", "int64", "seeds", "what `env.reset(seed=...)` was given"),
     Column("policy", "string", lambda rows: rows.policies, "who played"),
+    Column(
+        "source",
+        "string",
+        "attempt_extras",
+        "the dataset that it comes from: the first characters of its fingerprint",
+        key="merged.optional",
+    ),
+    Column(
+        "quality",
+        "string",
+        "attempt_extras",
+        "how good its player is said to be",
+        key="merged.optional",
+        nullable=True,
+    ),
     Column("length", "int64", "lengths", "steps"),
     Column("episode_return", "float64", lambda rows: rows.recording.returns, "the rewards, summed in order"),
     Column("terminated", "bool", "terminated", "the environment ended it"),
@@ -168,12 +183,41 @@ UNSAID = {
     "seed": ("seed",),
 }
 """What the source of an imported dataset may not say, and the columns that it then does not have."""
+SAID = frozenset(column for columns in UNSAID.values() for column in columns)
+"""All of these columns."""
+
+
+def absent(inputs: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the columns that a dataset lacks, since what it was made from does not say them."""
+    names = (inputs.get("imported") or inputs.get("merged") or {}).get("unsaid", ())
+    return frozenset(column for name in names for column in UNSAID[name])
+
+
+def null_for(inputs: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Of a merged dataset, by the name of a source the columns that are null for its episodes."""
+    sources = inputs.get("merged", {}).get("sources", ())
+    return {source["name"]: frozenset(source["lacks"]) for source in sources}
 
 
 def unsaid(inputs: Mapping[str, Any]) -> frozenset[str]:
-    """The names of the columns that a dataset lacks, since what it was imported from does not say them."""
-    names = inputs.get("imported", {}).get("unsaid", ())
-    return frozenset(column for name in names for column in UNSAID[name])
+    """The names of the columns that are not known of every episode."""
+    return absent(inputs).union(*null_for(inputs).values())
+
+
+def unsaid_names(inputs: Mapping[str, Any]) -> frozenset[str]:
+    """Those of `UNSAID` that are not known of every episode."""
+    lacking = unsaid(inputs)
+    return frozenset(name for name, columns in UNSAID.items() if lacking.intersection(columns[:1]))
+
+
+def unsaid_of(inputs: Mapping[str, Any], source: str | None) -> frozenset[str]:
+    """The names of the columns that are not known of the episodes of one source.
+
+    Args:
+        inputs: of the manifest.
+        source: of a merged dataset; of others there is one alone.
+    """
+    return absent(inputs) | null_for(inputs).get(source or "", frozenset())
 
 
 def tables_of(inputs: Mapping[str, Any], optional: Collection[str]) -> dict[str, tuple[Column, ...]]:
@@ -183,12 +227,12 @@ def tables_of(inputs: Mapping[str, Any], optional: Collection[str]) -> dict[str,
         inputs: of its manifest.
         optional: the names of the optional columns that it has.
     """
-    lacking = unsaid(inputs)
+    lacking = absent(inputs)
     found = {
         name: tuple(column for column in present(table, optional) if column.name not in lacking)
         for name, table in every_table(inputs).items()
     }
-    if "imported" in inputs:  # Minari draws seeds of 64 bits
+    if "imported" in inputs or "merged" in inputs:  # Minari draws seeds of 64 bits
         found["episodes"] = tuple(
             dataclasses.replace(column, kind="uint64") if column.name == "seed" else column
             for column in found["episodes"]
@@ -203,8 +247,17 @@ def every_table(inputs: Mapping[str, Any]) -> dict[str, tuple[Column, ...]]:
 
 
 def known(spaces: Spaces, table: str = "transitions") -> dict[str, Column]:
-    """All columns that a table may have by name, with those that the dataset of these spaces declares."""
-    return {column.name: column for column in (*TABLES[table], *declared_columns(spaces.declared, table))}
+    """All columns that a table may have by name, with those that the dataset of these spaces declares.
+
+    In a merged dataset an optional one that some part lacks may be null.
+    """
+    columns = (*TABLES[table], *declared_columns(spaces.declared, table))
+    return {
+        column.name: dataclasses.replace(column, nullable=True)
+        if column.name in spaces.partial - SAID
+        else column
+        for column in columns
+    }
 
 
 def present(table: Iterable[Column], optional: Collection[str] = ()) -> tuple[Column, ...]:
@@ -218,8 +271,9 @@ def asked_for(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     A function of the user's own in the place of `enjoy` records none of the extras.
     """
     added = [column.name for column in declared(inputs)]
-    if "imported" in inputs:
-        return tuple(dict.fromkeys([*inputs["imported"]["optional"], *added]))
+    made_of = inputs.get("imported") or inputs.get("merged")
+    if made_of:
+        return tuple(dict.fromkeys([*made_of["optional"], *added]))
     own = "enjoy" in inputs.get("own", {})
     columns = [column for table in TABLES.values() for column in table if column.key]
     found = [

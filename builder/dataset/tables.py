@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from builder.dataset.column import Column, Rows
-from builder.dataset.columns import tables_of
+from builder.dataset.columns import null_for, tables_of
 from builder.dataset.schema import column_from_arrow, plain_from_arrow, plain_to_arrow, to_arrow, with_nulls
 from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
@@ -57,7 +57,9 @@ def table_arrays(columns: Iterable[Column], table: pa.Table, spaces: Spaces) -> 
 def to_rows(
     steps: pa.Table, episodes: pa.Table, spaces: Spaces, inputs: Mapping[str, Any] | None = None
 ) -> Rows:
-    """Episodes back from the columns that hold them; zeros stand for what an imported dataset does not say.
+    """Episodes back from the columns that hold them; zeros stand for what their source does not say.
+
+    Those of a merged dataset are of one source: what that lacks is null, and not looked at.
 
     Args:
         steps: their rows of the table "transitions".
@@ -69,10 +71,15 @@ def to_rows(
         DatasetError: a column is missing or does not hold its values, or these are not the episodes' steps.
     """
     held: dict[str, Any] = {name: {} for name in EXTRAS}
+    lacking: Collection[str] = ()
+    if sources := null_for(inputs or {}):
+        lacking = sources.get(_found(episodes, "source")[0].as_py(), ())
     known = tables_of(inputs or {}, [*steps.column_names, *episodes.column_names])
     for table, columns in ((steps, known["transitions"]), (episodes, known["episodes"])):
         for column in columns:
             if column.holds is None or (column.key and column.name not in table.column_names):
+                continue
+            if column.name in lacking:
                 continue
             arrays = column_from_arrow(column, _found(table, column.name), spaces)
             if column.holds in EXTRAS:

@@ -90,8 +90,11 @@ def spaces_with(inputs: Mapping[str, Any], observation: gym.Space[Any], action: 
     Raises:
         SpaceError: a column is of no space that can be recorded.
     """
-    size = inputs.get("config", {}).get("dataset", {}).get("pixels")
+    merged = inputs.get("merged", {})
+    size = (merged or inputs.get("config", {}).get("dataset", {})).get("pixels")
     added = declared(inputs)
-    if not (size or added):
+    partial = frozenset(name for source in merged.get("sources", ()) for name in source["lacks"])
+    if not (size or added or partial):
         return Spaces(observation, action)
-    return SpacesOfMore(observation, action, (size["height"], size["width"]) if size else None, added)
+    shown = (size["height"], size["width"]) if size else None
+    return SpacesOfMore(observation, action, shown, added, partial)

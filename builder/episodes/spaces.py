@@ -49,6 +49,11 @@ class Spaces(NamedTuple):
         """The columns that the dataset declares (`builder.episodes.declared`)."""
         return ()
 
+    @property
+    def partial(self) -> frozenset[str]:
+        """The columns that only some parts of a merged dataset have."""
+        return frozenset()
+
 
 class SpacesOfMore(Spaces):
     """A pair of spaces still, of a dataset that holds pictures or declared columns beside."""
@@ -59,10 +64,11 @@ class SpacesOfMore(Spaces):
         action: gym.Space[Any],
         size: tuple[int, int] | None,
         declared: tuple[Any, ...] = (),
+        partial: frozenset[str] = frozenset(),
     ) -> Self:
         """The pictures' size and the columns are no part of the pair."""
         pair = super().__new__(cls, observation, action)
-        pair._more = size, declared  # type: ignore[attr-defined]  # a tuple's own are those of the pair
+        pair._more = size, declared, partial  # type: ignore[attr-defined]  # a tuple's own are those of the pair
         return pair
 
     @property
@@ -75,6 +81,12 @@ class SpacesOfMore(Spaces):
     def declared(self) -> tuple[Any, ...]:
         """The columns that the dataset declares."""
         found: tuple[Any, ...] = self._more[1]  # type: ignore[attr-defined]
+        return found
+
+    @property
+    def partial(self) -> frozenset[str]:
+        """The columns that only some parts have."""
+        found: frozenset[str] = self._more[2]  # type: ignore[attr-defined]
         return found
 
     def __getnewargs__(self) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.dataset.columns import ENDED, asked_for, every_table
+from builder.dataset.columns import ENDED, asked_for, column_of, every_table, unsaid, unsaid_names
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.exchange.publication import Publication
@@ -26,6 +26,9 @@ REF_MIN, REF_MAX = "ref_min_score", "ref_max_score"
 """Reference scores: the mean return of random actions, and of an expert."""
 Options = Mapping[str, Any]
 """What a user chose of a format, beside its name and its path; every option of the format is there."""
+
+LABELS = ("source", "quality")
+"""What a merged dataset says of where an episode is from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +124,23 @@ class Source:
     @property
     def unsaid(self) -> frozenset[str]:
         """The columns, of those in `dataset.columns.UNSAID`, that this dataset does not have."""
-        return frozenset(self.manifest.inputs.get("imported", {}).get("unsaid", ()))
+        return unsaid_names(self.manifest.inputs)
 
     @property
     def extras(self) -> tuple[str, ...]:
         """What else was recorded of each step, by the name of its column: `Trajectory.extras` has it."""
         columns = every_table(self.manifest.inputs)["transitions"]
         held = {column.name for column in columns if column.holds == "extras"} - {ENDED}
-        return tuple(name for name in asked_for(self.manifest.inputs) if name in held)
+        lacking = unsaid(self.manifest.inputs)
+        return tuple(name for name in asked_for(self.manifest.inputs) if name in held - lacking)
+
+    @property
+    def nowhere(self) -> tuple[tuple[str, str], ...]:
+        """Columns of a merged dataset for which no format has a place, and why."""
+        inputs, asked = self.manifest.inputs, asked_for(self.manifest.inputs)
+        lacking = unsaid(inputs) & {*asked}
+        labels = ((name, "nothing says where an episode is from") for name in LABELS if name in asked)
+        return (*labels, *((name, "some of its episodes do not have it") for name in sorted(lacking)))
 
     @property
     def episodes(self) -> int:
@@ -175,7 +187,9 @@ class Source:
             index=int(recording.attempts[0]),
             policy=str(rows.policies[0]),
             split=recorded.split,
-            extras={name: array for name, array in recording.extras.items() if name != ENDED},
+            extras={
+                name: array for name, array in recording.extras.items() if column_of(name) in self.extras
+            },
         )
 
 
@@ -304,7 +318,11 @@ class Format:
     def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:
         """What it does not hold of a dataset, the extras among it."""
         extras = () if self.extras else source.extras
-        return (*self.losses(source, options), *(Loss(name, "there is no place for it") for name in extras))
+        return (
+            *self.losses(source, options),
+            *(Loss(name, "there is no place for it") for name in extras),
+            *(Loss(name, why) for name, why in source.nowhere),
+        )
 
     def with_defaults(self, given: Options, known: Options) -> dict[str, Any]:
         """The options that were given, with the defaults of the others.

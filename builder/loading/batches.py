@@ -7,7 +7,8 @@ Else row groups are drawn by chance, as many at a time as fit, and their steps a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,11 +36,21 @@ KNOWN = {column.name: column for column in TRANSITIONS}
 Columns = dict[str, Array]
 
 
-def leaf_columns(name: str, values: pa.ChunkedArray, spaces: Spaces) -> Columns:
-    """A column as arrays [rows, ...]: one, or one per leaf of a Dict or Tuple space."""
+def leaf_columns(name: str, values: pa.ChunkedArray, spaces: Spaces, *, partial: bool = False) -> Columns:
+    """A column as arrays [rows, ...]: one, or one per leaf of a Dict or Tuple space.
+
+    Args:
+        name: of the column.
+        values: of it.
+        spaces: what was observed, and what was done.
+        partial: nulls may stand in rows that nobody takes; else, where the column has none, they are damage.
+    """
     column = known(spaces).get(name)
     if column is None:
         return {name: values.to_numpy()}
+    if partial and values.null_count and not column.nullable:
+        *arrays, _ = column_from_arrow(dataclasses.replace(column, nullable=True), values, spaces)
+        return dict(zip(column.names(spaces), arrays, strict=True))
     return dict(zip(column.names(spaces), column_from_arrow(column, values, spaces), strict=True))
 
 
@@ -123,6 +134,7 @@ class ParquetReader:
         paths: the files of one of its splits, in order.
         spaces: what was observed, and what was done.
         columns: which are read; None: all.
+        partial: the columns in which nulls may stand, in rows that nobody takes.
 
     Raises:
         ConfigError: there is no such column.
@@ -130,12 +142,18 @@ class ParquetReader:
     """
 
     def __init__(
-        self, folder: Path, paths: Sequence[Path], spaces: Spaces, columns: Sequence[str] | None
+        self,
+        folder: Path,
+        paths: Sequence[Path],
+        spaces: Spaces,
+        columns: Sequence[str] | None,
+        *,
+        partial: Collection[str] = (),
     ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._folder, self._spaces = folder, spaces
+        self._folder, self._spaces, self._partial = folder, spaces, partial
         self._whole: Plain | None = None
         try:
             metadata: list[pq.FileMetaData] = [pq.read_metadata(path) for path in paths]
@@ -197,7 +215,8 @@ class ParquetReader:
             raise DatasetError(f"{self._folder} is damaged: {error}", remedy="build it again") from error
         found: Columns = {}
         for name in self.columns:
-            found.update(leaf_columns(name, table[name], self._spaces))
+            partial = name in self._partial
+            found.update(leaf_columns(name, table[name], self._spaces, partial=partial))
         return found
 
 

@@ -17,7 +17,7 @@ from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
 from builder.loading.batches import chosen
 from builder.loading.shapes import Steps
-from builder.loading.split_tables import SplitTables
+from builder.loading.split_tables import PER_STEP, SplitTables
 from builder.storage.paths import local_path, place
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ class Conversions(ABC):
     @abstractmethod
     def known_columns(self) -> list[str]:
         """The columns that can be asked for."""
+
+    @abstractmethod
+    def _stored_columns(self) -> list[str]:
+        """The stored columns that all of these episodes have."""
+
+    @abstractmethod
+    def _refuse_null(self, columns: Sequence[str]) -> None:
+        """Refuse columns that some of these episodes of a merged dataset do not have."""
 
     @abstractmethod
     def _columns(self, names: Sequence[str]) -> dict[str, Array]:
@@ -96,6 +104,7 @@ class Conversions(ABC):
         Raises:
             ConfigError: there is no such column.
         """
+        self._refuse_null(columns or ())
         wanted = chosen(self.column_names() if columns is None else columns, self.known_columns())
         dataset: torch.utils.data.Dataset[Any] = in_memory.to_torch(_tensors(self._columns(wanted)))
         return dataset
@@ -168,7 +177,12 @@ class Conversions(ABC):
         return in_memory.to_d3rlpy(self._steps())
 
     def _steps(self) -> in_memory.Steps:
-        arrays = self._whole(self._tables.step_columns())
+        stored = self._stored_columns()
+        if missing := [name for name in PER_STEP if name not in stored]:
+            raise ConfigError(
+                f"the steps do not say {', '.join(missing)}, which such a dataset has", remedy="take arrays()"
+            )
+        arrays = self._whole(stored)
 
         def of(column: str) -> tuple[Array, ...]:
             return tuple(values for name, values in arrays.items() if column_of(name) == column)

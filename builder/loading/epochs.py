@@ -44,6 +44,14 @@ class Epochs(ABC):
     def column_names(self) -> list[str]:
         """The columns of the transitions."""
 
+    @abstractmethod
+    def _stored_columns(self) -> list[str]:
+        """The stored columns that all of these episodes have."""
+
+    @abstractmethod
+    def _refuse_null(self, columns: Sequence[str]) -> None:
+        """Refuse columns that some of these episodes of a merged dataset do not have."""
+
     @property
     @abstractmethod
     def _rows(self) -> Array:
@@ -108,7 +116,8 @@ class Epochs(ABC):
         return epoch(self._reader[1], size, seed=seed, drop_last=drop_last, memory=memory)
 
     def _open_reader(self, columns: Sequence[str] | None, shape: Shape | None) -> Reader:
-        stored = self._tables.step_columns()
+        self._refuse_null(columns or ())
+        stored = self._stored_columns()
         derived = columns is not None and NEXT in columns and NEXT not in stored
         if shape is not None or derived or self._thin is not None:
             return self._block_reader(columns, shape or self._thin or Steps(), stored)
@@ -119,6 +128,8 @@ class Epochs(ABC):
         )
 
     def _plain_reader(self, columns: Sequence[str] | None) -> PlainReader:
+        if columns is None and self._tables.lacking(self._positions):
+            columns = self._stored_columns()
         reader = self._tables.reader(columns)
         return reader if self._positions is None else SelectedReader(reader, self._rows)
 

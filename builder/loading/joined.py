@@ -47,6 +47,11 @@ class Part:
         """int64: the rows of the split that are their steps."""
         return steps_of(self.tables.bounds, self.places)
 
+    @property
+    def step_columns(self) -> list[str]:
+        """The columns of the transitions that all of them have."""
+        return self.tables.known_columns(self.places)
+
     def steps(self) -> pa.Table:
         """Their rows of the transitions."""
         bounds = self.tables.bounds
@@ -112,7 +117,7 @@ class JoinedTables(SplitTables):
 
     def step_columns(self) -> list[str]:
         """The columns of the transitions that all parts have."""
-        return _common([part.tables.step_columns() for part in self._parts])
+        return _common([part.step_columns for part in self._parts])
 
     @property
     def has_finals(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,8 @@ PREVIEWS = {
 """What may be shown of a dataset, the first that is there; the kind of each, and how its file begins."""
 PREVIEW_BYTES = 2_000_000
 """A larger file is not put into a page."""
+MOST_PLAYERS = 4
+"""So many players of a merged dataset are named."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def summary(
     columns: tuple[str, ...] = ()
     try:
         found = tables.of_episodes("length", "episode_return")
-        names = tables.step_columns()
+        names = tables.known_columns(positions)
         more = [NEXT] if kept is not None and NEXT not in names and tables.has_finals else []
         columns = tuple(_columns([*names, *more], tables.spaces, frames))
     except BuilderError as error:
@@ -89,7 +92,9 @@ def summary(
         where=tables.where,
         split=tables.split,
         environment=str(inputs.get("environment", {}).get("id") or ""),
-        expert=_expert(inputs.get("expert", {}), inputs.get("imported", {})),
+        expert=_players(inputs["merged"])
+        if "merged" in inputs
+        else _expert(inputs.get("expert", {}), inputs.get("imported", {})),
         episodes=tables.count if positions is None else len(positions),
         of=tables.count,
         lengths=_counts(found["length"], kept)[chosen] if found else nothing,
@@ -104,6 +109,14 @@ def summary(
 def _counts(lengths: Array, kept: Steps | None) -> Array:
     """How many steps of each episode are kept."""
     return lengths if kept is None else kept.counts(lengths)
+
+
+def _players(merged: Mapping[str, Any]) -> str:
+    """Who played in the parts of a merged dataset."""
+    names = list(dict.fromkeys(source.get("policy", "somebody") for source in merged["sources"]))
+    return ", ".join(
+        [*names[:MOST_PLAYERS], *([f"{len(names) - MOST_PLAYERS} more"] if names[MOST_PLAYERS:] else [])]
+    )
 
 
 def _expert(expert: dict[str, object], imported: dict[str, object]) -> str:
@@ -151,6 +164,7 @@ def rows(found: Summary) -> dict[str, str]:
 def _returns(returns: Array) -> str:
     if not len(returns) or np.isnan(returns).all():
         return "not known"
+    returns = returns[~np.isnan(returns)]  # of a merged dataset, those of which a return is known
     with np.errstate(all="ignore"):
         mean, std, least, most = numbers(*(float(f(returns)) for f in (np.mean, np.std, np.min, np.max)))
     return f"{mean} ± {std}, {least} to {most}"

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from builder.dataset.columns import SAID, null_for, unsaid
 from builder.dataset.schema import from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
@@ -89,6 +90,30 @@ class SplitTables:
             )
         return bounds
 
+    def lacking(self, places: Array | None = None) -> frozenset[str]:
+        """What the sources of some episodes of a merged dataset do not say; of others, there is nothing such.
+
+        Optional columns are not among it: of these, an array says where they are null.
+
+        Args:
+            places: which episodes, by their position in the table; None: all.
+        """
+        known = {name: found & SAID for name, found in null_for(self.manifest.inputs).items()}
+        if not any(known.values()):
+            return frozenset()
+        sources = self._sources if places is None else self._sources[places]
+        return frozenset().union(*(known.get(name, frozenset()) for name in {*sources.tolist()}))
+
+    @cached_property
+    def _sources(self) -> Array:
+        """Str [episodes]: the dataset that each episode of a merged one comes from."""
+        return self.of_episodes("source")["source"]
+
+    def known_columns(self, places: Array | None = None) -> list[str]:
+        """The columns of the transitions that all of some episodes have."""
+        lacking = self.lacking(places)
+        return [name for name in self.step_columns() if name not in lacking]
+
     def step_columns(self) -> list[str]:
         """The columns of the transitions, from the footer of a file.
 
@@ -106,7 +131,7 @@ class SplitTables:
             DatasetError: a file is missing or damaged.
         """
         path = shards(self.folder, self.manifest, "episodes", self.split)[0]
-        return FINAL in pq.read_schema(path).names
+        return FINAL in pq.read_schema(path).names and FINAL not in unsaid(self.manifest.inputs)
 
     def finals(self, places: Array) -> Columns:
         """What some episodes ended in, [episodes, ...], by the names of the leaves of `observation`."""
@@ -135,7 +160,8 @@ class SplitTables:
 
     def reader(self, columns: Sequence[str] | None) -> PlainReader:
         """What reads the steps for batches."""
-        return ParquetReader(self.folder, self._shards("transitions"), self.spaces, columns)
+        paths, partial = self._shards("transitions"), unsaid(self.manifest.inputs)
+        return ParquetReader(self.folder, paths, self.spaces, columns, partial=partial)
 
     def episode(self, position: int) -> Episode:
         """The episode at a position of the table: see `Trajectories.episode`."""
@@ -145,11 +171,13 @@ class SplitTables:
         observed, done = self.spaces
         observations = from_arrow(observed, rows["observation"])
         finals: tuple[Array, ...] = tuple(map(unknown_like, observations))
-        if FINAL in line.column_names:
+        if FINAL in line.column_names and not line[FINAL].null_count:
             finals = from_arrow(observed, line[FINAL])
         joined = [np.concatenate(pair) for pair in zip(observations, finals, strict=True)]
-        steps = {name: rows[name].to_numpy() for name in PER_STEP if name in rows.column_names}
-        known = {name: line[name][0].as_py() for name in PER_EPISODE if name in line.column_names}
+        said = [name for name in PER_STEP if name in rows.column_names and not rows[name].null_count]
+        steps = {name: rows[name].to_numpy() for name in said}
+        found = {name: line[name][0].as_py() for name in PER_EPISODE if name in line.column_names}
+        known = {name: value for name, value in found.items() if value is not None}
         unknown = np.zeros(len(rows), bool)
         return Episode(
             observations=assemble(observed, joined),

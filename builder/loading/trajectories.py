@@ -77,6 +77,12 @@ class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
         whole = self._positions is None and self._tables.pictured
         return notebook.page(self._summary(), self.folder if whole else None)
 
+    @property
+    def stands_for_its_folder(self) -> bool:
+        """Whether this is what `load` gives of a folder unless it is asked for less, or for more."""
+        shown = self._tables.pictured and self._positions is None and self._thin is None and not self.frames
+        return shown and self.split == choose_split(None, self.manifest.splits, self.folder)
+
     def _summary(self) -> notebook.Summary:
         return notebook.summary(self._tables, self._positions, self._thin, self.frames)
 
@@ -211,12 +217,29 @@ class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
 
         Where only every k-th step is kept, `next_observation` is among them even if it is not stored.
         """
-        return self.known_columns() if self._thin is not None else self._tables.step_columns()
+        return self.known_columns() if self._thin is not None else self._stored_columns()
 
     def known_columns(self) -> list[str]:
         """The columns that can be asked for: `next_observation` even where it is not stored."""
-        stored = self._tables.step_columns()
+        stored = self._stored_columns()
         return [*stored, NEXT] if NEXT not in stored and self._tables.has_finals else stored
+
+    def _stored_columns(self) -> list[str]:
+        """The stored columns that all of these episodes have."""
+        return self._tables.known_columns(self._positions)
+
+    def _refuse_null(self, columns: Sequence[str]) -> None:
+        """Refuse columns that some of these episodes of a merged dataset do not have.
+
+        Raises:
+            ConfigError: one is such.
+        """
+        lacking = self._tables.lacking(self._positions)
+        if missing := [name for name in columns if name in lacking]:
+            raise ConfigError(
+                f"the sources of some of these episodes do not say {missing[0]!r}",
+                remedy="filter(lambda episode: episode['source'] == ...) keeps those of one that does",
+            )
 
     def _columns(self, names: Sequence[str]) -> dict[str, Array]:
         """Some columns as `arrays` gives them; no others are read."""
@@ -255,6 +278,7 @@ class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
             ConfigError: there is no such column, or it is several arrays.
         """
         column, known = column_of(name), self.known_columns()
+        self._refuse_null([column])
         if column not in known:
             raise ConfigError(f"the dataset has no column {name!r}", remedy=suggest(name, known))
         found = self._columns([column])

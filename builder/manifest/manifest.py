@@ -157,8 +157,8 @@ class Manifest:
 
 def stated_license(inputs: Mapping[str, Any]) -> str | None:
     """The licence that the inputs of a manifest state; None: none is."""
-    imported, dataset = inputs.get("imported", {}), inputs.get("config", {}).get("dataset", {})
-    found: str | None = imported.get("license") or dataset.get("license")
+    made_of = inputs.get("imported") or inputs.get("merged") or {}
+    found: str | None = made_of.get("license") or inputs.get("config", {}).get("dataset", {}).get("license")
     return found
 
 

@@ -121,7 +121,8 @@ def recorded_environment(
             max_steps=None,
             layers=Layers(preprocessing, wrapper_specs(wrappers)),
         )
-        masks = manifest.inputs.get("expert", {}).get("action_masks")
+        inputs = manifest.inputs
+        masks = (inputs.get("expert") or inputs.get("merged") or {}).get("action_masks")
         return dataclasses.replace(spec, masks=masks if masks in ASKED else "")
     except DAMAGED as error:
         raise DatasetError(f"the manifest does not describe an environment: {error!r:.200}") from error

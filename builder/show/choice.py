@@ -64,7 +64,9 @@ def places(folder: Path, manifest: Manifest, split: str | None = None) -> list[P
         table = RecordedSplit(folder, manifest, name).episodes
         indices, lengths = (table[column].to_pylist() for column in ("episode_index", "length"))
         unknown = [np.nan] * len(indices)
-        returns = table["episode_return"].to_pylist() if "episode_return" in table.column_names else unknown
+        returns = unknown
+        if "episode_return" in table.column_names:  # in a merged dataset it may be null
+            returns = table["episode_return"].to_numpy().tolist()
         found += [
             Place(name, position, *row)
             for position, row in enumerate(zip(indices, lengths, returns, strict=True))

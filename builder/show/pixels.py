@@ -132,6 +132,8 @@ def _refuse(folder: Path, manifest: Manifest) -> None:
     why = (
         "it was imported"
         if "imported" in inputs
+        else "it was merged; draw its parts and merge these"
+        if "merged" in inputs
         else "it holds no episodes of a build of il-builder"
         if not manifest.splits or "environment" not in inputs or "config" not in inputs
         else "functions of its author's own recorded it"

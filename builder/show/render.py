@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.dataset.columns import unsaid
+from builder.dataset.columns import unsaid_of
 from builder.environments.drawing import drawable
 from builder.environments.environment import EnvironmentSpec, make
 from builder.episodes.recording import PIXELS
@@ -197,12 +197,12 @@ def shown(
         wanted = chosen(fps)
         moments = (moment for moment in held(episode, leaf) if moment.step in wanted)
         return Film(moments, fps=fps, count=len(wanted))
-    spec = environment or _environment(manifest, look)
+    spec = environment or _environment(manifest, episode, look)
     spec = spec if spec.render_mode else drawable(spec)
     made = make(spec)
     fps = look.fps or _own_fps(made, spec)
     wanted = chosen(fps)
-    lacking = unsaid(manifest.inputs)
+    lacking = _unsaid(manifest, episode)
     drawing = drawn(made, episode, wanted.__contains__, limit=spec.max_episode_steps, unsaid=lacking)
     return Film(drawing, fps=fps, count=len(wanted), environment=made)
 
@@ -214,12 +214,20 @@ def _own_fps(environment: gym.Env[Any, Any], spec: EnvironmentSpec) -> float:
     return float(own) / skipped if isinstance(own, (int, float)) and own > 0 else FPS
 
 
-def _environment(manifest: Manifest, look: Look) -> EnvironmentSpec:
-    lacking = unsaid(manifest.inputs)
+def _unsaid(manifest: Manifest, episode: RecordedEpisode) -> frozenset[str]:
+    """The columns that are not known of an episode."""
+    sources = episode.rows.recording.attempt_extras.get("source")
+    return unsaid_of(manifest.inputs, None if sources is None else str(sources[0]))
+
+
+def _environment(manifest: Manifest, episode: RecordedEpisode, look: Look) -> EnvironmentSpec:
+    lacking = _unsaid(manifest, episode)
     if "environment" not in manifest.inputs or "seed" in lacking:
         what = "seeds" if "seed" in lacking else "the environment"
+        merged = "merged" in manifest.inputs
+        source = "a part of this merged dataset" if merged else "the source of this dataset"
         raise DatasetError(
-            f"the source of this dataset does not say {what}, so its episodes cannot be stepped again",
+            f"{source} does not say {what}, so its episodes cannot be stepped again",
             remedy="only datasets that hold images can be shown without",
         )
     return recorded_environment(manifest, trusted=look.trusted, kwargs=look.kwargs)

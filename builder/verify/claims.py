@@ -16,7 +16,7 @@ from builder.manifest.signature import stated_signer
 from builder.versions import RELEASE
 
 NOTHING = "nothing checks it"
-REPLAY, REBUILD = "level=replay", "level=rebuild"
+REPLAY, REBUILD, PARTS = "level=replay", "level=rebuild", "parts=[...]"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,14 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
         if "environment" in inputs:
             env_id = inputs["environment"]["id"]
             yield Claim(f"observations, rewards and endings are what {env_id} gives", REPLAY)
+        return
+    if merged := inputs.get("merged"):
+        count = len(merged["parts"])
+        yield Claim(f"its episodes are those of {count:,} datasets, by their fingerprints", PARTS)
+        if "environment" in inputs:
+            yield Claim(
+                f"observations, rewards and endings are what {inputs['environment']['id']} gives", REPLAY
+            )
         return
     if "environment" not in inputs or "config" not in inputs:
         yield Claim("its episodes are some environment's, as some policy played them")

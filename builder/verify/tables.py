@@ -14,9 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from builder.dataset.column import Rows
-from builder.dataset.columns import EPISODES, TABLES, TRANSITIONS, arrays_by_name, asked_for, tables_of
+from builder.dataset.columns import (
+    EPISODES,
+    TABLES,
+    TRANSITIONS,
+    arrays_by_name,
+    asked_for,
+    null_for,
+    tables_of,
+)
 from builder.dataset.distinct import Alike, count_alike
 from builder.dataset.features import arrow_schema
 from builder.dataset.schema import features
@@ -67,10 +76,10 @@ def _differences(folder: Path, manifest: Manifest) -> Iterator[Difference]:
 
 def _totals(splits: Collection[RecordedSplit], manifest: Manifest) -> Iterator[Difference]:
     """Whether as many attempts were played and accepted as is said."""
-    got = {
-        "accepted": sum(split.episodes.num_rows for split in splits),
-        "attempts": max(split.episodes["attempt_index"][-1].as_py() for split in splits) + 1,
-    }
+    accepted = sum(split.episodes.num_rows for split in splits)
+    last = [split.episodes["attempt_index"][-1].as_py() for split in splits]
+    attempts = accepted if "merged" in manifest.inputs else max(last) + 1
+    got = {"accepted": accepted, "attempts": attempts}
     for name, number in got.items():
         if getattr(manifest, name) != number:
             yield Difference(what=f"the number {name!r}", expected=number, got=getattr(manifest, name))
@@ -98,7 +107,8 @@ def _rejected(manifest: Manifest) -> Iterator[Difference]:
 
 def _copies(manifest: Manifest, alike: Mapping[str, Alike]) -> Iterator[Difference]:
     """Whether copies are on one side, and as many as is said."""
-    got = count_alike(alike, _every(manifest), planned="imported" not in manifest.inputs)
+    planned = "imported" not in manifest.inputs and "merged" not in manifest.inputs
+    got = count_alike(alike, _every(manifest), planned=planned)
     if got.misplaced is not None:
         yield Difference(
             what="the split of an episode", episode=got.misplaced, expected="that of the first of its copies"
@@ -119,12 +129,27 @@ def _split(split: RecordedSplit, manifest: Manifest, alike: Alike, beyond: list[
             yield Difference(what=f"the number of {what} in the split {name!r}", expected=expected, got=got)
             return
     yield from _bounds(split)
-    yield from _order(split)
+    if "merged" not in manifest.inputs:  # whose parts each count their attempts
+        yield from _order(split)
     if (config := manifest.inputs.get("config")) and "own" not in manifest.inputs:
         yield from _returns_within(split, config)
     count = _at_a_time(split, stated.rows / max(1, stated.episodes))
-    for first in range(0, stated.episodes, count):
-        yield from _values(split, manifest, slice(first, first + count), alike, beyond)
+    for positions in _pieces(split, manifest, count):
+        yield from _values(split, manifest, positions, alike, beyond)
+
+
+def _pieces(split: RecordedSplit, manifest: Manifest, most: int) -> Iterator[slice]:
+    """The episodes, so many at a time; of a merged dataset, those of one source."""
+    count = split.episodes.num_rows
+    ends = [count]
+    if "merged" in manifest.inputs:
+        sources = split.episodes["source"].to_numpy(zero_copy_only=False)
+        ends = [*(np.flatnonzero(sources[1:] != sources[:-1]) + 1).tolist(), count]
+    start = 0
+    for end in ends:
+        for first in range(start, end, most):
+            yield slice(first, min(first + most, end))
+        start = end
 
 
 def _at_a_time(split: RecordedSplit, steps: float) -> int:
@@ -203,7 +228,9 @@ def _values(
     """The values of a few episodes and of their steps, computed from the columns that hold them."""
     episodes = split.episodes[positions]
     steps = split.steps(episodes["row_start"][0].as_py(), episodes["row_end"][-1].as_py())
-    imported = "imported" in manifest.inputs
+    imported = "imported" in manifest.inputs or "merged" in manifest.inputs
+    lacking = _lacking(episodes, manifest)
+    yield from _nulls(split, manifest, steps, episodes, lacking)
     rows = to_rows(steps, episodes, split.spaces, manifest.inputs)
     alike.add(rows.recording, rows.episode_index, steps=_every(manifest) > 0)
     beyond.append(count_beyond(split.spaces.observation, rows.recording))
@@ -213,13 +240,39 @@ def _values(
     counted = imported or (manifest.distinct is not None and _every(manifest) > 0)
     indices = rows.episode_index if counted else _indices(manifest, split.split)[positions]
     rows = _stated(rows, manifest, indices)
-    columns = [column for column in COMPUTED if column.name in steps.column_names]
+    columns = [column for column in COMPUTED if column.name in {*steps.column_names} - lacking]
     expected, got = arrays_by_name(columns, rows, split.spaces), table_arrays(columns, steps, split.spaces)
     if found := first_difference(expected, got, file=None, episode=0):
         yield _at_step(split, found, rows)
     lines = tables_of(manifest.inputs, episodes.column_names)["episodes"]
+    lines = tuple(column for column in lines if column.name not in lacking)
     expected = arrays_by_name(lines, rows, split.spaces)
     yield from _in_episodes(split, positions.start, expected, table_arrays(lines, episodes, split.spaces))
+
+
+def _lacking(episodes: pa.Table, manifest: Manifest) -> frozenset[str]:
+    """The columns that some episodes of one source do not have."""
+    known = null_for(manifest.inputs)
+    return known.get(episodes["source"][0].as_py(), frozenset()) if known else frozenset()
+
+
+def _nulls(
+    split: RecordedSplit, manifest: Manifest, steps: pa.Table, episodes: pa.Table, lacking: frozenset[str]
+) -> Iterator[Difference]:
+    """Of a merged dataset: whether the source is one that is listed, and just what it lacks is null."""
+    if "merged" not in manifest.inputs:
+        return
+    episode, source = episodes["episode_index"][0].as_py(), episodes["source"][0].as_py()
+    if source not in null_for(manifest.inputs):
+        what = "one that the manifest lists"
+        yield Difference(file=split.episode_file, episode=episode, column="source", expected=what, got=source)
+    tables = tables_of(manifest.inputs, [*steps.column_names, *episodes.column_names])
+    free = {column.name for columns in tables.values() for column in columns if column.nullable}
+    for table in (steps, episodes):
+        for name in sorted({*table.column_names} - (free - lacking)):
+            expected, got = table.num_rows if name in lacking else 0, table[name].null_count
+            if got != expected:
+                yield Difference(what="its nulls", episode=episode, column=name, expected=expected, got=got)
 
 
 def _actions(split: RecordedSplit, rows: Rows) -> Iterator[Difference]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builder.config import HubConfig, VerifyConfig
+from builder.dataset.columns import UNSAID, null_for, unsaid_of
 from builder.environments.drawing import OPENGL
 from builder.environments.environment import EnvironmentSpec
 from builder.errors import ConfigError, DatasetError, EnvironmentError_, storage_error
@@ -16,7 +18,7 @@ from builder.loading.url_cache import fetch_all
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.rebuild import Given
 from builder.manifest.settings import rebuild_settings
-from builder.replay import choose, recorded_environment, replay, settle
+from builder.replay import RecordedSplit, choose, recorded_environment, replay, settle
 from builder.replay.pictures import DRIVERS_APART
 from builder.replay.replay import drawn_again
 from builder.storage.lock import recover_unless_held
@@ -140,6 +142,8 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
     inputs = manifest.inputs
     if lacking := sorted(inputs.get("imported", {}).get("unsaid", ())):
         return Check("replay", f"its source does not say: {', '.join(lacking)}", possible=False)
+    if "merged" in inputs:
+        return _replay_merged(folder, manifest, config)
     if "imported" in inputs and "environment" not in inputs:
         return Check("replay", "its source names no environment; import it with env.id=", possible=False)
     if not manifest.splits or "environment" not in inputs or "enjoy" in inputs.get("own", {}):
@@ -149,8 +153,30 @@ def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Che
             possible=False,
             asked=config.level == "replay",
         )
+    return _replayed(folder, manifest, config, choose(manifest, config.sample))
+
+
+def _replay_merged(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
+    """Those episodes are stepped again whose source says seeds, rewards and endings."""
+    lacking = {source: unsaid_of(manifest.inputs, source) for source in null_for(manifest.inputs)}
+    whole = {source for source, columns in lacking.items() if not columns.intersection(UNSAID)}
+    chosen = {}
+    for name in sorted(manifest.splits):
+        sources = RecordedSplit(folder, manifest, name).episodes["source"].to_pylist()
+        positions = [position for position, source in enumerate(sources) if source in whole]
+        count = math.ceil(len(positions) * config.sample)
+        if count:
+            chosen[name] = [positions[index * len(positions) // count] for index in range(count)]
+    if "environment" in manifest.inputs and chosen:
+        return _replayed(folder, manifest, config, chosen)
+    why = "no part says all that it takes"
+    if "environment" not in manifest.inputs:
+        why = "its parts are not of one environment, as far as they say: verify each of them"
+    return Check("replay", why, possible=False, asked=config.level == "replay")
+
+
+def _replayed(folder: Path, manifest: Manifest, config: VerifyConfig, chosen: dict[str, list[int]]) -> Check:
     spec = recorded_environment(manifest, trusted=config.expert.trust_remote_code, kwargs=config.env.kwargs)
-    chosen = choose(manifest, config.sample)
     environment, pictures = _drawn(settle(spec, folder, manifest, chosen), manifest)
     result = replay(folder, chosen, parallel=config.parallel, environment=environment)
     compared = f"{result.episodes:,} of {manifest.accepted:,} episodes, {result.steps:,} steps, bit for bit"
