@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import gymnasium as gym
 
 from builder.dataset.column import Column, Kind
-from builder.episodes.declared import COLUMNS, TEXT, Declared
+from builder.episodes.declared import COLUMNS, EXPERT_ACTION, TEXT, Declared
 from builder.errors import DatasetError
 
 
@@ -34,7 +34,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "expert_action": Family(lambda _: "what the expert would have done there"),
+    EXPERT_ACTION: Family(lambda _: "what the expert would have done there"),
     "info": Family(
         lambda key: f"`{key}` of the environment's `info`",
         replayed=True,

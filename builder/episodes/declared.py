@@ -20,6 +20,8 @@ COLUMNS = "columns"
 VALID = "valid"
 """The last part of the name of the array, bool [rows], that says where a column that may be null is not."""
 TEXT = "string"
+EXPERT_ACTION = "expert_action"
+"""The column of what the expert would have done, where that may be something else than what was done."""
 
 
 @dataclass(frozen=True)

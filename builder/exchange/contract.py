@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from builder.dataset.columns import ENDED, asked_for, column_of, every_table, unsaid, unsaid_names
+from builder.episodes.declared import EXPERT_ACTION
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.exchange.publication import Publication
@@ -24,6 +25,8 @@ from builder.replay import RecordedSplit
 
 REF_MIN, REF_MAX = "ref_min_score", "ref_max_score"
 """Reference scores: the mean return of random actions, and of an expert."""
+ACTION = "action"
+"""The column of what was done; and the option of all formats that says which one stands in its place."""
 Options = Mapping[str, Any]
 """What a user chose of a format, beside its name and its path; every option of the format is there."""
 
@@ -93,11 +96,13 @@ class Source:
         folder: the dataset folder.
         manifest: of the folder.
         chosen: per split, the positions of the episodes in it, in their order; train comes first.
+        acted: the column that stands where a format has the action: `ACTION` or `EXPERT_ACTION`.
     """
 
     folder: Path
     manifest: Manifest
     chosen: Mapping[str, Sequence[int]]
+    acted: str = ACTION
 
     @property
     def spaces(self) -> Spaces:
@@ -130,7 +135,7 @@ class Source:
     def extras(self) -> tuple[str, ...]:
         """What else was recorded of each step, by the name of its column: `Trajectory.extras` has it."""
         columns = every_table(self.manifest.inputs)["transitions"]
-        held = {column.name for column in columns if column.holds == "extras"} - {ENDED}
+        held = {column.name for column in columns if column.holds == "extras"} - {ENDED, self.acted}
         lacking = unsaid(self.manifest.inputs)
         return tuple(name for name in asked_for(self.manifest.inputs) if name in held - lacking)
 
@@ -175,9 +180,10 @@ class Source:
         rows, unsaid = recorded.episode(position).rows, self.unsaid
         recording = rows.recording
         ended = recording.extras.get(ENDED)
+        labels = [array for name, array in recording.extras.items() if column_of(name) == self.acted]
         return Trajectory(
             observations=recording.observations,
-            actions=recording.actions,
+            actions=tuple(labels) or recording.actions,
             final=None if "final_observation" in unsaid else tuple(leaf[0] for leaf in recording.finals),
             rewards=None if "reward" in unsaid else recording.rewards,
             terminated=None if "terminated" in unsaid else bool(recording.terminated[0]),
@@ -246,6 +252,9 @@ class Incoming:
     reference: ReferenceScores | None = None
 
 
+SWAPPED = Loss(ACTION, f"{EXPERT_ACTION} stands in its place; to.action=action has what was done")
+
+
 def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:
     """Of a format that holds all that a dataset has."""
     return ()
@@ -293,6 +302,8 @@ class Format:
         options: of `write`, with their defaults.
         import_options: of `read`, likewise.
         extras: whether it holds `Trajectory.extras`.
+        labels: whether it is for imitation, where the expert's labels are the actions of a dataset that has
+            some; else they are what was done. `to.action=` says otherwise.
         target: the file or folder that a given path means for a dataset; Minari's has the name in it.
         settle: what it takes around the target once that stands, given the path that was given; doing it
             again changes nothing.
@@ -310,6 +321,7 @@ class Format:
     options: Options = field(default_factory=dict)
     import_options: Options = field(default_factory=dict)
     extras: bool = False
+    labels: bool = False
     target: Callable[[Path, Source, Options], Path] = as_given
     settle: Callable[[Path, Path], None] = nothing_more
     extra: str = ""
@@ -319,10 +331,29 @@ class Format:
         """What it does not hold of a dataset, the extras among it."""
         extras = () if self.extras else source.extras
         return (
+            *([] if source.acted == ACTION else [SWAPPED]),
             *self.losses(source, options),
             *(Loss(name, "there is no place for it") for name in extras),
             *(Loss(name, why) for name, why in source.nowhere),
         )
+
+    def acted(self, manifest: Manifest, given: str | None) -> str:
+        """The column that stands where the format has the action.
+
+        Args:
+            manifest: of the dataset.
+            given: what `to.action=` says; None: what the format is for decides.
+
+        Raises:
+            ConfigError: the dataset has no such labels, or not of all of its episodes.
+        """
+        inputs = manifest.inputs
+        labelled = EXPERT_ACTION in asked_for(inputs) and EXPERT_ACTION not in unsaid(inputs)
+        known = (ACTION, EXPERT_ACTION) if labelled else (ACTION,)
+        wanted = given or (EXPERT_ACTION if labelled and self.labels else ACTION)
+        if wanted not in known:
+            raise ConfigError("to.action is unknown", expected=" or ".join(known), got=repr(given)[:80])
+        return wanted
 
     def with_defaults(self, given: Options, known: Options) -> dict[str, Any]:
         """The options that were given, with the defaults of the others.

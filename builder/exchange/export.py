@@ -11,7 +11,7 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from builder.display import Display
 from builder.errors import ConfigError, DatasetError, ExistsError, suggest
-from builder.exchange.contract import Format, Loss, Options, Source, Trajectory, Write
+from builder.exchange.contract import ACTION, Format, Loss, Options, Source, Trajectory, Write
 from builder.exchange.formats import FORMATS, format_named, packages_of
 from builder.exchange.note import NOTE, REQUEST, note_of, note_path, note_text, read_note
 from builder.exchange.publication import Publication
@@ -104,13 +104,16 @@ def export(folder: Path, request: ExportRequest) -> Exported:
     chosen = format_named(request.format)
     if chosen.write is None:
         raise ConfigError(f"{chosen.name} is read only", remedy="to=csv writes a table")
-    options = chosen.with_defaults(request.options, chosen.options)
+    given_options = dict(request.options)
     manifest = read_manifest(folder)
-    source = _Shown(folder, manifest, _chosen(folder, manifest, request))
+    acted = chosen.acted(manifest, given_options.pop(ACTION, None))
+    options = chosen.with_defaults(given_options, chosen.options)
+    source = _Shown(folder, manifest, _chosen(folder, manifest, request), acted)
     given = request.path or folder.with_name(f"{folder.name}-{chosen.name}{chosen.suffix}")
     target = chosen.target(given, source, options)
     losses = chosen.all_losses(source, options)
-    note = note_of(source, chosen.name, options, losses)
+    said = options if acted == ACTION else {**options, ACTION: acted}
+    note = note_of(source, chosen.name, said, losses)
     is_folder = not chosen.suffix
     publication = _published(chosen, source, options, request.repo_id)
     done = Exported(target, given, chosen, source, losses, publication=publication)

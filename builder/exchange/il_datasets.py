@@ -316,6 +316,7 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    labels=True,
     opened='imitation_datasets.dataset.BaselineDataset("{path}", source="huggingface")',
     options={"form": "huggingface"},
 )

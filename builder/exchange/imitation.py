@@ -318,5 +318,6 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    labels=True,
     opened='imitation.data.serialize.load("{path}")',
 )

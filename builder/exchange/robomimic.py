@@ -274,5 +274,6 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    labels=True,
     opened='SequenceDataset("{path}", obs_keys=("flat",), dataset_keys=("actions", "rewards", "dones"))',
 )

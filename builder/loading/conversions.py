@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from builder.dataset.columns import column_of
+from builder.episodes.declared import EXPERT_ACTION
 from builder.episodes.episode import Episode
-from builder.episodes.spaces import Array, Spaces
+from builder.episodes.spaces import Array, Spaces, assemble
 from builder.errors import ConfigError
 from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
@@ -156,16 +158,27 @@ class Conversions(ABC):
     def to_imitation(self) -> list[Any]:
         """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
 
-        `terminal` is always true: to imitation, only a part of an episode is not.
+        `terminal` is always true: to imitation, only a part of an episode is not. Where the dataset has
+        `expert_action`, these are the actions.
 
         Raises:
             ConfigError: imitation is not installed, or has no such spaces.
         """
         self._refuse_thinned("a trajectory")
-        return in_memory.to_imitation(self.episodes(), self._spaces)
+        return in_memory.to_imitation(self._labelled(), self._spaces)
+
+    def _labelled(self) -> Iterator[Episode]:
+        """The episodes, with the expert's labels as actions where there are some."""
+        if EXPERT_ACTION not in self.known_columns():
+            yield from self.episodes()
+            return
+        labels, at = [*self._whole([EXPERT_ACTION]).values()], 0
+        for episode in self.episodes():
+            rows = slice(at, at := at + len(episode))
+            yield replace(episode, actions=assemble(self._spaces.action, [leaf[rows] for leaf in labels]))
 
     def to_d3rlpy(self) -> Any:
-        """The steps as d3rlpy's `MDPDataset`.
+        """The steps as d3rlpy's `MDPDataset`; its actions are what was done.
 
         It has no final observations: of an episode that was cut off, d3rlpy leaves the last transition out.
         Images come with their channels first, rewards as float32.

@@ -10,7 +10,7 @@ import gymnasium as gym
 
 from builder.episodes.annotations import Annotator, Arrays, Decided
 from builder.episodes.context import Context
-from builder.episodes.declared import Declared
+from builder.episodes.declared import EXPERT_ACTION, Declared
 from builder.episodes.noise import Noise
 from builder.episodes.spaces import Array
 from builder.experts.actor import Actor, Player, told
@@ -18,7 +18,6 @@ from builder.rollout.disturbance import Disturbance
 
 Hold = Callable[[Sequence[Array]], Sequence[Array]]
 """Holds actions to their space."""
-EXPERT_ACTION = "expert_action"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """Noise, from the command line to its proof."""
 
 import dataclasses
+import sys
+from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 from folders import files
@@ -10,6 +13,7 @@ from verification import check
 from builder import Controller, build, load
 from builder.composition import build_config
 from builder.errors import ConfigError
+from builder.exchange.export import ExportRequest, export
 from builder.loading.open import open_folder
 from builder.manifest.manifest import read_manifest
 
@@ -131,3 +135,48 @@ def test_the_card_says_so(noisy):
 def test_it_is_written_without_the_key_where_there_is_none():
     config = build_config(["expert=pendulum"])
     assert dataclasses.asdict(config.rollout)["noise"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "column"),
+    [
+        (("d4rl", {}), "action"),
+        (("d4rl", {"action": "expert_action"}), "expert_action"),
+        (("robomimic", {}), "expert_action"),
+        (("robomimic", {"action": "action"}), "action"),
+    ],
+    ids=["rl", "rl-labels", "imitation", "imitation-done"],
+)
+def test_an_export_has_what_it_is_for_as_its_actions(noisy, tmp_path, asked, column):
+    done = export(noisy, ExportRequest(asked[0], tmp_path / "x.hdf5", asked[1]))
+    with h5py.File(done.path) as file:
+        found = file["actions" if asked[0] == "d4rl" else "data/demo_0/actions"][:]
+    np.testing.assert_array_equal(found, open_folder(noisy).arrays()[column][: len(found)])
+    (other,) = {"action", "expert_action"} - {column}
+    assert other in (lost := [loss.what for loss in done.losses])
+    assert column not in lost
+
+
+def test_imitation_is_given_the_labels(noisy, monkeypatch):
+    types = SimpleNamespace(TrajectoryWithRew=SimpleNamespace, maybe_wrap_in_dictobs=lambda seen: seen)
+    for name in ("imitation", "imitation.data"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "imitation.data.types", types)
+    dataset = open_folder(noisy)
+    acts = np.concatenate([trajectory.acts for trajectory in dataset.to_imitation()])
+    np.testing.assert_array_equal(acts, dataset.arrays()["expert_action"])
+
+
+def test_another_choice_of_actions_is_another_export(noisy, tmp_path):
+    for action in ("action", "expert_action"):
+        wanted = ExportRequest("d4rl", tmp_path / "x.hdf5", {"action": action}, overwrite=True)
+        assert export(noisy, wanted).fresh
+    assert not export(noisy, wanted).fresh
+
+
+def test_a_dataset_without_labels_exports_what_was_done(tmp_path):
+    Controller().start(
+        {"expert": "random", "env.id": "CartPole-v1", "episodes": 1, "out": str(tmp_path / "x")}
+    )
+    with pytest.raises(ConfigError, match=r"to\.action is unknown; expected action; got 'expert_action'"):
+        export(tmp_path / "x", ExportRequest("d4rl", tmp_path / "y", {"action": "expert_action"}))

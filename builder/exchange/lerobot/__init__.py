@@ -12,6 +12,7 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    labels=True,
     opened='LeRobotDataset("il/x", root="{path}")[0]',
     options={"fps": 30, "task": "", "file_mb": 100},
     published=published,
