@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from builder.api import build, load, merge
+    from builder.api import build, load, merge, relabel
     from builder.episodes.context import Context
     from builder.episodes.episode import Episode
     from builder.errors import BuilderError
@@ -35,6 +35,7 @@ _HOMES = {
     "enjoy": "builder.rollout.enjoy",
     "load": "builder.api",
     "merge": "builder.api",
+    "relabel": "builder.api",
     "save_weights": "builder.experts.sources.weights_writer",
 }
 
@@ -51,6 +52,7 @@ __all__ = [
     "enjoy",
     "load",
     "merge",
+    "relabel",
     "save_weights",
 ]
 

@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from builder.augment.labels import ROLLOUT
+from builder.augment.relabel import Relabelled
+from builder.augment.relabel import relabel as relabel_folder
+from builder.composition import compose_mapping, with_registered
+from builder.config import RelabelConfig
 from builder.errors import ConfigError, HubMissingError, HubUnreachableError
+from builder.experts.actor import Predictor
 from builder.experts.policy import Policy
+from builder.experts.sources.load import load_expert
 from builder.hub import fetch
 from builder.hub.remote import REPO_ID
 from builder.loading.open import open_folder
 from builder.loading.subsets import Wanted
 from builder.loading.trajectories import Trajectories
 from builder.loading.url_cache import cached
+from builder.manifest.manifest import read_manifest
 from builder.pipeline.controller import Controller
 from builder.storage.lock import recover_unless_held
 from builder.storage.paths import local_path, place
@@ -107,6 +115,70 @@ def merge(
 
     found = parts_of(parts, dataset_folder)
     return load(merge_parts(found, local_path(place(str(out)), "merge"), seed=seed, overwrite=overwrite).out)
+
+
+def relabel(
+    dataset: str | Path | Trajectories,
+    expert: str | Policy | Predictor,
+    *,
+    to: str | Path,
+    overwrite: bool = False,
+    **config: Any,
+) -> Trajectories:
+    """Make a dataset of another one and of what an expert would do on its observations, and open it.
+
+    The column `expert_action` is what a build with this expert would record on the same observations, bit for
+    bit. An expert that remembers earlier steps sees whole episodes, and what was done in them.
+
+    Args:
+        dataset: what `load` opens, or has opened; every split of it is relabelled.
+        expert: the name of one, a `Policy`, or an object with `predict`.
+        to: the folder of the new dataset; just this one is not made again.
+        overwrite: replace another dataset.
+        **config: keys of the expert, as on the command line, with dots: `**{"expert.path": "mine.zip"}`.
+
+    Raises:
+        BuilderError: what failed, and the remedy.
+    """
+    folder = _whole(dataset) if isinstance(dataset, Trajectories) else dataset_folder(dataset)
+    if not isinstance(expert, (str, Policy)):
+        environment = read_manifest(folder).inputs.get("environment", {})
+        expert = Policy(environment.get("id", "labels"), policy=expert)
+    given = with_registered({"expert": expert, "to": str(to), "overwrite": overwrite, **config})
+    return load(relabelled(compose_mapping(RelabelConfig, "relabel", given), folder).out)
+
+
+def relabelled(config: RelabelConfig, folder: Path | None = None) -> Relabelled:
+    """What the command `relabel` does.
+
+    Args:
+        config: of the command.
+        folder: the dataset folder; None: what the configuration names.
+
+    Raises:
+        BuilderError: what failed, and the remedy.
+    """
+    if folder is None:
+        source = str(config.out) if config.out is not None else config.hub.repo_id
+        if source is None:
+            raise ConfigError("relabel needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
+        folder = dataset_folder(source, config.hub.revision if config.out is None else None)
+    expert = load_expert(config.expert, ROLLOUT)
+    return relabel_folder(folder, expert, local_path(config.to, "relabel"), overwrite=config.overwrite)
+
+
+def _whole(dataset: Trajectories) -> Path:
+    """The folder of an opened dataset.
+
+    Raises:
+        ConfigError: it is a part of one, or several.
+    """
+    if not dataset.is_whole:
+        raise ConfigError(
+            "relabel takes whole datasets, and this is some episodes or steps, or several",
+            remedy="relabel the folder, and take some of its episodes or steps then",
+        )
+    return dataset.folder
 
 
 def dataset_folder(source: str | Path, revision: str | None = None) -> Path:

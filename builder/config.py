@@ -355,6 +355,27 @@ class ReferenceConfig:
 
 
 @dataclass(frozen=True)
+class RelabelConfig:
+    """One relabelling (`conf/relabel.yaml`).
+
+    Attributes:
+        to: the folder of the new dataset.
+        expert: who says what it would do.
+        out: the dataset folder, or its URL; unset: a repository.
+        hub: the repository.
+        overwrite: replace another dataset.
+        debug: show tracebacks.
+    """
+
+    to: AnyPath
+    expert: ExpertConfig
+    out: AnyPath | None = None
+    hub: HubConfig = field(default_factory=HubConfig)
+    overwrite: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
 class TransferConfig:
     """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
 

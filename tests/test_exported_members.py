@@ -28,6 +28,7 @@ NAMES = [
     "enjoy",
     "load",
     "merge",
+    "relabel",
     "save_weights",
 ]
 

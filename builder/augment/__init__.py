@@ -1,1 +1,1 @@
-"""Datasets made of datasets: parts put together."""
+"""Datasets made of datasets: parts put together, labels of an expert added."""

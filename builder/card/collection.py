@@ -57,8 +57,32 @@ def collection_table(manifest: Manifest) -> str:
         ("inference", "" if own_enjoy(inputs) else _inference(expert, config["rollout"])),
         ("root seed", str(config["seed"])),
         ("accepted", _accepted(inputs)),
+        *relabelling(inputs),
     ]
     return table(("what", "value"), [(what, value) for what, value in rows if value])
+
+
+def relabelling(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Who said afterwards what it would do, and of which dataset; nothing where nobody did."""
+    labels = inputs.get("relabelled")
+    if not labels:
+        return []
+    expert = labels["expert"]
+    told, version = _version(expert)
+    origin = described_source(expert).origin(expert, code)
+    return [
+        ("`expert_action` is of", f"{code(expert['name'])}, {origin}"),
+        (f"of it, {told}", version) if told else ("", ""),
+        ("fingerprint without it", code(labels["dataset"])),
+    ]
+
+
+def labels_again(inputs: Mapping[str, Any]) -> str:
+    """How the labels of a dataset come to what can be built or imported again; empty: there are none."""
+    if not inputs.get("relabelled"):
+        return ""
+    adds = "which `il-builder relabel` with the expert above then adds"
+    return f" without `expert_action`, byte for byte, {adds}"
 
 
 def _page(expert: Mapping[str, Any]) -> str:

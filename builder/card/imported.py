@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from builder.card.collection import mapping_of
+from builder.card.collection import labels_again, mapping_of, relabelling
 from builder.card.contents import Contents
 from builder.card.limits import imported_limits
 from builder.card.markdown import code, count_of, table
@@ -32,17 +32,18 @@ def sections(contents: Contents) -> dict[str, Any]:
     played = f" of {code(inputs['environment']['id'])}" if "environment" in inputs else ""
     return {
         "summary": f"{amount}{played}, imported from files of the format {source}.",
-        "collection": _origin(inputs["imported"], inputs.get("environment")),
+        "collection": _origin(inputs["imported"], inputs),
         "acceptance": "All that the files held is here; what was left out, only their author knows.",
         "imported": True,
         "rebuild_promise": f"With the files above, `il-builder import from={inputs['imported']['format']}"
-        " path=...` gives it again.",
+        f" path=...` gives it again{labels_again(inputs)}.",
         "limits": imported_limits(contents),
     }
 
 
-def _origin(imported: Mapping[str, Any], environment: Mapping[str, Any] | None) -> str:
+def _origin(imported: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
     """What was imported, as its source tells it, and the sha256 of each file."""
+    environment = inputs.get("environment")
     files, unnamed = imported["files"], "not named by the source"
     rows = [
         ("format", code(imported["format"])),
@@ -56,4 +57,5 @@ def _origin(imported: Mapping[str, Any], environment: Mapping[str, Any] | None) 
     ]
     if (more := len(files) - SHOWN_FILES) > 0:
         rows.append(("and", f"{count_of(more, 'more file')}, in `manifest.json`"))
+    rows.extend(relabelling(inputs))
     return table(("what", "value"), [(what, value) for what, value in rows if value])

@@ -28,6 +28,7 @@ from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
 from builder.manifest.manifest import PREVIEW, read_manifest, seal, stated_citation
 from builder.manifest.reference import kept_reference
+from builder.manifest.settings import before_labels
 from builder.storage.paths import AnyPath, atomic_file
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _others(inputs: Mapping[str, Any]) -> ModuleType | None:
 
 def _of_a_build(contents: Contents) -> dict[str, Any]:
     manifest, inputs = contents.manifest, contents.manifest.inputs
-    overrides = rebuild_overrides(manifest)
+    overrides = rebuild_overrides(before_labels(manifest))
     in_container = overrides is not None and described_source(inputs["expert"]).contained
     return {
         "summary": text.summary(contents),

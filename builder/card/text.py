@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.card.collection import accepted_returns, own_enjoy, unless
+from builder.card.collection import accepted_returns, labels_again, own_enjoy, unless
 from builder.card.contents import Contents
 from builder.card.figures import Figures, Spread, figures, spread
 from builder.card.interference import interferes
@@ -175,6 +175,8 @@ def rebuild_promise(inputs: Mapping[str, Any], *, possible: bool) -> str:
     if config["rollout"]["precision"] != "float64":
         return "This plays the same attempts again, though in float32 not to the bit:"
     same = "this gives the same files under `data/` and `episodes/`, byte for byte:"
+    if labels := labels_again(inputs):
+        same = f"this gives what it was{labels}:"
     if beside := expert.get("beside"):
         files = " and ".join(code(name) for name in sorted(beside))
         return f"With the versions below, and {files} beside the archive, {same}"

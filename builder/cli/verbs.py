@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from builder.cli.experts import experts
 from builder.cli.reference import reference
+from builder.cli.relabel import relabel
 from builder.cli.render import render
 from builder.cli.view import view
 from builder.errors import ConfigError
@@ -335,6 +336,9 @@ VERBS = {
     ),
     "render": Verb(
         render, "a film of an episode: out= episode=best|worst|7 to=mp4|webp|gif|png size= fps=", reads=True
+    ),
+    "relabel": Verb(
+        relabel, "what an expert would do on recorded observations: out= expert= to=FOLDER", reads=True
     ),
     "view": Verb(
         view, "a dataset in the browser: out= or hub.repo_id=, to=FOLDER makes a static Space", reads=True

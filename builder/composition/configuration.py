@@ -37,15 +37,23 @@ def build_config(config: BuildConfig | Mapping[str, Any] | Sequence[str]) -> Bui
     if isinstance(config, BuildConfig):
         return config
     if isinstance(config, Mapping):
-        typed_config = compose_mapping(BuildConfig, "build", _with_registered(config))
+        typed_config = compose_mapping(BuildConfig, "build", with_registered(config, "max_return"))
     else:
         typed_config = compose(BuildConfig, "build", config)
     source_named(typed_config.expert.source)
     return typed_config
 
 
-def _with_registered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with an expert that the program registered, or gave as it is, spelled out."""
+def with_registered(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """The values with an expert that the program registered, or gave as it is, spelled out.
+
+    Args:
+        values: of a configuration.
+        keys: what else of the `Policy` the configuration has keys for.
+
+    Raises:
+        ConfigError: the name of a given one is taken.
+    """
     expert = values.get("expert")
     if isinstance(expert, Policy):
         name = expert.name.replace("/", "-")
@@ -60,7 +68,7 @@ def _with_registered(values: Mapping[str, Any]) -> dict[str, Any]:
         "expert.env_id": registered.name,
         "expert.env_kwargs": dict(registered.env_kwargs),
         "expert.threshold": registered.threshold,
-        "max_return": registered.max_return,
+        **{key: getattr(registered, key) for key in keys},
     }
     return {**described, **values, "expert": "registered"}
 

@@ -84,7 +84,7 @@ def match(
             continue
         observation_space, action_space = environment.observation_space, environment.action_space
         environment.close()
-        for zeros in sorted({0, ZEROS.get(_name(env_id), 0)}):
+        for zeros in zeros_of(env_id):
             try:
                 fits(observation_space, action_space, zeros)
             except SpaceError as error:
@@ -92,6 +92,11 @@ def match(
             else:
                 return Match(spec, env_id, zeros)
     raise _why_none(env_id, tried, wrapped=bool(layers.wrappers))
+
+
+def zeros_of(env_id: str) -> tuple[int, ...]:
+    """How many zeros an expert of an environment may see after each observation, none first."""
+    return tuple(sorted({0, ZEROS.get(_name(env_id), 0)}))
 
 
 def _name(env_id: str) -> str:

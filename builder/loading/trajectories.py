@@ -134,6 +134,12 @@ class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
         self._refuse_thinned("an episode of this dataset")
         return self._tables.episode(int(self._places[position]))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all steps of all episodes of a split, as its folder holds them."""
+        everything = self._positions is None and self._thin is None and self.frames == 0
+        return everything and self._tables.pictured
+
     def _position(self, index: int) -> int:
         """Which episode an index means; past the end it is an error that ends an iteration, as a list's."""
         try:

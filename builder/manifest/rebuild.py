@@ -14,10 +14,11 @@ from builder.composition.typed import default_out
 from builder.config import BuildConfig, EnvConfig, ExpertConfig
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
+from builder.experts.sources.source import Rebuilt
 from builder.experts.sources.table import source_named
 from builder.manifest.environment import KWARGS, check_trust, code_of_environment, filled
 from builder.manifest.manifest import MANIFEST, Manifest, manifest_sha256, read_manifest
-from builder.manifest.settings import Settings, rebuild_settings
+from builder.manifest.settings import RELABELLED, rebuild_settings, rebuilt_expert
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, expanded, place
 from builder.storage.tree import inside
@@ -93,6 +94,11 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
     included = folder / "expert"
     taken = isinstance(included, Path) and _is_included(included, manifest, given.files.get("path"))
     settings = rebuild_settings(manifest, included=str(included) if taken else None)
+    if settings is None and manifest.inputs.get(RELABELLED):
+        raise DatasetError(
+            f"build makes no labels for the observations of others, as {folder} has them",
+            remedy="il-builder relabel, with the dataset that it was made of; verify level=rebuild compares",
+        )
     if settings is None:
         raise DatasetError(
             f"no command makes the dataset of {folder}: its expert or its functions were a program's own,"
@@ -106,8 +112,7 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
             got=f"{settings.values['episodes']!r:.40} in its configuration",
         )
     files = {} if taken else given.files
-    # What was built is compared byte by byte: a published return says nothing beside that.
-    expert = dataclasses.replace(_expert(settings, manifest, files), check="off")
+    expert = _expert(settings.expert, settings.name, manifest.inputs["expert"], files)
     values = {"env.kwargs": {}, "env.wrappers": [], **settings.values}
     values[KWARGS] = filled(values[KWARGS], given.kwargs)
     if asked.env.instances != "auto":
@@ -148,20 +153,43 @@ def _read(named: str) -> tuple[AnyPath, Manifest]:
     return folder, manifest
 
 
-def _expert(settings: Settings, manifest: Manifest, files: Mapping[str, str]) -> ExpertConfig:
+def expert_again(identity: Mapping[str, Any], given: Given) -> ExpertConfig | None:
+    """The configuration of an expert that a manifest names; None: no configuration says it.
+
+    Args:
+        identity: what the manifest holds of it.
+        given: what the user says.
+
+    Raises:
+        ConfigError: the user must give a file.
+        DatasetError: it takes trust.
+    """
+    rebuilt = rebuilt_expert(identity)
+    if rebuilt is None:
+        return None
+    files = {key: path for key, path in given.files.items() if key in rebuilt.missing}
+    config = _expert(rebuilt, identity["name"], identity, files)
+    check_trust(source_named(config.source).runs(config), trusted=given.trusted)
+    return config
+
+
+def _expert(
+    rebuilt: Rebuilt, name: str, identity: Mapping[str, Any], files: Mapping[str, str]
+) -> ExpertConfig:
     """The expert's file of `conf/expert/`, with the manifest's values and the user's files."""
-    base = build_config([f"expert={settings.expert.group}"]).expert
+    base = build_config([f"expert={rebuilt.group}"]).expert
     for key, what in FILES.items():
-        if key in settings.expert.missing and key not in files:
+        if key in rebuilt.missing and key not in files:
             raise ConfigError(
-                f"the manifest does not say where the {what} of {settings.name!r} lies",
-                expected=f"sha256 {_sha256_of(key, manifest.inputs['expert'])}",
+                f"the manifest does not say where the {what} of {name!r} lies",
+                expected=f"sha256 {_sha256_of(key, identity)}",
                 remedy=f"give expert.{key}=",
             )
-        if key in files and key not in settings.expert.missing:
+        if key in files and key not in rebuilt.missing:
             raise _said_already(f"expert.{key}")
-    values = {"name": settings.name, **settings.expert.values, **files}
-    return dataclasses.replace(base, **_checked(ExpertConfig, values, "expert."))
+    values = {"name": name, **rebuilt.values, **files}
+    # What was built is compared byte by byte: a published return says nothing beside that.
+    return dataclasses.replace(base, **_checked(ExpertConfig, values, "expert."), check="off")
 
 
 def _sha256_of(key: str, identity: Mapping[str, Any]) -> Any:

@@ -17,6 +17,7 @@ import yaml
 
 from builder.config import default_budget
 from builder.episodes.acceptance import Acceptance
+from builder.episodes.declared import COLUMNS
 from builder.episodes.spaces import next_observation_default
 from builder.errors import DatasetError
 from builder.experts.policy import conf_folder, configured
@@ -25,8 +26,12 @@ from builder.experts.sources.local import LocalSource
 from builder.experts.sources.source import Rebuilt
 from builder.experts.sources.table import described_source
 from builder.manifest.environment import DAMAGED, arguments_of
+from builder.manifest.identity import identity
 from builder.manifest.manifest import Manifest
 from builder.values import restored
+
+RELABELLED = "relabelled"
+"""Where the inputs say which experts have labelled recorded observations, and of which dataset."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +66,21 @@ def rebuild_settings(manifest: Manifest, *, included: str | None = None) -> Sett
         included: the folder of the expert that lies in the dataset, to take the place of the expert's source.
 
     Returns:
-        None where no configuration can say it: the inputs are not known, or a program registered the expert
-        or used functions of its own.
+        None where no configuration can say it: the inputs are not known, a program registered the expert
+        or used functions of its own, or its observations were labelled afterwards.
 
     Raises:
         DatasetError: the manifest does not describe a build.
     """
     inputs = manifest.inputs
-    if not all(inputs.get(part) for part in ("config", "environment", "expert")) or inputs.get("own"):
+    whole = all(inputs.get(part) for part in ("config", "environment", "expert"))
+    if not whole or inputs.get("own") or inputs.get(RELABELLED):
         return None
     try:
         expert = inputs["expert"]
-        source = described_source(expert)
-        rebuilt = Rebuilt(LocalSource.name, {"path": included}) if included else source.rebuilt(expert)
+        rebuilt = rebuilt_expert(expert, included=included)
         if rebuilt is None:
             return None
-        if unmasked(expert):
-            rebuilt = dataclasses.replace(rebuilt, values={**rebuilt.values, "action_masks": "none"})
         defaults = configured().get(rebuilt.group, {})
         values = {
             "episodes": inputs["config"]["episodes"],
@@ -90,6 +93,31 @@ def rebuild_settings(manifest: Manifest, *, included: str | None = None) -> Sett
         return Settings(rebuilt, expert["name"], values)
     except DAMAGED as error:
         raise DatasetError(f"the manifest does not describe a build: {error!r:.200}") from error
+
+
+def before_labels(manifest: Manifest) -> Manifest:
+    """What a manifest was before the observations were labelled; itself where nobody did that."""
+    labels = manifest.inputs.get(RELABELLED)
+    if labels is None:
+        return manifest
+    inputs = {key: value for key, value in manifest.inputs.items() if key not in (RELABELLED, COLUMNS)}
+    kept = [column for column in manifest.inputs.get(COLUMNS, ()) if column["name"] not in labels["columns"]]
+    inputs |= {COLUMNS: kept} if kept else {}
+    return dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs))
+
+
+def rebuilt_expert(identity: Mapping[str, Any], *, included: str | None = None) -> Rebuilt | None:
+    """How an expert that a manifest names is configured again; None: no configuration can say it.
+
+    Args:
+        identity: what the manifest holds of it.
+        included: the folder that holds it, to take the place of its source.
+    """
+    found = described_source(identity).rebuilt(identity)
+    rebuilt = Rebuilt(LocalSource.name, {"path": included}) if included else found
+    if rebuilt is None or not unmasked(identity):
+        return rebuilt
+    return dataclasses.replace(rebuilt, values={**rebuilt.values, "action_masks": "none"})
 
 
 def _environment_keys(inputs: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

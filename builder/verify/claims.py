@@ -12,6 +12,7 @@ from builder.environments.drawing import OPENGL
 from builder.errors import SignatureError
 from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
+from builder.manifest.settings import RELABELLED, rebuilt_expert
 from builder.manifest.signature import stated_signer
 from builder.versions import RELEASE
 
@@ -46,7 +47,12 @@ def claims(folder: Path, manifest: Manifest, config: VerifyConfig) -> tuple[Clai
     checked = {"files": (), "rebuild": (REPLAY, REBUILD)}.get(config.level, (REPLAY,))
     part = config.sample < 1 and config.level in ("auto", "replay")
     whole = () if part else ("sample=1.0",)
-    found = (*_of_play(manifest, config), *_of_the_build(folder, manifest), *_of_signers(folder, config))
+    found = (
+        *_of_play(manifest, config),
+        *_of_labels(manifest.inputs),
+        *_of_the_build(folder, manifest),
+        *_of_signers(folder, config),
+    )
     return tuple(claim for claim in found if claim.proof not in (*checked, *whole))
 
 
@@ -89,6 +95,14 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
             f"the {rejected:,} of {manifest.attempts:,} attempts that are not in it were rejected {why}"
         )
         yield Claim(left_out, NOTHING if own else REBUILD)
+
+
+def _of_labels(inputs: Mapping[str, Any]) -> Iterator[Claim]:
+    """Who would have done what."""
+    if labels := inputs.get(RELABELLED):
+        name = labels["expert"]["name"]
+        proof = REBUILD if rebuilt_expert(labels["expert"]) else NOTHING
+        yield Claim(f"`expert_action` is what {name!r} would do there", proof)
 
 
 def _of_pixels(environment: Mapping[str, Any]) -> Claim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from builder.dataset.columns import arrays_by_name, recorded, tables_of
 from builder.errors import storage_error
 from builder.manifest.manifest import MANIFEST, Manifest, covered
 from builder.manifest.rebuild import Given, rebuilt_config
+from builder.manifest.settings import before_labels
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
@@ -22,7 +23,13 @@ from builder.storage.left_overs import rebuild_folder
 from builder.verify.checks import Check
 
 
-def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: ParallelConfig) -> Check:
+def check_rebuild(
+    folder: Path,
+    manifest: Manifest,
+    given: Given,
+    parallel: ParallelConfig,
+    labelled: Callable[[Path, Path], Manifest] | None = None,
+) -> Check:
     """Build the dataset again beside the folder and compare the hashes of its files.
 
     Args:
@@ -30,6 +37,7 @@ def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: Para
         manifest: of the folder.
         given: what no manifest says.
         parallel: on what it is played.
+        labelled: makes of the folder that was built another one, with labels.
 
     Raises:
         BuilderError: it cannot be built here.
@@ -39,10 +47,14 @@ def check_rebuild(folder: Path, manifest: Manifest, given: Given, parallel: Para
         asked = dataclasses.replace(
             build_config([]), out=out, parallel=parallel, keep_chunks=False, verify_sample=0
         )
-        result = Controller().start(rebuilt_config(manifest, folder, asked, given), wanted=manifest)
+        before = before_labels(manifest)
+        result = Controller().start(rebuilt_config(before, folder, asked, given), wanted=before)
         rebuilt = result.manifest or manifest
         count = len(covered(manifest.files))
         compared = f"{manifest.accepted:,} episodes played again, {count} files by sha256"
+        if labelled is not None:
+            compared = compared.replace("played", "played and labelled")
+            rebuilt, out = labelled(out, parent / "labelled"), parent / "labelled"
         return Check("rebuild", compared, _difference((folder, manifest), (out, rebuilt)))
 
 

@@ -17,7 +17,7 @@ from builder.hub import pull
 from builder.loading.url_cache import fetch_all
 from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
 from builder.manifest.rebuild import Given
-from builder.manifest.settings import rebuild_settings
+from builder.manifest.settings import before_labels, rebuild_settings
 from builder.replay import RecordedSplit, choose, recorded_environment, replay, settle
 from builder.replay.pictures import DRIVERS_APART
 from builder.replay.replay import drawn_again
@@ -34,6 +34,7 @@ from builder.verify.files import (
     check_signature,
     has_preview,
 )
+from builder.verify.labels import check_labels
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
 from builder.verify.report import write_report
@@ -195,7 +196,8 @@ def _drawn(spec: EnvironmentSpec, manifest: Manifest) -> tuple[EnvironmentSpec, 
 
 
 def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
-    if rebuild_settings(manifest) is None:
+    before = before_labels(manifest)
+    if rebuild_settings(before) is None and before is manifest:
         return Check(
             "rebuild",
             "no command makes it: its expert or its functions were a program's own, or are not known here",
@@ -205,4 +207,6 @@ def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
     named = {"path": expert.path, "vec_normalize": expert.vec_normalize}
     files = {key: str(expanded(path)) for key, path in named.items() if path}
     given = Given(files, trusted=expert.trust_remote_code, kwargs=config.env.kwargs)
+    if before is not manifest:
+        return check_labels(folder, manifest, given, config.parallel)
     return check_rebuild(folder, manifest, given, config.parallel)
