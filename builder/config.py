@@ -265,6 +265,8 @@ class VerifyConfig:
         report: a folder for the dataset's figures and returns as files; unset: none.
         json: a file for all of it that other programs read; unset: none.
         signed_by: a public SSH key, or a file of signers: it must have been signed by one of them.
+        parts: of a merged dataset, where those that it was made of are, as `il-builder merge` takes them;
+            they are looked for beside its folder in any case.
         debug: show tracebacks.
     """
 
@@ -278,6 +280,7 @@ class VerifyConfig:
     report: str | None = None
     json: str | None = None
     signed_by: str | None = None
+    parts: Any = None
     debug: bool = False
 
     def __post_init__(self) -> None:

@@ -101,6 +101,10 @@ def _refuse(folder: Path, manifest: Manifest) -> None:
     """
     if not manifest.splits or not manifest.inputs:
         raise DatasetError(f"{folder} takes no labels: nothing says what its episodes are of")
+    if "merged" in manifest.inputs:
+        raise DatasetError(
+            f"{folder} takes no labels: it was merged", remedy="relabel its parts, and merge what comes of it"
+        )
     if EXPERT_ACTION in asked_for(manifest.inputs):
         raise DatasetError(
             f"{folder} has a column {EXPERT_ACTION} already", remedy="relabel the dataset that it was made of"

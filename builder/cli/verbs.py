@@ -78,6 +78,8 @@ def _verify(overrides: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from builder.api import dataset_folder
+    from builder.augment.parts import parts_of
     from builder.composition import compose
     from builder.config import VerifyConfig
     from builder.verify import verify
@@ -85,8 +87,9 @@ def _verify(overrides: list[str]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(VerifyConfig, "verify", overrides)
     console = Console(highlight=False, soft_wrap=True)
+    parts = parts_of(config.parts, dataset_folder) if config.parts else ()
     with Console(stderr=True).status("verify") as status:
-        report = verify(config, started=lambda name: status.update(f"verify: {name}"))
+        report = verify(config, started=lambda name: status.update(f"verify: {name}"), parts=parts)
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     table = Table("check", "compared", "result", box=None, pad_edge=False)

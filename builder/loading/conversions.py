@@ -19,7 +19,7 @@ from builder.exchange.export import ExportRequest, export
 from builder.loading import in_memory
 from builder.loading.batches import chosen
 from builder.loading.shapes import Steps
-from builder.loading.split_tables import PER_STEP, SplitTables
+from builder.loading.split_tables import FINAL, PER_STEP, SplitTables
 from builder.storage.paths import local_path, place
 
 if TYPE_CHECKING:
@@ -191,9 +191,11 @@ class Conversions(ABC):
 
     def _steps(self) -> in_memory.Steps:
         stored = self._stored_columns()
-        if missing := [name for name in PER_STEP if name not in stored]:
+        missing = [name for name in PER_STEP if name not in stored]
+        missing += [] if self._tables.has_finals(self._positions) else [FINAL]
+        if missing:
             raise ConfigError(
-                f"the steps do not say {', '.join(missing)}, which such a dataset has", remedy="take arrays()"
+                f"what these episodes come from does not say {', '.join(missing)}", remedy="take arrays()"
             )
         arrays = self._whole(stored)
 

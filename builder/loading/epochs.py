@@ -145,7 +145,7 @@ class Epochs(ABC):
             raise ConfigError("a window holds the steps before anyway", remedy="take it without stacked()")
         if columns is None and self._thin is not None:
             columns = list(dict.fromkeys([*self.column_names(), *shape.offered]))
-        finals = self._tables.has_finals
+        finals = self._tables.has_finals(self._positions)
         wanted = wanted_columns(shape, columns, stored, finals=finals)
         lengths = np.diff(self._tables.bounds)
         places = self._places

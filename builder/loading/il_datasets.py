@@ -105,8 +105,7 @@ class SeedTables(SplitTables):
         """The columns of the transitions."""
         return ["episode_index", "step_index", *RENAMED.values()]
 
-    @property
-    def has_finals(self) -> bool:
+    def has_finals(self, places: Array | None = None) -> bool:
         """Never: it is not recorded."""
         return False
 

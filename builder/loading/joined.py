@@ -119,10 +119,9 @@ class JoinedTables(SplitTables):
         """The columns of the transitions that all parts have."""
         return _common([part.step_columns for part in self._parts])
 
-    @property
-    def has_finals(self) -> bool:
+    def has_finals(self, places: Array | None = None) -> bool:
         """Whether all of them say what each episode ended in."""
-        return all(part.tables.has_finals for part in self._parts)
+        return all(part.tables.has_finals(part.places) for part in self._parts)
 
     def of_episodes(self, *names: str) -> dict[str, Array]:
         """Plain columns of the episodes, of those that all parts have."""

@@ -83,7 +83,7 @@ def summary(
     try:
         found = tables.of_episodes("length", "episode_return")
         names = tables.known_columns(positions)
-        more = [NEXT] if kept is not None and NEXT not in names and tables.has_finals else []
+        more = [NEXT] if kept is not None and NEXT not in names and tables.has_finals(positions) else []
         columns = tuple(_columns([*names, *more], tables.spaces, frames))
     except BuilderError as error:
         wrong = str(error)

@@ -27,6 +27,7 @@ class Recorded(ABC):
     frames: int
     manifest: Manifest
     _tables: SplitTables
+    _positions: Array | None
     _thin: Steps | None
 
     @property
@@ -107,7 +108,8 @@ class Recorded(ABC):
             EnvironmentError_: the environment does not give the recorded rewards for the recorded goals.
         """
         check_goals(
-            self._tables.spaces, whole=self._thin is None and not self.frames and self._tables.has_finals
+            self._tables.spaces,
+            whole=self._thin is None and not self.frames and self._tables.has_finals(self._positions),
         )
         columns, lengths = self._columns(self.known_columns()), np.diff(self._tables.bounds)[self._places]
         block = Block(columns, lengths, self._places, self._tables.finals(self._places))

@@ -123,15 +123,17 @@ class SplitTables:
         path = shards(self.folder, self.manifest, "transitions", self.split)[0]
         return list(pq.read_schema(path).names)
 
-    @property
-    def has_finals(self) -> bool:
-        """Whether it is known what each episode ended in.
+    def has_finals(self, places: Array | None = None) -> bool:
+        """Whether it is known what each of some episodes ended in.
+
+        Args:
+            places: which ones, by their position in the table; None: all.
 
         Raises:
             DatasetError: a file is missing or damaged.
         """
         path = shards(self.folder, self.manifest, "episodes", self.split)[0]
-        return FINAL in pq.read_schema(path).names and FINAL not in unsaid(self.manifest.inputs)
+        return FINAL in pq.read_schema(path).names and FINAL not in self.lacking(places)
 
     def finals(self, places: Array) -> Columns:
         """What some episodes ended in, [episodes, ...], by the names of the leaves of `observation`."""

@@ -228,7 +228,7 @@ class Trajectories(Conversions, Epochs, Films, Recorded, Subsets):
     def known_columns(self) -> list[str]:
         """The columns that can be asked for: `next_observation` even where it is not stored."""
         stored = self._stored_columns()
-        return [*stored, NEXT] if NEXT not in stored and self._tables.has_finals else stored
+        return [*stored, NEXT] if NEXT not in stored and self._tables.has_finals(self._positions) else stored
 
     def _stored_columns(self) -> list[str]:
         """The stored columns that all of these episodes have."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from builder.augment.parts import Part
 from builder.config import HubConfig, VerifyConfig
 from builder.dataset.columns import UNSAID, null_for, unsaid_of
 from builder.environments.drawing import OPENGL
@@ -35,6 +36,7 @@ from builder.verify.files import (
     has_preview,
 )
 from builder.verify.labels import check_labels
+from builder.verify.parts import check_parts
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
 from builder.verify.report import write_report
@@ -43,12 +45,13 @@ from builder.verify.tables import check_tables
 Started = Callable[[str], None]
 
 
-def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report:
+def verify(config: VerifyConfig, *, started: Started = lambda _: None, parts: Sequence[Part] = ()) -> Report:
     """Check a dataset folder, or a repository of the Hub.
 
     Args:
         config: which, and how thoroughly.
         started: called with the name of each check before it is made.
+        parts: of a merged dataset, those that the user names; others are looked for beside its folder.
 
     Returns:
         The checks that were made; it ends with the first that found a difference.
@@ -56,7 +59,7 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     Raises:
         BuilderError: the folder cannot be read, or the environment or the expert cannot be had.
     """
-    report = _verified(config, started)
+    report = _verified(config, started, parts)
     if config.json is not None:
         target = expanded(config.json)
         try:
@@ -66,24 +69,24 @@ def verify(config: VerifyConfig, *, started: Started = lambda _: None) -> Report
     return report
 
 
-def _verified(config: VerifyConfig, started: Started) -> Report:
+def _verified(config: VerifyConfig, started: Started, parts: Sequence[Part]) -> Report:
     _refuse_wrong_paths(config)
     if config.hub.repo_id is None:
         if config.out is None:
             raise ConfigError("verify needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
         if isinstance(config.out, Path):
             recover_unless_held(config.out)
-            return _verify(config.out, config, str(config.out), started)
+            return _verify(config.out, config, str(config.out), started, parts)
         with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
             folder = Path(scratch) / config.out.name
             fetch_all(config.out, folder)
-            return _verify(folder, config, str(config.out), started)
+            return _verify(folder, config, str(config.out), started, parts)
     if config.out is not None:
         raise ConfigError("out and hub.repo_id are two datasets", remedy="verify them one by one")
     with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
         folder = Path(scratch) / "dataset"
         pull(HubConfig(repo_id=config.hub.repo_id, revision=config.hub.revision), folder)
-        return _verify(folder, config, config.hub.repo_id, started)
+        return _verify(folder, config, config.hub.repo_id, started, parts)
 
 
 def _refuse_wrong_paths(config: VerifyConfig) -> None:
@@ -97,7 +100,7 @@ def _refuse_wrong_paths(config: VerifyConfig) -> None:
         )
 
 
-def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> Report:
+def _verify(folder: Path, config: VerifyConfig, name: str, started: Started, parts: Sequence[Part]) -> Report:
     if not folder.is_dir():
         raise DatasetError(f"there is no dataset at {name}", remedy="give out=FOLDER")
     if not (folder / MANIFEST).is_file():
@@ -105,7 +108,7 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> 
         return Report(name, (Check("manifest", missing, possible=False),))
     checks: list[Check] = []
     remarks: tuple[str, ...] = ()
-    for title, make in _checks(folder, config):
+    for title, make in _checks(folder, config, parts):
         started(title)
         if title == "files":  # from here on the manifest can be believed
             remarks = notes(read_manifest(folder))
@@ -115,11 +118,15 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started) -> 
     else:
         if config.report is not None:
             write_report(folder, expanded(config.report))
-        return Report(name, tuple(checks), remarks, claims(folder, read_manifest(folder), config))
+        proved = {check.proves for check in checks}
+        left = [claim for claim in claims(folder, read_manifest(folder), config) if claim.proof not in proved]
+        return Report(name, tuple(checks), remarks, tuple(left))
     return Report(name, tuple(checks), remarks)
 
 
-def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[[], Check]]]:
+def _checks(
+    folder: Path, config: VerifyConfig, parts: Sequence[Part]
+) -> Iterator[tuple[str, Callable[[], Check]]]:
     """The names of the checks and what makes them; the manifest is read once it has been checked itself."""
     yield "manifest", lambda: check_manifest(folder)
     manifest = read_manifest(folder)
@@ -130,6 +137,9 @@ def _checks(folder: Path, config: VerifyConfig) -> Iterator[tuple[str, Callable[
     if manifest.splits:
         yield "tables", lambda: check_tables(folder, manifest)
         yield "card", lambda: check_card(folder, config.hub.repo_id, written_by=manifest.written_by)
+    if "merged" in manifest.inputs:
+        local = isinstance(config.out, Path)
+        yield "parts", lambda: check_parts(folder, manifest, parts, beside=local)
     if config.signed_by is not None:
         allowed = expanded(config.signed_by)
         yield "signature", lambda: check_signature(folder, allowed)

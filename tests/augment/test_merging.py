@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import h5py
 import kinds
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from folders import files, same
 from sweeps import sweep
 from verification import EPISODES, STEPS, check, failure, rewrite
 
-from builder import build, load, merge
+from builder import build, load, merge, relabel
 from builder.cli.main import main
 from builder.errors import BuilderError, ConfigError, DatasetError, ExistsError
+from builder.exchange.export import ExportRequest, export
+from builder.exchange.importing import ImportRequest, import_
 from builder.loading.subsets import drawn
 from builder.manifest.manifest import read_manifest
 
@@ -330,3 +333,110 @@ def test_on_the_command_line(cartpole_of, tmp_path, capsys):
     assert main(["merge", *words]) == 0
     assert "up to date: " in capsys.readouterr().out
     assert main(["merge", words[0], f"out={cartpole_of()}"]) == 2
+
+
+@pytest.fixture(scope="module")
+def imports(tmp_path_factory):
+    """Two imported datasets; the second says nothing of rewards and final observations."""
+    root = tmp_path_factory.mktemp("imports")
+    made = []
+    for seed, without in enumerate(((), ("rewards", "next_observations"))):
+        rng = np.random.default_rng(seed)
+        following = rng.normal(size=(7, 3)).astype("f4")
+        arrays = {
+            "observations": np.roll(following, 1, axis=0),
+            "actions": rng.normal(size=(7, 1)).astype("f4"),
+            "rewards": rng.normal(size=7).astype("f4"),
+            "next_observations": following,
+            "terminals": np.array([0, 0, 1, 0, 0, 0, 0], bool),
+            "timeouts": np.array([0, 0, 0, 0, 0, 0, 1], bool),
+        }
+        with h5py.File(root / f"{seed}.hdf5", "w") as file:
+            for key in arrays.keys() - {*without}:
+                file[key] = arrays[key]
+        made.append(import_(ImportRequest("d4rl", root / f"{seed}.hdf5"), root / str(seed)).out)
+    return made
+
+
+def test_what_a_source_does_not_say_is_a_column_of_those_views_alone_that_have_it(imports, merged):
+    says, silent = imports
+    whole = load(merged(says, silent).out)
+    assert {"reward", "next_observation"} & {*whole.column_names()} == set()
+    view = whole.filter(lambda episode: episode["source"] == name(says))
+    expected = load(says).arrays()
+    assert same(view.arrays(), expected)
+    shuffled = [batch["reward"].numpy() for batch in view.batches(2, seed=0, memory=1)]
+    assert sorted(np.concatenate(shuffled).tolist()) == sorted(expected["reward"].tolist())
+    for shape in ({"n_step": 2, "gamma": 0.9}, {"window": 2, "pad": "left"}):
+        assert "next_observation" in next(iter(view.batches(3, **shape)))
+
+
+def test_asked_for_where_it_is_not_said_it_is_refused_in_one_line(imports, merged):
+    whole = load(merged(*imports).out)
+    for ask in (
+        lambda: whole["reward"],
+        lambda: whole.batches(2, columns=["reward"]),
+        lambda: whole.to_torch(["reward"]),
+    ):
+        with pytest.raises(ConfigError, match="do not say 'reward'"):
+            ask()
+    with pytest.raises(ConfigError, match="does not say reward, final_observation"):
+        whole.to_sb3()
+
+
+def test_an_episode_whose_source_does_not_say_has_nan(imports, merged):
+    whole = load(merged(*imports).out)
+    assert np.isnan(whole[-1].rewards).all()
+    assert np.isnan(whole[-1].observations[-1]).all()
+    assert not np.isnan(whole[0].rewards).any()
+
+
+def test_it_proves_itself_whatever_its_sources_do_not_say(imports, merged):
+    out = merged(*imports).out
+    check(out, "auto").raise_for_difference()
+    card = (out / "README.md").read_text()
+    assert "| return: mean ± standard deviation | not known |" in card
+    assert "No part says `seed`" in card
+
+
+def test_exports_take_what_all_episodes_have_and_name_the_rest(imports, merged, cartpole_of, tmp_path):
+    out = merged(*imports).out
+    with pytest.raises(ConfigError, match="needs final_observation, reward"):
+        export(out, ExportRequest("d4rl", tmp_path / "x.hdf5"))
+    losses = export(out, ExportRequest("csv", tmp_path / "x.csv")).losses
+    assert {"source", "next_observation"} <= {loss.what for loss in losses}
+    pictured = merged(cartpole_of("pixels", 3), cartpole_of(), out="pictured").out
+    losses = export(pictured, ExportRequest("minari", tmp_path / "minari/x/y-v0")).losses
+    assert {"source", "quality", "pixels"} <= {loss.what for loss in losses}
+
+
+def test_a_film_is_of_an_episode_whose_source_says_enough(imports, merged, capsys):
+    out = merged(*imports).out
+    assert main(["render", str(out), "episode=0", "to=png"]) == 1
+    assert "a part of this merged dataset does not say seeds" in capsys.readouterr().err
+
+
+def test_what_a_build_declares_of_its_own_is_null_for_the_others(merged, tmp_path):
+    env = {"id": "FrozenLake-v1", "max_episode_steps": 5}
+    build(expert="random", env=env, episodes=3, out=str(tmp_path / "a"), dataset={"info": ["prob"]})
+    build(expert="random", env=env, episodes=3, seed=1, out=str(tmp_path / "b"))
+    out = merged(tmp_path / "a", tmp_path / "b").out
+    found, had = load(out), load(tmp_path / "a")
+    steps = len(had.transitions)
+    assert found["info.prob.valid"].tolist() == [True] * steps + [False] * (len(found.transitions) - steps)
+    assert found["info.prob"][:steps].tolist() == had["info.prob"].tolist()
+    check(out).raise_for_difference()
+
+
+def test_labels_of_parts_are_merged_and_a_merged_dataset_is_told_so(cartpole_of, merged, tmp_path):
+    labelled = relabel(cartpole_of(), "cartpole", to=tmp_path / "labelled").folder
+    out = merged(labelled, cartpole_of(seed=1)).out
+    found, had = load(out), load(labelled)
+    steps = len(had.transitions)
+    assert found["expert_action"][:steps].tolist() == had["expert_action"].tolist()
+    assert found["expert_action.valid"].tolist() == [True] * steps + [False] * (
+        len(found.transitions) - steps
+    )
+    check(out).raise_for_difference()
+    with pytest.raises(DatasetError, match="relabel its parts, and merge what comes of it"):
+        relabel(out, "cartpole", to=tmp_path / "c")

@@ -1,0 +1,116 @@
+"""A merged dataset against its parts."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from verification import EPISODES, STEPS, check, rewrite
+
+from builder import build, merge
+from builder.api import dataset_folder
+from builder.augment.parts import parts_of
+from builder.cli.main import main
+from builder.errors import VerificationError
+from builder.manifest.manifest import read_manifest
+from builder.verify.parts import at_hand, check_parts
+
+ENV = {"id": "CartPole-v1", "max_episode_steps": 6}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A root with the parts a and b, and c, which was merged of them."""
+    root = tmp_path_factory.mktemp("parents")
+    shown = {"pixels": {"height": 4, "width": 6}}
+    build(expert="random", env=ENV, episodes=3, out=str(root / "a"), dataset=shown)
+    build(expert="random", env=ENV, episodes=6, seed=1, out=str(root / "b"), dataset={"test_fraction": 0.5})
+    merge([root / "a", {"path": root / "b", "episodes": 0.5, "quality": "bad"}], root / "c")
+    return root
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "root"))
+
+
+def parts(*folders):
+    return parts_of([str(folder) for folder in folders], dataset_folder)
+
+
+def verdict(folder, *given, **options):
+    return check_parts(folder, read_manifest(folder), parts(*given) if given else (), **options)
+
+
+def test_parts_beside_it_are_found_and_every_value_is_theirs(root):
+    found = verdict(root / "c")
+    assert (found.passed, found.compared) == (True, "2 of 2 parts, 7 episodes, value for value")
+    report = check(root / "c", "files")
+    report.raise_for_difference()
+    assert not any("by their fingerprints" in claim.statement for claim in report.claims)
+
+
+def test_those_elsewhere_are_named(root, tmp_path):
+    moved = shutil.move(root / "b", tmp_path / "moved")
+    assert verdict(root / "c").compared.startswith("1 of 2 parts, 3 episodes")
+    assert verdict(root / "c", moved).compared.startswith("2 of 2 parts")
+    assert verdict(root / "c", moved, beside=False).compared.startswith("1 of 2 parts, 4 episodes")
+
+
+def test_where_none_is_at_hand_that_is_said_and_left_as_a_claim(root, tmp_path):
+    alone = shutil.copytree(root / "c", tmp_path / "alone" / "c")
+    found = verdict(alone)
+    assert (found.passed, found.possible) == (True, False)
+    assert any(claim.proof == "parts=[...]" for claim in check(alone, "files").claims)
+
+
+def test_what_is_named_and_is_no_part_is_an_error(root):
+    build(expert="random", env=ENV, episodes=2, out=str(root / "other"))
+    found = verdict(root / "c", root / "other")
+    assert not found.passed
+    assert "is none of its parts, or has changed since" in found.compared
+
+
+def test_a_value_that_is_not_the_parts_is_found(root):
+    def change(columns):
+        columns["action"][0] = 1 - columns["action"][0]
+
+    rewrite(root / "c", STEPS, change)
+    difference = verdict(root / "c").difference
+    assert (difference.what, difference.column) == ("not what the part a has", "action")
+    assert (difference.episode, difference.step) == (0, 0)
+
+
+def test_another_label_or_draw_is_found(root):
+    def change(columns):
+        columns["seed"][-1] += 1
+
+    rewrite(root / "c", EPISODES, change)
+    assert verdict(root / "c").difference.column == "seed"
+    with pytest.raises(VerificationError, match="not what the part b has"):
+        check(root / "c", "files").raise_for_difference()
+
+
+def test_a_damaged_part_is_found(root):
+    content = bytearray((root / "a" / STEPS).read_bytes())
+    content[50] ^= 1
+    (root / "a" / STEPS).write_bytes(content)
+    assert "the part a" in verdict(root / "c").difference.what
+
+
+def test_a_folder_beside_that_is_none_is_passed_over(root):
+    (root / "odd").mkdir()
+    (root / "odd" / "manifest.json").write_text("\x00 no manifest")
+    (root / "0").write_text("a file")
+    assert verdict(root / "c").passed
+
+
+def test_what_was_taken_is_what_the_manifest_says_and_not_what_is_named(root):
+    manifest = read_manifest(root / "c")
+    one, two = at_hand(root / "c", manifest, parts(root / "b"), beside=True)
+    assert (one.episodes, two.episodes, two.quality) == (None, 0.5, "bad")
+
+
+def test_on_the_command_line(root, tmp_path, capsys):
+    moved = shutil.move(root / "b", tmp_path / "moved")
+    assert main(["verify", str(root / "c"), "level=files", f"parts=[{moved}]"]) == 0
+    assert "2 of 2 parts" in " ".join(capsys.readouterr().out.split())
