@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from builder.dataset.columns import ENDED, asked_for, column_of, every_table, unsaid, unsaid_names
-from builder.episodes.declared import EXPERT_ACTION
+from builder.episodes.declared import EXPERT_ACTION, Declared
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import ConfigError, suggest
 from builder.exchange.publication import Publication
@@ -51,7 +51,8 @@ class Trajectory:
         index: which attempt it was; in an import, its number in the source.
         policy: who played; "": not known.
         split: train or test.
-        extras: what else was recorded of each step, [T, ...], by the name of its column.
+        extras: what else was recorded of each step, [T, ...], by the names of its column's arrays.
+        attempt_extras: likewise of the whole episode, [...].
     """
 
     observations: tuple[Array, ...]
@@ -66,6 +67,7 @@ class Trajectory:
     policy: str = ""
     split: str = "train"
     extras: Mapping[str, Array] = field(default_factory=dict)
+    attempt_extras: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of steps, T."""
@@ -148,6 +150,12 @@ class Source:
         return (*labels, *((name, "some of its episodes do not have it") for name in sorted(lacking)))
 
     @property
+    def declared(self) -> tuple[Declared, ...]:
+        """The columns that the dataset declares and has of every episode, of both tables."""
+        lacking = unsaid(self.manifest.inputs)
+        return tuple(column for column in self.spaces.declared if column.name not in lacking)
+
+    @property
     def episodes(self) -> int:
         """How many are exported."""
         return sum(map(len, self.chosen.values()))
@@ -196,6 +204,7 @@ class Source:
             extras={
                 name: array for name, array in recording.extras.items() if column_of(name) in self.extras
             },
+            attempt_extras={name: array[0] for name, array in recording.attempt_extras.items()},
         )
 
 
@@ -232,6 +241,7 @@ class Incoming:
         about: one line of its own on what it is.
         exported_from: the fingerprint of the dataset of ours that it was exported from.
         extras: the optional columns that its trajectories hold something for.
+        columns: those beyond them, which the dataset then declares.
         notes: what else a reader of the dataset should know, a clause each.
         reference: the reference scores of its environment, as the source has them.
     """
@@ -248,6 +258,7 @@ class Incoming:
     about: str = ""
     exported_from: str = ""
     extras: tuple[str, ...] = ()
+    columns: tuple[Declared, ...] = ()
     notes: tuple[str, ...] = ()
     reference: ReferenceScores | None = None
 
@@ -258,6 +269,11 @@ SWAPPED = Loss(ACTION, f"{EXPERT_ACTION} stands in its place; to.action=action h
 def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:
     """Of a format that holds all that a dataset has."""
     return ()
+
+
+def no_place(_column: Declared) -> bool:
+    """Of a format that has no place for columns that a dataset declares."""
+    return False
 
 
 def usual_losses(source: Source, *what: str) -> Iterator[Loss]:
@@ -301,7 +317,7 @@ class Format:
         opened: one line of Python that opens what was written, with {path} in it.
         options: of `write`, with their defaults.
         import_options: of `read`, likewise.
-        extras: whether it holds `Trajectory.extras`.
+        holds: whether it has a place for a column that a dataset declares.
         labels: whether it is for imitation, where the expert's labels are the actions of a dataset that has
             some; else they are what was done. `to.action=` says otherwise.
         target: the file or folder that a given path means for a dataset; Minari's has the name in it.
@@ -320,7 +336,7 @@ class Format:
     opened: str = ""
     options: Options = field(default_factory=dict)
     import_options: Options = field(default_factory=dict)
-    extras: bool = False
+    holds: Callable[[Declared], bool] = no_place
     labels: bool = False
     target: Callable[[Path, Source, Options], Path] = as_given
     settle: Callable[[Path, Path], None] = nothing_more
@@ -328,12 +344,18 @@ class Format:
     published: Callable[[Source, Options, str], Publication] | None = None
 
     def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:
-        """What it does not hold of a dataset, the extras among it."""
-        extras = () if self.extras else source.extras
+        """What it does not hold of a dataset, extras and declared columns among it."""
+        held = {(column.name, column.table) for column in source.declared if self.holds(column)}
+        names = [name for name in source.extras if (name, "transitions") not in held]
+        names += [
+            f"{column.name} of episodes"
+            for column in source.declared
+            if column.table == "episodes" and (column.name, "episodes") not in held
+        ]
         return (
             *([] if source.acted == ACTION else [SWAPPED]),
             *self.losses(source, options),
-            *(Loss(name, "there is no place for it") for name in extras),
+            *(Loss(name, "there is no place for it") for name in names),
             *(Loss(name, why) for name, why in source.nowhere),
         )
 

@@ -5,12 +5,15 @@ Source: `d4rl.qlearning_dataset` and CORL's `ReplayBuffer.load_d4rl_dataset`.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from builder.environments.info import Kind
+from builder.episodes.declared import Declared
 from builder.episodes.spaces import Array, Spaces
 from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
@@ -27,6 +30,7 @@ from builder.exchange.contract import (
     Trajectory,
     usual_losses,
 )
+from builder.exchange.infos import INFOS, Seen, extras_of, holds_steps, key_of, rows_of
 from builder.exchange.note import carried, note_path
 from builder.manifest.scores import ReferenceScores
 
@@ -35,6 +39,9 @@ SPLIT = "infos/test"
 """Bool [N]: of an export with a test split, which steps are of it."""
 SEEDS = "metadata/seeds"
 UNCUT = "the source has no timeouts: an episode that was cut off runs on into the next"
+AS_IT_IS = (
+    "`info.*` are the rows of the source's infos: of D4RL's own, qpos and qvel are of before the action"
+)
 PIECE_ROWS = 1 << 16
 """Flags that are read at a time, to find where episodes end."""
 
@@ -61,11 +68,16 @@ def write(source: Source, path: Path, _options: Options) -> None:
         "timeouts": ((), np.dtype(bool)),
         **({SPLIT: ((), np.dtype(bool))} if len(source.chosen) > 1 else {}),
     }
+    told = [column for column in source.declared if _holds(column)]
+    for said in told:
+        kind = Kind.of(said)
+        kinds[f"{INFOS}/{key_of(said)}"] = (kind.shape, np.dtype(kind.dtype))
+        kinds[f"{INFOS}/_{key_of(said)}"] = ((), np.dtype(bool))
     with hdf5.writing(path) as file:
         columns = {name: hdf5.Column(file, name, *kind) for name, kind in kinds.items()}
         seeds = []
         for trajectory in source.trajectories():
-            for name, rows in _rows(trajectory).items():
+            for name, rows in {**_rows(trajectory), **_told(trajectory, told)}.items():
                 if name in columns:
                     columns[name].add(rows)
             seeds.append(trajectory.seed or 0)
@@ -90,6 +102,18 @@ def _rows(trajectory: Trajectory) -> dict[str, Array]:
     }
 
 
+def _holds(column: Declared) -> bool:
+    return holds_steps(column) and f"{INFOS}/{key_of(column)}" != SPLIT
+
+
+def _told(trajectory: Trajectory, columns: Iterable[Declared]) -> dict[str, Array]:
+    """What `info` said, as D4RL's own files have it."""
+    found: dict[str, Array] = {}
+    for key in map(key_of, columns):
+        found[f"{INFOS}/{key}"], found[f"{INFOS}/_{key}"] = rows_of(trajectory, key)
+    return found
+
+
 def read(path: Path, _options: Options) -> Incoming:
     """Open a file of D4RL's layout, ours or another's.
 
@@ -109,15 +133,25 @@ def read(path: Path, _options: Options) -> Incoming:
         }
         kinds = [(file.shape(name)[1:], file.dtype(name)) for name in ("observations", "actions")]
         bounds = _bounds(file, rows)
+        seen = _seen(file, rows)
         seeds = file.read(SEEDS).tolist() if SEEDS in file else [None] * (len(bounds) - 1)
     if len(seeds) != len(bounds) - 1:
         raise DatasetError(f"{path}: {SEEDS}", expected=f"{len(bounds) - 1} of them", got=len(seeds))
+
+    columns = seen.columns(1)
 
     def trajectories() -> Iterator[Trajectory]:
         with hdf5.reading(path) as file:
             for index, (start, stop) in enumerate(itertools.pairwise(bounds.tolist())):
                 values = {name: file.read(name, start, stop) for name in (*STEPS, SPLIT) if name in file}
-                yield _trajectory(values, index, seeds[index])
+                infos = {
+                    name: file.read(f"{INFOS}/{name}", start, stop)
+                    for key in map(key_of, columns)
+                    for name in (key, f"_{key}")
+                    if f"{INFOS}/{name}" in file
+                }
+                extras, _ = extras_of(columns, infos, stop - start)
+                yield dataclasses.replace(_trajectory(values, index, seeds[index]), extras=extras)
 
     return Incoming(
         spaces=known.spaces if known else Spaces(*(unbounded(*kind) for kind in kinds)),
@@ -128,11 +162,27 @@ def read(path: Path, _options: Options) -> Incoming:
         policy=known.policy if known else "",
         license=known.license if known else None,
         exported_from=known.fingerprint if known else "",
-        notes=(UNCUT,) if unsaid["truncated"] else (),
+        columns=columns,
+        notes=(
+            *((UNCUT,) if unsaid["truncated"] else ()),
+            *((AS_IT_IS,) if columns and not known else ()),
+            *seen.notes(),
+        ),
         reference=ReferenceScores.stated(
             said.get(REF_MIN), said.get(REF_MAX), f"{REF_MIN} and {REF_MAX} of the file"
         ),
     )
+
+
+def _seen(file: hdf5.Hdf5File, rows: int) -> Seen:
+    """What `infos` hold, of all steps at once."""
+    seen = Seen()
+    names = (
+        [name for name in file.children(INFOS) if f"{INFOS}/{name}" != SPLIT] if file.is_group(INFOS) else []
+    )
+    arrays = {name: file.kind(f"{INFOS}/{name}") for name in names}
+    seen.add({name: kind if kind and kind[1][:1] == (rows,) else None for name, kind in arrays.items()}, rows)
+    return seen
 
 
 def _checked_rows(file: hdf5.Hdf5File, path: Path) -> int:
@@ -191,5 +241,6 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    holds=_holds,
     opened='h5py.File("{path}")  # a dict of arrays: observations, actions, rewards, terminals, timeouts',
 )

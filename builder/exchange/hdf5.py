@@ -94,6 +94,12 @@ class Hdf5File:
         found: np.dtype[Any] = self._array(name).dtype
         return found
 
+    def kind(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
+        """The dtype and the shape of an array; None: it is a group, or holds something else than numbers."""
+        if self.is_group(name) or self.dtype(name).kind not in NUMBERS:
+            return None
+        return self.dtype(name), self.shape(name)
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """The rows of an array of numbers, in its own dtype and this machine's byte order.
 

@@ -14,11 +14,12 @@ from rich.progress import TextColumn
 
 from builder.card import read_notes, write_card
 from builder.dataset.collation import Collation
-from builder.dataset.columns import ENDED
+from builder.dataset.columns import ENDED, asked_for
 from builder.dataset.distinct import Copies
 from builder.dataset.folder import Tables
 from builder.dataset.within import count_beyond, first_outside
 from builder.display import Display
+from builder.episodes.declared import stated
 from builder.episodes.recording import Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces, describe, leaves, next_observation_default
 from builder.errors import DatasetError, ExistsError
@@ -140,6 +141,7 @@ def _inputs(request: ImportRequest, incoming: Incoming) -> dict[str, Any]:
         },
         "packages": {OURS: DATA_FORMAT},
         **({"environment": dict(incoming.environment)} if incoming.environment else {}),
+        **stated(incoming.columns),
     }
 
 
@@ -173,9 +175,7 @@ def _written(folder: Path, incoming: Incoming, inputs: dict[str, Any], name: str
         DatasetError: there is no episode, or one does not fit.
     """
     copies, beyond, outside, count = Copies(0), 0, 0, 0
-    plan = Collation(
-        inputs, incoming.policy, *incoming.spaces, optional=tuple(inputs["imported"]["optional"])
-    )
+    plan = Collation(inputs, incoming.policy, *incoming.spaces, optional=asked_for(inputs))
     with ExitStack() as stack:
         tables = Tables(folder, plan, stack)
         display = stack.enter_context(Display(f"import from {name}", 0, TextColumn("")))
@@ -241,6 +241,9 @@ def recording_of(trajectory: Trajectory, index: int, spaces: Spaces) -> Recordin
         rewards=rewards,
         finals=unknown if trajectory.final is None else tuple(leaf[np.newaxis] for leaf in trajectory.final),
         extras={**trajectory.extras, **({} if trajectory.ended is None else {ENDED: ended})},
+        attempt_extras={
+            name: np.asarray(value)[np.newaxis] for name, value in trajectory.attempt_extras.items()
+        },
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,7 @@ from typing import Any
 from builder.card import keep_reference
 from builder.composition import build_config
 from builder.config import BuildConfig, ExpertConfig, ReferenceConfig, RolloutConfig
-from builder.episodes.spaces import Array
 from builder.errors import ConfigError, ExistsError
-from builder.experts.actor import RandomPlayer
-from builder.experts.sources.load import load_expert
 from builder.experts.table import best
 from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import Manifest, read_manifest
@@ -37,19 +33,13 @@ from builder.manifest.reference import (
 )
 from builder.manifest.scores import ReferenceScores
 from builder.pipeline.build import Build
-from builder.pipeline.instances import settle
-from builder.pipeline.manner import with_manner
-from builder.pipeline.play import play
 from builder.pipeline.prepare import prepare
-from builder.pipeline.runs import ChunkRun
-from builder.rollout.planning import first_returns
+from builder.pipeline.scoring import RANDOM, measure
 from builder.storage.lock import locked
 from builder.storage.paths import local_path
 
 log = logging.getLogger(__name__)
 
-RANDOM = "random"
-"""The expert of a configuration that names none."""
 EXPERT = "expert"
 """The level of an expert that is the best of its publisher's."""
 PLAIN = ("lanes", "deterministic", "precision", "max_steps", "out_of_bounds", "infinite")
@@ -94,40 +84,6 @@ def reference(config: ReferenceConfig) -> Referenced:
         with locked(out):
             keep_reference(out, found.scores)
     return dataclasses.replace(found, out=out)
-
-
-def measure(build: Build, episodes: int, seed: int) -> Measured:
-    """What random actions and an expert reach, over so many episodes each.
-
-    Args:
-        build: who plays what.
-        episodes: of each; every one counts.
-        seed: the root of their seeds.
-
-    Raises:
-        DatasetError: the expert is no better than random actions.
-        BuilderError: something fails while it is played.
-    """
-    low, high = (_mean_and_std(_returns(each, episodes, seed)) for each in (_random(build), build))
-    deterministic = build.config.rollout.deterministic
-    how = "" if deterministic else ", its actions sampled"
-    scores = ReferenceScores(
-        random=low[0],
-        expert=high[0],
-        source=f"measured by il-builder: {episodes:,} episodes each of random actions and of"
-        f" {build.expert.name:.200}{how}, seed {seed}",
-        random_std=low[1],
-        expert_std=high[1],
-    )
-    return Measured(
-        environment=build.inputs["environment"],
-        scores=scores,
-        expert=build.inputs["expert"],
-        episodes=episodes,
-        seed=seed,
-        deterministic=deterministic,
-        packages=build.inputs["packages"],
-    )
 
 
 def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None) -> Referenced:
@@ -184,28 +140,51 @@ def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | 
     Raises:
         ConfigError: nothing says so.
     """
-    if _names_expert(config):
-        return _asked(config)
+    asked = _asked(config)
     if config.env.id:
-        return dataclasses.replace(_asked(config), expert=_best(config.env.id, config))
-    if manifest is None or out is None:
-        raise ConfigError("reference needs an environment", remedy="give env.id=, expert= or out=FOLDER")
-    if "expert" not in manifest.inputs:
-        raise ConfigError(
-            f"{out} does not say who played it, nor how",
-            remedy="give env.id=, and expert= if you know a better one",
-        )
-    given = Given(
+        named = config.expert if _names_expert(config) else _best(config.env.id, config)
+        return dataclasses.replace(asked, expert=named)
+    if manifest is None or out is None or "config" not in manifest.inputs:
+        if _names_expert(config):
+            return asked
+        raise _unsaid(out)
+    if _names_expert(config):
+        return dataclasses.replace(asked, env=_in_general(config, manifest, out).env)
+    if "own" in manifest.inputs:  # which may have played whatever it liked
+        raise _unsaid(out)
+    rebuilt = rebuilt_config(manifest, out, asked, _given(config))
+    if rebuilt.expert.source == RANDOM or rebuilt.expert.level not in (None, EXPERT):
+        rebuilt = _in_general(config, manifest, out)
+        rebuilt = dataclasses.replace(rebuilt, expert=_best(str(rebuilt.env.id), config))
+    return dataclasses.replace(asked, expert=rebuilt.expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout))
+
+
+def _unsaid(out: Path | None) -> ConfigError:
+    """What is wrong where nothing says who shall play what."""
+    if out is None:
+        return ConfigError("reference needs an environment", remedy="give env.id=, expert= or out=FOLDER")
+    return ConfigError(
+        f"{out} does not say who played it, nor how",
+        remedy="give env.id=, and expert= if you know a better one",
+    )
+
+
+def _in_general(config: ReferenceConfig, manifest: Manifest, out: Path) -> BuildConfig:
+    """A dataset's configuration as if random actions had played it: with its environment, for anybody."""
+    environment = {name: value for name, value in manifest.inputs["environment"].items() if name != "mapping"}
+    nobody = {"name": RANDOM, "source": RANDOM, "version": RANDOM}
+    inputs = {**manifest.inputs, "environment": environment, "expert": nobody}
+    inputs.pop("own", None)
+    given = dataclasses.replace(_given(config), files={})
+    return rebuilt_config(dataclasses.replace(manifest, inputs=inputs), out, _asked(config), given)
+
+
+def _given(config: ReferenceConfig) -> Given:
+    """What the user says beside a dataset's manifest."""
+    return Given(
         files={key: value for key in FILES if (value := getattr(config.expert, key))},
         trusted=config.expert.trust_remote_code,
         kwargs=config.env.kwargs,
-    )
-    rebuilt = rebuilt_config(manifest, out, _asked(config), given)
-    expert = rebuilt.expert
-    if expert.source == RANDOM or expert.level not in (None, EXPERT):
-        expert = _best(manifest.inputs["environment"]["id"], config)
-    return dataclasses.replace(
-        _asked(config), expert=expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout)
     )
 
 
@@ -258,39 +237,3 @@ def _of_another(stated: Mapping[str, Any], environment: Mapping[str, Any]) -> Co
     return ConfigError(
         "the dataset is of another environment", expected=scaled(stated), got=scaled(environment)
     )
-
-
-def _random(build: Build) -> Build:
-    """The build with random actions in just the same environment."""
-    config = ExpertConfig(name=RANDOM, source=RANDOM)
-    expert = load_expert(config, build.config.rollout)
-    return dataclasses.replace(
-        build,
-        config=dataclasses.replace(build.config, expert=config),
-        expert=expert,
-        player=RandomPlayer(),
-        environment=dataclasses.replace(build.environment, masks=""),
-        inputs={**build.inputs, "expert": expert.identity},
-    )
-
-
-def _returns(build: Build, episodes: int, seed: int) -> Array:
-    """float64 [episodes]: the returns of the first attempts, played in a folder for temporary files."""
-    with tempfile.TemporaryDirectory(prefix="il-builder-reference-") as folder:
-        out = Path(folder) / "played"
-        config = dataclasses.replace(
-            build.config, out=out, episodes=episodes, seed=seed, max_attempts=episodes
-        )
-        build = dataclasses.replace(build, config=config)
-        build = with_manner(settle(build, None))
-        with locked(out):
-            build.store.describe(build.collation.to_json())
-            run = ChunkRun(build, build.store)
-            play(build, run)
-            return first_returns(run.summaries, episodes)
-
-
-def _mean_and_std(returns: Array) -> tuple[float, float]:
-    """Exact sums, so that every machine finds the same digits; the deviation is that of these returns."""
-    mean = math.fsum(returns) / len(returns)
-    return mean, math.sqrt(math.fsum((returns - mean) ** 2) / len(returns))

@@ -30,7 +30,7 @@ class RecordedEpisode:
         file: where its first step stands, within the dataset folder.
         rows: what is recorded of it.
         tables: the columns of the tables that it is of, where more are known of than those of every dataset.
-        declared: those of them that the build has declared.
+        declared: those of them that its build has declared.
     """
 
     index: int
@@ -157,7 +157,9 @@ class RecordedSplit:
         rows = to_rows(steps, line, self.spaces, self._manifest.inputs)
         place = self.file_of(rows.first_row)
         tables = every_table(self._manifest.inputs)
-        return RecordedEpisode(int(rows.episode_index[0]), place, rows, tables, self.spaces.declared)
+        # What an imported dataset declares is what its source says, of whatever environment.
+        own = () if "imported" in self._manifest.inputs else self.spaces.declared
+        return RecordedEpisode(int(rows.episode_index[0]), place, rows, tables, own)
 
     def _damaged(self, error: Exception) -> DatasetError:
         return DatasetError(

@@ -7,14 +7,13 @@ import math
 import pytest
 
 from builder import build, load
-from builder.card import rendered_again
+from builder.card import CARD, render_card, rendered_again
 from builder.composition import build_config, compose
 from builder.config import ReferenceConfig
 from builder.errors import ConfigError, DatasetError, ExistsError, StorageError
 from builder.manifest.manifest import read_manifest, rewrite
 from builder.manifest.reference import VARIABLE, measured_reference, reference_of
-from builder.pipeline.prepare import prepare
-from builder.pipeline.reference import measure, reference
+from builder.pipeline.reference import reference
 
 SHORT = ["env.max_episode_steps=60", "expert.check=off", "episodes=4"]
 KNOWN = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 60}
@@ -34,35 +33,6 @@ def asked(*words):
 def short_build(out, **config):
     keys = {"env": {"max_episode_steps": 60}, "verify_sample": 0, "threshold": -math.inf}
     return build("cartpole", episodes=4, out=str(out), **(keys | {"expert.check": "off"} | config))
-
-
-def test_both_means_are_those_of_all_episodes_that_builds_with_this_seed_record(tmp_path, stored):
-    found = asked("expert=cartpole", *SHORT, "seed=5")
-    for policy, mean, std in (
-        ("cartpole", found.scores.expert, found.scores.expert_std),
-        ("random", found.scores.random, found.scores.random_std),
-    ):
-        config = {"seed": 5, "env": {"id": "CartPole-v1", "max_episode_steps": 60}}
-        keys = {"threshold": -math.inf, "verify_sample": 0, "expert.check": "off"}
-        played = build(policy, episodes=4, out=str(tmp_path / policy), **config, **keys)
-        returns = played.episode_table["episode_return"]
-        assert (mean, std) == (pytest.approx(sum(returns) / 4), pytest.approx(float(returns_std(returns))))
-    assert found.scores.source == (
-        "measured by il-builder: 4 episodes each of random actions and of cartpole, seed 5"
-    )
-    assert (found.fresh, found.stored, found.out) == (True, stored, None)
-
-
-def returns_std(returns):
-    mean = sum(returns) / len(returns)
-    return math.sqrt(sum((value - mean) ** 2 for value in returns) / len(returns))
-
-
-def test_no_episode_is_selected_whatever_the_expert_s_threshold():
-    config = dataclasses.replace(build_config(["expert=acrobot", "threshold=-1"]), threshold=-math.inf)
-    measured = measure(prepare(config), 3, 0)
-    assert measured.scores.random == -500.0
-    assert measured.scores.expert < -1
 
 
 def test_the_same_is_not_measured_twice_and_another_expert_only_when_told(stored):
@@ -220,3 +190,28 @@ def test_where_the_figures_could_not_be_stored_nothing_is_played(tmp_path, monke
     with pytest.raises(StorageError, match=r"cannot be written.*IL_BUILDER_REFERENCES=FILE"):
         asked("expert=cartpole", *SHORT)
     assert "accepted" not in caplog.text
+
+
+def test_a_named_expert_is_measured_in_the_dataset_s_environment(tmp_path, stored):
+    build("random", episodes=3, out=str(tmp_path / "x"), env={"id": "CartPole-v1", "max_episode_steps": 60})
+    found = asked(f"out={tmp_path / 'x'}", "expert=cartpole", "expert.check=off", "episodes=4")
+    assert (found.environment, found.fresh) == (KNOWN, True)
+    assert measured_reference(KNOWN).expert["name"] == "cartpole"
+
+
+def test_a_named_expert_in_another_environment_measures_nothing_for_a_dataset(tmp_path, stored):
+    short_build(tmp_path / "x", env={"max_episode_steps": 50})
+    with pytest.raises(ConfigError, match=r"of another environment.*50.*60"):
+        asked(f"out={tmp_path / 'x'}", "expert=cartpole", "env.id=CartPole-v1", *SHORT)
+    assert not stored.exists()
+
+
+def test_a_dataset_of_a_program_s_own_functions_needs_an_expert(tmp_path):
+    dataset = short_build(tmp_path / "x")
+    inputs = {**dataset.manifest.inputs, "own": {"enjoy": "mine"}}
+    rewrite(dataclasses.replace(dataset.manifest, inputs=inputs), tmp_path / "x")
+    (tmp_path / "x" / CARD).write_text(render_card(tmp_path / "x"))
+    with pytest.raises(ConfigError, match="does not say who played it"):
+        asked(f"out={tmp_path / 'x'}")
+    found = asked(f"out={tmp_path / 'x'}", "expert=cartpole", "expert.check=off", "episodes=4")
+    assert found.environment == KNOWN

@@ -4,6 +4,7 @@ Source: minari 0.5.4.
 """
 
 from builder.exchange.contract import Format
+from builder.exchange.infos import holds_both
 from builder.exchange.minari.place import settle, target
 from builder.exchange.minari.published import published
 from builder.exchange.minari.reading import read
@@ -16,6 +17,7 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    holds=holds_both,
     opened='minari.dataset.minari_dataset.MinariDataset("{path}/data")',
     options={"id": None},
     import_options={"id": None},

@@ -59,6 +59,23 @@ def _only_file(folder: Path) -> Path:
     return own_file(rest[0])
 
 
+def has_infos(files: Sequence[Path], kind: str) -> bool:
+    """Whether the first of the files has a column of infos with something in it."""
+    try:
+        if kind == "parquet":
+            check_parquet(files[0])
+            schema = pq.read_schema(files[0])
+        else:
+            batches = record_batches(files[0])
+            if not batches:
+                return False
+            schema = batches[0].schema
+        place = schema.get_field_index("infos")
+        return bool(place >= 0 and schema.field(place).type.num_fields > 0)
+    except (pa.ArrowException, OSError, ValueError, DatasetError):
+        return False  # whoever reads the rows says it better
+
+
 def episode_attributes(file: Path) -> dict[str, Any]:
     """What the metadata beside the rows of an episode say.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,20 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from builder.episodes.declared import Declared
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.errors import DatasetError
 from builder.exchange import hdf5
 from builder.exchange.arrays import all_fitted
 from builder.exchange.contract import REF_MAX, REF_MIN, Incoming, Options, Trajectory
-from builder.exchange.minari.columnar import KINDS, episode_arrays, episode_attributes, episode_files
+from builder.exchange.infos import INFOS, Seen, extras_of, key_of
+from builder.exchange.minari.columnar import (
+    KINDS,
+    episode_arrays,
+    episode_attributes,
+    episode_files,
+    has_infos,
+)
 from builder.exchange.minari.environment import environment_of
 from builder.exchange.minari.jpeg import decoded, is_jpeg
 from builder.exchange.minari.place import MAIN, METADATA, found_dataset, own_file
@@ -28,6 +37,7 @@ from builder.storage.plain_json import parse_json, read_bounded
 GROUP = "episode_{}"
 HDF5 = "hdf5"
 FLAGS = ("rewards", "terminations", "truncations")
+UNREAD = "the source's infos are left out"
 LOSSY = "its images were kept as JPEG: they are near to what was observed, and not the same"
 
 
@@ -70,7 +80,7 @@ def read(path: Path, options: Options) -> Incoming:
         DatasetError: it is none, is damaged, or is kept in another way.
     """
     opened = opened_dataset(found_dataset(path, options.get("id")))
-    files, seeded, trajectories = (_from_hdf5 if opened.kind == HDF5 else _from_folders)(opened)
+    files, seeded, trajectories, told = (_from_hdf5 if opened.kind == HDF5 else _from_folders)(opened)
     jpeg = opened.jpeg and any(is_jpeg(leaf) for space in opened.spaces for leaf in leaves(space))
     return Incoming(
         spaces=opened.spaces,
@@ -82,7 +92,8 @@ def read(path: Path, options: Options) -> Incoming:
         authors=_texts(opened.metadata.get("author")),
         license=opened.known.license if opened.known else _text(opened.metadata, "license") or None,
         about=_text(opened.metadata, "description") or _text(opened.metadata, "dataset_id"),
-        notes=(LOSSY,) if jpeg else (),
+        columns=told.columns,
+        notes=(*((LOSSY,) if jpeg else ()), *told.notes),
         reference=ReferenceScores.stated(
             opened.metadata.get(REF_MIN),
             opened.metadata.get(REF_MAX),
@@ -91,8 +102,21 @@ def read(path: Path, options: Options) -> Incoming:
     )
 
 
-Found = tuple[tuple[Path, ...], bool, Callable[[], Iterator[Trajectory]]]
-"""The files of the data, whether each episode has a seed, and the episodes."""
+@dataclass(frozen=True)
+class Told:
+    """What infos hold.
+
+    Attributes:
+        columns: what they become.
+        notes: what is left out of them.
+    """
+
+    columns: tuple[Declared, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Found = tuple[tuple[Path, ...], bool, Callable[[], Iterator[Trajectory]], Told]
+"""The files of the data, whether each episode has a seed, the episodes, and what infos hold."""
 
 
 def _from_hdf5(opened: Opened) -> Found:
@@ -100,6 +124,7 @@ def _from_hdf5(opened: Opened) -> Found:
     with hdf5.reading(main) as file:
         count = _checked_count(file, opened)
         seeded = all("seed" in file.attributes(GROUP.format(number)) for number in range(count))
+        told = _told(file, count)
 
     def trajectories() -> Iterator[Trajectory]:
         with hdf5.reading(main) as file:
@@ -110,9 +135,41 @@ def _from_hdf5(opened: Opened) -> Found:
                     "actions": _arrays(file, f"{group}/actions", opened.spaces.action, opened),
                     **{name: [file.read(f"{group}/{name}")] for name in FLAGS},
                 }
-                yield _trajectory(f"{main}: {group}", number, arrays, file.attributes(group), opened)
+                found = _trajectory(f"{main}: {group}", number, arrays, file.attributes(group), opened)
+                yield _with_infos(found, file, f"{group}/{INFOS}", told.columns)
 
-    return (main,), seeded, trajectories
+    return (main,), seeded, trajectories, told
+
+
+def _told(file: hdf5.Hdf5File, count: int) -> Told:
+    """What the infos of all episodes hold, by the headers of their arrays."""
+    seen = Seen()
+    for group in map(GROUP.format, range(count)):
+        if file.is_group(f"{group}/{INFOS}"):
+            names = file.children(f"{group}/{INFOS}")
+            steps = file.shape(f"{group}/rewards")[:1]
+            kinds = {name: file.kind(f"{group}/{INFOS}/{name}") for name in names}
+            masks = {
+                name[1:]: file.read(f"{group}/{INFOS}/{name}")
+                for name, kind in kinds.items()
+                if name.startswith("_")
+                and kind
+                and kind == (np.dtype(bool), (kinds.get(name[1:]) or kind)[1][:1])
+            }
+            seen.add(kinds, steps[0] if steps else 0, masks)
+    return Told(seen.columns(count), tuple(seen.notes()))
+
+
+def _with_infos(
+    trajectory: Trajectory, file: hdf5.Hdf5File, group: str, columns: Sequence[Declared]
+) -> Trajectory:
+    """The episode with what its infos hold in the columns."""
+    if not columns:
+        return trajectory
+    names = {name for key in map(key_of, columns) for name in (key, f"_{key}") if f"{group}/{name}" in file}
+    infos = {name: file.read(f"{group}/{name}") for name in sorted(names)}
+    extras, of_reset = extras_of(columns, infos, len(trajectory))
+    return dataclasses.replace(trajectory, extras=extras, attempt_extras=of_reset)
 
 
 def _from_folders(opened: Opened) -> Found:
@@ -125,7 +182,9 @@ def _from_folders(opened: Opened) -> Found:
             arrays = episode_arrays(file, opened.kind, opened.spaces, attributes, jpeg=opened.jpeg)
             yield _trajectory(str(file), number, arrays, attributes, opened)
 
-    return tuple(path for file in files for path in (file, file.parent / METADATA)), seeded, trajectories
+    told = Told(notes=(UNREAD,) if has_infos(files, opened.kind) else ())
+    paths = tuple(path for file in files for path in (file, file.parent / METADATA))
+    return paths, seeded, trajectories, told
 
 
 def opened_dataset(folder: Path) -> Opened:

@@ -13,6 +13,7 @@ import numpy as np
 from builder.episodes.spaces import Array, Leaf, leaves
 from builder.exchange import hdf5
 from builder.exchange.contract import Loss, Options, Source, Trajectory
+from builder.exchange.infos import INFOS, of_numbers, rows_from_reset
 from builder.exchange.minari.environment import requirements, spec_text
 from builder.exchange.minari.place import DATA, MAIN, METADATA, dataset_id
 from builder.exchange.minari.serialized import part_name, space_text
@@ -31,6 +32,10 @@ def losses(source: Source, _options: Options) -> Iterator[Loss]:
         yield Loss("environment", "it is not registered here, or has arguments that JSON does not hold")
     elif source.environment and {"preprocessing", "wrappers"} & source.environment.keys():
         yield Loss("wrappers", "env_spec is of the environment without what was put around it")
+    steps, of_reset = (of_numbers(source.declared, table) for table in ("transitions", "episodes"))
+    for key in sorted({*steps} & {*of_reset}):
+        if steps[key].kind != of_reset[key].kind:
+            yield Loss(f"info.{key} of episodes", "it is of another type than that of steps")
     for leaf in (*leaves(source.spaces.observation), *leaves(source.spaces.action)):
         if isinstance(leaf.space, gym.spaces.Discrete) and leaf.dtype != np.int64:
             yield Loss(
@@ -69,6 +74,11 @@ def _write_episode(group: Any, number: int, trajectory: Trajectory, source: Sour
     _put(group, "observations", leaves(source.spaces.observation), trajectory.all_observations())
     _put(group, "actions", leaves(source.spaces.action), trajectory.actions)
     hdf5.put_array(group, "rewards", np.asarray(trajectory.rewards))
+    steps, of_reset = (of_numbers(source.declared, table) for table in ("transitions", "episodes"))
+    for key in sorted({*steps, *of_reset}):
+        values, said = rows_from_reset(trajectory, key, steps)
+        hdf5.put_array(group, f"{INFOS}/{key}", values)
+        hdf5.put_array(group, f"{INFOS}/_{key}", said)
     for name, flags in zip(("terminations", "truncations"), trajectory.flags(), strict=True):
         hdf5.put_array(group, name, flags)
 
