@@ -70,15 +70,18 @@ def _digest(root: Path, rooms: tuple[str, ...], without: tuple[str, ...]) -> str
     return digest.hexdigest()
 
 
-def package_versions(environment_module: str, *, images: bool, drawn_by: str = "") -> dict[str, str]:
+def package_versions(
+    environment_module: str, *, images: bool, drawn_by: str = "", computed_by: tuple[str, ...] = ()
+) -> dict[str, str]:
     """Versions of the packages that can change a byte of this build.
 
     Args:
         environment_module: the module of the environment's class.
         images: whether observations are stored as PNG.
         drawn_by: what draws the environment, where what it shows is stored; "": nothing.
+        computed_by: what computes the expert's actions beside those that every build has.
     """
-    names = {*ALWAYS, *(("pillow",) if images or drawn_by else ())}
+    names = {*ALWAYS, *(("pillow",) if images or drawn_by else ()), *computed_by}
     if drawn_by == "pygame":  # or pygame-ce, which brings the same module
         names.update(_distributions_of("pygame"))
     for prefix, behind in BEHIND.items():

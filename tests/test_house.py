@@ -9,6 +9,7 @@ FUNCTION = re.compile(r"^ *def \w+\(", re.MULTILINE)
 STORIES = {
     "cli/test_odd_values": "whatever every key can be set to",
     "exchange/test_strangers": "files of strangers, imported and watched",
+    "experts/archive/test_hostile_files": "every format of an expert's file, made to cost much",
     "experts/archive/test_mutated_files": "thousands of damaged archives and statistics, read to their end",
     "experts/test_atari_agents": "an agent on Atari, from its archive to its dataset",
     "fuzz/test_corpus": "files that the fuzzer found, read again",

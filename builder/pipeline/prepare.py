@@ -76,6 +76,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
             found.module,
             images=any(map(is_image, leaves(observation_space))),
             drawn_by=found.matched.spec.drawn_by,
+            computed_by=expert.packages,
         ),
         columns=[column for annotation in annotations for column in annotation.columns],
     )

@@ -66,6 +66,11 @@ ONNX_FIELDS = 1_000_000
 """Of all messages of a model that are walked."""
 ONNX_DEPTH = 32
 """Levels of messages within each other; a graph in a graph takes three."""
+FLAX_DEPTH = 16
+FLAX_VALUES = 20_000
+"""Of a model that flax saved; a player's has about a hundred, four deep."""
+FLAX_RANK = 8
+"""Axes of one of its arrays."""
 YAML_BYTES = 32 << 10
 PARQUET_FOOTER_BYTES = 16 << 20
 PARQUET_FOOTER_VALUES = 1 << 20

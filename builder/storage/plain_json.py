@@ -13,15 +13,14 @@ from builder.storage.paths import AnyPath
 
 
 def read_bounded(path: AnyPath, limit: int) -> bytes:
-    """The content of a file; of one that is larger than a limit no more than that is read.
+    """The content of a file; one that is larger than a limit is not read, as far as that is known before.
 
     Raises:
         ValueError: it is larger, or no file: reading a pipe or a device might never end.
         OSError: it cannot be read.
     """
     if isinstance(path, Path):
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("not a regular file")
+        check_size(path, limit)
         with path.open("rb") as file:
             content = file.read(limit + 1)
     else:
@@ -29,6 +28,20 @@ def read_bounded(path: AnyPath, limit: int) -> bytes:
     if len(content) > limit:
         raise ValueError(f"more than {limit} bytes")
     return content
+
+
+def check_size(path: Path, limit: int) -> None:
+    """Refuse a file by its size, before anything of it is read.
+
+    Raises:
+        ValueError: it is larger than the limit, or no file.
+        OSError: it is not there.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("not a regular file")
+    if found.st_size > limit:
+        raise ValueError(f"more than {limit} bytes")
 
 
 def parse_json(content: bytes, *, infinite: bool = False) -> Any:

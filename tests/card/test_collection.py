@@ -51,8 +51,9 @@ def test_an_expert_of_the_hub_is_a_link_to_its_repository_at_its_commit(dataset)
     assert collected["its repository"] == f"[`sb3/ppo-CartPole-v1` on the Hub]({address})"
 
 
-def test_a_model_of_cleanrl_is_a_link_likewise():
-    expert = {**HUB, "source": "cleanrl"}
+@pytest.mark.parametrize("source", ["cleanrl", "sample-factory"])
+def test_a_model_of_another_library_is_a_link_likewise(source):
+    expert = {**HUB, "source": source}
     assert (
         described_source(expert).page(expert) == f"https://huggingface.co/sb3/ppo-CartPole-v1/tree/{COMMIT}"
     )

@@ -77,6 +77,45 @@ def read_parquet(content: bytes) -> None:
     _as_file(content, name, look)
 
 
+def read_flax(content: bytes) -> None:
+    from builder.experts.archive.cleanrl import read_cleanrl
+
+    read_cleanrl(content if content[:1] not in (b"P", b"\x80") else b"\xc1", "x.cleanrl_model")
+
+
+def read_cleanrl(content: bytes) -> None:
+    from builder.experts.archive.cleanrl import read_cleanrl
+
+    read_cleanrl(content, "dqn.cleanrl_model")
+
+
+def read_factory(content: bytes) -> None:
+    from builder.experts.archive.sample_factory import read_checkpoint
+
+    settings = {"nonlinearity": "elu", "use_rnn": False, "normalize_input": True, "obs_scale": 1.0}
+    read_checkpoint(content, {**settings, "encoder_mlp_layers": [2], "decoder_mlp_layers": []}, "x.pth")
+
+
+def read_description(content: bytes) -> None:
+    _as_folder({"expert.json": content, "weights.safetensors": _kept("tensors")})
+
+
+def read_tensors(content: bytes) -> None:
+    _as_folder({"expert.json": _kept("description"), "weights.safetensors": content})
+
+
+def read_onnx(content: bytes) -> None:
+    from builder.experts.sources.onnx_model import check_model
+
+    check_model(content, "model.onnx")
+
+
+def read_card(content: bytes) -> None:
+    from builder.experts.sources.model_card import figure_in
+
+    _as_file(content, "README.md", lambda path: figure_in(path, deterministic=None))
+
+
 READERS = {
     "archive": read_archive,
     "weights": read_weights,
@@ -85,6 +124,13 @@ READERS = {
     "manifest": read_manifest,
     "chunk": read_chunk,
     "parquet": read_parquet,
+    "flax": read_flax,
+    "cleanrl": read_cleanrl,
+    "factory": read_factory,
+    "description": read_description,
+    "tensors": read_tensors,
+    "onnx": read_onnx,
+    "card": read_card,
 }
 
 
@@ -94,6 +140,19 @@ def _as_file(content: bytes, name: str, read: Callable[[Path], object]) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         read(path)
+
+
+def _kept(reader: str) -> bytes:
+    return (CORPUS / reader / "honest").read_bytes()
+
+
+def _as_folder(contents: dict[str, bytes]) -> None:
+    from builder.experts.sources.weights_folder import read_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / name).write_bytes(content)
+        read_folder(Path(folder))
 
 
 def read_named(reader: str, content: bytes) -> None:

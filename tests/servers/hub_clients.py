@@ -182,6 +182,19 @@ def expert_identity(source, repo_id):
         return dict(load_expert(config, DEFAULT_ROLLOUT).identity)
 
 
+def expert_published(source, repo_id):
+    """What is published of the expert that a source finds in a repository, and where."""
+    from builder.composition import build_config
+    from builder.experts.sources.load import load_expert
+    from builder.experts.sources.registered import DEFAULT_ROLLOUT
+
+    with token(None):
+        config = build_config([f"expert={source}", f"expert.repo_id={repo_id}"]).expert
+        expert = load_expert(config, DEFAULT_ROLLOUT)
+    said = expert.published
+    return said and (said.mean, said.std, said.deterministic, str(expert.evidence))
+
+
 def one_file(repo_id, filename):
     """A file of a model, and nothing beside it, as `load_from_hub` of huggingface_sb3 brings it."""
     from huggingface_hub import hf_hub_download

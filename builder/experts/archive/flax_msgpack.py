@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 
 from builder.errors import ArchiveError, UnsupportedExpertError
-from builder.storage.limits import TEXT_BYTES, WEIGHTS_BYTES
+from builder.storage.limits import FLAX_DEPTH, FLAX_RANK, FLAX_VALUES, TEXT_BYTES, WEIGHTS_BYTES
 
-DEPTH, VALUES = 16, 20_000
-"""Of a file; a player's has about a hundred values, four deep."""
-RANK = 8
 _NDARRAY, _SCALAR = 1, 3
 _DTYPES = frozenset(
     {"float16", "float32", "float64", "bool", *(f"{s}int{n}" for s in ("", "u") for n in (8, 16, 32, 64))}
@@ -86,7 +83,7 @@ class _Reader:
     def value(self, depth: int) -> Any:
         """The next value."""
         self._values += 1
-        if depth > DEPTH or self._values > VALUES:
+        if depth > FLAX_DEPTH or self._values > FLAX_VALUES:
             raise ArchiveError(f"{self._where}: nested too deep, or too many values")
         code = self._number(">B")
         if code < 0x80 or code >= 0xE0:
@@ -150,7 +147,7 @@ def _array(content: memoryview, where: str) -> Any:
         raise ArchiveError(f"{where}: an array without shape, type or numbers")
     if name not in _DTYPES:
         raise UnsupportedExpertError(f"{where}: an array of {name[:40]!r}", expected="plain numbers")
-    if len(shape) > RANK or not all(type(side) is int and 0 <= side < 1 << 31 for side in shape):
+    if len(shape) > FLAX_RANK or not all(type(side) is int and 0 <= side < 1 << 31 for side in shape):
         raise ArchiveError(f"{where}: an array of shape {str(shape)[:60]}")
     size = prod(shape) * np.dtype(name).itemsize
     if size != len(numbers):

@@ -13,11 +13,11 @@ from builder.errors import ArchiveError, ConfigError, ExpertError
 from builder.experts.archive.cleanrl import CleanRLModel, read_cleanrl
 from builder.experts.observations.wrappers import Wrapper
 from builder.experts.sources.expert import Expert, expert_of
-from builder.experts.sources.files import Archived
-from builder.experts.sources.hub import HubSource, RepositoryOrPath, fetch_expert
+from builder.experts.sources.files import Archived, bounded_sha256
+from builder.experts.sources.hub import RepositoryOrPath, fetch_card, fetch_expert
+from builder.experts.sources.model_card import figure_in
 from builder.experts.sources.source import ARCHIVE
 from builder.experts.sources.zoo_files import Companions
-from builder.storage.digest import file_sha256
 from builder.storage.limits import WEIGHTS_BYTES
 from builder.storage.paths import expanded
 from builder.storage.plain_json import read_bounded
@@ -25,6 +25,9 @@ from builder.storage.plain_json import read_bounded
 SUFFIX = ".cleanrl_model"
 NAMED = re.compile(r"(?P<env>.+)-(?P<script>\w+)-seed\d+")
 """How CleanRL names its repositories: `CartPole-v1-dqn-seed1`, in which `dqn.cleanrl_model` lies."""
+OF_SAMPLED = ("DQN", "C51", "PPO")
+"""Whose figures are of actions as `rollout.deterministic=false` samples them; those of the others are of
+actions with noise, which nobody plays. Source: `cleanrl_utils/evals`."""
 _ATARI = "stable_baselines3.common.atari_wrappers.AtariWrapper"
 BEHIND_ATARI = (Wrapper(_ATARI), Wrapper("gym.wrappers.FrameStack", {"num_stack": 4}))
 """What `dqn_atari.py` and its like put around a game, which clip rewards and end episodes with each life."""
@@ -64,13 +67,13 @@ class CleanRLSource(RepositoryOrPath):
             )
         fetched = fetch_expert(str(config.repo_id), filename, config.revision)
         where = {"repo_id": config.repo_id, "filename": filename, "commit": fetched.commit}
-        return _expert(config, fetched.archive, where, named["env"] if named else None)
+        expert = _expert(config, fetched.archive, where, named["env"] if named else None)
+        card = None if expert.published else fetch_card(str(config.repo_id), fetched.commit)
+        sampled = False if expert.identity["algo"] in OF_SAMPLED else None
+        return replace(expert, **figure_in(card, deterministic=sampled)) if card else expert
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         return [_file(expanded(config.path))] if config.path else None
-
-    def page(self, identity: Mapping[str, Any]) -> str | None:
-        return HubSource().page(identity)
 
 
 def _file(path: Path) -> Path:
@@ -91,7 +94,7 @@ def _file(path: Path) -> Path:
 
 
 def _expert(config: ExpertConfig, path: Path, where: Mapping[str, Any], env_id: str | None) -> Expert:
-    digest = file_sha256(path)
+    digest = bounded_sha256({path: WEIGHTS_BYTES})
     if config.sha256 and config.sha256.lower() != digest:
         raise ExpertError(
             f"{path.name} is not the expert that was asked for",

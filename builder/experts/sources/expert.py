@@ -90,6 +90,7 @@ class Expert:
         evidence: where that stands.
         claimed: that it plays `policy.name` is said by nobody but a file that came with it.
         claimed_kwargs: what such a file says that its environment is made with.
+        packages: which others than those of every build compute what it does.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Expert:
     evidence: Evidence | None = None
     claimed: bool = False
     claimed_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
     @property
     def pinned(self) -> bool:

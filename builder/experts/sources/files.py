@@ -12,7 +12,7 @@ import gymnasium as gym
 
 from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.errors import ConfigError, ExpertError, UnsupportedExpertError
+from builder.errors import ArchiveError, ConfigError, ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
 from builder.experts.archive.agent import MASKABLE, Agent, read_agent
 from builder.experts.archive.training import read_training
@@ -30,7 +30,9 @@ from builder.experts.sources.source import STATISTICS, algorithm, said_beside
 from builder.experts.sources.statistics_files import NONE, files_beside
 from builder.experts.sources.zoo_files import ZOO_FILES, Beside, Companions, read_beside
 from builder.storage.digest import file_sha256
+from builder.storage.limits import ARCHIVE_BYTES, EXPERT_BYTES, WEIGHTS_BYTES
 from builder.storage.paths import expanded
+from builder.storage.plain_json import check_size
 
 OF_OLD = "trained with action masks; played without them"
 """What version 0.1.0 noted of MaskablePPO, also in experts that it kept; it is so no more."""
@@ -186,7 +188,7 @@ def read_archived(config: ExpertConfig, path: Path, *, surrounded: bool = True) 
         ExpertError: it is missing, is not the expected one, or cannot be read.
     """
     archive = _archive(path, config.name)
-    digest = _digest(archive)
+    digest = _digest(archive, trusted=config.trust_remote_code)
     check_digest(config, archive.name, digest)
     if archive.name == DESCRIPTION:
         _refuse_what_is_kept(config)
@@ -348,10 +350,25 @@ def archive_code(config: ExpertConfig) -> list[str]:
     return [f"what the archive of {config.name} carries"] if config.trust_remote_code else []
 
 
-def _digest(archive: Path) -> str:
+def bounded_sha256(limits: Mapping[Path, int]) -> str:
+    """The sha256 of files, once none of them is larger than it may be.
+
+    Raises:
+        ArchiveError: one is, or it cannot be read.
+    """
+    for path, limit in limits.items():
+        try:
+            check_size(path, limit)
+        except (ValueError, OSError) as error:
+            raise ArchiveError(f"{path.name} cannot be read", got=str(error)[:100]) from error
+    return file_sha256(*limits)
+
+
+def _digest(archive: Path, *, trusted: bool) -> str:
     """The sha256 of the archive; of a portable expert, that of its two files."""
-    files = [archive, *([archive.with_name(WEIGHTS)] if archive.name == DESCRIPTION else [])]
-    return file_sha256(*files)
+    if archive.name == DESCRIPTION:
+        return bounded_sha256({archive: EXPERT_BYTES, archive.with_name(WEIGHTS): WEIGHTS_BYTES})
+    return file_sha256(archive) if trusted else bounded_sha256({archive: ARCHIVE_BYTES})
 
 
 def _archive(path: Path, name: str) -> Path:

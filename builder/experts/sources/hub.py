@@ -11,12 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from builder.config import ExpertConfig, RolloutConfig
-from builder.errors import ConfigError, ExpertError, HubUnreachableError
+from builder.errors import ConfigError, ExpertError, HubError, HubUnreachableError
 from builder.experts.policy import configured
 from builder.experts.published import RESULT_FILES
 from builder.experts.sources.agent_names import archive_name
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import archive_code, archive_missing, archive_values, expert_in_files
+from builder.experts.sources.model_card import CARD
 from builder.experts.sources.source import Quote, Rebuilt, Source
 from builder.experts.sources.statistics_files import STATISTICS_NAMES, names_beside
 from builder.hub_client.cache import (
@@ -118,6 +119,9 @@ class RepositoryOrPath(Source):
             return f"{self.library}: {HubSource().origin(identity, code)}"
         return f"from a local {self.local} of {self.library}"
 
+    def page(self, identity: Mapping[str, Any]) -> str | None:
+        return HubSource().page(identity)
+
 
 def _pinned(identity: Mapping[str, Any]) -> str:
     """The commit that a manifest names.
@@ -186,6 +190,17 @@ def fetch_expert(repo_id: str, filename: str | None, revision: str | None) -> Hu
         raise ExpertError(f"the expert {repo_id} did not arrive whole", remedy="run the same command again")
     note_commit(repo_id, revision, commit, "model")
     return cached
+
+
+def fetch_card(repo_id: str, commit: str) -> Path | None:
+    """The card beside an expert that was fetched; None where there is none, or where it cannot be had now."""
+    if CARD not in (noted_listing(repo_id, commit, "model") or ()):
+        return None
+    try:
+        return fetch_expert(repo_id, CARD, commit).archive
+    except (ExpertError, HubError) as error:
+        log.warning("what is published of %s is not known: %s", repo_id, error.what)
+        return None
 
 
 def repository_facts(repo_id: str) -> tuple[int | None, str | None]:

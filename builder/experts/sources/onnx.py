@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from builder.config import ExpertConfig, RolloutConfig
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.errors import ArchiveError, ConfigError, ExpertError, UnsupportedExpertError
 from builder.experts.actor import Player
-from builder.experts.published import RESULT_FILES, read_published
+from builder.experts.published import RESULT_FILES, evidence_in, read_published
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.files import check_digest
 from builder.experts.sources.onnx_model import check_model
@@ -25,6 +25,7 @@ from builder.storage.paths import expanded
 from builder.storage.plain_json import read_bounded, read_json
 from builder.versions import installed_version
 
+RUNTIME = "onnxruntime"
 DESCRIPTION = "expert.json"
 MODEL = "path/to/model.onnx"
 """Stands for the path of a model, which no manifest holds."""
@@ -57,7 +58,7 @@ class OnnxModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        runtime = f"onnxruntime {installed_version('onnxruntime') or ''}".strip()
+        runtime = f"{RUNTIME} {installed_version(RUNTIME) or ''}".strip()
         return (
             f"the expert was computed by {runtime}: equal bytes need that version and this kind of processor",
         )
@@ -117,8 +118,11 @@ class OnnxSource(Source):
         beside = {"beside": {DESCRIPTION: file_sha256(description)}} if description.is_file() else {}
         model = OnnxModel(path, content, _reading(description))
         identity = {"version": digest, "sha256": digest, **beside}
-        published = read_published(path.parent)
-        return expert_of(config, identity, trained=model, **({"published": published} if published else {}))
+        expert = expert_of(config, identity, trained=model, packages=(RUNTIME,))
+        published = None if expert.published else read_published(path.parent)
+        if published is None:
+            return expert
+        return replace(expert, published=published, evidence=evidence_in(path.parent))
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         if not config.path:

@@ -14,7 +14,8 @@ from builder.experts.archive.sample_factory import read_checkpoint
 from builder.experts.observations.wrappers import Wrapper
 from builder.experts.sources.expert import Expert, expert_of
 from builder.experts.sources.files import Archived
-from builder.experts.sources.hub import RepositoryOrPath, fetch_expert
+from builder.experts.sources.hub import RepositoryOrPath, fetch_card, fetch_expert
+from builder.experts.sources.model_card import figure_in
 from builder.experts.sources.zoo_files import Companions
 from builder.hub_client.cache import noted_listing
 from builder.storage.digest import file_sha256
@@ -86,7 +87,9 @@ class SampleFactorySource(RepositoryOrPath):
         filename = config.filename or f"{FOLDER}/{chosen(inside, f'the repository {repo_id}')}"
         fetched = fetch_expert(repo_id, filename, settings.commit)
         where = {"repo_id": repo_id, "filename": filename, "commit": fetched.commit}
-        return _expert(config, fetched.archive, settings.archive, where)
+        expert = _expert(config, fetched.archive, settings.archive, where)
+        card = None if expert.published else fetch_card(repo_id, settings.commit)
+        return replace(expert, **figure_in(card, deterministic=None)) if card else expert
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         if not config.path:

@@ -9,11 +9,11 @@ from typing import Any
 from builder.config import ExpertConfig, RolloutConfig
 from builder.experts.published import RESULT_FILES, read_published
 from builder.experts.sources.expert import Expert
-from builder.experts.sources.files import Archived, check_digest, expert_of_archived
+from builder.experts.sources.files import Archived, bounded_sha256, check_digest, expert_of_archived
 from builder.experts.sources.source import Quote, Rebuilt, Source, algorithm
 from builder.experts.sources.statistics_files import files_beside
 from builder.experts.sources.weights_folder import DESCRIPTION, folder_files, read_folder
-from builder.storage.digest import file_sha256
+from builder.storage.limits import EXPERT_BYTES, WEIGHTS_BYTES
 from builder.storage.paths import expanded
 
 FOLDER = "path/to/folder"
@@ -30,7 +30,7 @@ class WeightsSource(Source):
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         folder = _folder(config)
         files = folder_files(folder)
-        digest = file_sha256(*files)
+        digest = bounded_sha256(dict(zip(files, (EXPERT_BYTES, WEIGHTS_BYTES), strict=True)))
         check_digest(config, folder.name, digest)
         found = read_folder(folder)
         algo = found.agent.algorithm or config.algo

@@ -11,7 +11,8 @@ from sweeps import case
 
 from builder.errors import ArchiveError, UnsupportedExpertError
 from builder.experts.archive.cleanrl import read_cleanrl
-from builder.experts.archive.flax_msgpack import DEPTH, VALUES, read_msgpack
+from builder.experts.archive.flax_msgpack import read_msgpack
+from builder.storage.limits import FLAX_DEPTH, FLAX_VALUES
 
 FILES = ROOT / "tests" / "flax_files"
 
@@ -43,8 +44,8 @@ NO_SUCH_FILES = [
     (b"\x07\x07", ArchiveError, "1 bytes follow its end"),
     (b"\xc1", ArchiveError, "type 0xc1"),
     (b"\xdf\xff\xff\xff\xff", ArchiveError, "cut short"),
-    (b"\xdd\xff\xff\xff\xff" + b"\x07" * (VALUES + 9), ArchiveError, "too many values"),
-    (b"\x91" * (DEPTH + 2) + b"\x07", ArchiveError, "nested too deep"),
+    (b"\xdd\xff\xff\xff\xff" + b"\x07" * (FLAX_VALUES + 9), ArchiveError, "too many values"),
+    (b"\x91" * (FLAX_DEPTH + 2) + b"\x07", ArchiveError, "nested too deep"),
     (b"\xdb\x7f\xff\xff\xff", ArchiveError, "a text of 2147483647 bytes"),
     (b"\xc6\x7f\xff\xff\xff", UnsupportedExpertError, "bytes that are no array"),
     (b"\xc9\x7f\xff\xff\xff\x01", ArchiveError, "cut short"),

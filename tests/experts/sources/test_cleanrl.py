@@ -23,6 +23,15 @@ from builder.experts.sources.table import described_source
 
 CARTPOLE = (gym.make("CartPole-v1").observation_space, gym.spaces.Discrete(2))
 REPOSITORY = "cleanrl/CartPole-v1-dqn-seed1"
+CARD = b"""---
+model-index:
+- name: DQN
+  results:
+  - metrics:
+    - type: mean_reward
+      value: -5.00 +/- 1.50
+---
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,7 @@ def file(model, tmp_path):
 
 
 def test_a_repository_of_its_naming_is_built_as_its_own_code_acts_and_proven(hub, clients, model, tmp_path):
-    card = {"README.md": b"# an agent", "dqn.py": b"raise SystemExit", "replay.mp4": b"0"}
+    card = {"README.md": CARD, "dqn.py": b"raise SystemExit", "replay.mp4": b"0"}
     repository = hub.store.add("model", REPOSITORY, {"dqn.cleanrl_model": model[1], **card})
     out = str(tmp_path / "x")
     clients(hub_clients.build, expert="cleanrl", **{"expert.repo_id": REPOSITORY}, episodes=2, out=out)
@@ -50,6 +59,15 @@ def test_a_repository_of_its_naming_is_built_as_its_own_code_acts_and_proven(hub
         expected = cleanrl_models.inferred("dqn", model[0], episode.observations[:-1])
         np.testing.assert_array_equal(episode.actions, expected)
     assert clients(hub_clients.verify, out=out, level="rebuild")
+
+
+def test_the_figure_of_its_card_is_its_published_return(hub, clients, model):
+    files = {"dqn.cleanrl_model": model[1], "README.md": CARD}
+    hub.store.add("model", REPOSITORY, files)
+    said = clients(hub_clients.expert_published, "cleanrl", REPOSITORY)
+    assert said == (-5.0, 1.5, False, "README.md")
+    hub.store.add("model", "cleanrl/Acrobot-v1-dqn-seed1", {"dqn.cleanrl_model": model[1]})
+    assert clients(hub_clients.expert_published, "cleanrl", "cleanrl/Acrobot-v1-dqn-seed1") is None
 
 
 @pytest.mark.parametrize("where", ["file", "folder"])

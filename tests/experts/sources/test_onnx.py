@@ -1,6 +1,7 @@
 """`expert=onnx`: from a file to a dataset that says what it cannot promise."""
 
 import json
+from importlib.metadata import version
 
 import numpy as np
 import onnx_models
@@ -34,6 +35,15 @@ def test_a_model_is_known_by_its_bytes_and_what_is_said_of_its_outputs(model):
     assert set(loaded("onnx", path=str(model)).identity["beside"]) == {"expert.json"}
 
 
+def test_results_beside_it_are_its_published_return_unless_the_configuration_states_one(model):
+    model.with_name("results.json").write_text('{"mean_reward": 200, "n_eval_episodes": 10}')
+    expert = loaded("onnx", path=str(model))
+    assert expert.published.mean == 200
+    assert str(expert.evidence) == "results.json beside it, over 10 episodes"
+    stated = loaded("onnx", path=str(model), mean_return=300)
+    assert (stated.published.mean, str(stated.evidence)) == (300, "expert.mean_return")
+
+
 def test_float64_and_sampling_are_not_promised(model):
     from builder.config import RolloutConfig
 
@@ -49,6 +59,7 @@ def test_a_dataset_says_what_computed_it_and_is_built_again(model, tmp_path):
     keys = {"expert.path": str(model), "env.id": "CartPole-v1", "rollout.precision": "float32"}
     built = Controller().start({"expert": "onnx", "episodes": 5, "out": str(tmp_path / "x"), **keys})
     assert built.manifest.inputs["config"]["rollout"]["precision"] == "float32"
+    assert built.manifest.inputs["packages"]["onnxruntime"] == version("onnxruntime")
     assert any("computed by onnxruntime" in note for note in built.manifest.notes)
     card = (tmp_path / "x/README.md").read_text()
     assert "from a local ONNX model" in card

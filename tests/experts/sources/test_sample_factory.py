@@ -43,6 +43,15 @@ def test_a_repository_is_its_newest_checkpoint_and_the_settings_of_either_name(h
     assert described_source(identity).rebuilt(identity).values["revision"] == repository.head.oid
 
 
+def test_the_figure_of_its_card_is_its_published_return(hub, clients):
+    metric = "    - type: mean_reward\n      value: 9.50 +/- 0.50\n"
+    card = f"---\nmodel-index:\n- results:\n  - metrics:\n{metric}---\n"
+    files = {name: (FOLDER / name).read_bytes() for name in ("config.json", CHECKPOINT)}
+    hub.store.add("model", "user/y", {**files, "README.md": card.encode()})
+    said = clients(hub_clients.expert_published, "sample-factory", "user/y")
+    assert said == (9.5, 0.5, None, "README.md")
+
+
 def test_a_folder_of_this_machine_or_a_checkpoint_in_it(folder):
     whole = loaded("sample-factory", path=str(folder)).identity
     named = {"name": "mine"}
