@@ -4,6 +4,8 @@ import dataclasses
 import json
 import math
 
+import h5py
+import numpy as np
 import pytest
 
 from builder import build, load
@@ -11,6 +13,7 @@ from builder.card import CARD, render_card, rendered_again
 from builder.composition import build_config, compose
 from builder.config import ReferenceConfig
 from builder.errors import ConfigError, DatasetError, ExistsError, StorageError
+from builder.exchange.importing import ImportRequest, import_
 from builder.manifest.manifest import read_manifest, rewrite
 from builder.manifest.reference import VARIABLE, measured_reference, reference_of
 from builder.pipeline.reference import reference
@@ -215,3 +218,14 @@ def test_a_dataset_of_a_program_s_own_functions_needs_an_expert(tmp_path):
         asked(f"out={tmp_path / 'x'}")
     found = asked(f"out={tmp_path / 'x'}", "expert=cartpole", "expert.check=off", "episodes=4")
     assert found.environment == KNOWN
+
+
+def test_a_dataset_that_names_no_environment_takes_the_published_scores_of_the_one_that_is_named(tmp_path):
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        file["observations"], file["actions"] = np.zeros((4, 11), "f4"), np.zeros((4, 3), "f4")
+        file["rewards"], file["terminals"] = np.ones(4, "f4"), np.arange(4) == 1
+        file["timeouts"] = np.arange(4) == 3
+    import_(ImportRequest("d4rl", tmp_path / "x.hdf5"), tmp_path / "x")
+    found = asked(f"out={tmp_path / 'x'}", "env.id=hopper-medium-v2")
+    assert load(tmp_path / "x").normalized_returns.tolist() == [(2 + 20.272305) / (3234.3 + 20.272305)] * 2
+    assert found.scores.source in (tmp_path / "x" / "README.md").read_text()
