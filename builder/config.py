@@ -14,6 +14,7 @@ from typing import Any
 
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.noise import Noise
+from builder.episodes.switch import Switch
 from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.parallel.workers import ParallelConfig as ParallelConfig  # noqa: PLC0414  (part of it)
@@ -39,6 +40,8 @@ OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
 INSTANCES = ("auto", "reused", "fresh", "single")
+INTERFERENCES = ("noise", "switch")
+"""Keys of `rollout` with which what is done may be something else than what the expert chose."""
 LEVELS = ("auto", "files", "replay", "rebuild")
 ALL = "all"
 """Of `dataset.info`: all keys that can be columns."""
@@ -153,6 +156,7 @@ class RolloutConfig:
             allows no action: fail ends the build, reject counts the attempt as rejected.
         infinite: of an infinity in an observation or a reward: error treats it as NaN, record records it.
         noise: on what is done, by its `kind` and its amounts (`builder.episodes.noise`); unset: none.
+        switch: the `policy` that plays too, and when (`builder.episodes.switch`); unset: the expert alone.
     """
 
     lanes: int
@@ -163,11 +167,12 @@ class RolloutConfig:
     on_error: str = "fail"
     infinite: str = "error"
     noise: dict[str, Any] | None = None
+    switch: dict[str, Any] | None = None
 
     @property
     def interferes(self) -> bool:
         """Whether what is done may be something else than what the expert chose."""
-        return self.noise is not None
+        return any(getattr(self, key) is not None for key in INTERFERENCES)
 
 
 @dataclass(frozen=True)
@@ -312,7 +317,8 @@ class CheckConfig:
         check_play(self.expert, self.env, self.rollout, self.seed)
         if self.rollout.interferes:
             raise ConfigError(
-                "il-builder check looks at the expert as it is alone", remedy="leave rollout.noise out"
+                "il-builder check looks at the expert as it is alone",
+                remedy="leave rollout.noise and rollout.switch out",
             )
 
     @property
@@ -513,6 +519,8 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     _one_of("rollout.infinite", rollout.infinite, INFINITE)
     if rollout.noise is not None:
         Noise.of(rollout.noise)
+    if rollout.switch is not None:
+        Switch.of(rollout.switch)
     for key, value, least, most in (
         ("seed", seed, 0, SEED),
         ("expert.check_episodes", expert.check_episodes, 1, EPISODES),

@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from builder.card.markdown import code
+from builder.config import INTERFERENCES
 from builder.episodes.noise import LEVELS, SHARES, Noise
+from builder.episodes.switch import RANDOM, Switch
 
 
 def interferes(inputs: Mapping[str, Any]) -> bool:
     """Whether what was done may be something else than what the expert chose."""
-    return bool(inputs.get("config", {}).get("rollout", {}).get("noise"))
+    rollout = inputs.get("config", {}).get("rollout", {})
+    return any(rollout.get(key) for key in INTERFERENCES)
+
+
+def interference_words(rollout: Mapping[str, Any]) -> str:
+    """All that came between, as clauses; empty: nothing did."""
+    return "; ".join(filter(None, (switch_words(rollout), noise_words(rollout))))
+
+
+def switch_words(rollout: Mapping[str, Any]) -> str:
+    """Who else played, and when, as a clause; empty: nobody did."""
+    given = rollout.get("switch")
+    if not given:
+        return ""
+    switch = Switch.of(given)
+    who = "random actions" if switch.policy == RANDOM else f"another policy ({code(switch.policy)})"
+    least, most = switch.steps or (1, 1)
+    steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    if switch.probability is None:
+        return f"the first {steps} are those of {who}, and then the expert plays"
+    chance = f"by the chance {switch.probability:g}"
+    if switch.steps is None:
+        return f"each is, {chance}, that of {who}"
+    return f"{chance} at each step, {steps} steps of {who} begin"
 
 
 def noise_words(rollout: Mapping[str, Any]) -> str:
@@ -53,4 +79,5 @@ def interference_limits(inputs: Mapping[str, Any]) -> list[str]:
         " imitation, `action` the one that the rewards and next observations are of. The returns are those"
         " of what was done, not the expert's own."
     )
-    return [text]
+    who = "`controller` says who chose it, the expert (0) or the other policy (1)."
+    return [text, *([who] if inputs["config"]["rollout"].get("switch") else [])]

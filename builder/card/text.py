@@ -48,7 +48,8 @@ def title(inputs: Mapping[str, Any]) -> str:
         return f"{code(environment['id'])}: recorded trajectories"
     if not described_source(expert).chooses:
         return f"{code(environment['id'])}: random trajectories"
-    kind = "noisy" if interferes(inputs) else "expert"
+    rollout = inputs["config"]["rollout"]
+    kind = "mixed" if rollout.get("switch") else "noisy" if interferes(inputs) else "expert"
     return f"{code(environment['id'])}: {kind} trajectories of {code(expert['name'])}"
 
 

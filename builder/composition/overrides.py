@@ -14,7 +14,7 @@ OPEN = ("env.kwargs", "expert.env_kwargs")
 """Keys under which the user may add any other."""
 OPTIONS = ("to", "from")
 """Keys under which a format has its own."""
-CHOSEN = {"rollout.noise": "kind"}
+CHOSEN = {"rollout.noise": "kind", "rollout.switch": "policy"}
 """Keys of the build that are a mapping, and what of it a plain value stands for."""
 SHORT = {
     "export": {"to": "to.name"},

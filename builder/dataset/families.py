@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import gymnasium as gym
 
 from builder.dataset.column import Column, Kind
-from builder.episodes.declared import COLUMNS, EXPERT_ACTION, TEXT, Declared
+from builder.episodes.declared import COLUMNS, CONTROLLER, EXPERT_ACTION, TEXT, Declared
 from builder.errors import DatasetError
 
 
@@ -34,6 +34,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
+    CONTROLLER: Family(lambda _: "who has chosen the action: 0 the expert, 1 the other policy"),
     EXPERT_ACTION: Family(lambda _: "what the expert would have done there"),
     "info": Family(
         lambda key: f"`{key}` of the environment's `info`",

@@ -36,6 +36,7 @@ class Decided:
         actions: per leaf of the action space [rows, ...], as the environments are given them.
         expert_actions: likewise, what the expert has chosen; the same arrays where nobody interferes.
         masks: bool [rows, choices]: which choices were allowed; None where nobody asks.
+        others: bool [rows]: which actions another policy has chosen; None where there is no other.
     """
 
     lanes: Sequence[int]
@@ -43,6 +44,7 @@ class Decided:
     actions: Sequence[Array]
     expert_actions: Sequence[Array]
     masks: Array | None = None
+    others: Array | None = None
 
 
 class Annotator:

@@ -22,6 +22,8 @@ VALID = "valid"
 TEXT = "string"
 EXPERT_ACTION = "expert_action"
 """The column of what the expert would have done, where that may be something else than what was done."""
+CONTROLLER = "controller"
+"""The column of who has chosen the action, where another policy plays too: 0 the expert, 1 the other."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ EXPERT_GLOBALS = 4
 """Stream of the generators of the process that a foreign expert draws from, likewise."""
 NOISE = 5
 """Stream of the noise on what is done."""
+SWITCH = 6
+"""Stream of who plays, where another policy than the expert plays too."""
+OTHER = 7
+"""Stream of that policy: the root of all that it draws."""
 
 
 def attempt_seed(root: int, index: int) -> int:

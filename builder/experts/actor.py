@@ -16,6 +16,7 @@ import cloudpickle
 import gymnasium as gym
 import numpy as np
 
+from builder.environments.masks import random_choice
 from builder.episodes.bounds import bounds, starts_elsewhere
 from builder.episodes.context import Context
 from builder.episodes.seeding import ACTION_SPACE, stream_seed
@@ -153,7 +154,11 @@ class _RandomActor:
     def act(
         self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
     ) -> Sequence[Array]:
-        return stack_actions(self._columns, (self._lanes[lane].sample() for lane in lanes), len(lanes))
+        if masks is None:
+            drawn: Iterable[Any] = (self._lanes[lane].sample() for lane in lanes)
+        else:
+            drawn = (random_choice(self._lanes[lane], mask) for lane, mask in zip(lanes, masks, strict=True))
+        return stack_actions(self._columns, drawn, len(lanes))
 
     def end(self) -> None:
         """Nothing is kept but the attempts' own seeds."""

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from types import NoneType
 from typing import Any
 
+from builder.episodes.switch import RANDOM
 from builder.errors import BuilderError
 from builder.experts.sources.source import ARCHIVE, STATISTICS
 from builder.manifest.manifest import Manifest
@@ -83,6 +84,8 @@ def _overrides(settings: Settings) -> Iterator[str]:
                 if not NAME.fullmatch(name):
                     raise _NotShownError
                 yield f"env.kwargs.{name}={hydra_value(item)}"
+        elif key == "rollout.switch" and value.get("policy") != RANDOM:
+            yield f"{key}={hydra_value({**value, 'policy': ARCHIVE})}"
         else:
             yield f"{key}={hydra_value(value)}"
 

@@ -12,6 +12,7 @@ from builder.composition import build_config
 from builder.composition.environment_variables import UNRECORDED
 from builder.composition.typed import default_out
 from builder.config import BuildConfig, EnvConfig, ExpertConfig
+from builder.episodes.switch import RANDOM
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.portable import DESCRIPTION, WEIGHTS
 from builder.experts.sources.source import Rebuilt
@@ -30,7 +31,10 @@ FILES = {"path": "archive", "vec_normalize": "statistics file"}
 """Keys of `expert` that name files of the user's, and what these are."""
 OPEN: dict[type[Any], dict[str, Any]] = {EnvConfig: {"kwargs": dict, "wrappers": list}}
 """Keys that hold whatever a value can be; what goes into an environment is looked at by its trust."""
-FREE = (*(key for key in UNRECORDED if key != KEY), "expert.vec_normalize", TRUST)
+SWITCH = "rollout.switch"
+POLICY = f"{SWITCH}.policy"
+"""Names the archive of the policy that plays too."""
+FREE = (*(key for key in UNRECORDED if key != KEY), "expert.vec_normalize", TRUST, POLICY)
 """Keys, with all below them, that say where and on what, or whom to trust; all others are the manifest's."""
 
 
@@ -115,6 +119,8 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
     expert = _expert(settings.expert, settings.name, manifest.inputs["expert"], files)
     values = {"env.kwargs": {}, "env.wrappers": [], **settings.values}
     values[KWARGS] = filled(values[KWARGS], given.kwargs)
+    if SWITCH in values:
+        values[SWITCH] = _with_policy(values[SWITCH], asked.rollout.switch or {})
     if asked.env.instances != "auto":
         values["env.instances"] = asked.env.instances
     config = dataclasses.replace(
@@ -128,6 +134,26 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
     )
     check_trust(code_that_runs(config), trusted=given.trusted)
     return config
+
+
+def _with_policy(switch: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A switch of a manifest, with the archive of the policy that plays too, which no manifest holds.
+
+    Raises:
+        ConfigError: the user has to say where it lies.
+        DatasetError: the manifest does not describe a switch.
+    """
+    if not isinstance(switch, dict) or not isinstance(policy := switch.get("policy"), str):
+        raise DatasetError("the manifest does not describe a build", got=f"{SWITCH}: {switch!r:.80}")
+    if policy == RANDOM:
+        return switch
+    if not asked.get("policy"):
+        raise ConfigError(
+            "the manifest does not say where the other policy's archive lies",
+            expected=policy,
+            remedy=f"build manifest=... with {POLICY}=PATH",
+        )
+    return {**switch, "policy": asked["policy"]}
 
 
 def code_that_runs(config: BuildConfig) -> list[str]:

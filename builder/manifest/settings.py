@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium as gym
 import yaml
 
-from builder.config import default_budget
+from builder.config import INTERFERENCES, default_budget
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.declared import COLUMNS
 from builder.episodes.spaces import next_observation_default
@@ -155,7 +155,7 @@ def _own_limit(env_id: str) -> int | None:
 
 def _acceptance_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     acceptance, own = Acceptance.of(config), float(defaults.get("threshold", -math.inf))
-    if acceptance.low != (-math.inf if config["rollout"].get("noise") else own):
+    if acceptance.low != (-math.inf if any(config["rollout"].get(key) for key in INTERFERENCES) else own):
         yield "threshold", acceptance.low
     if acceptance.high != math.inf:
         yield "max_return", acceptance.high

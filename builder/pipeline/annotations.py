@@ -23,7 +23,8 @@ Raises a `ConfigError` where what is asked for is not to be had, which names wha
 
 
 def _labels(config: BuildConfig, found: Found) -> Annotation | None:
-    return ExpertLabels(found.spaces.action) if config.rollout.interferes else None
+    rollout, space = config.rollout, found.spaces.action
+    return ExpertLabels(space, rollout.switch is not None) if rollout.interferes else None
 
 
 def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:

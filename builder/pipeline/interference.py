@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from builder.config import BuildConfig
+from builder.config import BuildConfig, ExpertConfig
 from builder.episodes.noise import Noise
+from builder.episodes.switch import RANDOM, Switch
 from builder.errors import ConfigError
-from builder.experts.actor import Player
+from builder.experts.actor import Player, RandomPlayer
+from builder.experts.sources.load import load_expert
+from builder.experts.sources.local import LocalSource
 from builder.experts.sources.table import described_source
-from builder.pipeline.pairing import Found
+from builder.manifest.identity import sha256_of
+from builder.pipeline.pairing import Found, described_environment, find
 from builder.rollout.interference import Interference
 
 
@@ -25,13 +29,39 @@ def interference_of(config: BuildConfig, found: Found) -> Interference | None:
         return None
     if not described_source(found.expert.identity).chooses:
         raise ConfigError(
-            "rollout.noise is on what an expert chooses, and random actions are nobody's choice",
-            remedy="leave it out",
+            "noise and switches are on what an expert chooses, and random actions are nobody's choice",
+            remedy="leave rollout.noise and rollout.switch out",
         )
     noise = None if rollout.noise is None else Noise.of(rollout.noise)
     if noise is not None:
         noise.check(found.spaces.action)
-    return Interference(noise, None if rollout.deterministic else _best(found.player))
+    switch, other = (None, None) if rollout.switch is None else _other(config, found)
+    return Interference(noise, switch, other, None if rollout.deterministic else _best(found.player))
+
+
+def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
+    """When another policy plays, and that policy; its `policy` is what it is known by.
+
+    Raises:
+        ConfigError: nothing says when, or it plays something else than the expert.
+        ExpertError: there is no such archive, or it cannot be read.
+    """
+    switch = Switch.of(config.rollout.switch or {})
+    switch.check()
+    if switch.policy == RANDOM:
+        return switch, RandomPlayer()
+    said = ExpertConfig(LocalSource.name, LocalSource.name, path=switch.policy)
+    where = dataclasses.replace(
+        config.env, id=found.matched.trained_on, kwargs=dict(found.matched.spec.kwargs)
+    )
+    other = find(load_expert(said, config.rollout), dataclasses.replace(config, expert=said, env=where))
+    theirs, ours = (described_environment(each.matched) for each in (other, found))
+    if theirs != ours:
+        raise ConfigError(
+            "the policy of rollout.switch plays something else than the expert", expected=ours, got=theirs
+        )
+    named = f"sha256:{sha256_of(other.expert.identity)}"
+    return dataclasses.replace(switch, policy=named), other.player
 
 
 def _best(player: Player) -> Player:

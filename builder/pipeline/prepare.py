@@ -28,6 +28,7 @@ from builder.pipeline.interference import interference_of
 from builder.pipeline.own_functions import code_digests
 from builder.pipeline.pairing import Found, described_environment, find
 from builder.pipeline.pictures import check_preview
+from builder.rollout.interference import Interference
 from builder.versions import package_versions
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     annotations = annotations_of(config, found, own or {})
     config = with_instances(config, annotations)
     inputs = build_inputs(
-        config,
+        _named(config, interference),
         environment=described_environment(matched),
         expert=expert.identity,
         own=code_digests(own or {}),
@@ -112,6 +113,14 @@ def _shown(found: Found, config: BuildConfig, own: Mapping[str, Callable[..., An
         )
     spec = with_pixels(found.matched.spec, size["height"], size["width"])
     return dataclasses.replace(found, matched=dataclasses.replace(found.matched, spec=spec))
+
+
+def _named(config: BuildConfig, interference: Interference | None) -> BuildConfig:
+    """The configuration with what the policy of a switch is known by, in the place of its path."""
+    if interference is None or interference.switch is None:
+        return config
+    switch = {**(config.rollout.switch or {}), "policy": interference.switch.policy}
+    return dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, switch=switch))
 
 
 def _resolved(config: BuildConfig, observation_space: gym.Space[Any]) -> BuildConfig:

@@ -3,7 +3,7 @@
 import pytest
 from card_folders import inputs_of
 
-from builder.card.interference import interference_limits, interferes, noise_words
+from builder.card.interference import interference_limits, interferes, noise_words, switch_words
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,19 @@ from builder.card.interference import interference_limits, interferes, noise_wor
 )
 def test_each_kind_is_said_in_words(noise, words):
     assert words in noise_words({"noise": noise})
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        ({"steps": [2, 5]}, "the first 2 to 5 are those of random actions, and then the expert plays"),
+        ({"probability": 0.5}, "each is, by the chance 0.5, that of random actions"),
+        ({"steps": 4, "probability": 0.1}, "by the chance 0.1 at each step, 4 steps of random actions begin"),
+    ],
+    ids=range(3),
+)
+def test_who_else_plays_is_said_in_words(switch, words):
+    assert switch_words({"switch": {"policy": "random", **switch}}) == words
 
 
 def test_of_an_expert_that_plays_alone_nothing_is_said():

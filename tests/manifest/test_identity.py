@@ -39,6 +39,7 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.out_of_bounds": "clip",
     "rollout.infinite": "record",
     "rollout.noise": {"kind": "gaussian", "std": 0.3},
+    "rollout.switch": {"policy": "random", "probability": 0.5},
     "dataset.pixels": {"height": 84, "width": 84},
 }
 DECIDES_WHAT_IS_KEPT = {

@@ -12,8 +12,9 @@ from verification import check
 
 from builder import Controller, build, load
 from builder.composition import build_config
-from builder.errors import ConfigError
+from builder.errors import ConfigError, SpaceError
 from builder.exchange.export import ExportRequest, export
+from builder.experts.policy import BUNDLED
 from builder.loading.open import open_folder
 from builder.manifest.manifest import read_manifest
 
@@ -180,3 +181,44 @@ def test_a_dataset_without_labels_exports_what_was_done(tmp_path):
     )
     with pytest.raises(ConfigError, match=r"to\.action is unknown; expected action; got 'expert_action'"):
         export(tmp_path / "x", ExportRequest("d4rl", tmp_path / "y", {"action": "expert_action"}))
+
+
+MIXED = {"expert": "cartpole", "episodes": 4, "rollout.switch": {"policy": "random", "probability": 0.3}}
+
+
+def test_random_actions_play_too_and_the_expert_labels_every_state(tmp_path):
+    Controller().start({**MIXED, "out": str(tmp_path / "x")})
+    arrays = open_folder(tmp_path / "x").arrays()
+    other = arrays["controller"] == 1
+    assert 0.2 < other.mean() < 0.4
+    np.testing.assert_array_equal(arrays["action"][~other], arrays["expert_action"][~other])
+    assert (arrays["action"][other] != arrays["expert_action"][other]).any()
+    check(tmp_path / "x", "rebuild").raise_for_difference()
+    Controller().start({**MIXED, "rollout.lanes": 1, "parallel.n_jobs": 2, "out": str(tmp_path / "y")})
+    assert read_manifest(tmp_path / "x").fingerprint == read_manifest(tmp_path / "y").fingerprint
+    assert "mixed trajectories of `cartpole`" in (tmp_path / "x" / "README.md").read_text()
+
+
+def test_another_archive_plays_first_and_no_manifest_says_where_it_lies(tmp_path):
+    archive = str(BUNDLED / "cartpole.zip")
+    given = {**MIXED, "rollout.switch": {"policy": archive, "steps": [5, 9]}, "out": str(tmp_path / "x")}
+    Controller().start(given)
+    arrays = open_folder(tmp_path / "x").arrays()
+    others = [arrays["controller"][arrays["episode_index"] == index] for index in range(4)]
+    for turns in others:
+        assert 5 <= turns.sum() <= 9
+        assert turns[: turns.sum()].all()
+    np.testing.assert_array_equal(arrays["action"], arrays["expert_action"])  # it is the expert itself
+    for file in ("manifest.json", "README.md"):
+        assert str(BUNDLED) not in (tmp_path / "x" / file).read_text()
+    with pytest.raises(ConfigError, match=r"where the other policy's archive lies"):
+        check(tmp_path / "x", "rebuild")
+    again = {"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y"), "rollout.switch.policy": archive}
+    Controller().start(again).raise_for_difference()
+    assert read_manifest(tmp_path / "y").fingerprint == read_manifest(tmp_path / "x").fingerprint
+
+
+def test_a_policy_of_another_environment_cannot_play_too(tmp_path):
+    switch = {"policy": str(BUNDLED / "pendulum.zip"), "steps": 2}
+    with pytest.raises(SpaceError):
+        Controller().start({**MIXED, "rollout.switch": switch, "out": str(tmp_path / "x")})

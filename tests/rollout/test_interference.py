@@ -5,6 +5,8 @@ import numpy as np
 
 from builder.episodes.context import Context
 from builder.episodes.noise import Noise
+from builder.episodes.switch import Switch
+from builder.experts.actor import RandomPlayer
 from builder.rollout.interference import ExpertLabels, Interference
 
 SPACES = gym.spaces.Box(-1, 1, (1,), np.float32), gym.spaces.Box(-1, 1, (1,), np.float32)
@@ -67,6 +69,45 @@ def test_where_the_expert_samples_the_label_is_what_it_would_do_without_sampling
     assert (decided.actions[0] == 0.5).all()
     assert best.begun == [(0, 0), (1, 1), "end"]
     assert (best.heard[0][0] == 0.5).all()
+
+
+def test_the_other_policy_plays_where_it_is_its_turn_and_the_expert_labels_all():
+    actor, other = Constant(0.5), Constant(-0.5)
+    recipe = Interference(switch=Switch("other", None, 0.5), other=other)
+    found = decide(recipe, actor, steps=40)
+    for decided in found:
+        assert (decided.expert_actions[0] == 0.5).all()
+        np.testing.assert_array_equal(decided.actions[0][:, 0], np.where(decided.others, -0.5, 0.5))
+    shares = np.mean([decided.others for decided in found])
+    assert 0.3 < shares < 0.7
+    for one, step in enumerate(found):
+        np.testing.assert_array_equal(other.heard[one][0], step.actions[0])
+        np.testing.assert_array_equal(actor.heard[one][0], step.actions[0])
+
+
+def test_noise_is_on_what_is_done_whoever_chose_it():
+    recipe = Interference(NOISE, Switch("other", (1, 1)), Constant(-0.5))
+    (decided,) = decide(recipe, Constant(0.5))
+    assert decided.others.all()
+    assert (np.abs(decided.actions[0] + 0.5) < 0.5).all()
+    assert (decided.actions[0] != -0.5).all()
+
+
+def test_random_actions_are_allowed_ones():
+    space = gym.spaces.Discrete(4)
+    actor = RandomPlayer().actor(SPACES[0], space)
+    actor.begin(0, Context(0))
+    mask = np.array([[False, True, False, True]])
+    seen = [np.zeros((1, 1), np.float32)]
+    assert {int(actor.act(seen, [0], mask)[0][0]) for _ in range(40)} == {1, 3}
+
+
+def test_who_has_chosen_is_a_column_where_somebody_else_plays():
+    annotation = ExpertLabels(SPACES[1], switched=True)
+    assert [column.name for column in annotation.columns] == ["expert_action", "controller"]
+    (decided,) = decide(Interference(switch=Switch("other", (1, 1)), other=Constant(0)), Constant(0.5))
+    said = annotation.annotator(None, SPACES).acted(decided)
+    assert said["controller"].tolist() == [1, 1]
 
 
 def test_labels_are_a_column_of_the_action_space():
