@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from builder.episodes.declared import TEXT
 from builder.episodes.spaces import Array
 from builder.errors import ConfigError
 from builder.loading.absorbing import Absorbing, AbsorbingRows, check_spaces
@@ -93,8 +94,8 @@ class Epochs(ABC):
             size: steps of a batch, or windows; the last one holds what is left.
             seed: of the shuffle, another one for each epoch; None: the stored order. The same seed and
                 `memory` give the same batches on every machine.
-            columns: those that are wanted, e.g. `["observation", "action"]`; None: all. `next_observation`
-                can be asked for whether it is stored or not.
+            columns: those that are wanted, e.g. `["observation", "action"]`; None: all but texts.
+                `next_observation` can be asked for whether it is stored or not.
             drop_last: leave out a last batch of fewer steps.
             memory: bytes that the steps in memory may take.
             n_step: so many rewards are summed.
@@ -117,7 +118,8 @@ class Epochs(ABC):
 
     def _open_reader(self, columns: Sequence[str] | None, shape: Shape | None) -> Reader:
         self._refuse_null(columns or ())
-        stored = self._stored_columns()
+        self._refuse_texts(columns or ())
+        stored = self._batched_columns()
         derived = columns is not None and NEXT in columns and NEXT not in stored
         if shape is not None or derived or self._thin is not None:
             return self._block_reader(columns, shape or self._thin or Steps(), stored)
@@ -127,9 +129,22 @@ class Epochs(ABC):
             else self._plain_reader(columns)
         )
 
+    def _texts(self) -> set[str]:
+        """The columns of which no tensor can be made."""
+        return {column.name for column in self._tables.spaces.declared if column.kind == TEXT}
+
+    def _batched_columns(self) -> list[str]:
+        return [name for name in self._stored_columns() if name not in self._texts()]
+
+    def _refuse_texts(self, columns: Sequence[str]) -> None:
+        if named := sorted({*columns} & self._texts()):
+            raise ConfigError(
+                f"{named[0]} holds texts, of which no tensor can be made", remedy="take it from arrays()"
+            )
+
     def _plain_reader(self, columns: Sequence[str] | None) -> PlainReader:
-        if columns is None and self._tables.lacking(self._positions):
-            columns = self._stored_columns()
+        if columns is None and (self._texts() or self._tables.lacking(self._positions)):
+            columns = self._batched_columns()
         reader = self._tables.reader(columns)
         return reader if self._positions is None else SelectedReader(reader, self._rows)
 
@@ -144,7 +159,8 @@ class Epochs(ABC):
         if self.frames and isinstance(shape, Sequences):
             raise ConfigError("a window holds the steps before anyway", remedy="take it without stacked()")
         if columns is None and self._thin is not None:
-            columns = list(dict.fromkeys([*self.column_names(), *shape.offered]))
+            names = [name for name in self.column_names() if name not in self._texts()]
+            columns = list(dict.fromkeys([*names, *shape.offered]))
         finals = self._tables.has_finals(self._positions)
         wanted = wanted_columns(shape, columns, stored, finals=finals)
         lengths = np.diff(self._tables.bounds)

@@ -71,6 +71,24 @@ def test_a_row_holds_what_its_own_step_returned(told):
     assert count[last].tolist() == lengths
 
 
+@pytest.mark.parametrize("how", [{}, {"window": 2}, {"n_step": 2, "gamma": 0.9}])
+def test_batches_have_all_columns_but_texts(told, how):
+    batch = next(iter(load(told).batches(4, **how)))
+    assert {"info.count", "info.count.valid", "info.picture"} <= batch.keys()
+    assert "info.word" not in batch
+
+
+def test_batches_of_texts_are_refused(told):
+    with pytest.raises(ConfigError, match=r"info\.word holds texts, of which no tensor can be made"):
+        next(iter(load(told).batches(4, columns=["info.count", "info.word"])))
+
+
+def test_batches_of_a_thinned_and_of_a_stacked_dataset_have_no_texts(told):
+    assert "info.word" not in next(iter(load(told, every=2, seed=0).batches(4)))
+    assert "info.word" not in next(iter(load(told).stacked(2).batches(4)))
+    assert "info.word" not in next(iter(load(told).concat(load(told)).batches(4)))
+
+
 def test_load_dataset_gives_typed_values_and_none_where_nothing_was_said(told):
     rows = load_dataset(str(told), split="train")
     assert [row["info.is_success"] is None for row in rows] == [not row["terminated"] for row in rows]
