@@ -26,6 +26,7 @@ from builder.errors import ConfigError, ExistsError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, Split, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
+from builder.manifest.reference import common_reference
 from builder.manifest.schema import check_inputs
 from builder.storage.lock import locked
 from builder.storage.staging import replaced
@@ -209,4 +210,5 @@ def _written(folder: Path, plan: Plan) -> Manifest:
         notes=plan.notes,
         distinct=copies.count(),
         beyond_bounds=beyond,
+        reference=common_reference([part.manifest for part in plan.parts]),
     )

@@ -16,6 +16,7 @@ from builder.loading.batches import Columns, Plain, PlainReader, chosen
 from builder.loading.selected import SelectedReader
 from builder.loading.split_tables import SplitTables, rows_of, runs, steps_of
 from builder.manifest.manifest import Manifest, Split
+from builder.manifest.reference import common_reference
 
 if TYPE_CHECKING:
     import datasets
@@ -213,9 +214,7 @@ def _manifest(parts: Sequence[Part], lengths: Array) -> Manifest:
         splits={parts[0].tables.split: Split(len(lengths), int(lengths.sum()))},
         files={},
         fingerprint="",
-        reference=manifests[0].reference
-        if len({manifest.reference for manifest in manifests}) == 1
-        else None,
+        reference=common_reference(manifests),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +93,12 @@ def reference_of(
 def kept_reference(manifest: Manifest) -> ReferenceScores | None:
     """The reference scores of a dataset that every machine finds: kept in its manifest, else published."""
     return manifest.reference or published_reference(manifest.inputs.get("environment") or {})
+
+
+def common_reference(manifests: Sequence[Manifest]) -> ReferenceScores | None:
+    """The reference scores that all of some datasets keep; None: they keep others, or one keeps none."""
+    kept = {manifest.reference for manifest in manifests}
+    return kept.pop() if len(kept) == 1 else None
 
 
 def published_reference(environment: Mapping[str, Any]) -> ReferenceScores | None:

@@ -12,12 +12,14 @@ from sweeps import sweep
 from verification import EPISODES, STEPS, check, failure, rewrite
 
 from builder import build, load, merge, relabel
+from builder.card import keep_reference
 from builder.cli.main import main
 from builder.errors import BuilderError, ConfigError, DatasetError, ExistsError
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.importing import ImportRequest, import_
 from builder.loading.subsets import drawn
 from builder.manifest.manifest import read_manifest
+from builder.manifest.scores import ReferenceScores
 
 
 def name(folder):
@@ -440,3 +442,16 @@ def test_labels_of_parts_are_merged_and_a_merged_dataset_is_told_so(cartpole_of,
     check(out).raise_for_difference()
     with pytest.raises(DatasetError, match="relabel its parts, and merge what comes of it"):
         relabel(out, "cartpole", to=tmp_path / "c")
+
+
+def test_reference_scores_that_all_parts_keep_are_those_of_the_whole(cartpole_of, merged, tmp_path):
+    kept = [shutil.copytree(cartpole_of(seed=seed), tmp_path / str(seed)) for seed in (0, 1)]
+    scores = ReferenceScores(7.0, 9.0, "a test")
+    keep_reference(kept[0], scores)
+    assert read_manifest(merged(*kept, out="some").out).reference is None
+    keep_reference(kept[1], scores)
+    whole = merged(*kept, out="all").out
+    assert read_manifest(whole).reference == scores
+    assert len(load(whole).normalized_returns) == 8
+    assert "*Normalised*" in (whole / "README.md").read_text()
+    check(whole).raise_for_difference()
