@@ -47,3 +47,21 @@ class Telling(gym.Env):
 
 COLUMNS = ("count", "is_success", "late", "mixed", "picture", "sometimes", "third", "triple", "word")
 gym.register("Telling/All-v0", Telling, max_episode_steps=20)
+
+
+class Moved(Telling):
+    """Says something only of steps whose action is not 0."""
+
+    def step(self, action):
+        *given, _ = super().step(action)
+        return *given, {"moved": 1.5} if action else {}
+
+
+class Still:
+    """A policy that does nothing."""
+
+    def predict(self, obs, state=None, deterministic=True):
+        return 0, state
+
+
+gym.register("Telling/Moved-v0", Moved, max_episode_steps=20)

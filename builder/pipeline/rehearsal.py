@@ -27,8 +27,10 @@ from builder.episodes.annotations import Annotator, Arrays
 from builder.episodes.recording import Recording
 from builder.errors import NotStatelessError
 from builder.experts.actor import Player, pack
+from builder.pipeline.interference import interference_of
 from builder.pipeline.pairing import Found
 from builder.rollout.engine import Lockstep
+from builder.rollout.interference import Interference
 from builder.rollout.rules import Rules
 
 LEAST_ATTEMPTS, MOST_ATTEMPTS = 2, 8
@@ -115,7 +117,8 @@ def rehearse_info(config: BuildConfig, found: Found) -> Rehearsed:
         BuilderError: what the play itself would raise.
     """
     spec = dataclasses.replace(found.matched.spec, pixels=None, reusable=False)
-    stage = _Stage(config, found, cloudpickle.loads(pack(found.player)))
+    player, interference = cloudpickle.loads(pack(found.player)), interference_of(config, found)
+    stage = _Stage(config, found, player, cloudpickle.loads(pack(interference)) if interference else None)
     with turn(spec), global_generators.restored():
         watch, recordings = _Watch(), list[Recording]()
         while len(recordings) < LEAST_ATTEMPTS or (
@@ -141,6 +144,7 @@ class _Stage:
     config: BuildConfig
     found: Found
     player: Player
+    interference: Interference | None = None
 
     def play(self, pool: EnvironmentPool, attempts: range, watch: Annotator, lanes: int = 1) -> Recording:
         """Play attempts; an expert that has kept something is asked as one of which nothing is known."""
@@ -151,13 +155,16 @@ class _Stage:
             return self._played(pool, attempts, watch, lanes)
 
     def _played(self, pool: EnvironmentPool, attempts: range, watch: Annotator, lanes: int) -> Recording:
+        spaces = self.found.spaces.observation, self.found.spaces.action
+        actor = self.player.actor(*spaces)
         lockstep = Lockstep(
             pool,
-            self.player.actor(*self.found.spaces),
+            actor,
             root_seed=self.config.seed,
             lanes=1 if self.player.alone else lanes,
             rules=Rules.of(self.config.rollout),
             annotators=[watch],
+            interfering=self.interference.of(actor, spaces) if self.interference else None,
         )
         with global_generators.taken() if self.player.alone else nullcontext():
             return lockstep.play(attempts)

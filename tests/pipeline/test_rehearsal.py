@@ -42,3 +42,10 @@ def test_long_episodes_are_few():
 
 def test_short_ones_are_many(shown):
     assert shown.attempts == 8
+
+
+def test_noise_is_part_of_what_is_played():
+    still = ["expert=python", "expert.target=telling:Still", "env.id=Telling/Moved-v0"]
+    noise = ["rollout.noise=epsilon", "rollout.noise.epsilon=0.5"]
+    assert rehearsed(*still).of_steps == {}
+    assert rehearsed(*still, *noise).of_steps["moved"].kind == Kind("float64")
