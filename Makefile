@@ -81,7 +81,7 @@ benchmark: $(VENV)/.dev
 
 # The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
 # pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
-PEERS := flax imitation minari il-datasets d3rlpy ogbench torchrl rllib lerobot robomimic sample-factory
+PEERS := flax imitation minari il-datasets d3rlpy ogbench torchrl rllib lerobot robomimic sample-factory tianshou
 peers: $(PEERS:%=.peers/%)
 
 .peers/flax: PEER = flax==0.12.8 jax==0.10.2
@@ -91,6 +91,7 @@ peers: $(PEERS:%=.peers/%)
 .peers/imitation: PEER = imitation==1.0.1 "datasets==3.6.0" "pyarrow==20.0.0" "numpy<2"
 .peers/d3rlpy: PEER = d3rlpy==2.8.1
 .peers/torchrl: PEER = torchrl==0.14.1 gymnasium
+.peers/tianshou: PEER = tianshou==2.0.1
 .peers/ogbench: PEER = numpy gymnasium tqdm
 .peers/ogbench: PINS = ogbench==1.2.2
 .peers/rllib: PEER = "ray[rllib]==2.60.0" gymnasium==1.2.2

@@ -10,6 +10,7 @@ from builder.experts.sources.onnx_model import check_model
 from builder.experts.sources.onnx_player import OnnxPlayer
 
 LINE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
+TWO = gym.spaces.Discrete(2)
 WIDE = gym.spaces.Box(np.float32([-1, -3]), np.float32([1, 2]))
 START = """
 import gymnasium as gym
@@ -84,6 +85,35 @@ else:
     save_weights(layers, line, two, words[0], sampling="softmax")
 answer(observations=observations, theirs=theirs)
 """
+TIANSHOU = """
+from tianshou.algorithm.modelfree.dqn import DiscreteQLearningPolicy
+from tianshou.algorithm.modelfree.reinforce import DiscreteActorPolicy
+from tianshou.algorithm.modelfree.sac import SACPolicy
+from tianshou.data import Batch
+from tianshou.utils.net.common import Net
+from tianshou.utils.net.continuous import ContinuousActorProbabilistic
+from tianshou.utils.net.discrete import DiscreteActor
+hidden = {"state_shape": (4,), "hidden_sizes": [16, 16]}
+if words[1] == "dqn":
+    policy = DiscreteQLearningPolicy(model=Net(**hidden, action_shape=2), action_space=two)
+    layers = torch.nn.Sequential(*policy.model.model.model)
+    save_weights(layers, line, two, words[0], sampling="none")
+elif words[1] == "ppo":
+    actor = DiscreteActor(preprocess_net=Net(**hidden), action_shape=2, softmax_output=False)
+    policy = DiscreteActorPolicy(actor=actor, action_space=two, deterministic_eval=True)
+    layers = torch.nn.Sequential(*policy.actor.preprocess.model.model, *policy.actor.last.model)
+    save_weights(layers, line, two, words[0], sampling="softmax")
+else:
+    actor = ContinuousActorProbabilistic(
+        preprocess_net=Net(**hidden), action_shape=2, unbounded=True, conditioned_sigma=True)
+    policy = SACPolicy(actor=actor, action_space=wide)
+    layers = torch.nn.Sequential(*policy.actor.preprocess.model.model, *policy.actor.mu.model)
+    save_weights(layers, line, wide, words[0], squash="tanh", rescale=True)
+with torch.no_grad():
+    chosen = policy(Batch(obs=observations, info=Batch())).act
+theirs = policy.map_action(chosen if isinstance(chosen, np.ndarray) else chosen.numpy())
+answer(observations=observations, theirs=theirs)
+"""
 FLAX = """
 import flax.linen as nn
 import jax
@@ -127,6 +157,12 @@ def written(name, script, folder, *words):
         pytest.param("d3rlpy", D3RLPY_SAC, WIDE, (), marks=peer.needs("d3rlpy"), id="d3rlpy-sac"),
         pytest.param(
             "d3rlpy", D3RLPY_DQN, gym.spaces.Discrete(2), (), marks=peer.needs("d3rlpy"), id="d3rlpy-dqn"
+        ),
+        *(
+            pytest.param(
+                "tianshou", TIANSHOU, space, (kind,), marks=peer.needs("tianshou"), id=f"tianshou-{kind}"
+            )
+            for kind, space in (("dqn", TWO), ("ppo", TWO), ("sac", WIDE))
         ),
         pytest.param("rllib", RLLIB, WIDE, ("wide",), marks=peer.needs("rllib"), id="rllib-box"),
         pytest.param(
