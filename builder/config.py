@@ -40,7 +40,7 @@ OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
 INSTANCES = ("auto", "reused", "fresh", "single")
-INTERFERENCES = ("noise", "switch")
+INTERFERENCES = ("noise", "switch", "target")
 """Keys of `rollout` with which what is done may be something else than what the expert chose."""
 LEVELS = ("auto", "files", "replay", "rebuild")
 ALL = "all"
@@ -156,6 +156,8 @@ class RolloutConfig:
             allows no action: fail ends the build, reject counts the attempt as rejected.
         infinite: of an infinity in an observation or a reward: error treats it as NaN, record records it.
         noise: on what is done, by its `kind` and its amounts (`builder.episodes.noise`); unset: none.
+        target: the mean normalised score that noise is to bring the expert down to; unset: none.
+        tolerance: how far from it the mean may be.
         switch: the `policy` that plays too, and when (`builder.episodes.switch`); unset: the expert alone.
     """
 
@@ -168,6 +170,8 @@ class RolloutConfig:
     infinite: str = "error"
     noise: dict[str, Any] | None = None
     switch: dict[str, Any] | None = None
+    target: float | None = None
+    tolerance: float = 0.05
 
     @property
     def interferes(self) -> bool:
@@ -318,7 +322,7 @@ class CheckConfig:
         if self.rollout.interferes:
             raise ConfigError(
                 "il-builder check looks at the expert as it is alone",
-                remedy="leave rollout.noise and rollout.switch out",
+                remedy="leave rollout.noise, rollout.switch and rollout.target out",
             )
 
     @property
@@ -518,7 +522,15 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     _one_of("rollout.on_error", rollout.on_error, ON_ERROR)
     _one_of("rollout.infinite", rollout.infinite, INFINITE)
     if rollout.noise is not None:
-        Noise.of(rollout.noise)
+        Noise.of(rollout.noise, sought=rollout.target is not None)
+    if not 0 < rollout.tolerance < math.inf or (
+        rollout.target is not None and not math.isfinite(rollout.target)
+    ):
+        raise ConfigError(
+            "rollout.target is no score that can be sought",
+            expected="a finite number, and rollout.tolerance above 0",
+            got=f"{rollout.target} and {rollout.tolerance}",
+        )
     if rollout.switch is not None:
         Switch.of(rollout.switch)
     for key, value, least, most in (

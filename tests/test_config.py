@@ -25,7 +25,9 @@ def changed(**values):
 
 
 def test_check_looks_at_an_expert_without_noise():
-    with pytest.raises(ConfigError, match=r"looks at the expert as it is alone; leave rollout\.noise out"):
+    with pytest.raises(
+        ConfigError, match=r"looks at the expert as it is alone; leave rollout\.noise, rollout\.switch"
+    ):
         compose(CheckConfig, "check", ["rollout.noise=sticky", "rollout.noise.probability=0.1"])
 
 

@@ -24,6 +24,7 @@ from builder.errors import ConfigError, DatasetError
 from builder.loading.subsets import drawn
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import Manifest, stated_license
+from builder.manifest.scores import level_name
 from builder.versions import DATA_FORMAT, OURS
 
 SHORT = 12
@@ -210,7 +211,7 @@ def _source(manifest: Manifest) -> dict[str, Any]:
         "policy": inputs.get("expert", {}).get("name") or inputs.get("imported", {}).get("policy"),
         "environment": inputs.get("environment", {}).get("id"),
         "format": inputs.get("imported", {}).get("format"),
-        "quality": "random" if inputs.get("expert", {}).get("source") == "random" else None,
+        "quality": "random" if inputs.get("expert", {}).get("source") == "random" else level_name(inputs),
     }
     known = {key: value for key, value in said.items() if value}
     return {"name": name_of(manifest), "fingerprint": manifest.fingerprint, **known}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from builder.card.interference import interference_words
+from builder.card.interference import interference_words, level_words
 from builder.card.markdown import code, count_of, number, table
 from builder.environments.masks import ASKED
 from builder.episodes.acceptance import Acceptance
@@ -143,7 +143,7 @@ def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
 
 def _actions(inputs: Mapping[str, Any]) -> str:
     """How they were chosen, and what was done to them."""
-    between = interference_words(inputs["config"]["rollout"])
+    between = "; ".join(filter(None, (interference_words(inputs["config"]["rollout"]), level_words(inputs))))
     return f"{_chosen(inputs)}; {between}" if between else _chosen(inputs)
 
 

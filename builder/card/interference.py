@@ -22,6 +22,17 @@ def interference_words(rollout: Mapping[str, Any]) -> str:
     return "; ".join(filter(None, (switch_words(rollout), noise_words(rollout))))
 
 
+def level_words(inputs: Mapping[str, Any]) -> str:
+    """How the amount of noise was found, as a clause; empty: it was stated."""
+    level = inputs.get("level")
+    if not level:
+        return ""
+    return (
+        f"so much that {level['episodes']} attempts of other seeds had a mean normalised score of"
+        f" {level['score']:.3f}, where {inputs['config']['rollout']['target']:g} was wanted"
+    )
+
+
 def switch_words(rollout: Mapping[str, Any]) -> str:
     """Who else played, and when, as a clause; empty: nobody did."""
     given = rollout.get("switch")

@@ -19,7 +19,7 @@ from builder.experts.sources.expert import NOT_PINNED
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest, stated_license
 from builder.manifest.reference import kept_reference
-from builder.manifest.scores import normalized
+from builder.manifest.scores import level_name, normalized
 from builder.versions import OURS
 
 FIGURES = (
@@ -49,6 +49,8 @@ def title(inputs: Mapping[str, Any]) -> str:
     if not described_source(expert).chooses:
         return f"{code(environment['id'])}: random trajectories"
     rollout = inputs["config"]["rollout"]
+    if level := level_name(inputs):
+        return f"{code(environment['id'])}: {code(level)} trajectories of {code(expert['name'])}"
     kind = "mixed" if rollout.get("switch") else "noisy" if interferes(inputs) else "expert"
     return f"{code(environment['id'])}: {kind} trajectories of {code(expert['name'])}"
 

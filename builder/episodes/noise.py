@@ -64,8 +64,12 @@ class Noise:
     theta: float = THETA
 
     @staticmethod
-    def of(given: Mapping[str, Any]) -> Noise:
+    def of(given: Mapping[str, Any], *, sought: bool = False) -> Noise:
         """What the key says.
+
+        Args:
+            given: its value.
+            sought: how much of it is still to be found out, where it does not say.
 
         Raises:
             ConfigError: it says no noise that there is.
@@ -84,9 +88,15 @@ class Noise:
         theta = given.get("theta", THETA)
         if not _number(theta) or not 0 < theta <= 1:
             raise ConfigError(f"{KEY}.theta is out of range", expected="more than 0, at most 1", got=theta)
-        if cov is None and given.get(key) is None:
+        if cov is None and given.get(key) is None and not sought:
             raise ConfigError(f"{KEY}={kind} does not say how much", remedy=f"add {KEY}.{key}=...")
         return Noise(kind, _level(key, given.get(key)), None if cov is None else _matrix(cov), float(theta))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As the key says it; a covariance is only stated there."""
+        further = {"theta": self.theta} if self.kind == "ou" and self.theta != THETA else {}
+        return {"kind": self.kind, LEVELS[self.kind]: self.level, **further}
 
     def check(self, space: gym.Space[Any]) -> None:
         """Refuse what is no noise on the actions of a space.

@@ -21,6 +21,8 @@ NOISE = 5
 """Stream of the noise on what is done."""
 SWITCH = 6
 """Stream of who plays, where another policy than the expert plays too."""
+TARGET = 8
+"""Stream of the root of all that is played to find out how much noise there is to be, of attempt 0."""
 OTHER = 7
 """Stream of that policy: the root of all that it draws."""
 

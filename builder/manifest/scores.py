@@ -74,6 +74,15 @@ class ReferenceScores:
         return {name: value for name, value in known.items() if value is not None}
 
 
+def level_name(inputs: Mapping[str, Any]) -> str | None:
+    """What a dataset is called whose noise was sought: `noised-expert-0.5`; None: another one.
+
+    Never `medium`, which is D4RL's word for a policy that was trained halfway.
+    """
+    target = inputs.get("config", {}).get("rollout", {}).get("target")
+    return None if target is None else f"noised-expert-{target:g}"
+
+
 def normalized(returns: Returns, reference: ReferenceScores) -> Returns:
     """Returns on the scale where random actions reach 0 and the expert 1; tables show it times 100.
 

@@ -25,6 +25,7 @@ from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
 from builder.pipeline.instances import WAYS, settle, slower
+from builder.pipeline.level import at_target
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.pictures import preview_of_standing
@@ -160,7 +161,7 @@ class Controller:
         anew = config.mode == "play"
         if not own and not anew and (found := noted_dataset(config, standing)):
             return found, None
-        build = prepare(config, own)
+        build = at_target(prepare(config, own))
         _look_for_secrets(build.inputs, published=config.hub.push)
         build = as_it_stands(build, standing) if wanted is None else as_wanted(build, wanted)
         if not anew and (found := up_to_date(build, standing)):

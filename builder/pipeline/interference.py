@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from builder.config import BuildConfig, ExpertConfig
+import gymnasium as gym
+
+from builder.config import BuildConfig, ExpertConfig, RolloutConfig
 from builder.episodes.noise import Noise
+from builder.episodes.spaces import leaves
 from builder.episodes.switch import RANDOM, Switch
 from builder.errors import ConfigError
 from builder.experts.actor import Player, RandomPlayer
@@ -32,11 +35,23 @@ def interference_of(config: BuildConfig, found: Found) -> Interference | None:
             "noise and switches are on what an expert chooses, and random actions are nobody's choice",
             remedy="leave rollout.noise and rollout.switch out",
         )
-    noise = None if rollout.noise is None else Noise.of(rollout.noise)
+    noise = _noise(rollout, found.spaces.action)
     if noise is not None:
         noise.check(found.spaces.action)
     switch, other = (None, None) if rollout.switch is None else _other(config, found)
     return Interference(noise, switch, other, None if rollout.deterministic else _best(found.player))
+
+
+def _noise(rollout: RolloutConfig, space: gym.Space[Any]) -> Noise | None:
+    """The noise; of a target alone, normal noise on continuous actions, else random choices."""
+    if rollout.noise is not None:
+        return Noise.of(rollout.noise, sought=rollout.target is not None)
+    if rollout.target is None:
+        return None
+    continuous = all(
+        isinstance(leaf.space, gym.spaces.Box) and leaf.dtype.kind == "f" for leaf in leaves(space)
+    )
+    return Noise("gaussian" if continuous else "epsilon")
 
 
 def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:

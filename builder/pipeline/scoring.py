@@ -37,7 +37,7 @@ def measure(build: Build, episodes: int, seed: int) -> Measured:
         DatasetError: the expert is no better than random actions.
         BuilderError: something fails while it is played.
     """
-    low, high = (_mean_and_std(_returns(each, episodes, seed)) for each in (_random(build), build))
+    low, high = (_mean_and_std(returns_of(each, episodes, seed)) for each in (_random(build), build))
     deterministic = build.config.rollout.deterministic
     how = "" if deterministic else ", its actions sampled"
     scores = ReferenceScores(
@@ -73,7 +73,7 @@ def _random(build: Build) -> Build:
     )
 
 
-def _returns(build: Build, episodes: int, seed: int) -> Array:
+def returns_of(build: Build, episodes: int, seed: int) -> Array:
     """float64 [episodes]: the returns of the first attempts, played in a folder for temporary files."""
     with tempfile.TemporaryDirectory(prefix="il-builder-reference-") as folder:
         out = Path(folder) / "played"

@@ -40,6 +40,8 @@ DECIDES_WHAT_IS_PLAYED = {
     "rollout.infinite": "record",
     "rollout.noise": {"kind": "gaussian", "std": 0.3},
     "rollout.switch": {"policy": "random", "probability": 0.5},
+    "rollout.target": 0.5,
+    "rollout.tolerance": 0.1,
     "dataset.pixels": {"height": 84, "width": 84},
 }
 DECIDES_WHAT_IS_KEPT = {

@@ -1,0 +1,104 @@
+"""How much noise brings an expert to a score: found, recorded, and built again."""
+
+import math
+
+import pytest
+from verification import check
+
+from builder import Controller
+from builder.composition import build_config
+from builder.errors import ConfigError, ExpertError
+from builder.manifest.manifest import read_manifest
+from builder.manifest.reference import VARIABLE, Measured, store_reference
+from builder.manifest.scores import ReferenceScores
+from builder.pipeline.level import Sought, search
+from builder.pipeline.prepare import prepare
+
+
+def falling(amount):
+    """A score that halves with each unit of noise."""
+    return 2.0**-amount
+
+
+@pytest.mark.parametrize("target", [0.9, 0.5, 0.25, 0.01])
+def test_the_amount_of_noise_that_gives_a_score_is_found(target):
+    amount, reached = search(falling, Sought(target, 0.001))
+    assert reached == falling(amount)
+    assert reached == pytest.approx(target, abs=0.001)
+
+
+def test_where_no_noise_is_enough_none_is_played_more():
+    asked = []
+
+    def score(amount):
+        asked.append(amount)
+        return falling(amount)
+
+    assert search(score, Sought(1.0, 0.05)) == (0.0, 1.0)
+    assert asked == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("score", "sought", "message"),
+    [
+        (falling, Sought(1.2, 0.05), r"the expert without noise scores 1\.000; expected 1\.15 to 1\.25"),
+        (falling, Sought(0.1, 0.05, 1.0), r"the most noise, 1, scores 0\.500"),
+        (lambda amount: float(amount < 0.3), Sought(0.5, 0.05), r"is not reached: noise of"),
+    ],
+    ids=["better", "worse", "never"],
+)
+def test_a_score_that_no_noise_gives_is_refused_in_a_line(score, sought, message):
+    with pytest.raises(ExpertError, match=message):
+        search(score, sought)
+
+
+WANTED = {
+    "expert": "cartpole",
+    "env.max_episode_steps": 100,
+    "rollout.target": 0.5,
+    "rollout.tolerance": 0.1,
+    "episodes": 4,
+}
+
+
+@pytest.fixture
+def _scale(tmp_path, monkeypatch):
+    """Reference scores of what is played."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "references.json"))
+    inputs = prepare(build_config({**WANTED, "rollout.target": None})).inputs
+    scores = ReferenceScores(20.0, 100.0, "by hand")
+    store_reference(
+        Measured(inputs["environment"], scores, inputs["expert"], 10, 0, True, inputs["packages"])
+    )
+
+
+@pytest.mark.usefixtures("_scale")
+def test_a_target_is_reached_recorded_and_built_again(tmp_path):
+    Controller().start({**WANTED, "out": str(tmp_path / "x")})
+    inputs = read_manifest(tmp_path / "x").inputs
+    level, noise = inputs["level"], inputs["config"]["rollout"]["noise"]
+    assert (noise["kind"], noise["epsilon"]) == ("epsilon", level["amount"])
+    assert 0 < level["amount"] < 1
+    assert abs(level["score"] - 0.5) <= 0.1
+    assert inputs["config"]["threshold"] == "-inf"
+    assert "`noised-expert-0.5` trajectories of `cartpole`" in (tmp_path / "x" / "README.md").read_text()
+    check(tmp_path / "x", "rebuild").raise_for_difference()
+
+
+@pytest.mark.usefixtures("_scale")
+def test_an_amount_that_is_stated_is_measured_and_has_to_reach_it(tmp_path):
+    given = {**WANTED, "rollout.noise": {"kind": "epsilon", "epsilon": 0.0}, "out": str(tmp_path / "x")}
+    with pytest.raises(ExpertError, match=r"rollout\.target=0\.5 is not reached: noise of 0 scores 1\.000"):
+        Controller().start(given)
+
+
+def test_without_a_reference_the_remedy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "none.json"))
+    with pytest.raises(ConfigError, match=r"no reference of CartPole-v1 .*; il-builder reference env"):
+        Controller().start({**WANTED, "out": str(tmp_path / "x")})
+
+
+@pytest.mark.parametrize("target", [math.nan, math.inf])
+def test_a_target_is_a_number(target):
+    with pytest.raises(ConfigError, match=r"rollout\.target is no score that can be sought"):
+        build_config({**WANTED, "rollout.target": target})
