@@ -222,6 +222,18 @@ def _check_counts(content: Mapping[str, Any], path: AnyPath) -> None:
             raise DatasetError(f"{path} counts fewer steps than episodes in the split {name!r}")
 
 
+def _reference(stated: Mapping[str, Any], path: AnyPath) -> ReferenceScores:
+    """The reference scores that a manifest states, where there is a scale between them.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    try:
+        return ReferenceScores.of(stated)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error.what}", expected=error.expected, got=error.got) from error
+
+
 def _rejected(stated: Mapping[str, Any]) -> Rejected:
     return Rejected(stated["count"], tuple(map(float, stated["returns"])))
 
@@ -315,7 +327,7 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
         "distinct": Distinct(**content["distinct"]) if "distinct" in content else None,
         "notes": tuple(content.get("notes", ())),
         "rejected": _rejected(content["rejected"]) if "rejected" in content else None,
-        "reference": ReferenceScores.of(content["reference"]) if "reference" in content else None,
+        "reference": _reference(content["reference"], path) if "reference" in content else None,
     }
     splits = {name: Split(**split) for name, split in content["splits"].items()}
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}

@@ -15,8 +15,10 @@ from builder.manifest.manifest import (
     manifest_sha256,
     manifest_text,
     read_manifest,
+    rewrite,
     seal,
 )
+from builder.manifest.scores import ReferenceScores
 
 
 @pytest.fixture
@@ -94,3 +96,25 @@ def test_a_manifest_that_cannot_be_written_is_a_storage_error(folder):
     (folder / MANIFEST).mkdir()
     with pytest.raises(StorageError):
         seal(manifest, folder)
+
+
+def test_reference_scores_are_written_only_where_there_are_some_and_decide_no_byte(folder):
+    before = read_manifest(folder)
+    assert "reference" not in json.loads((folder / MANIFEST).read_text())
+    scores = ReferenceScores(1.0, 2.0, "a test")
+    after = rewrite(dataclasses.replace(before, reference=scores), folder)
+    assert after == read_manifest(folder)
+    assert after.reference == scores
+    assert (after.identity, after.fingerprint, after.files) == (
+        before.identity,
+        before.fingerprint,
+        before.files,
+    )
+
+
+def test_reference_scores_without_a_scale_between_them_are_refused_with_the_file(folder):
+    content = json.loads((folder / MANIFEST).read_text())
+    content["reference"] = {"random": 2.0, "expert": 1.0, "source": "somebody"}
+    (folder / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=r"manifest.json: the expert of a reference is no better.*got 1"):
+        read_manifest(folder)

@@ -229,3 +229,11 @@ def test_a_dataset_that_names_no_environment_takes_the_published_scores_of_the_o
     found = asked(f"out={tmp_path / 'x'}", "env.id=hopper-medium-v2")
     assert load(tmp_path / "x").normalized_returns.tolist() == [(2 + 20.272305) / (3234.3 + 20.272305)] * 2
     assert found.scores.source in (tmp_path / "x" / "README.md").read_text()
+
+
+def test_noise_that_a_dataset_has_does_not_make_its_expert_worse(tmp_path):
+    noise = {"rollout.noise.kind": "epsilon", "rollout.noise.epsilon": 0.9}
+    short_build(tmp_path / "x", **noise)
+    found = asked(f"out={tmp_path / 'x'}", "episodes=4")
+    assert found.scores.expert == 60.0
+    assert load(tmp_path / "x").normalized_returns.mean() < 0.5
