@@ -7,21 +7,25 @@ writes into the last `info` as `TimeLimit.truncated`; we do so too, with both fl
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 
+from builder.environments.info import FAMILY, Kind
+from builder.episodes.declared import TEXT, Declared
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
 from builder.episodes.unbounded import unbounded
 from builder.errors import DatasetError
 from builder.exchange import imitation_npz
 from builder.exchange.arrays import fitted, single_leaves
 from builder.exchange.contract import Format, Incoming, Loss, Options, Source, Trajectory, usual_losses
+from builder.exchange.infos import ToldInJson, json_of_steps, key_of, said_in
 from builder.exchange.ipc import streamed_batches
 from builder.exchange.nested import from_lists, list_type, to_lists
 from builder.exchange.note import Carried, carried, note_path
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 
 ROWS = "data-00000-of-00001.arrow"
 TRUNCATED = "TimeLimit.truncated"
+FLAGS = (TRUNCATED, "terminated", "truncated")
+"""What the last info of a trajectory says of its ending."""
+JSON_KINDS = ("bool", "int64", "float64", TEXT)
+"""Of columns, those that JSON gives back as they were."""
 
 
 def losses(source: Source, _options: Options) -> Iterator[Loss]:
@@ -41,6 +49,9 @@ def losses(source: Source, _options: Options) -> Iterator[Loss]:
     for name, leaf in zip(Spaces._fields, single_leaves(source.spaces, "imitation"), strict=True):
         if leaf.dtype not in (np.float64, np.int64):
             yield Loss(f"{name} dtype", f"{leaf.dtype} in the file; imitation's reader widens it, exactly")
+    for column in filter(_holds, source.declared):
+        if (kind := Kind.of(column).dtype) not in JSON_KINDS:
+            yield Loss(f"{column.name} dtype", f"{kind}; JSON has numbers alone, which it holds exactly")
     yield from usual_losses(source, "policy", "seed", "split")
 
 
@@ -66,10 +77,11 @@ def write(source: Source, path: Path, _options: Options) -> None:
     features = {name: _feature(kind) for name, kind in kinds.items()}
     described = json.dumps({"info": {"features": features}})
     schema = pa.schema(kinds.items(), metadata={"huggingface": described})
+    told = [column for column in source.declared if _holds(column)]
     path.mkdir()
     with pa.OSFile(str(path / ROWS), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
         for trajectory in source.trajectories():
-            row = _row(trajectory)
+            row = _row(trajectory, told)
             stream.write_batch(pa.record_batch([row[name] for name in kinds], schema=schema))
     info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
     _write_json(path / "dataset_info.json", info)
@@ -84,14 +96,23 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
     return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}
 
 
-def _row(trajectory: Trajectory) -> dict[str, pa.Array]:
+def _holds(column: Declared) -> bool:
+    """Whether `infos` have a place for a column: what they say of the ending comes first."""
+    said = column.table == "transitions" and column.name.startswith(f"{FAMILY}.")
+    return said and key_of(column) not in FLAGS
+
+
+def _row(trajectory: Trajectory, told: Sequence[Declared]) -> dict[str, pa.Array]:
     import pyarrow as pa
+
+    infos = json_of_steps(told, trajectory)
+    infos[-1] |= _ending_of(trajectory)
 
     (observations,) = trajectory.all_observations()
     row = {
         "obs": to_lists(observations[np.newaxis]),
         "acts": to_lists(trajectory.actions[0][np.newaxis]),
-        "infos": pa.array([["{}"] * (len(trajectory) - 1) + [_last_info(trajectory)]]),
+        "infos": pa.array([list(map(json.dumps, infos))]),
         "terminal": pa.array([bool(trajectory.terminated or trajectory.truncated)]),
     }
     if trajectory.rewards is not None:
@@ -99,10 +120,9 @@ def _row(trajectory: Trajectory) -> dict[str, pa.Array]:
     return row
 
 
-def _last_info(trajectory: Trajectory) -> str:
+def _ending_of(trajectory: Trajectory) -> dict[str, bool]:
     terminated, truncated = bool(trajectory.terminated), bool(trajectory.truncated)
-    flags = {TRUNCATED: truncated and not terminated, "terminated": terminated, "truncated": truncated}
-    return json.dumps(flags)
+    return {TRUNCATED: truncated and not terminated, "terminated": terminated, "truncated": truncated}
 
 
 def _state(source: Source) -> dict[str, Any]:
@@ -135,7 +155,8 @@ def read(path: Path, _options: Options) -> Incoming:
         return imitation_npz.read(path)
     files = _files(path)
     known = carried(note_path(path, folder=True))
-    spaces, endings, rewarded = _scan(files)
+    spaces, endings, rewarded, seen = _scan(files)
+    columns = seen.columns()
     if known:
         spaces = known.spaces
     said = all(ending is not None for ending in endings)
@@ -147,7 +168,9 @@ def read(path: Path, _options: Options) -> Incoming:
             for batch in streamed_batches(file):
                 for row in range(batch.num_rows):
                     ending = endings[index] if said else None
-                    yield _trajectory(_Row(batch, row, file), spaces, (index, ending), known)
+                    found = _Row(batch, row, file)
+                    trajectory = _trajectory(found, spaces, (index, ending), known)
+                    yield dataclasses.replace(trajectory, extras=_said(found, columns, len(trajectory)))
                     index += 1
 
     return Incoming(
@@ -160,7 +183,8 @@ def read(path: Path, _options: Options) -> Incoming:
         policy=known.policy if known else "",
         license=known.license if known else None,
         exported_from=known.fingerprint if known else "",
-        notes=() if known else ("infos of the source are left out; nothing in them is unpickled",),
+        columns=columns,
+        notes=() if known else tuple(seen.notes()),
     )
 
 
@@ -226,21 +250,43 @@ class _Row:
     def last_info(self) -> Any:
         """The last step's info, where it is plain JSON; what jsonpickle put there stays a text."""
         infos = self._batch.column("infos")[self._row] if "infos" in self else None
-        text = infos[-1].as_py() if infos is not None and infos.is_valid and len(infos) else None
-        if not isinstance(text, str) or len(text) > TEXT_BYTES:
-            return None
-        try:
-            return parse_json(text.encode("utf-8"))
-        except ValueError:
-            return None
+        return _parsed(infos[-1].as_py()) if infos is not None and infos.is_valid and len(infos) else None
+
+    def infos(self) -> list[dict[str, Any] | None]:
+        """What each step said beyond how it ended; None where that is no plain JSON."""
+        infos = self._batch.column("infos")[self._row] if "infos" in self else None
+        texts = infos.as_py() if infos is not None and infos.is_valid else []
+        parsed = [{} if text == "{}" else _parsed(text) for text in texts]
+        return [
+            {key: value for key, value in info.items() if key not in FLAGS}
+            if isinstance(info, dict)
+            else None
+            for info in parsed
+        ]
+
+
+def _parsed(text: Any) -> Any:
+    if not isinstance(text, str) or len(text) > TEXT_BYTES:
+        return None
+    try:
+        return parse_json(text.encode("utf-8"), infinite=True)
+    except ValueError:
+        return None
+
+
+def _said(row: _Row, columns: tuple[Declared, ...], steps: int) -> dict[str, Array]:
+    """What the steps said, as the columns hold it; nothing where there is not one info for each."""
+    infos = row.infos() if columns else []
+    return said_in(infos if len(infos) == steps else [None] * steps, columns)
 
 
 Ending = tuple[bool, bool]
 """Terminated, truncated."""
 
 
-def _scan(files: list[Path]) -> tuple[Spaces, list[Ending | None], bool]:
-    """The spaces of the first trajectory, how each ended, and whether there are rewards."""
+def _scan(files: list[Path]) -> tuple[Spaces, list[Ending | None], bool, ToldInJson]:
+    """The spaces of the first trajectory, how each ended, whether there are rewards, and what infos say."""
+    told = ToldInJson()
     spaces: Spaces | None = None
     endings: list[Ending | None] = []
     rewarded = True
@@ -251,9 +297,11 @@ def _scan(files: list[Path]) -> tuple[Spaces, list[Ending | None], bool]:
                 row = _Row(batch, number, file)
                 spaces = spaces or Spaces(_space(row.values("obs")), _space(row.values("acts")))
                 endings.append(_ending(row))
+                for info in row.infos():
+                    told.add(info)
     if spaces is None:
         raise DatasetError(f"{files[0].parent} holds no trajectories")
-    return spaces, endings, rewarded
+    return spaces, endings, rewarded, told
 
 
 def _space(values: Array) -> gym.Space[Any]:
@@ -318,6 +366,7 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
+    holds=_holds,
     labels=True,
     opened='imitation.data.serialize.load("{path}")',
 )

@@ -12,7 +12,16 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.environments.info import FAMILY, MAX_RANK, left_out
+from builder.environments.info import (
+    FAMILY,
+    MAX_RANK,
+    Kind,
+    SaidInfo,
+    declared_as,
+    kind_of,
+    left_out,
+    widened,
+)
 from builder.episodes.declared import VALID, Declared
 from builder.episodes.spaces import Array
 from builder.episodes.unbounded import unbounded
@@ -145,7 +154,7 @@ class Seen:
             names = sorted(map(str, self.others))
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             told = ", ".join(name[:40] for name in names[:NAMED]) + more
-            yield f"of the source's infos these are left out, since they are no numbers of each step: {told}"
+            yield f"of the source's infos these are left out, no values of one kind in each step: {told}"
 
 
 def _plain(dtype: np.dtype[Any], shape: tuple[int, ...], steps: int) -> bool:
@@ -182,3 +191,57 @@ def extras_of(
             }
         into |= blank if column.table == "transitions" else {name: array[0] for name, array in blank.items()}
     return of_steps, of_reset
+
+
+@dataclass
+class ToldInJson:
+    """What infos of a source hold that are plain JSON, step by step.
+
+    Attributes:
+        kinds: by key the kind of its values so far; None: they have none in common.
+        others: keys that can be no column.
+        unread: whether some are no plain JSON.
+    """
+
+    kinds: dict[str, Kind | None] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+    unread: bool = False
+
+    def add(self, info: Mapping[str, Any] | None) -> None:
+        """What a step said; None: it is no plain JSON."""
+        self.unread = self.unread or info is None
+        for key, value in (info or {}).items():
+            if value is None:
+                continue
+            kind = None if left_out(key) else kind_of(value)
+            known = self.kinds.setdefault(key, kind)
+            self.kinds[key] = None if kind is None or known is None else widened(known, kind)
+
+    def columns(self) -> tuple[Declared, ...]:
+        """The columns of the source."""
+        kinds = sorted(self.kinds.items())
+        self.others = {key for key, kind in kinds if kind is None}
+        return tuple(declared_as(key, kind, "transitions") for key, kind in kinds if kind is not None)
+
+    def notes(self) -> Iterator[str]:
+        """What is left out, once `columns` has been asked for."""
+        yield from Seen(others=self.others).notes()
+        if self.unread:
+            yield "infos of the source that are no plain JSON are left out; nothing in them is unpickled"
+
+
+def said_in(infos: Sequence[Mapping[str, Any] | None], columns: tuple[Declared, ...]) -> dict[str, Array]:
+    """[T, ...] what the infos of T steps say, as the columns of `ToldInJson` hold it."""
+    reader = SaidInfo(columns).annotator(None, (gym.Space(), gym.Space()))
+    return dict(reader.after(range(len(infos)), [info or {} for info in infos]))
+
+
+def json_of_steps(columns: Iterable[Declared], trajectory: Trajectory) -> list[dict[str, Any]]:
+    """What each step said in the columns, as JSON holds it."""
+    found: list[dict[str, Any]] = [{} for _ in range(len(trajectory))]
+    for key in map(key_of, columns):
+        values, valid = rows_of(trajectory, key)
+        for step in np.flatnonzero(valid).tolist():
+            value = values[step]
+            found[step][key] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return found

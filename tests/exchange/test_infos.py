@@ -11,7 +11,7 @@ from builder import build, load
 from builder.exchange.contract import Trajectory
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.importing import ImportRequest, import_
-from builder.exchange.infos import Seen, extras_of, rows_from_reset
+from builder.exchange.infos import Seen, ToldInJson, extras_of, rows_from_reset, said_in
 from builder.manifest.manifest import read_manifest
 from builder.verify.tables import check_tables
 
@@ -183,7 +183,7 @@ def test_what_is_no_number_of_each_step_is_no_column(found):
     seen.add({"x": found}, 2)
     assert seen.columns(1) == ()
     (note,) = seen.notes()
-    assert note.endswith("no numbers of each step: x")
+    assert note.endswith("no values of one kind in each step: x")
 
 
 def test_a_long_list_of_what_is_left_out_is_cut():
@@ -192,3 +192,38 @@ def test_a_long_list_of_what_is_left_out_is_cut():
     (note,) = seen.notes()
     assert len(note) < 1000
     assert note.endswith("and 88 more")
+
+
+def test_imitations_infos_go_out_and_come_back(told, tmp_path):
+    found = export(told, ExportRequest("imitation", tmp_path / "x"))
+    lost = {str(loss) for loss in found.losses}
+    assert "info.triple dtype: float32; JSON has numbers alone, which it holds exactly" in lost
+    assert any(loss.startswith("info.length of episodes") for loss in lost)
+    ours, theirs = load(told).arrays(), imported("imitation", found.path, tmp_path / "y").arrays()
+    keys = [key for key in ours if key.startswith("info.")]
+    assert len(keys) == 12
+    for key in keys:
+        if "triple" not in key:
+            assert theirs[key].dtype == ours[key].dtype
+        np.testing.assert_array_equal(theirs[key], ours[key])
+
+
+def test_jsons_infos_are_columns_where_they_are_typed():
+    told = ToldInJson()
+    infos = [
+        {"a": 1, "b": [1, 2], "c": {"py/object": "x"}},
+        {"a": 0.5, "b": [3, 4], "d e": 1},
+        None,
+        {"t": "x"},
+    ]
+    for info in infos:
+        told.add(info)
+    columns = told.columns()
+    assert [column.name for column in columns] == ["info.a", "info.b", "info.t"]
+    said = said_in(infos, columns)
+    assert said["info.a"].tolist()[:2] == [1.0, 0.5]
+    assert said["info.b.valid"].tolist() == [True, True, False, False]
+    assert said["info.t"].tolist() == [None, None, None, "x"]
+    left, unread = told.notes()
+    assert left.endswith("c, d e")
+    assert "nothing in them is unpickled" in unread
