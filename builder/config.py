@@ -39,6 +39,7 @@ PREPROCESSINGS = ("atari", "raw")
 OUT_OF_BOUNDS = ("error", "clip")
 ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
+TEACHER = ("log_prob", "value", "q_value", "entropy", "distribution")
 INSTANCES = ("auto", "reused", "fresh", "single")
 INTERFERENCES = ("noise", "switch", "target")
 """Keys of `rollout` with which what is done may be something else than what the expert chose."""
@@ -195,6 +196,7 @@ class DatasetConfig:
         info: the keys of the environment's `info` that become columns, a list of names or `all`; unset: none.
         simulator_state: a column with what it takes to go on from each step, for `restore`.
         policy_observation: a column with what the expert saw behind its wrappers.
+        teacher: what the expert thought of each step: names of `TEACHER`.
     """
 
     next_observation: bool | None
@@ -208,6 +210,7 @@ class DatasetConfig:
     info: Any = None
     simulator_state: bool = False
     policy_observation: bool = False
+    teacher: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -482,6 +485,8 @@ class BuildConfig:
                 expected=f"0, or {LEAST_TEST_FRACTION:g} to 0.5",
                 got=fraction,
             )
+        for name in self.dataset.teacher:
+            _one_of("dataset.teacher", name, TEACHER)
         if self.dataset.pixels is not None:
             check_size("dataset.pixels", self.dataset.pixels)
         _check_info(self.dataset.info)

@@ -33,6 +33,22 @@ class Family:
     of_episodes: str = ""
 
 
+_THOUGHTS = {
+    "log_prob": "the log of how likely the expert's distribution makes {action}",
+    "value": "what the expert's critic thought the state worth",
+    "q_value": "what the expert's critics thought {action} worth, or of discrete ones each",
+    "entropy": "of the expert's distribution",
+    "distribution": "the expert's: logits, or means and deviations, or quantiles of returns",
+}
+
+
+def _thought(name: str) -> str:
+    """What the card says of a teacher's column."""
+    about, _, label = name.partition(".")
+    action = "`expert_action`" if label else "`action`"
+    return _THOUGHTS.get(about, f"the expert's {about}").format(action=action)
+
+
 FAMILIES: dict[str, Family] = {
     CONTROLLER: Family(lambda _: "who has chosen the action: 0 the expert, 1 the other policy"),
     EXPERT_ACTION: Family(lambda _: "what the expert would have done there"),
@@ -45,7 +61,10 @@ FAMILIES: dict[str, Family] = {
     "simulator_state": Family(lambda _: "what it takes to go on from here, before the action", replayed=True),
     "final_simulator_state": Family(lambda _: "the same after the last step", replayed=True),
     "policy_observation": Family(lambda _: "what the expert saw behind its wrappers"),
-    "teacher": Family(lambda name: f"the expert's {name.replace('_', ' ')}", single=False),
+    "teacher": Family(_thought, single=False),
+    "behaviour_log_prob": Family(
+        lambda _: "the log of how likely `action` was to be chosen; null where that is not defined"
+    ),
 }
 """By what comes before the first dot of their names."""
 

@@ -72,6 +72,11 @@ class Annotator:
         return {}
 
 
+def notes_of(annotation: object) -> tuple[str, ...]:
+    """What a reader of the dataset should know of what an annotation records; most have nothing to say."""
+    return tuple(getattr(annotation, "notes", ()))
+
+
 STAGES = ("begun", "before", "acted", "after", "ended")
 """When annotators are asked."""
 

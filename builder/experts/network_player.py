@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,6 +242,18 @@ class _Source:
     def features(self, observations: Sequence[Array]) -> Array:
         values = observations[self.index]
         return encode(self.encoder, values.transpose(0, 3, 1, 2) if self.channels_last else values)
+
+
+def encoding_of(
+    network: Network, observation_space: gym.Space[Any]
+) -> Callable[[Sequence[Array]], list[Array]]:
+    """From observations, per leaf [rows, ...], to what goes into a network.
+
+    Raises:
+        SpaceError: the network was trained on another space.
+    """
+    sources = _sources(network, observation_space)
+    return lambda observations: [source.features(observations) for source in sources]
 
 
 def _sources(network: Network, observation_space: gym.Space[Any]) -> list[_Source]:

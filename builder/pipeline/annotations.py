@@ -10,6 +10,7 @@ from builder.config import BuildConfig
 from builder.environments.simulator_state import KeptState, kept_state
 from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
+from builder.experts.minds import teacher_columns
 from builder.experts.observations.seen import SeenObservations
 from builder.pipeline.info_columns import info_annotation
 from builder.pipeline.pairing import Found
@@ -37,11 +38,27 @@ def _policy_observation(config: BuildConfig, found: Found) -> Annotation | None:
     return SeenObservations.of(found.player, found.spaces.observation, found.spaces.action)
 
 
+def _teacher(config: BuildConfig, found: Found) -> Annotation | None:
+    if not config.dataset.teacher:
+        return None
+    rollout = config.rollout
+    return teacher_columns(
+        found.expert,
+        found.player,
+        config.dataset.teacher,
+        spaces=(found.spaces.observation, found.spaces.action),
+        labelled=rollout.interferes,
+        sampled=not rollout.deterministic and not rollout.interferes,
+        vec_normalize=config.expert.vec_normalize,
+    )
+
+
 SOURCES: dict[str, Source] = {
     "dataset.info": info_annotation,
     "dataset.simulator_state": _simulator_state,
     "rollout.noise": _labels,
     "dataset.policy_observation": _policy_observation,
+    "dataset.teacher": _teacher,
 }
 """By key."""
 

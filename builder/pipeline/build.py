@@ -16,7 +16,7 @@ from builder.dataset.columns import asked_for
 from builder.environments.environment import EnvironmentSpec
 from builder.environments.masks import ASKED, choices
 from builder.episodes.acceptance import EVERY_RETURN
-from builder.episodes.annotations import Annotation
+from builder.episodes.annotations import Annotation, notes_of
 from builder.episodes.declared import declared
 from builder.episodes.spaces import leaves
 from builder.experts.actor import Player
@@ -122,5 +122,5 @@ class Build:
             unique=self.config.dataset.unique,
             shard_size=dataset["shard_mb"] * 10**6,
             instances=self.instances if self.instances in ("fresh", "single") else None,
-            notes=self.expert.notes,
+            notes=(*self.expert.notes, *(note for beside in self.annotations for note in notes_of(beside))),
         )

@@ -59,6 +59,7 @@ DECIDES_WHAT_IS_KEPT = {
     "dataset.info": ["x"],  # what is played and recorded for it, the columns say
     "dataset.simulator_state": True,  # likewise
     "dataset.policy_observation": True,
+    "dataset.teacher": ["value"],
 }
 DECIDES_HOW_MUCH = {"episodes": 101, "max_attempts": 501}
 DECIDES_NOTHING = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
+from builder.episodes.spaces import Array
 from builder.errors import ArchiveError, ExpertError, UnsafeArchiveError, UnsupportedExpertError
 from builder.experts.archive.architecture import Description, build_network
 from builder.experts.archive.bounded_zip import BoundedZip
@@ -81,7 +83,29 @@ class Agent:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Read:
+    """All that was read of an archive.
+
+    Attributes:
+        agent: what acts.
+        description: what its readable fields say of the policy.
+        weights: all of them by name, those that served training alone too.
+        fields: the readable fields.
+    """
+
+    agent: Agent
+    description: Description
+    weights: dict[str, Array]
+    fields: Mapping[str, Any]
+
+
 def read_agent(path: Path) -> Agent:
+    """Read what acts of a Stable-Baselines3 archive; see `read_whole`."""
+    return read_whole(path).agent
+
+
+def read_whole(path: Path) -> Read:
     """Read a Stable-Baselines3 archive.
 
     Raises:
@@ -108,7 +132,7 @@ def read_agent(path: Path) -> Agent:
         raise ArchiveError(f"{where} is damaged ({type(error).__name__}: {str(error)[:100]})") from error
 
 
-def _read(path: Path, where: str) -> Agent:
+def _read(path: Path, where: str) -> Read:
     with path.open("rb") as source, BoundedZip(source, where) as archive:
         if "data" not in archive.members and any(name.endswith("/data.pkl") for name in archive.members):
             raise ArchiveError(
@@ -126,16 +150,17 @@ def _read(path: Path, where: str) -> Agent:
         if "_stable_baselines3_version" in archive.members:
             version = archive.read("_stable_baselines3_version", 100).decode("ascii", "replace").strip()
     description, policy_class = _describe(fields)
-    network = build_network(description, read_weights(weights, f"{where}: policy.pth"))
-    return Agent(
+    arrays = read_weights(weights, f"{where}: policy.pth")
+    agent = Agent(
         algorithm=_algorithm(description.family, policy_class, fields),
         policy_class=policy_class.path,
         sb3_version=version,
         observation_space=description.observation_space,
         action_space=description.action_space,
-        network=network,
+        network=build_network(description, arrays),
         exploration_rate=description.exploration_rate,
     )
+    return Read(agent, description, arrays, fields.plain)
 
 
 def _describe(fields: SavedFields) -> tuple[Description, Global]:

@@ -242,6 +242,53 @@ def _features(
     return coders, extractors, size
 
 
+def value_network(description: Description, arrays: dict[str, Array]) -> Network:
+    """What an actor-critic thinks that a state is worth: a network with one output.
+
+    Raises:
+        ArchiveError: weights are missing or do not fit.
+    """
+    weights = Weights(arrays, description.where)
+    own = weights.names("vf_features_extractor.")
+    coders, extractors, size = _features(
+        description, weights, "vf_features_extractor" if own else "features_extractor"
+    )
+    shared = weights.sequence("mlp_extractor.shared_net", size)  # SB3 before 1.8
+    size = len(shared[-1].weight) if shared else size
+    hidden = shared + weights.sequence("mlp_extractor.value_net", size)
+    output = weights.linear("value_net", len(hidden[-1].weight) if hidden else size)
+    return _beside(description, (coders, extractors), hidden, output)
+
+
+def action_value_networks(description: Description, arrays: dict[str, Array]) -> tuple[Network, ...]:
+    """The critics of SAC, TQC and TD3: networks of the observation followed by the action.
+
+    Raises:
+        ArchiveError: weights are missing or do not fit.
+    """
+    weights = Weights(arrays, description.where)
+    coders, extractors, size = _features(description, weights, "critic.features_extractor")
+    actions = int(np.prod(description.action_space.shape or ()))
+    critics: list[Network] = []
+    while weights.names(f"critic.qf{len(critics)}."):
+        hidden, output = _split(weights, f"critic.qf{len(critics)}", size + actions)
+        features = (*coders, Encoder("", (actions,))), (*extractors, None)
+        critics.append(_beside(description, features, hidden, output))
+    return tuple(critics)
+
+
+def _beside(
+    description: Description,
+    features: tuple[tuple[Encoder, ...], tuple[ImageExtractor | None, ...]],
+    hidden: tuple[Linear, ...],
+    output: Linear,
+) -> Network:
+    """A network that does not act."""
+    spaces = description.observation_space, description.action_space
+    head = DiscreteHead((len(output.weight),), sampling="none")
+    return Network(*spaces, *features, (), hidden, _activation(description), output, head)
+
+
 def _network(  # noqa: PLR0913, PLR0917  (the parts of a network)
     description: Description,
     features: tuple[tuple[Encoder, ...], tuple[ImageExtractor | None, ...]],

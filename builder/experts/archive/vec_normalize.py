@@ -36,6 +36,19 @@ class Statistics:
     clip: float
 
 
+@dataclass(frozen=True)
+class RewardScale:
+    """What rewards were divided by in training, and clipped to.
+
+    Attributes:
+        deviation: of discounted returns, at the end of training.
+        clip: the largest magnitude.
+    """
+
+    deviation: float
+    clip: float
+
+
 def read_statistics(content: bytes, where: str) -> Statistics | None:
     """Read a pickled `VecNormalize`.
 
@@ -60,13 +73,37 @@ def read_statistics(content: bytes, where: str) -> Statistics | None:
         raise ArchiveError(f"{where} is damaged ({type(error).__name__}: {str(error)[:100]})") from error
 
 
-def _read(content: bytes, where: str) -> Statistics | None:
+def read_reward_scale(content: bytes, where: str) -> RewardScale | None:
+    """What a pickled `VecNormalize`, which `read_statistics` has read, made of rewards; None: nothing.
+
+    Raises:
+        ArchiveError: it is damaged.
+    """
+    try:
+        state = _state(content, where)
+        if state.get("norm_reward") is False or not {"ret_rms", "clip_reward", "epsilon"} <= state.keys():
+            return None
+        variance = _variance(state["ret_rms"], where)
+        epsilon, clip = number(state["epsilon"], where), number(state["clip_reward"], where)
+        return RewardScale(float(np.sqrt(variance + epsilon)), float(clip))
+    except ExpertError:
+        raise
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, MemoryError) as error:
+        raise ArchiveError(f"{where} is damaged ({type(error).__name__}: {str(error)[:100]})") from error
+
+
+def _state(content: bytes, where: str) -> Mapping[str, Any]:
+    """What a `VecNormalize` holds."""
     pickle = decode(content, where)
     audit(pickle, where)
     record = pickle.value
     if not isinstance(record, Call) or record.path != _CLASS:
         raise ArchiveError(f"{where}: not a VecNormalize", remedy="check which file this is")
-    state = mapping(record.state, where)
+    return mapping(record.state, where)
+
+
+def _read(content: bytes, where: str) -> Statistics | None:
+    state = _state(content, where)
     if state.get("norm_obs") is False:
         return None
     for name in ("obs_rms", "epsilon", "clip_obs"):
@@ -82,6 +119,13 @@ def _read(content: bytes, where: str) -> Statistics | None:
         epsilon=float(epsilon),
         clip=float(clip),
     )
+
+
+def _variance(record: Any, where: str) -> float:
+    """Of the discounted returns of training."""
+    if not isinstance(record, Call) or record.path != _STATISTICS:
+        raise ArchiveError(f"{where}: statistics of rewards are missing", got=type(record).__name__)
+    return float(number(mapping(record.state, where)["var"], where))
 
 
 def _moments(record: Any, where: str) -> dict[str, tuple[Array, Array]]:
