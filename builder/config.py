@@ -43,7 +43,6 @@ TEACHER = ("log_prob", "value", "q_value", "entropy", "distribution")
 INSTANCES = ("auto", "reused", "fresh", "single")
 INTERFERENCES = ("noise", "switch", "target")
 """Keys of `rollout` with which what is done may be something else than what the expert chose."""
-LEVELS = ("auto", "files", "replay", "rebuild")
 ALL = "all"
 """Of `dataset.info`: all keys that can be columns."""
 
@@ -108,7 +107,7 @@ class ExpertConfig:
 
     def __post_init__(self) -> None:
         if self.action_masks is not None:
-            _one_of("expert.action_masks", self.action_masks, ("none",))
+            check_word("expert.action_masks", self.action_masks, ("none",))
 
     @property
     def label(self) -> str:
@@ -263,78 +262,6 @@ class ArgumentsConfig:
 
 
 @dataclass(frozen=True)
-class VerifyConfig:
-    """One verification (`conf/verify.yaml`).
-
-    Attributes:
-        out: the dataset folder.
-        hub: or a repository.
-        level: files, replay or rebuild; auto: replay where there is one, else files.
-        sample: the share of the episodes that `replay` steps again.
-        parallel: on what they are stepped or played.
-        expert: what `rebuild` may need.
-        env: what `replay` and `rebuild` may need.
-        report: a folder for the dataset's figures and returns as files; unset: none.
-        json: a file for all of it that other programs read; unset: none.
-        signed_by: a public SSH key, or a file of signers: it must have been signed by one of them.
-        parts: of a merged dataset, where those that it was made of are, as `il-builder merge` takes them;
-            they are looked for beside its folder in any case.
-        debug: show tracebacks.
-    """
-
-    out: AnyPath | None
-    hub: HubConfig
-    level: str
-    sample: float
-    parallel: ParallelConfig
-    expert: TrustConfig
-    env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
-    report: str | None = None
-    json: str | None = None
-    signed_by: str | None = None
-    parts: Any = None
-    debug: bool = False
-
-    def __post_init__(self) -> None:
-        _one_of("level", self.level, LEVELS)
-        find_backend(self.parallel.backend)
-        if not 0 < self.sample <= 1:
-            raise ConfigError("sample is out of range", expected="more than 0, at most 1", got=self.sample)
-
-
-@dataclass(frozen=True)
-class CheckConfig:
-    """One check (`conf/check.yaml`).
-
-    Attributes:
-        expert: who plays.
-        env: what is played.
-        rollout: how it is played.
-        seed: of the attempts.
-        debug: show tracebacks.
-    """
-
-    expert: ExpertConfig
-    env: EnvConfig
-    rollout: RolloutConfig
-    seed: int = 0
-    debug: bool = False
-
-    def __post_init__(self) -> None:
-        check_play(self.expert, self.env, self.rollout, self.seed)
-        if self.rollout.interferes:
-            raise ConfigError(
-                "il-builder check looks at the expert as it is alone",
-                remedy="leave rollout.noise, rollout.switch and rollout.target out",
-            )
-
-    @property
-    def acceptance(self) -> Acceptance:
-        """Whatever is played will do."""
-        return Acceptance()
-
-
-@dataclass(frozen=True)
 class ReferenceConfig:
     """One measurement of reference scores (`conf/reference.yaml`).
 
@@ -392,38 +319,6 @@ class RelabelConfig:
 
 
 @dataclass(frozen=True)
-class TransferConfig:
-    """One push or pull (`conf/push.yaml`, `conf/pull.yaml`).
-
-    Attributes:
-        out: the dataset folder.
-        hub: the repository.
-        overwrite: replace something else: of a push in the repository, of a pull in the folder.
-        debug: show tracebacks.
-    """
-
-    out: AnyPath
-    hub: HubConfig
-    overwrite: bool = False
-    debug: bool = False
-
-
-@dataclass(frozen=True)
-class SignConfig:
-    """One signature (`conf/sign.yaml`).
-
-    Attributes:
-        out: the dataset folder.
-        key: the SSH key that signs; unset: that of `~/.ssh`.
-        debug: show tracebacks.
-    """
-
-    out: AnyPath
-    key: str | None = None
-    debug: bool = False
-
-
-@dataclass(frozen=True)
 class CardConfig:
     """What the card shows (`conf/card/`).
 
@@ -468,7 +363,7 @@ class BuildConfig:
     debug: bool = field(default=False)
 
     def __post_init__(self) -> None:
-        _one_of("mode", self.mode, MODES)
+        check_word("mode", self.mode, MODES)
         find_backend(self.parallel.backend)
         check_play(self.expert, self.env, self.rollout, self.seed)
         for key, value, least, most in (
@@ -486,7 +381,7 @@ class BuildConfig:
                 got=fraction,
             )
         for name in self.dataset.teacher:
-            _one_of("dataset.teacher", name, TEACHER)
+            check_word("dataset.teacher", name, TEACHER)
         if self.dataset.pixels is not None:
             check_size("dataset.pixels", self.dataset.pixels)
         _check_info(self.dataset.info)
@@ -518,14 +413,14 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     Raises:
         ConfigError: a word is unknown, or a number beyond its bounds.
     """
-    _one_of("expert.check", expert.check, CHECKS)
+    check_word("expert.check", expert.check, CHECKS)
     if env.preprocessing is not None:
-        _one_of("env.preprocessing", env.preprocessing, PREPROCESSINGS)
-    _one_of("env.instances", env.instances, INSTANCES)
-    _one_of("rollout.precision", rollout.precision, PRECISIONS)
-    _one_of("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
-    _one_of("rollout.on_error", rollout.on_error, ON_ERROR)
-    _one_of("rollout.infinite", rollout.infinite, INFINITE)
+        check_word("env.preprocessing", env.preprocessing, PREPROCESSINGS)
+    check_word("env.instances", env.instances, INSTANCES)
+    check_word("rollout.precision", rollout.precision, PRECISIONS)
+    check_word("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
+    check_word("rollout.on_error", rollout.on_error, ON_ERROR)
+    check_word("rollout.infinite", rollout.infinite, INFINITE)
     if rollout.noise is not None:
         Noise.of(rollout.noise, sought=rollout.target is not None)
     if not 0 < rollout.tolerance < math.inf or (
@@ -619,6 +514,11 @@ def default_budget(episodes: int) -> int:
     return max(100, 10 * episodes)
 
 
-def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+def check_word(key: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a word that is none of those that are known.
+
+    Raises:
+        ConfigError: it is not.
+    """
     if value not in known:
         raise ConfigError(f"{key} is unknown", expected=" or ".join(known), got=repr(value))

@@ -17,12 +17,12 @@ from typing import Any
 
 import cloudpickle
 
+from builder.checks.config import CheckConfig
 from builder.checks.enjoy import enjoy_findings
 from builder.checks.environment import actions_of, environment_findings, speed_finding
 from builder.checks.finding import ONE_LANE, Finding, finding, raise_for_errors
 from builder.checks.policy import policy_findings, seconds_per_action
 from builder.composition import compose_mapping
-from builder.config import CheckConfig
 from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
 from builder.environments.behaviour import Chooser, random_actions

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from builder.composition import build_config
-from builder.config import BuildConfig, HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import BuildConfig, HubConfig, ParallelConfig, TrustConfig
 from builder.errors import BuilderError
 from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import MANIFEST, covered, manifest_of, manifest_text, read_manifest
 from builder.manifest.rebuild import Given, rebuilt_config
 from builder.verify import verify
+from builder.verify.config import VerifyConfig
 
 Place = tuple[str | int, ...]
 LONGEST = 2_000

@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 
 from builder import Controller
 from builder.card import write_card
-from builder.config import LEVELS, HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import HubConfig, ParallelConfig, TrustConfig
 from builder.errors import BuilderError
 from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import read_manifest, seal
 from builder.verify import verify
 from builder.verify.checks import Report
+from builder.verify.config import LEVELS, VerifyConfig
 
 Forger = Callable[[Path], object]
 

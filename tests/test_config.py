@@ -6,8 +6,8 @@ import math
 import pytest
 from sweeps import case
 
-from builder.composition import build_config, compose
-from builder.config import CheckConfig, default_budget
+from builder.composition import build_config
+from builder.config import default_budget
 from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 
@@ -22,13 +22,6 @@ def changed(**values):
         if isinstance(value, dict)
     }
     return dataclasses.replace(CARTPOLE, **values | groups)
-
-
-def test_check_looks_at_an_expert_without_noise():
-    with pytest.raises(
-        ConfigError, match=r"looks at the expert as it is alone; leave rollout\.noise, rollout\.switch"
-    ):
-        compose(CheckConfig, "check", ["rollout.noise=sticky", "rollout.noise.probability=0.1"])
 
 
 OUT_OF_RANGE = [
@@ -174,11 +167,3 @@ def test_what_cannot_be_pushed_is_refused(overrides, message):
 def test_nothing_is_pushed_unless_that_is_asked_for():
     hub = build_config([]).hub
     assert (hub.push, hub.repo_id, hub.private, hub.tag, hub.revision) == (False, None, None, None, None)
-
-
-@pytest.mark.parametrize(
-    "word", ["rollout.lanes=0", "seed=-1", "expert.check_episodes=0", "rollout.on_error=x"]
-)
-def test_a_check_has_the_bounds_of_a_build(word):
-    with pytest.raises(ConfigError, match=r"out of range|unknown"):
-        compose(CheckConfig, "check", [word, "env.id=CartPole-v1"])

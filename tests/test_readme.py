@@ -8,9 +8,9 @@ from sweeps import case
 
 from builder.cli.verbs import VERBS
 from builder.composition import build_config, compose, expand_sweep
-from builder.config import TransferConfig
 from builder.exchange.config import Chosen, ExportConfig, ImportConfig
 from builder.exchange.formats import format_named
+from builder.hub.config import TransferConfig
 
 README = (ROOT / "README.md").read_text()
 PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]

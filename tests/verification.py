@@ -9,10 +9,11 @@ import pytest
 
 from builder import Controller
 from builder.card import write_card
-from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import HubConfig, ParallelConfig, TrustConfig
 from builder.errors import VerificationError
 from builder.manifest.manifest import read_manifest, seal
 from builder.verify import verify
+from builder.verify.config import VerifyConfig
 
 STEPS = "data/train-00000-of-00001.parquet"
 EPISODES = "episodes/train-00000-of-00001.parquet"

@@ -81,8 +81,8 @@ def _verify(overrides: list[str]) -> None:
     from builder.api import dataset_folder
     from builder.augment.parts import parts_of
     from builder.composition import compose
-    from builder.config import VerifyConfig
     from builder.verify import verify
+    from builder.verify.config import VerifyConfig
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(VerifyConfig, "verify", overrides)
@@ -105,8 +105,8 @@ def _verify(overrides: list[str]) -> None:
 
 
 def _check(overrides: list[str]) -> None:
+    from builder.checks.config import CheckConfig
     from builder.composition import compose
-    from builder.config import CheckConfig
     from builder.errors import CheckError
     from builder.testing import check
 
@@ -227,8 +227,8 @@ def _merge(overrides: list[str]) -> None:
 
 def _push(overrides: list[str]) -> None:
     from builder.composition import compose
-    from builder.config import TransferConfig
     from builder.hub import push
+    from builder.hub.config import TransferConfig
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "push", overrides)
@@ -251,8 +251,8 @@ def _report_push(pushed: Pushed) -> None:
 
 def _pull(overrides: list[str]) -> None:
     from builder.composition import compose
-    from builder.config import TransferConfig
     from builder.hub import pull
+    from builder.hub.config import TransferConfig
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = compose(TransferConfig, "pull", overrides)
@@ -272,7 +272,7 @@ def _how_to_load(out: str) -> str:
 
 def _sign(overrides: list[str]) -> None:
     from builder.composition import compose
-    from builder.config import SignConfig
+    from builder.hub.config import SignConfig
     from builder.manifest.manifest import SIGNATURE, read_manifest
     from builder.manifest.signature import sign
 

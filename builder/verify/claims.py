@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.config import VerifyConfig
 from builder.environments.drawing import OPENGL
 from builder.errors import SignatureError
 from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
 from builder.manifest.settings import RELABELLED, rebuilt_expert
 from builder.manifest.signature import stated_signer
+from builder.verify.config import VerifyConfig
 from builder.versions import RELEASE
 
 NOTHING = "nothing checks it"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from builder.augment.parts import Part
-from builder.config import HubConfig, VerifyConfig
+from builder.config import HubConfig
 from builder.dataset.columns import UNSAID, null_for, unsaid_of
 from builder.environments.drawing import OPENGL
 from builder.environments.environment import EnvironmentSpec
@@ -26,6 +26,7 @@ from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
 from builder.verify.claims import claims
+from builder.verify.config import VerifyConfig
 from builder.verify.files import (
     check_card,
     check_files,

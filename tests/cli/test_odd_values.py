@@ -11,17 +11,13 @@ import traceback
 import pytest
 from odd_values import ODD, READ_ONLY, SECRET
 
+from builder.checks.config import CheckConfig
 from builder.cli.main import main
 from builder.composition import compose
-from builder.config import (
-    BuildConfig,
-    CheckConfig,
-    ReferenceConfig,
-    SignConfig,
-    TransferConfig,
-    VerifyConfig,
-)
+from builder.config import BuildConfig, ReferenceConfig
 from builder.exchange.config import ExportConfig, ImportConfig
+from builder.hub.config import SignConfig, TransferConfig
+from builder.verify.config import VerifyConfig
 
 EVERY = int(os.environ.get("ODD_VALUES", "31"))
 """Of the values, every how manieth is tried with a key; 1: all, which takes an hour."""

@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 from sweeps import sweep
 
+from builder.checks.config import CheckConfig
 from builder.composition import build_config, compose
-from builder.config import (
-    BuildConfig,
-    CheckConfig,
-    ReferenceConfig,
-    VerifyConfig,
-)
+from builder.config import BuildConfig, ReferenceConfig
 from builder.errors import ConfigError
 from builder.storage.paths import AnyPath
 from builder.storage.remote_path import RemotePath
+from builder.verify.config import VerifyConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,11 @@ from sweeps import sweep
 from builder import Controller, load
 from builder.cli.main import main
 from builder.composition import compose
-from builder.config import VerifyConfig
 from builder.errors import BuilderError, ConfigError, DatasetError, ExistsError
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.importing import ImportRequest, import_
 from builder.verify import verify
+from builder.verify.config import VerifyConfig
 
 FLAT = [kind for kind in kinds.KINDS if kind not in ("dict", "tuple")]
 

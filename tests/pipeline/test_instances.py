@@ -255,7 +255,7 @@ def test_replay_uses_instances_as_the_manifest_says(name, tmp_path):
 
 def verify_folder(folder, **keys):
     from builder.composition import compose_mapping
-    from builder.config import VerifyConfig
+    from builder.verify.config import VerifyConfig
 
     return verify(compose_mapping(VerifyConfig, "verify", {"out": str(folder), **THREADS, **keys}))
 

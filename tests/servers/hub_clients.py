@@ -210,8 +210,9 @@ def build(**config):
 
 
 def verify(out=None, repo_id=None, level="files"):
-    from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+    from builder.config import HubConfig, ParallelConfig, TrustConfig
     from builder.verify import verify
+    from builder.verify.config import VerifyConfig
 
     parallel = ParallelConfig(backend="threading", n_jobs=1)
     with token("hf_writer"):

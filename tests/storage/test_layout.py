@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from builder import Controller
-from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import HubConfig, ParallelConfig, TrustConfig
 from builder.errors import ConfigError
 from builder.rollout.cleaning import clean
 from builder.storage.layout import LONGEST_NAME, Layout
 from builder.storage.paths import place
 from builder.verify import verify
+from builder.verify.config import VerifyConfig
 
 
 def test_all_lies_beside_the_dataset_under_its_name():

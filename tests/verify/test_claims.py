@@ -9,10 +9,11 @@ from verification import EPISODES, check, rewrite
 
 from builder import Controller
 from builder.card import keep_reference
-from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import HubConfig, ParallelConfig, TrustConfig
 from builder.manifest.manifest import SIGNATURE, read_manifest
 from builder.manifest.scores import ReferenceScores
 from builder.verify.claims import NOTHING, claims
+from builder.verify.config import VerifyConfig
 
 
 def proofs(report):

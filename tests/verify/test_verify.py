@@ -13,12 +13,13 @@ from verification import check
 
 from builder import Controller
 from builder.card import write_card
-from builder.config import HubConfig, ParallelConfig, TrustConfig, VerifyConfig
+from builder.config import HubConfig, ParallelConfig, TrustConfig
 from builder.errors import ConfigError, DatasetError, VerificationError
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
 from builder.manifest.signature import sign
 from builder.verify import verify
+from builder.verify.config import VerifyConfig
 
 
 @sweep("level", ["files", "auto", "replay", "rebuild"], quick=2)
