@@ -103,6 +103,11 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
             f"build makes no labels for the observations of others, as {folder} has them",
             remedy="il-builder relabel, with the dataset that it was made of; verify level=rebuild compares",
         )
+    if settings is None and "merged" in manifest.inputs:
+        raise DatasetError(
+            f"{folder} was merged, and a manifest does not say where its parts are",
+            remedy="il-builder merge parts=[...] of these, in their order; verify level=rebuild compares",
+        )
     if settings is None:
         raise DatasetError(
             f"no command makes the dataset of {folder}: its expert or its functions were a program's own,"

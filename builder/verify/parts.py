@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from builder.augment.merging import merge
 from builder.augment.parts import Part
 from builder.augment.plan import Plan
 from builder.augment.stretches import merged_tables, observed, stretches
 from builder.dataset.column import Column
 from builder.dataset.schema import column_from_arrow
 from builder.errors import DatasetError
-from builder.manifest.manifest import MANIFEST, Manifest, read_manifest
+from builder.manifest.manifest import MANIFEST, Manifest, covered, read_manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.storage.limits import MANIFEST_BYTES
@@ -87,6 +89,34 @@ def check_parts(
     compared = f"{len(here)} of {len(parts)} parts, {episodes:,} episodes, value for value"
     proves = PARTS if len(here) == len(parts) else ""
     return Check("parts", compared, next(_differences(folder, manifest, parts), None), proves=proves)
+
+
+def check_merged_again(
+    folder: Path, manifest: Manifest, given: Sequence[Part] = (), *, beside: bool = True
+) -> Check:
+    """The parts, merged again, and the hashes of all files; the arguments are those of `check_parts`.
+
+    Raises:
+        BuilderError: they cannot be merged here.
+    """
+    found = at_hand(folder, manifest, given, beside=beside)
+    parts, entries = [part for part in found if part], manifest.inputs["merged"]["parts"]
+    if len(parts) < len(entries):
+        why = f"{len(entries) - len(parts)} of its {len(entries)} parts are not here; parts=[...] names them"
+        return Check("rebuild", why, possible=False)
+    named = [
+        dataclasses.replace(part, repo_id=entry.get("repo_id"))
+        for part, entry in zip(parts, entries, strict=True)
+    ]
+    with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
+        again = merge(named, Path(scratch) / "merged", seed=manifest.inputs["merged"].get("seed", 0)).manifest
+    expected, got = covered(again.files), covered(manifest.files)
+    compared = f"{len(parts)} parts merged again, {len(expected)} files by sha256"
+    for path in sorted(expected.keys() | got.keys()):
+        if expected.get(path) != got.get(path):
+            difference = Difference("another content", path, expected=expected.get(path), got=got.get(path))
+            return Check("rebuild", compared, difference)
+    return Check("rebuild", compared)
 
 
 def _others(manifest: Manifest, given: Sequence[Part]) -> Iterator[str]:

@@ -37,7 +37,7 @@ from builder.verify.files import (
     has_preview,
 )
 from builder.verify.labels import check_labels
-from builder.verify.parts import check_parts
+from builder.verify.parts import check_merged_again, check_parts
 from builder.verify.portability import notes
 from builder.verify.rebuild import check_rebuild
 from builder.verify.report import write_report
@@ -146,7 +146,10 @@ def _checks(
         yield "signature", lambda: check_signature(folder, allowed)
     if config.level in ("auto", "replay"):
         yield "replay", lambda: _check_replay(folder, manifest, config)
-    if config.level == "rebuild":
+    if config.level == "rebuild" and "merged" in manifest.inputs:
+        local = isinstance(config.out, Path)
+        yield "rebuild", lambda: check_merged_again(folder, manifest, parts, beside=local)
+    elif config.level == "rebuild":
         yield "rebuild", lambda: _check_rebuild(folder, manifest, config)
 
 

@@ -4,10 +4,12 @@ import json
 import shutil
 
 import h5py
+import hub_clients
 import kinds
 import numpy as np
 import pytest
 from folders import files, same
+from hub_cases import REPOSITORY
 from sweeps import sweep
 from verification import EPISODES, STEPS, check, failure, rewrite
 
@@ -243,7 +245,7 @@ def test_a_part_that_is_another_dataset_now_is_named(cartpole_of, merged, tmp_pa
     shutil.copytree(cartpole_of(), part)
     merged(part)
     shutil.rmtree(part)
-    shutil.copytree(cartpole_of(seed=1), part)
+    shutil.copytree(cartpole_of(episodes=6, seed=1), part)
     with pytest.raises(ExistsError, match="another one stood in the place of"):
         merged(part)
 
@@ -455,3 +457,17 @@ def test_reference_scores_that_all_parts_keep_are_those_of_the_whole(cartpole_of
     assert len(load(whole).normalized_returns) == 8
     assert "*Normalised*" in (whole / "README.md").read_text()
     check(whole).raise_for_difference()
+
+
+def test_a_repository_is_a_part_and_what_comes_of_it_is_one_too(hub, clients, cartpole_of, tmp_path):
+    clients(hub_clients.push, cartpole_of("pixels", 3), REPOSITORY)
+    parts = clients(hub_clients.merge, [f"{REPOSITORY}@0.5", str(cartpole_of())], tmp_path / "c")
+    assert [part.get("repo_id") for part in parts] == [REPOSITORY, None]
+    local = merge([f"{cartpole_of('pixels', 3)}@0.5", cartpole_of()], tmp_path / "d").folder
+    assert [files(tmp_path / "c")[path] for path in (STEPS, EPISODES)] == [
+        files(local)[path] for path in (STEPS, EPISODES)
+    ]
+    clients(hub_clients.push, tmp_path / "c", "user/merged")
+    clients(hub_clients.pull, "user/merged", tmp_path / "back")
+    assert files(tmp_path / "back") == files(tmp_path / "c")
+    check(tmp_path / "back").raise_for_difference()

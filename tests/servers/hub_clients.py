@@ -84,6 +84,13 @@ def import_(repo_id, format_name, out, user="hf_writer", **options):
         return import_(ImportRequest(format_name, path, options=options, replay=False), Path(out)).out
 
 
+def merge(parts, out):
+    """Merge datasets, those of repositories among them; the manifest's parts."""
+    from builder import merge
+
+    return merge(parts, out).manifest.inputs["merged"]["parts"]
+
+
 def pull(repo_id, out, user="hf_writer", overwrite=False, **hub):
     from builder.config import HubConfig
     from builder.hub import pull

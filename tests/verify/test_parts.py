@@ -12,7 +12,7 @@ from builder.augment.parts import parts_of
 from builder.cli.main import main
 from builder.errors import VerificationError
 from builder.manifest.manifest import read_manifest
-from builder.verify.parts import at_hand, check_parts
+from builder.verify.parts import at_hand, check_merged_again, check_parts
 
 ENV = {"id": "CartPole-v1", "max_episode_steps": 6}
 
@@ -114,3 +114,27 @@ def test_on_the_command_line(root, tmp_path, capsys):
     moved = shutil.move(root / "b", tmp_path / "moved")
     assert main(["verify", str(root / "c"), "level=files", f"parts=[{moved}]"]) == 0
     assert "2 of 2 parts" in " ".join(capsys.readouterr().out.split())
+
+
+def test_merged_again_it_is_the_same_file_for_file(root, tmp_path):
+    report = check(root / "c", "rebuild")
+    report.raise_for_difference()
+    assert report.checks[-1].compared == "2 parts merged again, 4 files by sha256"
+    shutil.move(root / "b", tmp_path / "moved")
+    last = check(root / "c", "rebuild").checks[-1]
+    assert not last.passed
+    assert last.compared.startswith("1 of its 2 parts are not here")
+
+
+def test_files_that_the_parts_do_not_give_are_found(root):
+    def change(columns):
+        columns["quality"][0] = "good"
+
+    rewrite(root / "c", EPISODES, change)
+    found = check_merged_again(root / "c", read_manifest(root / "c"))
+    assert (found.difference.what, found.difference.file) == ("another content", EPISODES)
+
+
+def test_a_manifest_alone_makes_none(root, capsys):
+    assert main(["build", f"manifest={root / 'c'}", f"out={root / 'again'}"]) == 1
+    assert "il-builder merge parts=[...] of these" in capsys.readouterr().err
