@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from verification import STEPS, check, rewrite
 
-from builder import Policy, build, load, relabel
+from builder import Policy, build, load, merge, relabel
 from builder.errors import ConfigError, DatasetError, ExistsError, ExpertError, SpaceError
 from builder.exchange.export import ExportRequest, export
 from builder.exchange.importing import ImportRequest, import_
@@ -181,6 +181,14 @@ def test_the_dataset_itself_stays_as_it_is(played, tmp_path):
 def test_labels_are_given_once(labelled, tmp_path):
     with pytest.raises(DatasetError, match="has a column expert_action already"):
         relabel(labelled, "cartpole", to=tmp_path / "x")
+
+
+def test_of_a_merged_dataset_the_parts_are_labelled(played, labelled, tmp_path):
+    merge([played], tmp_path / "x")
+    with pytest.raises(DatasetError, match="it was merged; relabel its parts"):
+        relabel(tmp_path / "x", "cartpole", to=tmp_path / "y")
+    found = merge([labelled], tmp_path / "z")
+    np.testing.assert_array_equal(found["expert_action"], load(labelled)["expert_action"])
 
 
 def test_an_expert_of_other_spaces_is_refused(played, tmp_path):
