@@ -49,22 +49,9 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     found = _shown(find(load_expert(config.expert, config.rollout), config), config, own or {})
     expert, matched, player = found.expert, found.matched, found.player
     observation_space, action_space = found.spaces.observation, found.spaces.action
-    if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
-        raise ConfigError(
-            f"the weights of {expert.name!r} cannot be kept as data",
-            remedy="set dataset.include_expert=false",
-        )
-    if "enjoy" not in (own or {}):  # which may give masks of its own
-        refuse_without_masks(expert.name, matched.spec)
-    if matched.spec.masks in ASKED:
-        log.info("%s chooses among the actions that %s allows", expert.name, ASKED[matched.spec.masks])
-    for note in expert.notes:
-        log.info("%s: %s", expert.name, note)
+    _refuse(config, found, own or {})
+    _tell(found)
     config = _resolved(config, observation_space)
-    # Spaces that have no columns, or that are not the expert's, are refused before play.
-    for table in TABLES.values():
-        features(present(table), found.spaces)
-    player.actor(observation_space, action_space)
     interference = interference_of(config, found)
     annotations = annotations_of(config, found, own or {})
     config = with_instances(config, annotations)
@@ -94,6 +81,36 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         annotations=annotations,
         interference=interference,
     )
+
+
+def _refuse(config: BuildConfig, found: Found, own: Mapping[str, Callable[..., Any]]) -> None:
+    """Refuse what could not be recorded or kept, before anything is played.
+
+    Raises:
+        ConfigError: the expert cannot be kept as data.
+        SpaceError: spaces that have no columns, or that are not the expert's.
+        ExpertError: the expert is not itself without masks, and there are none.
+    """
+    expert, spaces = found.expert, found.spaces
+    if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
+        raise ConfigError(
+            f"the weights of {expert.name!r} cannot be kept as data",
+            remedy="set dataset.include_expert=false",
+        )
+    if "enjoy" not in own:  # which may give masks of its own
+        refuse_without_masks(expert.name, found.matched.spec)
+    for table in TABLES.values():
+        features(present(table), spaces)
+    found.player.actor(spaces.observation, spaces.action)
+
+
+def _tell(found: Found) -> None:
+    """Log what a user should know of how the expert plays."""
+    masks = found.matched.spec.masks
+    if masks in ASKED:
+        log.info("%s chooses among the actions that %s allows", found.expert.name, ASKED[masks])
+    for note in found.expert.notes:
+        log.info("%s: %s", found.expert.name, note)
 
 
 def _shown(found: Found, config: BuildConfig, own: Mapping[str, Callable[..., Any]]) -> Found:

@@ -1,12 +1,12 @@
 """A dataset against its environment: stepped again with the recorded seeds and actions."""
 
+from builder.replay.again import play_again
 from builder.replay.difference import Difference
 from builder.replay.recorded import RecordedSplit
 from builder.replay.replay import (
     Replayed,
     choose,
     compare,
-    play_again,
     playable,
     recorded_environment,
     replay,

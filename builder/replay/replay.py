@@ -17,27 +17,24 @@ import numpy as np
 
 from builder.config import ParallelConfig
 from builder.dataset.columns import TABLES, arrays_by_name, recorded
-from builder.environments import answers
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
 from builder.environments.drawing import OPENGL, drawn_by, with_pixels
 from builder.environments.environment import EnvironmentSpec, make, resolve
-from builder.environments.masks import ACTION_MASK, ASKED, allowed
-from builder.environments.pixels import shown
+from builder.environments.masks import ASKED
 from builder.environments.pool import EnvironmentPool, turn
-from builder.environments.stepping import action_values, store
+from builder.environments.stepping import action_values
 from builder.environments.wrappers import Layers, wrapper_specs
-from builder.episodes.annotations import Annotator
-from builder.episodes.recording import EXTRAS, FINAL_PIXELS, PIXELS, Recording, episode_returns
-from builder.episodes.spaces import Array, Leaf, Spaces, describe, leaves
+from builder.episodes.recording import EXTRAS, Recording
+from builder.episodes.spaces import Spaces, describe
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
+from builder.replay.again import play_again
 from builder.replay.annotators import annotators_of
 from builder.replay.difference import Difference, first_difference
-from builder.replay.notes import Notes
 from builder.replay.pictures import as_drawn_here
 from builder.replay.recorded import RecordedEpisode, RecordedSplit
 from builder.values import restored
@@ -331,69 +328,3 @@ def _compared(
             step = len(played.rewards) if name == "episodes" else found.step
             return played, dataclasses.replace(found, step=step)
     return played, None
-
-
-def play_again(
-    environment: gym.Env[Any, Any],
-    recorded: Recording,
-    limit: int | None,
-    annotators: Sequence[Annotator] = (),
-) -> Recording:
-    """What an environment gives for a recorded attempt's seed and actions, up to its end.
-
-    Args:
-        environment: fresh, or known to forget its past on `reset`.
-        recorded: one attempt.
-        limit: the engine truncates at this many steps.
-        annotators: what of declared columns an environment gives.
-    """
-    found, rows = leaves(environment.observation_space), len(recorded.rewards)
-    observations = [np.empty((rows + 1, *leaf.shape), leaf.dtype) for leaf in found]
-    observation, info = answers.begun(environment, int(recorded.seeds[0]))
-    notes = Notes(annotators, rows)
-    notes.begun(environment, info)
-    _keep(found, observations, 0, observation)
-    rewards: list[float] = []
-    ends = False, False
-    step, asked = environment.step, ACTION_MASK in recorded.extras
-    masks: list[Array] = []
-    drawn, pictures = environment.has_wrapper_attr("shown"), list[Array]()
-    for action in action_values(environment.action_space, recorded.actions):
-        masks.extend(allowed(environment) if asked else ())
-        pictures.extend([shown(environment)] if drawn else ())
-        notes.before(environment)
-        observation, reward, terminated, truncated, info = step(action)
-        notes.after(info)
-        rewards.append(answers.reward_value(reward))
-        _keep(found, observations, len(rewards), observation)
-        ends = answers.ended(terminated, truncated)
-        if any(ends):
-            break
-    steps = len(rewards)
-    return Recording(
-        attempts=recorded.attempts,
-        seeds=recorded.seeds,
-        lengths=np.array([steps]),
-        returns=episode_returns(np.array(rewards), np.array([steps])),
-        terminated=np.array([ends[0]], bool),
-        truncated=np.array([ends[1] or steps == limit], bool),
-        observations=tuple(column[:steps] for column in observations),
-        actions=tuple(column[:steps] for column in recorded.actions),
-        rewards=np.array(rewards, np.float64),
-        finals=tuple(column[steps : steps + 1] for column in observations),
-        extras={
-            **({ACTION_MASK: np.stack(masks)} if masks else {}),
-            **({PIXELS: np.stack(pictures)} if drawn else {}),
-            **notes.of_steps(steps),
-        },
-        attempt_extras={
-            **({FINAL_PIXELS: shown(environment)[None]} if drawn else {}),
-            **notes.of_attempt(environment),
-        },
-    )
-
-
-def _keep(found: Sequence[Leaf], columns: Sequence[Array], row: int, observation: Any) -> None:
-    """Write an observation down at once: the environment may write into it again."""
-    for leaf, column in zip(found, columns, strict=True):
-        store(leaf, column[row : row + 1], [leaf.pick(observation)])
