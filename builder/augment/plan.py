@@ -21,6 +21,7 @@ from builder.dataset.shards import shards
 from builder.episodes.declared import Declared, declared, spaces_with, stated
 from builder.episodes.spaces import Spaces, describe
 from builder.errors import ConfigError, DatasetError
+from builder.experts.sources.table import described_source
 from builder.loading.subsets import drawn
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import Manifest, stated_license
@@ -211,7 +212,7 @@ def _source(manifest: Manifest) -> dict[str, Any]:
         "policy": inputs.get("expert", {}).get("name") or inputs.get("imported", {}).get("policy"),
         "environment": inputs.get("environment", {}).get("id"),
         "format": inputs.get("imported", {}).get("format"),
-        "quality": "random" if inputs.get("expert", {}).get("source") == "random" else level_name(inputs),
+        "quality": level_name(inputs) if described_source(inputs.get("expert", {})).chooses else "random",
     }
     known = {key: value for key, value in said.items() if value}
     return {"name": name_of(manifest), "fingerprint": manifest.fingerprint, **known}

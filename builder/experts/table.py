@@ -44,13 +44,15 @@ def best(env_id: str) -> str:
     Raises:
         ConfigError: there is none.
     """
+    from builder.experts.sources.table import described_source  # which the table itself has no use for
+
     known = {name: expert for name, expert in configured().items() if expert["env_id"] == env_id}
     if not known:
         raise ConfigError(
             f"no expert that has a name was trained on {env_id}",
             remedy="give expert=, or expert=hub expert.repo_id=",
         )
-    return min(known, key=lambda name: (*_rank(known[name]), known[name]["source"] != "bundled", name))
+    return min(known, key=lambda name: (*_rank(known[name]), not described_source(known[name]).here, name))
 
 
 def _game(expert: dict[str, Any]) -> str:

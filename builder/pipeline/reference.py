@@ -18,6 +18,7 @@ from builder.card import keep_reference
 from builder.composition import build_config
 from builder.config import BuildConfig, ExpertConfig, ReferenceConfig, RolloutConfig
 from builder.errors import ConfigError, ExistsError
+from builder.experts.sources.table import described_source
 from builder.experts.table import best
 from builder.manifest.identity import sha256_of
 from builder.manifest.manifest import Manifest, read_manifest
@@ -131,7 +132,11 @@ def _named(config: ReferenceConfig) -> dict[str, Any] | None:
 
 
 def _names_expert(config: ReferenceConfig) -> bool:
-    return config.expert.source != RANDOM
+    return _chooses(config.expert)
+
+
+def _chooses(expert: ExpertConfig) -> bool:
+    return described_source({"source": expert.source}).chooses
 
 
 def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | None) -> BuildConfig:
@@ -153,7 +158,7 @@ def _configured(config: ReferenceConfig, manifest: Manifest | None, out: Path | 
     if "own" in manifest.inputs:  # which may have played whatever it liked
         raise _unsaid(out)
     rebuilt = rebuilt_config(manifest, out, asked, _given(config))
-    if rebuilt.expert.source == RANDOM or rebuilt.expert.level not in (None, EXPERT):
+    if not _chooses(rebuilt.expert) or rebuilt.expert.level not in (None, EXPERT):
         rebuilt = _in_general(config, manifest, out)
         rebuilt = dataclasses.replace(rebuilt, expert=_best(str(rebuilt.env.id), config))
     return dataclasses.replace(asked, expert=rebuilt.expert, env=rebuilt.env, rollout=_plain(rebuilt.rollout))

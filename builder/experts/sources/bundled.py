@@ -18,6 +18,7 @@ class BundledSource(Source):
 
     name = "bundled"
     needs = "path"
+    here = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
         return expert_in_files(config, BUNDLED / str(config.path), surrounded=False)

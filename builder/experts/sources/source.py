@@ -49,6 +49,7 @@ class Source(ABC):
         name: `expert.source=`.
         needs: the key of `expert` that must be given.
         chooses: it has a policy; False where actions are drawn whatever is observed.
+        here: its experts come with the package.
         contained: a container can play it, given no more than an archive.
         surrounded: it is an archive that something may lie around, which can be said.
     """
@@ -56,6 +57,7 @@ class Source(ABC):
     name: ClassVar[str]
     needs: ClassVar[str | None] = None
     chooses: ClassVar[bool] = True
+    here: ClassVar[bool] = False
     contained: ClassVar[bool] = True
     surrounded: ClassVar[bool] = False
 
