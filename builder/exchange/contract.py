@@ -362,6 +362,8 @@ class Format:
     def acted(self, manifest: Manifest, given: str | None) -> str:
         """The column that stands where the format has the action.
 
+        In a merged dataset only some episodes may have labels: of the others it is what was done.
+
         Args:
             manifest: of the dataset.
             given: what `to.action=` says; None: what the format is for decides.
@@ -370,8 +372,9 @@ class Format:
             ConfigError: the dataset has no such labels, or not of all of its episodes.
         """
         inputs = manifest.inputs
-        labelled = EXPERT_ACTION in asked_for(inputs) and EXPERT_ACTION not in unsaid(inputs)
-        known = (ACTION, EXPERT_ACTION) if labelled else (ACTION,)
+        labelled = EXPERT_ACTION in asked_for(inputs)
+        whole = labelled and EXPERT_ACTION not in unsaid(inputs)
+        known = (ACTION, EXPERT_ACTION) if whole or given is None else (ACTION,)
         wanted = given or (EXPERT_ACTION if labelled and self.labels else ACTION)
         if wanted not in known:
             raise ConfigError("to.action is unknown", expected=" or ".join(known), got=repr(given)[:80])

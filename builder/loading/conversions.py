@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.dataset.columns import column_of
-from builder.episodes.declared import EXPERT_ACTION
+from builder.episodes.declared import EXPERT_ACTION, VALID
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, assemble
 from builder.errors import ConfigError
@@ -159,7 +159,7 @@ class Conversions(ABC):
         """The episodes as `imitation.data.types.TrajectoryWithRew`, with all observations.
 
         `terminal` is always true: to imitation, only a part of an episode is not. Where the dataset has
-        `expert_action`, these are the actions.
+        `expert_action`, these are the actions; in a merged one, those of the episodes that have it.
 
         Raises:
             ConfigError: imitation is not installed, or has no such spaces.
@@ -172,10 +172,14 @@ class Conversions(ABC):
         if EXPERT_ACTION not in self.known_columns():
             yield from self.episodes()
             return
-        labels, at = [*self._whole([EXPERT_ACTION]).values()], 0
+        found, at = self._whole([EXPERT_ACTION]), 0
+        valid = found.pop(f"{EXPERT_ACTION}.{VALID}", None)  # of a merged dataset: some have none
         for episode in self.episodes():
             rows = slice(at, at := at + len(episode))
-            yield replace(episode, actions=assemble(self._spaces.action, [leaf[rows] for leaf in labels]))
+            if valid is None or valid[rows].all():
+                labels = [leaf[rows] for leaf in found.values()]
+                episode = replace(episode, actions=assemble(self._spaces.action, labels))  # noqa: PLW2901
+            yield episode
 
     def to_d3rlpy(self) -> Any:
         """The steps as d3rlpy's `MDPDataset`; its actions are what was done.

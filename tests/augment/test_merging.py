@@ -471,3 +471,22 @@ def test_a_repository_is_a_part_and_what_comes_of_it_is_one_too(hub, clients, ca
     clients(hub_clients.pull, "user/merged", tmp_path / "back")
     assert files(tmp_path / "back") == files(tmp_path / "c")
     check(tmp_path / "back").raise_for_difference()
+
+
+def test_for_imitation_labels_stand_where_there_are_some_and_else_what_was_done(
+    cartpole_of, merged, tmp_path
+):
+    """Never zeros in the place of labels that a part does not have."""
+    labelled = relabel(cartpole_of(), "cartpole", to=tmp_path / "labelled")
+    plain = load(cartpole_of(seed=1))
+    out = merged(labelled.folder, plain.folder).out
+    expected = [*labelled["expert_action"].tolist(), *plain["action"].tolist()]
+    assert expected != load(out)["action"].tolist()
+    taken = [action for episode in load(out)._labelled() for action in episode.actions.tolist()]
+    assert taken == expected
+    for name, column in (("robomimic", expected), ("d4rl", load(out)["action"].tolist())):
+        path = export(out, ExportRequest(name, tmp_path / f"{name}.hdf5")).path
+        with h5py.File(path) as file:
+            groups = [file["data"][key] for key in file["data"]] if name == "robomimic" else [file]
+            found = [value for group in groups for value in np.ravel(group["actions"][()]).tolist()]
+        assert found == column
