@@ -34,6 +34,7 @@ from builder.episodes.spaces import (
     leaves,
 )
 from builder.errors import DatasetError
+from builder.experts.mixture import who_played
 from builder.manifest.identity import identity
 from builder.manifest.manifest import MOST_RETURNS, Manifest, Rejected, Split, seal
 from builder.storage.paths import AnyPath
@@ -58,8 +59,8 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
     with ExitStack() as stack:
         writers = _Accepted(folder, plan, stack)
         kept, left_out = 0, _LeftOut()
-        for recording, policy in _accepted(files, plan, left_out):
-            kept = writers.write(recording, policy, kept)
+        for recording, policies in _accepted(files, plan, left_out):
+            kept = writers.write(recording, policies, kept)
     manifest = Manifest(
         inputs=dict(plan.inputs),
         identity=identity(plan.inputs),
@@ -115,7 +116,7 @@ class _LeftOut:
 
 def _accepted(
     files: Sequence[AnyPath], plan: Collation, left_out: _LeftOut
-) -> Iterator[tuple[Recording, str]]:
+) -> Iterator[tuple[Recording, Array]]:
     """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
 
     A file of a user's own may name somebody else than the expert; most name nobody.
@@ -143,7 +144,8 @@ def _accepted(
         following = int(recording.attempts[-1]) + 1
         if keep.any():
             for piece in pieces(recording.select(keep), PIECE_ROWS):
-                yield piece, header.policy or plan.policy
+                identity = plan.inputs.get("expert", {})
+                yield piece, who_played(identity, piece.attempts, header.policy or plan.policy)
         if missing == 0:
             return
     if missing:
@@ -215,13 +217,13 @@ class Tables:
         self._writers: dict[str, dict[str, ShardWriter]] = {}
         self.splits: dict[str, Split] = {}
 
-    def write(self, name: str, recording: Recording, policy: str, ordinals: Array) -> None:
+    def write(self, name: str, recording: Recording, policy: str | Array, ordinals: Array) -> None:
         """Write episodes of a split, after those before.
 
         Args:
             name: of the split.
             recording: the episodes [A].
-            policy: who played.
+            policy: who played; or who played each: object [A].
             ordinals: int64 [A]: their `episode_index`.
         """
         writers = self._writers.get(name) or self._open(name)
@@ -251,8 +253,8 @@ class _Accepted:
         self.copies = Copies(plan.every)
         self.attempts = self.beyond_bounds = 0
 
-    def write(self, recording: Recording, policy: str, first: int) -> int:
-        """Write episodes that a policy played after the `first` ones; return how many there are now.
+    def write(self, recording: Recording, policies: Array, first: int) -> int:
+        """Write episodes, each with who played it, after the `first` ones; return how many there are now.
 
         Raises:
             SpaceError: an action is not of its space.
@@ -263,6 +265,6 @@ class _Accepted:
         test = self.copies.sides(recording, ordinals)
         for name, keep in (("train", ~test), ("test", test)):
             if keep.any():
-                self.tables.write(name, recording.select(keep), policy, ordinals[keep])
+                self.tables.write(name, recording.select(keep), policies[keep], ordinals[keep])
         self.attempts = int(recording.attempts[-1]) + 1
         return first + len(recording.attempts)

@@ -75,12 +75,15 @@ class ReferenceScores:
 
 
 def level_name(inputs: Mapping[str, Any]) -> str | None:
-    """What a dataset is called whose noise was sought: `noised-expert-0.5`; None: another one.
+    """What a dataset is called whose noise was sought, `noised-expert-0.5`, or whose expert is several.
+
+    None: neither is so.
 
     Never `medium`, which is D4RL's word for a policy that was trained halfway.
     """
     target = inputs.get("config", {}).get("rollout", {}).get("target")
-    return None if target is None else f"noised-expert-{target:g}"
+    mixed = "checkpoint-mixture" if inputs.get("expert", {}).get("members") else None
+    return mixed if target is None else f"noised-expert-{target:g}"
 
 
 def normalized(returns: Returns, reference: ReferenceScores) -> Returns:

@@ -13,6 +13,7 @@ from builder.episodes.spaces import leaves
 from builder.episodes.switch import RANDOM, Switch
 from builder.errors import ConfigError
 from builder.experts.actor import Player, RandomPlayer
+from builder.experts.mixture import without_sampling
 from builder.experts.sources.load import load_expert
 from builder.experts.sources.local import LocalSource
 from builder.experts.sources.table import described_source
@@ -39,7 +40,9 @@ def interference_of(config: BuildConfig, found: Found) -> Interference | None:
     if noise is not None:
         noise.check(found.spaces.action)
     switch, other = (None, None) if rollout.switch is None else _other(config, found)
-    return Interference(noise, switch, other, None if rollout.deterministic else _best(found.player))
+    return Interference(
+        noise, switch, other, None if rollout.deterministic else without_sampling(found.player)
+    )
 
 
 def _noise(rollout: RolloutConfig, space: gym.Space[Any]) -> Noise | None:
@@ -77,12 +80,3 @@ def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
         )
     named = f"sha256:{sha256_of(other.expert.identity)}"
     return dataclasses.replace(switch, policy=named), other.player
-
-
-def _best(player: Player) -> Player:
-    """The same expert, answering without sampling; of one that is never told to sample, itself."""
-    recipe: Any = player
-    if getattr(recipe, "deterministic", True):
-        return player
-    best: Player = dataclasses.replace(recipe, deterministic=True)
-    return best

@@ -35,6 +35,7 @@ from builder.episodes.acceptance import Acceptance
 from builder.episodes.seeding import attempt_seed
 from builder.episodes.spaces import Array, leaves
 from builder.errors import DatasetError
+from builder.experts.mixture import who_played
 from builder.manifest.manifest import Manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
@@ -295,7 +296,7 @@ def _stated(rows: Rows, manifest: Manifest, indices: Array) -> Rows:
     return dataclasses.replace(
         rows,
         recording=dataclasses.replace(rows.recording, seeds=seeds),
-        policies=np.full(len(seeds), inputs["expert"]["name"], object),
+        policies=who_played(inputs["expert"], rows.recording.attempts, inputs["expert"]["name"]),
     )
 
 

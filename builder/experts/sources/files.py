@@ -371,13 +371,20 @@ def _digest(archive: Path, *, trusted: bool) -> str:
     return file_sha256(archive) if trusted else bounded_sha256({archive: ARCHIVE_BYTES})
 
 
+def archives_in(path: Path) -> list[Path]:
+    """The archives that lie in a folder, by name; none of a file, or beside an expert kept as data."""
+    if not path.is_dir() or (path / DESCRIPTION).is_file():
+        return []
+    return sorted(archive for archive in path.glob("*.zip") if archive.name not in _NO_ARCHIVES)
+
+
 def _archive(path: Path, name: str) -> Path:
     if path.is_dir() and (path / DESCRIPTION).is_file() and (path / WEIGHTS).is_file():
         return path / DESCRIPTION
     if path.is_dir() and (path / DESCRIPTION).is_file():
         raise ExpertError(f"the folder {path} holds no expert kept by il-builder", remedy=_HINT)
     if path.is_dir():
-        found = sorted(archive for archive in path.glob("*.zip") if archive.name not in _NO_ARCHIVES)
+        found = archives_in(path)
         if len(found) != 1:
             raise ExpertError(
                 f"the folder {path} of the expert {name!r}",

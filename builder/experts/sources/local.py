@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from builder.config import ExpertConfig, RolloutConfig
+from builder.experts.mixture import MIXTURE
+from builder.experts.sources.checkpoints import checkpoints, is_mixture
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import (
     archive_code,
     archive_files,
     archive_missing,
     archive_values,
+    archives_in,
     expert_in_files,
 )
 from builder.experts.sources.source import ARCHIVE, Quote, Rebuilt, Source
@@ -27,12 +30,21 @@ class LocalSource(Source):
     surrounded = True
 
     def load(self, config: ExpertConfig, rollout: RolloutConfig) -> Expert:
-        return expert_in_files(config, expanded(str(config.path)))
+        path = expanded(str(config.path))
+        return checkpoints(config, path) if is_mixture(path) else expert_in_files(config, path)
 
     def files(self, config: ExpertConfig) -> list[Path] | None:
         if not config.path:
             return None
-        return archive_files(expanded(config.path), vec_normalize=config.vec_normalize)
+        path = expanded(config.path)
+        archives = archives_in(path) if is_mixture(path) else [path]
+        return sorted(
+            {
+                file
+                for archive in archives
+                for file in archive_files(archive, vec_normalize=config.vec_normalize)
+            }
+        )
 
     def runs(self, config: ExpertConfig) -> list[str]:
         return archive_code(config)
@@ -43,4 +55,9 @@ class LocalSource(Source):
         )
 
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:
+        if members := identity.get("members"):
+            names = ", ".join(code(member["name"]) for member in members[:8])
+            more = f" and {len(members) - 8} more" if len(members) > 8 else ""
+            kind = f"a {MIXTURE} of {len(members)} local archives"
+            return f"{kind} that play an attempt each in turn: {names}{more}"
         return "from a local archive"

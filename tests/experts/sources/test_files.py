@@ -126,15 +126,12 @@ def test_a_file_that_is_not_there_is_an_error():
     assert str(caught.value) == "there is no file nothing.zip for the expert 'mine'; check expert.path"
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_a_folder_with_no_archive_or_several_is_refused(tmp_path, count):
-    for number in range(count):
-        shutil.copy(CARTPOLE, tmp_path / f"{number}.zip")
+def test_a_folder_with_no_archive_is_refused(tmp_path):
     with pytest.raises(ExpertError) as caught:
         loaded("local", path=str(tmp_path), name="mine")
     assert str(caught.value) == (
         f"the folder {tmp_path} of the expert 'mine'; expected one .zip;"
-        f" got {'0.zip, 1.zip' if count else 'none'}; name the archive itself in expert.path"
+        " got none; name the archive itself in expert.path"
     )
 
 
