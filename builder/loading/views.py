@@ -24,8 +24,14 @@ def recorded_view(folder: Path, manifest: Manifest) -> PolicyView | None:
         manifest: of the dataset.
 
     Raises:
-        DatasetError: what the expert saw is something else, and the dataset does not hold it.
+        DatasetError: what the expert saw is something else, and the dataset does not hold it; or it names
+            no expert.
     """
+    if "expert" not in manifest.inputs:
+        raise DatasetError(
+            f"{folder} names no expert of which it could be said what it saw",
+            remedy="load the dataset that one expert played, such as a part of a merged one",
+        )
     try:
         environment, expert = manifest.inputs["environment"], manifest.inputs["expert"]
         mapping = environment.get("mapping", {})

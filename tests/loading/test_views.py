@@ -34,3 +34,11 @@ def test_an_expert_that_saw_what_is_recorded_needs_nothing(two_episodes):
 
     dataset = load(two_episodes)
     assert dataset.environment(policy_observation=True).observation_space.shape == (4,)
+
+
+def test_a_dataset_that_names_no_expert_says_so(two_episodes, tmp_path):
+    from builder import merge
+
+    dataset = merge([two_episodes], tmp_path / "merged")
+    with pytest.raises(DatasetError, match="names no expert of which it could be said what it saw"):
+        dataset.environment(policy_observation=True)
