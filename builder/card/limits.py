@@ -123,7 +123,9 @@ def copies(contents: Contents) -> Iterator[str]:
     if distinct is None:
         return
     if distinct.episodes < manifest.accepted:
-        aside = " Copies are all on one side of the split." if len(manifest.splits) > 1 else ""
+        dealt = "config" in manifest.inputs  # else its sources have said which split an episode is of
+        side = "are all on one side of the split" if dealt else "may be on both sides of the split"
+        aside = f" Copies {side}." if len(manifest.splits) > 1 else ""
         copies = count_of(manifest.accepted - distinct.episodes, "episode")
         yield (
             f"{copies} of {number(manifest.accepted)} repeat an earlier one, observation by"

@@ -490,3 +490,9 @@ def test_for_imitation_labels_stand_where_there_are_some_and_else_what_was_done(
             groups = [file["data"][key] for key in file["data"]] if name == "robomimic" else [file]
             found = [value for group in groups for value in np.ravel(group["actions"][()]).tolist()]
         assert found == column
+
+
+def test_copies_of_several_parts_may_be_on_both_sides_and_the_card_says_so(cartpole_of, merged):
+    out = merged(cartpole_of("split", 8), cartpole_of(episodes=8)).out
+    assert "8 episodes of 16 repeat an earlier one" in (out / "README.md").read_text()
+    assert "Copies may be on both sides of the split." in (out / "README.md").read_text()
