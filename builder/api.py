@@ -122,6 +122,7 @@ def relabel(
     expert: str | Policy | Predictor,
     *,
     to: str | Path,
+    teacher: Sequence[str] = (),
     overwrite: bool = False,
     **config: Any,
 ) -> Trajectories:
@@ -134,6 +135,8 @@ def relabel(
         dataset: what `load` opens, or has opened; every split of it is relabelled.
         expert: the name of one, a `Policy`, or an object with `predict`.
         to: the folder of the new dataset; just this one is not made again.
+        teacher: what the expert thinks of each step, in columns `teacher.*`: any of log_prob, value, q_value,
+            entropy and distribution; what depends on the action is said of both.
         overwrite: replace another dataset.
         **config: keys of the expert, as on the command line, with dots: `**{"expert.path": "mine.zip"}`.
 
@@ -144,7 +147,8 @@ def relabel(
     if not isinstance(expert, (str, Policy)):
         environment = read_manifest(folder).inputs.get("environment", {})
         expert = Policy(environment.get("id", "labels"), policy=expert)
-    given = with_registered({"expert": expert, "to": str(to), "overwrite": overwrite, **config})
+    asked = {"to": str(to), "overwrite": overwrite, "dataset.teacher": list(teacher), **config}
+    given = with_registered({"expert": expert, **asked})
     return load(relabelled(compose_mapping(RelabelConfig, "relabel", given), folder).out)
 
 
@@ -164,7 +168,8 @@ def relabelled(config: RelabelConfig, folder: Path | None = None) -> Relabelled:
             raise ConfigError("relabel needs a dataset", remedy="give out=FOLDER or hub.repo_id=user/name")
         folder = dataset_folder(source, config.hub.revision if config.out is None else None)
     expert = load_expert(config.expert, ROLLOUT)
-    return relabel_folder(folder, expert, local_path(config.to, "relabel"), overwrite=config.overwrite)
+    to, teacher = local_path(config.to, "relabel"), config.dataset.teacher
+    return relabel_folder(folder, expert, to, teacher=teacher, overwrite=config.overwrite)
 
 
 def _whole(dataset: Trajectories) -> Path:

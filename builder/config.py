@@ -298,6 +298,21 @@ class ReferenceConfig:
 
 
 @dataclass(frozen=True)
+class LabelsConfig:
+    """What a relabelling writes beside what the expert would do.
+
+    Attributes:
+        teacher: what the expert thinks of each step: names of `TEACHER`.
+    """
+
+    teacher: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in self.teacher:
+            check_word("dataset.teacher", name, TEACHER)
+
+
+@dataclass(frozen=True)
 class RelabelConfig:
     """One relabelling (`conf/relabel.yaml`).
 
@@ -305,6 +320,7 @@ class RelabelConfig:
         to: the folder of the new dataset.
         expert: who says what it would do.
         out: the dataset folder, or its URL; unset: a repository.
+        dataset: what is written beside.
         hub: the repository.
         overwrite: replace another dataset.
         debug: show tracebacks.
@@ -313,6 +329,7 @@ class RelabelConfig:
     to: AnyPath
     expert: ExpertConfig
     out: AnyPath | None = None
+    dataset: LabelsConfig = field(default_factory=LabelsConfig)
     hub: HubConfig = field(default_factory=HubConfig)
     overwrite: bool = False
     debug: bool = False

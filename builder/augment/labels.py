@@ -20,12 +20,14 @@ from builder.dataset.tables import to_rows
 from builder.environments.legacy import zeros_of
 from builder.environments.masks import ACTION_MASK, mask_of, maskable
 from builder.episodes import global_generators
+from builder.episodes.annotations import Annotation, Annotator, Decided
 from builder.episodes.context import Context
-from builder.episodes.declared import VALID
+from builder.episodes.declared import EXPERT_ACTION, VALID, Declared
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import DatasetError, ExpertError, SpaceError
 from builder.experts.actor import Actor, Player, told
+from builder.experts.minds import teacher_columns
 from builder.experts.sources.expert import Expert, unmasked
 from builder.manifest.manifest import Manifest
 from builder.replay import RecordedSplit
@@ -33,6 +35,8 @@ from builder.rollout.rules import ActionRule
 
 ROLLOUT = RolloutConfig(lanes=64, deterministic=True, precision="float64", max_steps=None)
 """How an expert is asked for labels: for its best action."""
+TEACHER = "teacher."
+"""What the names of columns begin with that hold what an expert thinks."""
 BYTES = 64 * 10**6
 """About what the episodes that are shown in lockstep take in memory; one alone may take more."""
 
@@ -46,6 +50,8 @@ class Labeller:
         spaces: of the dataset.
         seed: the root seed of the attempts.
         masks: where the masks stand that it is asked with: "column", "observation"; "": it needs none.
+        name: of the expert.
+        thoughts: what else it is asked of each step; None: nothing.
     """
 
     player: Player
@@ -53,6 +59,14 @@ class Labeller:
     seed: int = 0
     masks: str = ""
     name: str = field(default="the expert", compare=False)
+    thoughts: Annotation | None = None
+
+    @property
+    def columns(self) -> tuple[Declared, ...]:
+        """What it gives."""
+        thought = () if self.thoughts is None else self.thoughts.columns
+        known = (column for column in thought if column.name.startswith(TEACHER))  # who played, nobody asks
+        return (Declared(EXPERT_ACTION, self.spaces.action), *known)
 
     @property
     def lanes(self) -> int:
@@ -64,6 +78,11 @@ class Labeller:
         return self.player.actor(self.spaces.observation, self.spaces.action)
 
     @cached_property
+    def _annotator(self) -> Annotator | None:
+        spaces = (self.spaces.observation, self.spaces.action)
+        return None if self.thoughts is None else self.thoughts.annotator(self._actor, spaces)
+
+    @cached_property
     def _rule(self) -> ActionRule:
         return ActionRule(self.spaces.action, clip=False)
 
@@ -73,8 +92,8 @@ class Labeller:
         self._actor.begin(0, Context(0, self.seed))
         return self._actor.memory(0) is not None
 
-    def labels(self, recording: Recording) -> tuple[Array, ...]:
-        """Per leaf of the action space [R, ...]: what the expert does in each step of some episodes.
+    def labels(self, recording: Recording) -> dict[str, Array]:
+        """By the names of arrays [R, ...]: what the expert does in each step of some episodes, and thinks.
 
         It has seen all steps before of the same episode, and knows what was done in them.
 
@@ -85,8 +104,9 @@ class Labeller:
         with alone, threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
             return self._labels(recording)
 
-    def _labels(self, recording: Recording) -> tuple[Array, ...]:
-        chosen = tuple(np.empty_like(leaf) for leaf in recording.actions)
+    def _labels(self, recording: Recording) -> dict[str, Array]:
+        steps, names = len(recording.rewards), self.columns[0].arrays
+        found = {name: array for column in self.columns for name, array in column.blank(steps).items()}
         masks = self._masks_of(recording)
         order = np.argsort(-recording.lengths, kind="stable")  # those that go on are always the first lanes
         starts, lengths = recording.starts[order], recording.lengths[order]
@@ -96,11 +116,16 @@ class Labeller:
             going = int(np.searchsorted(-lengths, -step, side="left"))
             rows, lanes = starts[:going] + step, range(going)
             seen = [leaf[rows] for leaf in recording.observations]
-            actions = self._within(self._actor.act(seen, lanes, *(mask[rows] for mask in masks)))
-            for column, values in zip(chosen, actions, strict=True):
-                column[rows] = values
-            told(self._actor, [leaf[rows] for leaf in recording.actions], lanes)
-        return chosen
+            allowed = tuple(mask[rows] for mask in masks)
+            chosen = self._within(self._actor.act(seen, lanes, *allowed))
+            done = [leaf[rows] for leaf in recording.actions]
+            told(self._actor, done, lanes)
+            given = dict(zip(names, chosen, strict=True))
+            if self._annotator is not None:
+                given |= self._annotator.acted(Decided(lanes, seen, done, chosen, *allowed))
+            for name, column in found.items():
+                column[rows] = given[name]
+        return found
 
     def _within(self, actions: Sequence[Array]) -> Sequence[Array]:
         try:
@@ -129,21 +154,27 @@ class Labeller:
         return (np.stack([mask_of(value, values[0].size) for value in values]),)
 
 
-def labeller_of(expert: Expert, manifest: Manifest) -> Labeller:
+def labeller_of(expert: Expert, manifest: Manifest, teacher: Sequence[str] = ()) -> Labeller:
     """The expert, as it plays on what a dataset holds.
 
     Args:
         expert: whoever.
         manifest: of the dataset.
+        teacher: what it is to think of each step; of `builder.config.TEACHER`.
 
     Raises:
         SpaceError: it was trained on other observations or actions.
         ExpertError: it is asked with masks, and the dataset has none.
+        ConfigError: it cannot say what it thinks.
     """
-    player = _fitting(expert, manifest)
+    player, spaces = _fitting(expert, manifest), manifest.spaces
     masks = _where_masks_are(expert, player, manifest)
     seed = manifest.inputs.get("config", {}).get("seed", 0)
-    return Labeller(player, manifest.spaces, seed, masks, expert.name)
+    thoughts = None
+    if teacher:
+        pair = (spaces.observation, spaces.action)
+        thoughts = teacher_columns(expert, player, teacher, spaces=pair, labelled=True)
+    return Labeller(player, spaces, seed, masks, expert.name, thoughts)
 
 
 def _fitting(expert: Expert, manifest: Manifest) -> Player:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
@@ -26,7 +25,8 @@ from builder.dataset.column import Rows
 from builder.dataset.columns import asked_for
 from builder.dataset.folder import Tables
 from builder.display import Display
-from builder.episodes.declared import COLUMNS, EXPERT_ACTION, Declared
+from builder.episodes.annotations import notes_of
+from builder.episodes.declared import COLUMNS, EXPERT_ACTION
 from builder.errors import ConfigError, DatasetError, ExistsError
 from builder.experts.sources.expert import Expert
 from builder.manifest.identity import identity
@@ -55,17 +55,20 @@ class Relabelled:
     fresh: bool = True
 
 
-def relabel(folder: Path, expert: Expert, out: Path, *, overwrite: bool = False) -> Relabelled:
+def relabel(
+    folder: Path, expert: Expert, out: Path, *, teacher: Sequence[str] = (), overwrite: bool = False
+) -> Relabelled:
     """Make a dataset of another one and of what an expert does on its observations.
 
     Args:
         folder: the dataset folder.
         expert: who labels.
         out: the folder of the new dataset.
+        teacher: what the expert thinks of each step; of `builder.config.TEACHER`.
         overwrite: replace another dataset.
 
     Raises:
-        ConfigError: `out` is the dataset itself.
+        ConfigError: `out` is the dataset itself, or the expert cannot say what it thinks.
         DatasetError: the dataset is damaged, has labels already, or lacks steps that the expert remembers.
         ExpertError: the expert cannot be asked.
         SpaceError: the expert is one of other spaces.
@@ -76,8 +79,8 @@ def relabel(folder: Path, expert: Expert, out: Path, *, overwrite: bool = False)
     _refuse(folder, manifest)
     if out.resolve() == folder.resolve():
         raise ConfigError("to is the dataset itself", remedy="give another folder")
-    labeller = labeller_of(expert, manifest)
-    inputs = _inputs(manifest, expert)
+    labeller = labeller_of(expert, manifest, teacher)
+    inputs = _inputs(folder, manifest, labeller, {"expert": dict(expert.identity), "teacher": [*teacher]})
     check_inputs(inputs)
     with locked(out):
         if _stands(out, inputs, pinned=expert.pinned, overwrite=overwrite):
@@ -87,7 +90,7 @@ def relabel(folder: Path, expert: Expert, out: Path, *, overwrite: bool = False)
             _write(new, inputs, folder, manifest, labeller)
             if (folder / "expert").is_dir():
                 shutil.copytree(folder / "expert", new / "expert")
-            seal(_labelled(manifest, inputs, expert), new)
+            seal(_labelled(manifest, inputs, [*expert.notes, *notes_of(labeller.thoughts)], expert.name), new)
             write_card(new, notes=notes)
             write_provenance(new)
     return Relabelled(out, read_manifest(out))
@@ -105,29 +108,33 @@ def _refuse(folder: Path, manifest: Manifest) -> None:
         raise DatasetError(
             f"{folder} takes no labels: it was merged", remedy="relabel its parts, and merge what comes of it"
         )
-    if EXPERT_ACTION in asked_for(manifest.inputs):
-        raise DatasetError(
-            f"{folder} has a column {EXPERT_ACTION} already", remedy="relabel the dataset that it was made of"
-        )
 
 
-def _inputs(manifest: Manifest, expert: Expert) -> dict[str, Any]:
-    """The dataset's own inputs, and what labelled it: the expert, and of which dataset."""
+def _inputs(folder: Path, manifest: Manifest, labeller: Labeller, asked: dict[str, Any]) -> dict[str, Any]:
+    """The dataset's own inputs, and what labelled it: the expert, what it was asked, and of which dataset.
+
+    Raises:
+        DatasetError: the dataset has such columns.
+    """
     inputs = copy.deepcopy(dict(manifest.inputs))
-    column = Declared(EXPERT_ACTION, manifest.spaces.action)
-    inputs[COLUMNS] = [*inputs.get(COLUMNS, ()), column.to_json()]
+    names = [column.name for column in labeller.columns]
+    if there := sorted({*names} & {*asked_for(inputs)}):
+        raise DatasetError(
+            f"{folder} has a column {there[0]} already", remedy="relabel the dataset that it was made of"
+        )
+    inputs[COLUMNS] = [*inputs.get(COLUMNS, ()), *(column.to_json() for column in labeller.columns)]
     inputs[RELABELLED] = {
-        "expert": dict(expert.identity),
+        **{key: value for key, value in asked.items() if value},
         "dataset": manifest.fingerprint,
-        "columns": [EXPERT_ACTION],
+        "columns": names,
         "packages": package_versions("builder", images=False),
     }
     return inputs
 
 
-def _labelled(manifest: Manifest, inputs: dict[str, Any], expert: Expert) -> Manifest:
+def _labelled(manifest: Manifest, inputs: dict[str, Any], notes: Sequence[str], name: str) -> Manifest:
     """The manifest of the new dataset, not yet sealed."""
-    notes = [f"{EXPERT_ACTION} is of {expert.name}: {note}" for note in expert.notes]
+    notes = [f"{EXPERT_ACTION} is of {name}: {note}" for note in notes]
     return dataclasses.replace(
         manifest,
         inputs=inputs,
@@ -196,7 +203,6 @@ def labelled(
         DatasetError: episodes lack steps, and the expert remembers.
         BuilderError: see `Labeller.labels`.
     """
-    names = _names(manifest.spaces.action)
     for split in sorted(manifest.splits):
         for some in shown(RecordedSplit(folder, manifest, split), manifest, labeller.lanes):
             if not some.whole and labeller.remembers:
@@ -204,11 +210,7 @@ def labelled(
                     f"{labeller.name} remembers earlier steps, and {folder} does not hold all of them",
                     remedy="relabel the whole dataset, and take some of its steps then",
                 )
-            yield split, some.rows, dict(zip(names, labeller.labels(some.rows.recording), strict=True))
-
-
-def _names(space: gym.Space[Any]) -> tuple[str, ...]:
-    return Declared(EXPERT_ACTION, space).arrays
+            yield split, some.rows, labeller.labels(some.rows.recording)
 
 
 def _by_policy(rows: Rows) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:

@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from builder.augment.labels import ROLLOUT, labeller_of
 from builder.augment.relabel import labelled, relabel
 from builder.config import ParallelConfig
+from builder.episodes.declared import VALID
+from builder.episodes.spaces import Array
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.load import load_expert
 from builder.manifest.manifest import Manifest
@@ -37,14 +41,18 @@ def check_labels(folder: Path, manifest: Manifest, given: Given, parallel: Paral
     if config is None:
         said = f"its labels are of {stated['name']!r}, which was a program's own, or is not known here"
         return Check("rebuild", said, possible=False)
-    expert = load_expert(config, ROLLOUT)
+    expert, teacher = load_expert(config, ROLLOUT), manifest.inputs[RELABELLED].get("teacher", ())
     steps = sum(split.rows for split in manifest.splits.values())
     compared = f"the labels of {steps:,} steps, given again; its episodes cannot be built again"
     found = _another(stated, expert.identity) or next(_differences(folder, manifest, expert), None)
     if found or rebuild_settings(before_labels(manifest)) is None:
         return Check("rebuild", compared, found)
     return check_rebuild(
-        folder, manifest, given, parallel, lambda built, out: relabel(built, expert, out).manifest
+        folder,
+        manifest,
+        given,
+        parallel,
+        lambda built, out: relabel(built, expert, out, teacher=teacher).manifest,
     )
 
 
@@ -59,7 +67,9 @@ def _another(stated: Mapping[str, Any], found: Mapping[str, Any]) -> Difference 
 
 def _differences(folder: Path, manifest: Manifest, expert: Expert) -> Iterator[Difference]:
     """Episode by episode, the first label that is another one."""
-    for split, rows, labels in labelled(folder, manifest, labeller_of(expert, manifest)):
+    labeller = labeller_of(expert, manifest, manifest.inputs[RELABELLED].get("teacher", ()))
+    for split, rows, given in labelled(folder, manifest, labeller):
+        labels = _as_read(given)
         recording, here = rows.recording, RecordedSplit(folder, manifest, split)
         recorded = {name: recording.extras[name] for name in labels}
         for index, first, steps in zip(rows.episode_index, recording.starts, recording.lengths, strict=True):
@@ -70,3 +80,14 @@ def _differences(folder: Path, manifest: Manifest, expert: Expert) -> Iterator[D
             file = here.file_of(rows.first_row + int(first))
             if found := first_difference(expected, got, file=file, episode=int(index)):
                 yield found
+
+
+def _as_read(labels: Mapping[str, Array]) -> dict[str, Array]:
+    """Labels with NaN where they have no value, as they are read from a file."""
+    found = dict(labels)
+    for name, valid in labels.items():
+        base, _, last = name.rpartition(".")
+        if last == VALID and base in labels and labels[base].dtype.kind == "f":
+            found[base] = labels[base].copy()
+            found[base][~valid] = np.nan
+    return found

@@ -74,14 +74,17 @@ def alone(player, one, episode):
 def test_an_expert_is_given_its_own_actions_again(player):
     one = recording()
     own = np.concatenate([alone(player, one, episode) for episode in range(len(LENGTHS))])
-    (found,) = Labeller(player, Spaces(SEEN, TORQUE), 7).labels(recording(own))
+    found = Labeller(player, Spaces(SEEN, TORQUE), 7).labels(recording(own))["expert_action"]
     np.testing.assert_array_equal(found, own)
 
 
 def test_episodes_in_lockstep_are_labelled_as_each_alone(player):
     one, labeller = recording(), Labeller(player, Spaces(SEEN, TORQUE), 7)
-    (together,) = labeller.labels(one)
-    parts = [labeller.labels(one.select(np.arange(len(LENGTHS)) == episode))[0] for episode in range(5)]
+    together = labeller.labels(one)["expert_action"]
+    parts = [
+        labeller.labels(one.select(np.arange(len(LENGTHS)) == episode))["expert_action"]
+        for episode in range(5)
+    ]
     np.testing.assert_array_equal(together, np.concatenate(parts))
 
 
@@ -113,7 +116,7 @@ def test_a_history_holds_what_was_done_and_not_what_was_chosen(repeat):
 
 def test_a_policy_that_draws_draws_as_in_a_build():
     one = recording()
-    (found,) = Labeller(RandomPlayer(), Spaces(SEEN, TORQUE), 7).labels(one)
+    found = Labeller(RandomPlayer(), Spaces(SEEN, TORQUE), 7).labels(one)["expert_action"]
     own = np.concatenate([alone(RandomPlayer(), one, episode) for episode in range(len(LENGTHS))])
     np.testing.assert_array_equal(found, own)
 
@@ -147,5 +150,5 @@ def test_the_spaces_of_a_dict_are_labelled_leaf_by_leaf():
         recording(), actions=(np.zeros(LENGTHS.sum(), np.int64), np.zeros((LENGTHS.sum(), 2), np.float32))
     )
     found = Labeller(RandomPlayer(), Spaces(SEEN, space)).labels(one)
-    assert [column.dtype for column in found] == [np.int64, np.float32]
-    assert found[0].max() == 2
+    assert [found[f"expert_action.{name}"].dtype for name in "ab"] == [np.int64, np.float32]
+    assert found["expert_action.a"].max() == 2

@@ -71,6 +71,27 @@ def test_a_policy_that_counts_begins_each_episode_anew(tmp_path):
     np.testing.assert_array_equal(found["expert_action"], found["action"])
 
 
+def test_an_expert_thinks_what_it_thought(tmp_path):
+    asked = ["value", "log_prob"]
+    build("cartpole", episodes=4, out=str(tmp_path / "x"), **SHORT)
+    thought = build("cartpole", episodes=4, out=str(tmp_path / "t"), **SHORT, **{"dataset.teacher": asked})
+    found = relabel(tmp_path / "x", "cartpole", to=tmp_path / "y", teacher=asked)
+    for name in ("teacher.value", "teacher.log_prob"):
+        np.testing.assert_array_equal(found[name], thought[name])
+    np.testing.assert_array_equal(found["teacher.log_prob.expert"], found["teacher.log_prob"])
+    assert "behaviour_log_prob" not in found.column_names()
+    assert check(tmp_path / "y", "rebuild").checks[-1].verdict == "ok"
+    assert found.manifest.inputs["relabelled"]["teacher"] == asked
+
+
+def test_what_an_expert_cannot_say_is_refused_by_its_name(played, tmp_path):
+    with pytest.raises(ConfigError, match="value"):
+        relabel(played, "random", to=tmp_path / "x", teacher=["value"])
+    with pytest.raises(ConfigError, match=r"dataset\.teacher is unknown"):
+        relabel(played, "cartpole", to=tmp_path / "x", teacher=["mood"])
+    assert not (tmp_path / "x").exists()
+
+
 def test_all_else_is_as_it_was(played, labelled):
     for split in ("train", "test"):
         before, after = load(played, split=split), load(labelled, split=split)
