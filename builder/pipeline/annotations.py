@@ -56,7 +56,7 @@ def _teacher(config: BuildConfig, found: Found) -> Annotation | None:
 SOURCES: dict[str, Source] = {
     "dataset.info": info_annotation,
     "dataset.simulator_state": _simulator_state,
-    "rollout.noise": _labels,
+    "rollout.noise (or .switch, .target)": _labels,
     "dataset.policy_observation": _policy_observation,
     "dataset.teacher": _teacher,
 }

@@ -33,7 +33,7 @@ def interference_of(config: BuildConfig, found: Found) -> Interference | None:
         return None
     if not described_source(found.expert.identity).chooses:
         raise ConfigError(
-            "noise and switches are on what an expert chooses, and random actions are nobody's choice",
+            "noise and switches come after what an expert chooses, and random actions are nobody's choice",
             remedy="leave rollout.noise and rollout.switch out",
         )
     noise = _noise(rollout, found.spaces.action)
