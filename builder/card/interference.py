@@ -25,11 +25,12 @@ def interference_words(rollout: Mapping[str, Any]) -> str:
 def level_words(inputs: Mapping[str, Any]) -> str:
     """How the amount of noise was found, as a clause; empty: it was stated."""
     level = inputs.get("level")
-    if not level:
+    target = inputs.get("config", {}).get("rollout", {}).get("target")
+    if not level or target is None:
         return ""
     return (
         f"so much that {level['episodes']} attempts of other seeds had a mean normalised score of"
-        f" {level['score']:.3f}, where {inputs['config']['rollout']['target']:g} was wanted"
+        f" {level['score']:.3f}, where {target:g} was wanted"
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from card_folders import inputs_of
 
-from builder.card.interference import interference_limits, interferes, noise_words, switch_words
+from builder.card.interference import interference_limits, interferes, level_words, noise_words, switch_words
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,14 @@ def test_of_an_expert_that_plays_alone_nothing_is_said():
         "",
         [],
     )
+
+
+def test_how_the_amount_was_found_is_said_in_words():
+    inputs = {
+        "config": {"rollout": {"target": 0.5}},
+        "level": {"kind": "ou", "amount": 0.2, "score": 0.5123, "episodes": 30, "reference": {}},
+    }
+    assert level_words(inputs) == (
+        "so much that 30 attempts of other seeds had a mean normalised score of 0.512, where 0.5 was wanted"
+    )
+    assert level_words({"level": inputs["level"]}) == level_words(inputs_of()) == ""
