@@ -11,7 +11,7 @@ from builder.errors import ConfigError, ExpertError
 from builder.manifest.manifest import read_manifest
 from builder.manifest.reference import VARIABLE, Measured, store_reference
 from builder.manifest.scores import ReferenceScores
-from builder.pipeline.level import Sought, search
+from builder.pipeline.level import Sought, at_target, search
 from builder.pipeline.prepare import prepare
 
 
@@ -102,3 +102,12 @@ def test_without_a_reference_the_remedy_is_named(tmp_path, monkeypatch):
 def test_a_target_is_a_number(target):
     with pytest.raises(ConfigError, match=r"rollout\.target is no score that can be sought"):
         build_config({**WANTED, "rollout.target": target})
+
+
+@pytest.mark.usefixtures("_scale")
+def test_the_attempts_of_the_search_all_count_whatever_is_accepted(tmp_path):
+    found = [
+        at_target(prepare(build_config({**WANTED, **more, "out": str(tmp_path / "x")}))).inputs["level"]
+        for more in ({}, {"threshold": 99.0, "episodes": 1})
+    ]
+    assert found[0] == found[1]
