@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from builder.card.markdown import code, count_of
 from builder.dataset.column import Column
 from builder.dataset.columns import FOLDERS, tables_of, unsaid
 from builder.dataset.schema import plain_from_arrow
@@ -104,6 +105,14 @@ class Contents:
     players: Mapping[str, int]
     plots: frozenset[str]
     origins: tuple[Origin, ...] = ()
+
+    @property
+    def amount(self) -> str:
+        """How many episodes and steps of what, as Markdown."""
+        splits, environment = self.manifest.splits.values(), self.manifest.inputs.get("environment")
+        episodes = count_of(sum(split.episodes for split in splits), "episode")
+        steps = count_of(sum(split.rows for split in splits), "step")
+        return f"{episodes} ({steps})" + (f" of {code(environment['id'])}" if environment else "")
 
 
 RETURNS, COMPONENTS = PLOTS = ("assets/returns.png", "assets/components.png")

@@ -24,14 +24,8 @@ def sections(contents: Contents) -> dict[str, Any]:
     """Its own sections, by their names in the template."""
     inputs = contents.manifest.inputs
     source = code(inputs["imported"]["format"])
-    splits = contents.manifest.splits.values()
-    amount = (
-        f"{count_of(sum(split.episodes for split in splits), 'episode')}"
-        f" ({count_of(sum(split.rows for split in splits), 'step')})"
-    )
-    played = f" of {code(inputs['environment']['id'])}" if "environment" in inputs else ""
     return {
-        "summary": f"{amount}{played}, imported from files of the format {source}.",
+        "summary": f"{contents.amount}, imported from files of the format {source}.",
         "collection": _origin(inputs["imported"], inputs),
         "acceptance": "All that the files held is here; what was left out, only their author knows.",
         "imported": True,

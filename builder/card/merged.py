@@ -24,14 +24,8 @@ def sections(contents: Contents) -> dict[str, Any]:
     """Its own sections, by their names in the template."""
     inputs = contents.manifest.inputs
     merged = inputs["merged"]
-    splits = contents.manifest.splits.values()
-    amount = (
-        f"{count_of(sum(split.episodes for split in splits), 'episode')}"
-        f" ({count_of(sum(split.rows for split in splits), 'step')})"
-    )
-    played = f" of {code(inputs['environment']['id'])}" if "environment" in inputs else ""
     return {
-        "summary": f"{amount}{played}, put together from {count_of(len(merged['parts']), 'dataset')}.",
+        "summary": f"{contents.amount}, put together from {count_of(len(merged['parts']), 'dataset')}.",
         "collection": f"{_parts(merged)}\n\nWhere the episodes are from:\n\n{_origins(contents)}",
         "acceptance": "What was accepted into a part, its own card says; `attempt_index` is that of the part."
         " The column `source` of the episodes names the dataset that each comes from.",
