@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -139,23 +139,9 @@ def read(path: Path, _options: Options) -> Incoming:
         raise DatasetError(f"{path}: {SEEDS}", expected=f"{len(bounds) - 1} of them", got=len(seeds))
 
     columns = seen.columns(1)
-
-    def trajectories() -> Iterator[Trajectory]:
-        with hdf5.reading(path) as file:
-            for index, (start, stop) in enumerate(itertools.pairwise(bounds.tolist())):
-                values = {name: file.read(name, start, stop) for name in (*STEPS, SPLIT) if name in file}
-                infos = {
-                    name: file.read(f"{INFOS}/{name}", start, stop)
-                    for key in map(key_of, columns)
-                    for name in (key, f"_{key}")
-                    if f"{INFOS}/{name}" in file
-                }
-                extras, _ = extras_of(columns, infos, stop - start)
-                yield dataclasses.replace(_trajectory(values, index, seeds[index]), extras=extras)
-
     return Incoming(
         spaces=known.spaces if known else Spaces(*(unbounded(*kind) for kind in kinds)),
-        trajectories=trajectories,
+        trajectories=lambda: _trajectories(path, bounds.tolist(), seeds, columns),
         files=(path,),
         unsaid=frozenset(name for name, absent in unsaid.items() if absent),
         environment=known.environment if known else None,
@@ -172,6 +158,23 @@ def read(path: Path, _options: Options) -> Incoming:
             said.get(REF_MIN), said.get(REF_MAX), f"{REF_MIN} and {REF_MAX} of the file"
         ),
     )
+
+
+def _trajectories(
+    path: Path, bounds: Sequence[int], seeds: Sequence[int | None], columns: Sequence[Declared]
+) -> Iterator[Trajectory]:
+    """The episodes between the bounds, one after the other."""
+    with hdf5.reading(path) as file:
+        for index, (start, stop) in enumerate(itertools.pairwise(bounds)):
+            values = {name: file.read(name, start, stop) for name in (*STEPS, SPLIT) if name in file}
+            infos = {
+                name: file.read(f"{INFOS}/{name}", start, stop)
+                for key in map(key_of, columns)
+                for name in (key, f"_{key}")
+                if f"{INFOS}/{name}" in file
+            }
+            extras, _ = extras_of(columns, infos, stop - start)
+            yield dataclasses.replace(_trajectory(values, index, seeds[index]), extras=extras)
 
 
 def _seen(file: hdf5.Hdf5File, rows: int) -> Seen:
