@@ -31,6 +31,8 @@ FILES = {"path": "archive", "vec_normalize": "statistics file"}
 """Keys of `expert` that name files of the user's, and what these are."""
 OPEN: dict[type[Any], dict[str, Any]] = {EnvConfig: {"kwargs": dict, "wrappers": list}}
 """Keys that hold whatever a value can be; what goes into an environment is looked at by its trust."""
+LABELS = "labels"
+"""Keys of a verification that name files of the expert that has labelled."""
 SWITCH = "rollout.switch"
 POLICY = f"{SWITCH}.policy"
 """Names the archive of the policy that plays too."""
@@ -46,11 +48,15 @@ class Given:
         files: the places of files that no manifest can say, by the keys of `expert` that name them.
         trusted: to import and run what only the manifest names.
         kwargs: of the environment, where the manifest holds no more than a reference.
+        labels: as `files`, of the expert that has labelled the observations.
+        switch: the archive of the policy of `rollout.switch`; None: not said.
     """
 
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     trusted: bool = False
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    switch: str | None = None
 
 
 def with_manifest(
@@ -77,6 +83,7 @@ def with_manifest(
         files={key: str(getattr(asked.expert, key)) for key in FILES if f"expert.{key}" in keys},
         trusted=asked.expert.trust_remote_code if TRUST in keys else False,
         kwargs=asked.env.kwargs,
+        switch=(asked.rollout.switch or {}).get("policy"),
     )
     rebuilt = rebuilt_config(manifest, folder, asked, given)
     return (rebuilt if "out" in keys else _with_own_out(rebuilt)), manifest
@@ -125,7 +132,7 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
     values = {"env.kwargs": {}, "env.wrappers": [], **settings.values}
     values[KWARGS] = filled(values[KWARGS], given.kwargs)
     if SWITCH in values:
-        values[SWITCH] = _with_policy(values[SWITCH], asked.rollout.switch or {})
+        values[SWITCH] = _with_policy(values[SWITCH], given.switch)
     if asked.env.instances != "auto":
         values["env.instances"] = asked.env.instances
     config = dataclasses.replace(
@@ -141,7 +148,7 @@ def rebuilt_config(manifest: Manifest, folder: AnyPath, asked: BuildConfig, give
     return config
 
 
-def _with_policy(switch: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _with_policy(switch: Any, archive: str | None) -> dict[str, Any]:
     """A switch of a manifest, with the archive of the policy that plays too, which no manifest holds.
 
     Raises:
@@ -152,13 +159,13 @@ def _with_policy(switch: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
         raise DatasetError("the manifest does not describe a build", got=f"{SWITCH}: {switch!r:.80}")
     if policy == RANDOM:
         return switch
-    if not asked.get("policy"):
+    if not archive:
         raise ConfigError(
-            "the manifest does not say where the other policy's archive lies",
-            expected=policy,
-            remedy=f"build manifest=... with {POLICY}=PATH",
+            f"the manifest does not say where the archive of the policy of {SWITCH} lies",
+            expected=f"one whose identity (not its file) has the {policy.replace(':', ' ')}",
+            remedy=f"give switch.path=PATH to verify, {POLICY}=PATH to build manifest=",
         )
-    return {**switch, "policy": asked["policy"]}
+    return {**switch, "policy": archive}
 
 
 def code_that_runs(config: BuildConfig) -> list[str]:
@@ -185,7 +192,7 @@ def _read(named: str) -> tuple[AnyPath, Manifest]:
 
 
 def expert_again(identity: Mapping[str, Any], given: Given) -> ExpertConfig | None:
-    """The configuration of an expert that a manifest names; None: no configuration says it.
+    """The configuration of an expert that has labelled; None: no configuration says it.
 
     Args:
         identity: what the manifest holds of it.
@@ -198,26 +205,38 @@ def expert_again(identity: Mapping[str, Any], given: Given) -> ExpertConfig | No
     rebuilt = rebuilt_expert(identity)
     if rebuilt is None:
         return None
-    files = {key: path for key, path in given.files.items() if key in rebuilt.missing}
-    config = _expert(rebuilt, identity["name"], identity, files)
+    config = _expert(rebuilt, identity["name"], identity, given.labels, LABELS)
     check_trust(source_named(config.source).runs(config), trusted=given.trusted)
     return config
 
 
 def _expert(
-    rebuilt: Rebuilt, name: str, identity: Mapping[str, Any], files: Mapping[str, str]
+    rebuilt: Rebuilt, name: str, identity: Mapping[str, Any], files: Mapping[str, str], group: str = "expert"
 ) -> ExpertConfig:
-    """The expert's file of `conf/expert/`, with the manifest's values and the user's files."""
+    """The expert's file of `conf/expert/`, with the manifest's values and the user's files.
+
+    Args:
+        rebuilt: how it is configured again.
+        name: what it is called.
+        identity: what the manifest holds of it.
+        files: the user's.
+        group: of the keys that name these.
+
+    Raises:
+        ConfigError: one of them is missing, or is none that it takes.
+    """
     base = build_config([f"expert={rebuilt.group}"]).expert
     for key, what in FILES.items():
         if key in rebuilt.missing and key not in files:
             raise ConfigError(
                 f"the manifest does not say where the {what} of {name!r} lies",
                 expected=f"sha256 {_sha256_of(key, identity)}",
-                remedy=f"give expert.{key}=",
+                remedy=f"give {group}.{key}=PATH",
             )
         if key in files and key not in rebuilt.missing:
-            raise _said_already(f"expert.{key}")
+            raise ConfigError(
+                f"{group}.{key} is not asked for: the manifest says all of {name!r}", remedy="leave it out"
+            )
     values = {"name": name, **rebuilt.values, **files}
     # What was built is compared byte by byte: a published return says nothing beside that.
     return dataclasses.replace(base, **_checked(ExpertConfig, values, "expert."), check="off")

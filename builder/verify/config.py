@@ -14,6 +14,30 @@ LEVELS = ("auto", "files", "replay", "rebuild")
 
 
 @dataclass(frozen=True)
+class LabellerConfig:
+    """What `rebuild` may need of the expert that has labelled a dataset.
+
+    Attributes:
+        path: its archive, which no manifest can place.
+        vec_normalize: its normalisation statistics, likewise.
+    """
+
+    path: str | None = None
+    vec_normalize: str | None = None
+
+
+@dataclass(frozen=True)
+class SwitchConfig:
+    """What `rebuild` may need of the policy of `rollout.switch`.
+
+    Attributes:
+        path: its archive, which no manifest can place.
+    """
+
+    path: str | None = None
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """One verification (`conf/verify.yaml`).
 
@@ -25,6 +49,8 @@ class VerifyConfig:
         parallel: on what they are stepped or played.
         expert: what `rebuild` may need.
         env: what `replay` and `rebuild` may need.
+        labels: what `rebuild` may need where `relabel` made the dataset.
+        switch: what `rebuild` may need where another policy played too.
         report: a folder for the dataset's figures and returns as files; unset: none.
         json: a file for all of it that other programs read; unset: none.
         signed_by: a public SSH key, or a file of signers: it must have been signed by one of them.
@@ -40,6 +66,8 @@ class VerifyConfig:
     parallel: ParallelConfig
     expert: TrustConfig
     env: ArgumentsConfig = field(default_factory=ArgumentsConfig)
+    labels: LabellerConfig = field(default_factory=LabellerConfig)
+    switch: SwitchConfig = field(default_factory=SwitchConfig)
     report: str | None = None
     json: str | None = None
     signed_by: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from builder.augment.parts import Part
-from builder.config import HubConfig
+from builder.config import HubConfig, TrustConfig
 from builder.dataset.columns import UNSAID, null_for, unsaid_of
 from builder.environments.drawing import OPENGL
 from builder.environments.environment import EnvironmentSpec
@@ -26,7 +26,7 @@ from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
 from builder.verify.claims import claims
-from builder.verify.config import VerifyConfig
+from builder.verify.config import LabellerConfig, VerifyConfig
 from builder.verify.files import (
     check_card,
     check_files,
@@ -217,10 +217,19 @@ def _check_rebuild(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
             "no command makes it: its expert or its functions were a program's own, or are not known here",
             possible=False,
         )
-    expert = config.expert
-    named = {"path": expert.path, "vec_normalize": expert.vec_normalize}
-    files = {key: str(expanded(path)) for key, path in named.items() if path}
-    given = Given(files, trusted=expert.trust_remote_code, kwargs=config.env.kwargs)
+    given = Given(
+        _files(config.expert),
+        trusted=config.expert.trust_remote_code,
+        kwargs=config.env.kwargs,
+        labels=_files(config.labels),
+        switch=config.switch.path and str(expanded(config.switch.path)),
+    )
     if before is not manifest:
         return check_labels(folder, manifest, given, config.parallel)
     return check_rebuild(folder, manifest, given, config.parallel)
+
+
+def _files(given: TrustConfig | LabellerConfig) -> dict[str, str]:
+    """The files of an expert's that the user names, by their keys."""
+    named = {"path": given.path, "vec_normalize": given.vec_normalize}
+    return {key: str(expanded(path)) for key, path in named.items() if path}

@@ -17,6 +17,7 @@ from builder.exchange.export import ExportRequest, export
 from builder.experts.policy import BUNDLED
 from builder.loading.open import open_folder
 from builder.manifest.manifest import read_manifest
+from builder.verify.config import SwitchConfig
 
 NOISY = {
     "expert": "pendulum",
@@ -211,8 +212,11 @@ def test_another_archive_plays_first_and_no_manifest_says_where_it_lies(tmp_path
     np.testing.assert_array_equal(arrays["action"], arrays["expert_action"])  # it is the expert itself
     for file in ("manifest.json", "README.md"):
         assert str(BUNDLED) not in (tmp_path / "x" / file).read_text()
-    with pytest.raises(ConfigError, match=r"where the other policy's archive lies"):
+    with pytest.raises(
+        ConfigError, match=r"rollout\.switch lies.* identity .*give switch\.path=PATH to verify"
+    ):
         check(tmp_path / "x", "rebuild")
+    check(tmp_path / "x", "rebuild", switch=SwitchConfig(archive)).raise_for_difference()
     again = {"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y"), "rollout.switch.policy": archive}
     Controller().start(again).raise_for_difference()
     assert read_manifest(tmp_path / "y").fingerprint == read_manifest(tmp_path / "x").fingerprint

@@ -1,12 +1,18 @@
 """Labels that were given afterwards, asked for again; see also tests/augment/test_relabel.py."""
 
 import dataclasses
+import shutil
 
+import pytest
 from verification import check
 
 from builder import relabel
+from builder.config import TrustConfig
+from builder.errors import ConfigError
+from builder.experts.policy import BUNDLED
 from builder.manifest.identity import identity
 from builder.manifest.manifest import read_manifest, seal
+from builder.verify.config import LabellerConfig
 
 
 def test_another_expert_of_that_name_is_a_difference(folder, tmp_path):
@@ -17,3 +23,24 @@ def test_another_expert_of_that_name_is_a_difference(folder, tmp_path):
     inputs = {**manifest.inputs, "relabelled": other}
     seal(dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs)), out)
     assert check(out, "rebuild").checks[-1].verdict == "differs"
+
+
+def archive(name, to):
+    """A bundled expert's archive with nothing beside it."""
+    return str(shutil.copy(BUNDLED / f"{name}.zip", to / f"{name}.zip"))
+
+
+def labelled(tmp_path, dataset):
+    """The labels of an archive of this machine, and that archive."""
+    labeller = archive("acrobot", tmp_path)
+    said = relabel(dataset, "local", to=tmp_path / "y", **{"expert.path": labeller}).folder
+    return said, labeller
+
+
+def test_an_archive_that_labelled_is_named_by_a_key_of_its_own(folder, tmp_path):
+    out, labeller = labelled(tmp_path, folder)
+    with pytest.raises(ConfigError, match=r"archive of '.*' lies.*give labels\.path=PATH"):
+        check(out, "rebuild")
+    check(out, "rebuild", labels=LabellerConfig(labeller)).raise_for_difference()
+    with pytest.raises(ConfigError, match=r"expert\.path is not asked for: .*'random'"):
+        check(out, "rebuild", labels=LabellerConfig(labeller), expert=TrustConfig(path=labeller))
