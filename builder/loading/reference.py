@@ -14,6 +14,7 @@ from builder.errors import DatasetError
 from builder.experts.policy import configured
 from builder.loading.split_tables import SplitTables
 from builder.manifest.manifest import Manifest
+from builder.manifest.reference import kept_reference
 from builder.manifest.reference import reference_of as environment_reference
 from builder.manifest.scores import ReferenceScores, normalized
 
@@ -79,7 +80,7 @@ def known_scores(manifest: Manifest) -> ReferenceScores | None:
     Raises:
         DatasetError: the file of what was measured is damaged.
     """
-    return manifest.reference or environment_reference(manifest.inputs.get("environment"))
+    return kept_reference(manifest) or environment_reference(manifest.inputs.get("environment"))
 
 
 def normalized_returns(tables: SplitTables, places: Array) -> Array:

@@ -92,12 +92,23 @@ def reference_of(
 
 def kept_reference(manifest: Manifest) -> ReferenceScores | None:
     """The reference scores of a dataset that every machine finds: kept in its manifest, else published."""
-    return manifest.reference or published_reference(manifest.inputs.get("environment") or {})
+    own = manifest.reference or sought_reference(manifest)
+    return own or published_reference(manifest.inputs.get("environment") or {})
+
+
+def sought_reference(manifest: Manifest) -> ReferenceScores | None:
+    """The reference that a `rollout.target` was sought with; None: the dataset was built without one.
+
+    Raises:
+        DatasetError: no scale is between its two ends.
+    """
+    level = manifest.inputs.get("level")
+    return ReferenceScores.of(level["reference"]) if level else None
 
 
 def common_reference(manifests: Sequence[Manifest]) -> ReferenceScores | None:
     """The reference scores that all of some datasets keep; None: they keep others, or one keeps none."""
-    kept = {manifest.reference for manifest in manifests}
+    kept = {manifest.reference or sought_reference(manifest) for manifest in manifests}
     return kept.pop() if len(kept) == 1 else None
 
 

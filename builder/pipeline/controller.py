@@ -161,7 +161,8 @@ class Controller:
         anew = config.mode == "play"
         if not own and not anew and (found := noted_dataset(config, standing)):
             return found, None
-        build = at_target(prepare(config, own))
+        before = wanted or (None if config.overwrite else standing.manifest)
+        build = at_target(prepare(config, own), before)
         _look_for_secrets(build.inputs, published=config.hub.push)
         build = as_it_stands(build, standing) if wanted is None else as_wanted(build, wanted)
         if not anew and (found := up_to_date(build, standing)):

@@ -16,7 +16,8 @@ from builder.config import BuildConfig
 from builder.episodes.noise import LEVELS, SHARES, Noise
 from builder.episodes.seeding import TARGET, stream_seed
 from builder.errors import ConfigError, ExpertError
-from builder.manifest.reference import reference_of
+from builder.manifest.manifest import Manifest
+from builder.manifest.reference import reference_of, scaled, sought_reference
 from builder.manifest.schema import check_inputs
 from builder.manifest.scores import ReferenceScores, normalized
 from builder.pipeline.build import Build
@@ -46,8 +47,13 @@ class Sought:
     most: float = math.inf
 
 
-def at_target(build: Build) -> Build:
+def at_target(build: Build, before: Manifest | None = None) -> Build:
     """The build with as much noise as brings its mean normalised score to the target; without one, itself.
+
+    Args:
+        build: what shall be played.
+        before: the dataset that is to be built again, or stands there; where the same was sought for it, it
+            was on the scale that is meant, whatever this machine has measured.
 
     Raises:
         ConfigError: no reference scores of the environment are known, or the noise has several amounts.
@@ -58,7 +64,7 @@ def at_target(build: Build) -> Build:
     target = config.rollout.target
     if target is None or between is None or between.noise is None:
         return build
-    reference = _reference(build)
+    reference = _reference(build, before)
     noise, tolerance = between.noise, config.rollout.tolerance
 
     def score(amount: float) -> float:
@@ -131,8 +137,9 @@ def _check(reached: float, target: float, tolerance: float, what: str) -> None:
         )
 
 
-def _reference(build: Build) -> ReferenceScores:
-    found = reference_of(build.inputs["environment"])
+def _reference(build: Build, before: Manifest | None) -> ReferenceScores:
+    """The scale: that of the same dataset before, else of its environment as every build finds it."""
+    found = (before and _of_the_same(build, before)) or reference_of(build.inputs["environment"])
     if found is None:
         env_id = build.inputs["environment"]["id"]
         raise ConfigError(
@@ -140,6 +147,16 @@ def _reference(build: Build) -> ReferenceScores:
             remedy=f"il-builder reference env.id={env_id} measures them once",
         )
     return found
+
+
+def _of_the_same(build: Build, before: Manifest) -> ReferenceScores | None:
+    """The scale of a dataset; None: another target was sought for it, or none, or it is of something else."""
+    targets = [
+        each.get("config", {}).get("rollout", {}).get("target") for each in (before.inputs, build.inputs)
+    ]
+    environments = [scaled(each.get("environment") or {}) for each in (before.inputs, build.inputs)]
+    same = targets[0] == targets[1] and environments[0] == environments[1]
+    return sought_reference(before) if same else None
 
 
 def _with_noise(build: Build, between: Interference, noise: Noise) -> Build:

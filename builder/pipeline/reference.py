@@ -29,6 +29,7 @@ from builder.manifest.reference import (
     measured_reference,
     published_reference,
     scaled,
+    sought_reference,
     store_reference,
     stored_at,
 )
@@ -95,7 +96,13 @@ def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None)
         if stated and published_reference(stated) != published:
             raise _of_another(stated, wanted)
         return Referenced(wanted, published, None, fresh=False, out=None)
-    if not config.overwrite and not _names_expert(config) and (known := _known(config, stated)):
+    sought = sought_reference(manifest) if manifest and not config.overwrite else None
+    if sought and _names_expert(config):
+        raise ExistsError(
+            f"{out} was built by a target on the scale of: {sought.source}",
+            remedy="leave expert= away to keep it, or give overwrite=true to measure another",
+        )
+    if not config.overwrite and not _names_expert(config) and (known := _known(config, stated, sought)):
         return known
     build = prepare(_configured(config, manifest, out))
     _check_same(stated, build.inputs["environment"])
@@ -112,10 +119,17 @@ def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None)
     return dataclasses.replace(_as_stored(found), stored=store_reference(found), fresh=True)
 
 
-def _known(config: ReferenceConfig, stated: Mapping[str, Any] | None) -> Referenced | None:
-    """What was measured before, with whichever expert; whoever shall play is not looked for."""
+def _known(
+    config: ReferenceConfig, stated: Mapping[str, Any] | None, sought: ReferenceScores | None
+) -> Referenced | None:
+    """What was measured before, with whichever expert; whoever shall play is not looked for.
+
+    What a dataset's target was sought with is known of it, whatever was measured since.
+    """
     environment = prepare(_asked(config)).inputs["environment"] if config.env.id else stated
     _check_same(stated, environment)
+    if sought and environment:
+        return Referenced(environment, sought, None, fresh=False, out=None)
     found = measured_reference(environment) if environment else None
     return _as_stored(found) if found else None
 

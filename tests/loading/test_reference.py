@@ -8,7 +8,7 @@ import pytest
 from builder import build, load
 from builder.errors import DatasetError
 from builder.loading.reference import ZOO, Reference, known_scores
-from builder.manifest.reference import VARIABLE, Measured, store_reference
+from builder.manifest.reference import VARIABLE, Measured, common_reference, store_reference
 from builder.manifest.scores import ReferenceScores
 
 
@@ -59,6 +59,19 @@ def test_what_the_dataset_keeps_goes_before_what_the_machine_knows(dataset_of, t
     store_reference(entry)
     assert known_scores(dataset.manifest) == measured
     assert known_scores(dataclasses.replace(dataset.manifest, reference=kept)) == kept
+
+
+def test_what_a_target_was_sought_with_goes_before_what_the_machine_knows(dataset_of, tmp_path, monkeypatch):
+    manifest = load(dataset_of("vector")).manifest
+    sought, measured = ReferenceScores(0.0, 1.0, "sought"), ReferenceScores(0.0, 2.0, "measured")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "references.json"))
+    store_reference(Measured(manifest.inputs["environment"], measured, {"name": "x"}, 1, 0, True, {}))
+    level = {**manifest.inputs, "level": {"reference": sought.content}}
+    found = dataclasses.replace(manifest, inputs=level)
+    assert known_scores(found) == sought
+    assert common_reference([found, found]) == sought
+    kept = ReferenceScores(0.0, 3.0, "kept")
+    assert known_scores(dataclasses.replace(found, reference=kept)) == kept
 
 
 def test_where_nothing_says_which_environment_it_is_the_error_says_so(tmp_path):

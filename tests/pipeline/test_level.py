@@ -92,6 +92,42 @@ def test_an_amount_that_is_stated_is_measured_and_has_to_reach_it(tmp_path):
         Controller().start(given)
 
 
+def _measured_since(tmp_path, expert):
+    """Another reference of what is played."""
+    inputs = read_manifest(tmp_path / "x").inputs
+    scores = ReferenceScores(20.0, expert, "measured since")
+    store_reference(
+        Measured(inputs["environment"], scores, inputs["expert"], 10, 0, True, inputs["packages"])
+    )
+
+
+@pytest.mark.usefixtures("_scale")
+@pytest.mark.parametrize("since", [None, 150.0], ids=["none", "another"])
+def test_a_dataset_is_built_again_verified_and_grown_on_its_own_scale(tmp_path, monkeypatch, since):
+    first = Controller().start({**WANTED, "out": str(tmp_path / "x")}).manifest
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "elsewhere.json"))
+    if since:
+        _measured_since(tmp_path, since)
+    again = Controller().start({"manifest": str(tmp_path / "x"), "out": str(tmp_path / "y")})
+    again.raise_for_difference()
+    assert again.manifest.inputs["level"] == first.inputs["level"]
+    check(tmp_path / "x", "rebuild").raise_for_difference()
+    assert not Controller().start({**WANTED, "out": str(tmp_path / "x")}).fresh
+    grown = Controller().start({**WANTED, "episodes": 6, "out": str(tmp_path / "x")})
+    assert (grown.grown_from, grown.manifest.inputs["level"]) == (4, first.inputs["level"])
+
+
+@pytest.mark.usefixtures("_scale")
+def test_only_overwriting_or_another_target_asks_this_machine_for_the_scale(tmp_path):
+    Controller().start({**WANTED, "out": str(tmp_path / "x")})
+    _measured_since(tmp_path, 150.0)
+    before = read_manifest(tmp_path / "x")
+    other = prepare(build_config({**WANTED, "rollout.target": 0.45}))
+    assert at_target(other, before).inputs["level"]["reference"]["expert"] == 150.0
+    given = {**WANTED, "overwrite": True, "rollout.tolerance": 0.2, "out": str(tmp_path / "x")}
+    assert Controller().start(given).manifest.inputs["level"]["reference"]["expert"] == 150.0
+
+
 def test_without_a_reference_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "none.json"))
     with pytest.raises(ConfigError, match=r"no reference of CartPole-v1 .*; il-builder reference env"):

@@ -115,6 +115,21 @@ def test_a_dataset_takes_what_is_known_of_its_environment(tmp_path):
     assert (found.fresh, read_manifest(tmp_path / "x").reference) == (False, known.scores)
 
 
+def test_what_a_target_was_sought_with_is_known_of_its_dataset(tmp_path, stored):
+    asked("expert=cartpole", *SHORT)
+    sought = reference_of(KNOWN)
+    short_build(tmp_path / "x", rollout={"target": 0.5, "tolerance": 0.3})
+    assert b"normalised return" in (tmp_path / "x" / CARD).read_bytes()
+    stored.unlink()
+    found = asked(f"out={tmp_path / 'x'}")
+    assert (found.fresh, found.stored, found.scores) == (False, None, sought)
+    assert read_manifest(tmp_path / "x").reference == sought
+    assert not stored.exists()
+    with pytest.raises(ExistsError, match=r"built by a target on the scale of.*leave expert= away"):
+        asked(f"out={tmp_path / 'x'}", "expert=cartpole")
+    assert asked(f"out={tmp_path / 'x'}", "overwrite=true", "episodes=5").fresh
+
+
 def test_a_dataset_does_not_take_the_scores_of_another_environment(tmp_path):
     asked("expert=cartpole", *SHORT)
     short_build(tmp_path / "x", env={"max_episode_steps": 50})
