@@ -92,6 +92,14 @@ class Labeller:
         self._actor.begin(0, Context(0, self.seed))
         return self._actor.memory(0) is not None
 
+    def remembered(self, episodes: int) -> bool:
+        """Whether it holds something of the episodes that it has labelled last, as one that hands on a state.
+
+        Args:
+            episodes: how many these were.
+        """
+        return any(self._actor.memory(lane) is not None for lane in range(episodes))
+
     def labels(self, recording: Recording) -> dict[str, Array]:
         """By the names of arrays [R, ...]: what the expert does in each step of some episodes, and thinks.
 

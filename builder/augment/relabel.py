@@ -205,12 +205,13 @@ def labelled(
     """
     for split in sorted(manifest.splits):
         for some in shown(RecordedSplit(folder, manifest, split), manifest, labeller.lanes):
-            if not some.whole and labeller.remembers:
+            labels = None if not some.whole and labeller.remembers else labeller.labels(some.rows.recording)
+            if labels is None or (not some.whole and labeller.remembered(len(some.rows.episode_index))):
                 raise DatasetError(
                     f"{labeller.name} remembers earlier steps, and {folder} does not hold all of them",
                     remedy="relabel the whole dataset, and take some of its steps then",
                 )
-            yield split, some.rows, labeller.labels(some.rows.recording)
+            yield split, some.rows, labels
 
 
 def _by_policy(rows: Rows) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:

@@ -62,7 +62,7 @@ def noise_words(rollout: Mapping[str, Any]) -> str:
         "gaussian": f"with normal noise on each of them, {amount}",
         "uniform": f"with uniform noise on each of them, {amount}",
         "ou": f"with Ornstein-Uhlenbeck noise on them, {amount}, which returns by {noise.theta:g} each step",
-        "epsilon": f"each replaced, {amount}, by a uniform draw from the action space",
+        "epsilon": f"each replaced, {amount}, by a uniform draw (of several choices each by itself)",
         "sticky": f"each replaced, {amount}, by what was done a step before",
     }
     return words[noise.kind]

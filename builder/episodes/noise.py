@@ -5,7 +5,7 @@
 | `gaussian` | the action and a normal draw, fresh at each step | `std`, or the matrix `cov` |
 | `uniform` | the action and a draw from [-w, w] | `half_width` |
 | `ou` | the action and a normal draw that follows the step before's | `std`, `theta` |
-| `epsilon` | by chance, a uniform draw from the action space | `epsilon` |
+| `epsilon` | by chance, a uniform draw, of each choice by itself, of a Box as a whole | `epsilon` |
 | `sticky` | by chance, what was done before, once more | `probability` |
 
 Amounts are in the units of the action. Sources: DART, Laskey et al. 2017 (arXiv:1703.09327), for `cov`;

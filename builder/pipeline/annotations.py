@@ -11,7 +11,8 @@ from builder.environments.simulator_state import KeptState, kept_state
 from builder.episodes.annotations import Annotation
 from builder.errors import ConfigError
 from builder.experts.minds import teacher_columns
-from builder.experts.observations.seen import SeenObservations
+from builder.experts.mixture import MixturePlayer
+from builder.experts.observations.seen import SeenObservations, view_of
 from builder.pipeline.info_columns import info_annotation
 from builder.pipeline.pairing import Found
 from builder.rollout.interference import ExpertLabels
@@ -35,6 +36,13 @@ def _simulator_state(config: BuildConfig, found: Found) -> Annotation | None:
 def _policy_observation(config: BuildConfig, found: Found) -> Annotation | None:
     if not config.dataset.policy_observation:
         return None
+    members = found.player.members if isinstance(found.player, MixturePlayer) else ()
+    if any(view_of(member) is not None for member in members):
+        raise ConfigError(
+            "dataset.policy_observation is not known of several experts in turn:"
+            f" those of {found.expert.name} see through wrappers",
+            remedy="leave it out, or build with one of them in expert.path",
+        )
     return SeenObservations.of(found.player, found.spaces.observation, found.spaces.action)
 
 

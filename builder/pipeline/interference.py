@@ -21,6 +21,9 @@ from builder.manifest.identity import sha256_of
 from builder.pipeline.pairing import Found, described_environment, find
 from builder.rollout.interference import Interference
 
+_OF_THE_FILE = ("name", "members")
+"""What an identity calls files; what is in them, its digests say."""
+
 
 def interference_of(config: BuildConfig, found: Found) -> Interference | None:
     """What comes between; None: nothing does.
@@ -78,5 +81,6 @@ def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
         raise ConfigError(
             "the policy of rollout.switch plays something else than the expert", expected=ours, got=theirs
         )
-    named = f"sha256:{sha256_of(other.expert.identity)}"
+    known = {key: value for key, value in other.expert.identity.items() if key not in _OF_THE_FILE}
+    named = f"sha256:{sha256_of(known)}"
     return dataclasses.replace(switch, policy=named), other.player

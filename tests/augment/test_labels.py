@@ -17,6 +17,7 @@ from builder.episodes.spaces import Spaces
 from builder.errors import SpaceError
 from builder.experts.actor import RandomPlayer
 from builder.experts.archive.agent import read_agent
+from builder.experts.mixture import MixturePlayer
 from builder.experts.network_player import NetworkPlayer
 from builder.experts.observations.frame_stack import FrameStack, History
 from builder.experts.observations.transforms import TimeFeature
@@ -152,3 +153,34 @@ def test_the_spaces_of_a_dict_are_labelled_leaf_by_leaf():
     found = Labeller(RandomPlayer(), Spaces(SEEN, space)).labels(one)
     assert [found[f"expert_action.{name}"].dtype for name in "ab"] == [np.int64, np.float32]
     assert found["expert_action.a"].max() == 2
+
+
+class Plain:
+    """Keeps nothing."""
+
+    stateless = True
+
+    def predict(self, obs, state=None, deterministic=True):
+        return np.zeros(2, np.float32), None
+
+
+class Handing:
+    """Says that it is stateless, and hands on a state."""
+
+    stateless = True
+
+    def predict(self, obs, state=None, deterministic=True):
+        return np.zeros(2, np.float32), (state or 0) + 1
+
+
+@pytest.mark.parametrize("members", [(Handing,), (Plain, Handing)], ids=["alone", "as the second of two"])
+def test_who_hands_on_a_state_remembers_whatever_it_says(members):
+    players = tuple(PythonPlayer(member()) for member in members)
+    player = players[0] if len(players) == 1 else MixturePlayer(players)
+    labeller, one = Labeller(player, Spaces(SEEN, TORQUE)), recording()
+    one = dataclasses.replace(one, attempts=np.arange(len(LENGTHS)))
+    labeller.labels(one)
+    assert labeller.remembered(len(LENGTHS))
+    plain = Labeller(PythonPlayer(Plain()), Spaces(SEEN, TORQUE))
+    plain.labels(one)
+    assert not plain.remembered(len(LENGTHS))

@@ -287,3 +287,23 @@ def test_masks_in_the_observations_are_masks(tmp_path):
 def test_where_there_are_no_masks_whoever_needs_them_is_refused(played, tmp_path):
     with pytest.raises(ExpertError, match="the dataset holds no masks"):
         relabel(played, Any(), to=tmp_path / "x")
+
+
+class Handing(Leaning):
+    """Says that it is stateless, and hands on a state."""
+
+    stateless = True
+
+    def predict(self, obs, state=None, deterministic=True):
+        return int(obs[2] > 0), (state or 0) + 1
+
+
+def test_where_steps_are_missing_who_hands_on_a_state_does_not_label(played, tmp_path):
+    folder = shutil.copytree(played, tmp_path / "x")
+
+    def later(columns):
+        columns["step_index"] = [index + 1 for index in columns["step_index"]]
+
+    rewrite(folder, STEPS, later)
+    with pytest.raises(DatasetError, match="remembers earlier steps"):
+        relabel(folder, Policy("CartPole-v1", policy=Handing()), to=tmp_path / "y")

@@ -14,7 +14,10 @@ from builder.card.interference import interference_limits, interferes, level_wor
         ({"kind": "gaussian", "cov": [[1, 0], [0, 1]]}, "of a given covariance of 2 components"),
         ({"kind": "uniform", "half_width": 0.5}, "uniform noise on each of them, of the half-width 0.5"),
         ({"kind": "ou", "std": 1}, "of the standard deviation 1, which returns by 0.15 each step"),
-        ({"kind": "epsilon", "epsilon": 0.1}, "with the probability 0.1, by a uniform draw"),
+        (
+            {"kind": "epsilon", "epsilon": 0.1},
+            "with the probability 0.1, by a uniform draw (of several choices each by itself)",
+        ),
         (
             {"kind": "sticky", "probability": 0.25},
             "with the probability 0.25, by what was done a step before",

@@ -1,6 +1,7 @@
 """Noise, from the command line to its proof."""
 
 import dataclasses
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from folders import files
+from places import ROOT
 from verification import check
 
 from builder import Controller, build, load
@@ -17,6 +19,7 @@ from builder.exchange.export import ExportRequest, export
 from builder.experts.policy import BUNDLED
 from builder.loading.open import open_folder
 from builder.manifest.manifest import read_manifest
+from builder.pipeline.prepare import prepare
 from builder.verify.config import SwitchConfig
 
 NOISY = {
@@ -226,3 +229,14 @@ def test_a_policy_of_another_environment_cannot_play_too(tmp_path):
     switch = {"policy": str(BUNDLED / "pendulum.zip"), "steps": 2}
     with pytest.raises(SpaceError):
         Controller().start({**MIXED, "rollout.switch": switch, "out": str(tmp_path / "x")})
+
+
+def test_a_policy_that_plays_too_is_known_by_its_bytes_and_not_by_the_name_of_its_file(tmp_path):
+    found = []
+    for name in ("one", "other"):
+        archive = shutil.copy(BUNDLED / "cartpole.zip", tmp_path / f"{name}.zip")
+        switch = {"policy": str(archive), "steps": 2}
+        found.append(prepare(build_config({**MIXED, "rollout.switch": switch})).inputs)
+    assert found[0] == found[1]
+    pinned = (ROOT / "tests" / "fingerprints.json").read_text()
+    assert "switch" not in pinned

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from seeing import save_timed
 from verification import check
 
 from builder import Controller, load
@@ -71,3 +72,15 @@ def test_checkpoints_of_other_environments_cannot_take_turns(folder, tmp_path):
 def test_checkpoints_are_read_as_data(folder, tmp_path):
     with pytest.raises(ConfigError, match="checkpoints are read as data"):
         built(folder, tmp_path / "x", **{"expert.trust_remote_code": True})
+
+
+def test_what_several_saw_behind_their_wrappers_is_refused_and_not_taken_from_the_environment(tmp_path):
+    folder = save_timed(tmp_path / "run")
+    shutil.copy(folder / "agent.zip", folder / "other.zip")
+    with pytest.raises(ConfigError, match=r"dataset\.policy_observation is not known of several experts"):
+        built(folder, tmp_path / "x", **{"dataset.policy_observation": True})
+
+
+def test_several_that_see_what_is_observed_record_just_that(folder, tmp_path):
+    found = built(folder, tmp_path / "x", **{"dataset.policy_observation": True, "episodes": 2}).arrays()
+    np.testing.assert_array_equal(found["policy_observation"], found["observation"])
