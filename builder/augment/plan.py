@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.augment.parts import Part
+from builder.config import INTERFERENCES
 from builder.dataset.column import Column
 from builder.dataset.columns import TABLES, UNSAID, asked_for, null_for, tables_of
 from builder.dataset.features import arrow_schema
@@ -212,10 +213,31 @@ def _source(manifest: Manifest) -> dict[str, Any]:
         "policy": inputs.get("expert", {}).get("name") or inputs.get("imported", {}).get("policy"),
         "environment": inputs.get("environment", {}).get("id"),
         "format": inputs.get("imported", {}).get("format"),
-        "quality": level_name(inputs) if described_source(inputs.get("expert", {})).chooses else "random",
+        "quality": _quality(inputs),
+        **_played(inputs),
     }
-    known = {key: value for key, value in said.items() if value}
+    known = {key: value for key, value in said.items() if value not in (None, "")}
     return {"name": name_of(manifest), "fingerprint": manifest.fingerprint, **known}
+
+
+def _quality(inputs: Mapping[str, Any]) -> str | None:
+    """What a part is called that has no label of its own; None: its manifest does not say.
+
+    Only what follows from how it was played: that a policy is good, nothing here knows.
+    """
+    if not described_source(inputs.get("expert", {})).chooses:
+        return "random"
+    between = _played(inputs)
+    words = [word for key, word in (("noise", "noised"), ("switch", "switched")) if key in between]
+    return level_name(inputs) or ("-".join([*words, "expert"]) if words else None)
+
+
+def _played(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """How the expert of a build chose, and what came between that and what was done."""
+    rollout = inputs.get("config", {}).get("rollout", {})
+    between = {key: rollout[key] for key in INTERFERENCES if rollout.get(key)}
+    chosen = inputs.get("expert", {}).get("sha256") and "enjoy" not in inputs.get("own", {})
+    return {**({"deterministic": rollout["deterministic"]} if chosen and rollout else {}), **between}
 
 
 def _columns(parts: Sequence[Part], sources: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from builder.config import INTERFERENCES
 from builder.episodes.noise import LEVELS, SHARES, Noise
 from builder.episodes.switch import RANDOM, Switch
 
+CONTROLLERS = "`controller` says who chose it, the expert (0) or the other policy (1)."
+"""A limit of what two have played."""
+
 
 def interferes(inputs: Mapping[str, Any]) -> bool:
     """Whether what was done may be something else than what the expert chose."""
@@ -70,7 +73,8 @@ def noise_words(rollout: Mapping[str, Any]) -> str:
 
 def _amount(noise: Noise) -> str:
     if noise.cov is not None:
-        return f"of a given covariance of {len(noise.cov)} components"
+        size = len(noise.cov)
+        return f"of a given covariance, {size} by {size}"
     if isinstance(noise.level, tuple):
         return f"of a given {_NAMES[LEVELS[noise.kind]]} for each component"
     level = f"{noise.level or 0.0:g}"
@@ -91,5 +95,4 @@ def interference_limits(inputs: Mapping[str, Any]) -> list[str]:
         " imitation, `action` the one that the rewards and next observations are of. The returns are those"
         " of what was done, not the expert's own."
     )
-    who = "`controller` says who chose it, the expert (0) or the other policy (1)."
-    return [text, *([who] if inputs["config"]["rollout"].get("switch") else [])]
+    return [text, *([CONTROLLERS] if inputs["config"]["rollout"].get("switch") else [])]

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from builder.card.contents import Contents
+from builder.card.interference import CONTROLLERS, interference_words
 from builder.card.limits import beyond_bounds, copies, listed, sentence
 from builder.card.markdown import code, count_of, number, table
-from builder.dataset.columns import null_for
+from builder.dataset.columns import asked_for, null_for
+from builder.episodes.declared import CONTROLLER, EXPERT_ACTION
 
 SHOWN = 40
 """So many parts and origins are listed."""
@@ -77,14 +79,34 @@ def _origins(contents: Contents) -> str:
                 code(origin.source),
                 code(origin.policy) if origin.policy else "not named",
                 code(origin.quality) if origin.quality else "",
+                _actions(source),
                 code(source["environment"]) if "environment" in source else "not named",
                 number(origin.episodes),
                 "not known" if origin.mean is None else number(origin.mean),
             )
         )
     more = f"\n\nAnd {number(len(contents.origins) - SHOWN)} more." if len(contents.origins) > SHOWN else ""
-    heads = ("source", "policy", "quality", "environment", "episodes:", "mean return:")
+    heads = ("source", "policy", "quality", "actions", "environment", "episodes:", "mean return:")
     return table(heads, rows) + more
+
+
+def _actions(source: Mapping[str, Any]) -> str:
+    """How the actions of a source were chosen, and what came between; empty: it does not say."""
+    chosen = {True: "the policy's best ones", False: "sampled from the policy's distribution"}
+    words = chosen[source["deterministic"]] if "deterministic" in source else ""
+    return "; ".join(filter(None, (words, interference_words(source))))
+
+
+def _labels(inputs: Mapping[str, Any]) -> Iterator[str]:
+    """Which column is the label, where what was done is not always it."""
+    if EXPERT_ACTION in asked_for(inputs):
+        yield (
+            "`action` is what was done, and not always what an expert would have done: `expert_action`, where"
+            " it is there, is the label for imitation, `action` the one that the rewards and next"
+            " observations are of."
+        )
+    if CONTROLLER in asked_for(inputs):
+        yield CONTROLLERS
 
 
 def _limits(contents: Contents) -> Iterator[str]:
@@ -97,6 +119,7 @@ def _limits(contents: Contents) -> Iterator[str]:
         several = f" ({', '.join(map(code, named))})" if named else ""
         yield f"Its parts are not of one environment, as far as they say{several}; their spaces are the same."
     yield "Its parts differ in who played and in what was accepted: its means are no policy's own."
+    yield from _labels(inputs)
     yield from copies(contents)
     for name in sorted({column for lacking in null_for(inputs).values() for column in lacking}):
         sources = [source for source, lacking in null_for(inputs).items() if name in lacking]

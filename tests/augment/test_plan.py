@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sweeps import case
 
+from builder import build
 from builder.api import dataset_folder
 from builder.augment.parts import parts_of
 from builder.augment.plan import plan_of
@@ -113,3 +114,44 @@ def test_what_a_source_lacks_stands_beside_its_name(cartpole_of):
     lacking = dict(zip(names, (frozenset(), {"pixels", "final_pixels"}), strict=True))
     assert null_for(inputs) == lacking
     assert unsaid(inputs) == {"pixels", "final_pixels"}
+
+
+def test_a_part_whose_expert_played_under_noise_says_so(two_played):
+    clean, noisy = parts(*two_played)
+    sources = plan_of([clean, noisy]).inputs["merged"]["sources"]
+    assert [source["deterministic"] for source in sources] == [True, True]
+    assert [source.get("quality") for source in sources] == [None, "noised-expert"]
+    assert [source.get("noise") for source in sources] == [None, {"kind": "epsilon", "epsilon": 0.5}]
+
+
+def test_a_part_of_two_players_is_called_so(two_played):
+    (part,) = parts(two_played[0])
+    config = part.manifest.inputs["config"]
+    switch = {"policy": "random", "steps": [1, 2], "probability": None}
+    rollout = {**config["rollout"], "switch": switch}
+    (source,) = plan_of([with_inputs(part, config={**config, "rollout": rollout})]).inputs["merged"][
+        "sources"
+    ]
+    assert (source["quality"], source["switch"]) == ("switched-expert", switch)
+    (source,) = plan_of([parts(two_played[1])[0]]).inputs["merged"]["sources"]
+    assert "switch" not in source
+
+
+@pytest.fixture(scope="module")
+def two_played(tmp_path_factory):
+    """What an expert played, and what it played under noise."""
+    made = []
+    for noise in (None, {"kind": "epsilon", "epsilon": 0.5}):
+        out = tmp_path_factory.mktemp("played") / "x"
+        more = {"rollout": {"noise": noise}} if noise else {}
+        env = {"id": "CartPole-v1", "max_episode_steps": 8}
+        build(
+            expert="cartpole",
+            env=env,
+            episodes=2,
+            out=str(out),
+            **{"expert.check": "off", "threshold": 0},
+            **more,
+        )
+        made.append(out)
+    return made

@@ -11,7 +11,7 @@ from builder.card.interference import interference_limits, interferes, level_wor
     [
         ({"kind": "gaussian", "std": 0.3}, "normal noise on each of them, of the standard deviation 0.3"),
         ({"kind": "gaussian", "std": [1, 2]}, "of a given standard deviation for each component"),
-        ({"kind": "gaussian", "cov": [[1, 0], [0, 1]]}, "of a given covariance of 2 components"),
+        ({"kind": "gaussian", "cov": [[1, 0], [0, 1]]}, "of a given covariance, 2 by 2"),
         ({"kind": "uniform", "half_width": 0.5}, "uniform noise on each of them, of the half-width 0.5"),
         ({"kind": "ou", "std": 1}, "of the standard deviation 1, which returns by 0.15 each step"),
         (

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from builder.card.contents import Origin
-from builder.card.merged import SHOWN, _origins, _parts, title
+from builder.card.merged import SHOWN, _labels, _origins, _parts, title
 
 PART = {"fingerprint": "0" * 64, "episodes": {"train": 8, "test": 2}}
 SOURCE = {"name": "0" * 12, "fingerprint": "0" * 64, "lacks": []}
@@ -34,8 +34,21 @@ def test_of_many_parts_some_are_listed_and_the_others_counted():
 
 def test_what_is_not_known_of_an_origin_is_said():
     line = _origins(contents(Origin("0" * 12, "", None, 3, None))).splitlines()[2]
-    assert line == "| `000000000000` | not named |  | not named | 3 | not known |"
+    assert line == "| `000000000000` | not named |  |  | not named | 3 | not known |"
 
 
 def test_strangers_text_is_text():
     assert "a\\|b" in _origins(contents(Origin("0" * 12, "a|b", "<b>", 3, 1.5)))
+
+
+def test_the_noise_of_a_part_is_said_beside_its_policy():
+    noisy = SOURCE | {"deterministic": True, "noise": {"kind": "gaussian", "std": 0.3}}
+    table = _origins(contents(Origin("0" * 12, "pendulum", None, 3, None), sources=[noisy]))
+    assert "the policy's best ones; with normal noise on each of them, of the standard deviation 0.3" in table
+
+
+def test_where_there_are_labels_it_says_which_column_is_one():
+    said = list(_labels({"merged": {"optional": ["expert_action", "controller"]}}))
+    assert "`expert_action`, where it is there, is the label for imitation" in said[0]
+    assert said[1].startswith("`controller` says who chose it")
+    assert list(_labels({"merged": {"optional": []}})) == []
