@@ -135,6 +135,10 @@ def _sees(sees: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
 def _version(expert: Mapping[str, Any]) -> tuple[str, str]:
     if not described_source(expert).chooses:
         return "", ""
+    if members := expert.get("members"):
+        shown = [f"{code(member['name'] + '.zip')} {code(member['sha256'])}" for member in members[:8]]
+        shown += [f"{len(members) - 8} more"] if len(members) > 8 else []
+        return "the sha256 of its archives", f"{', '.join(shown)}; of all together {code(expert['sha256'])}"
     if expert.get("sha256"):
         return "its archive's sha256", code(expert["sha256"])
     version = expert["version"]

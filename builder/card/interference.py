@@ -43,7 +43,11 @@ def switch_words(rollout: Mapping[str, Any]) -> str:
     if not given:
         return ""
     switch = Switch.of(given)
-    who = "random actions" if switch.policy == RANDOM else f"another policy ({code(switch.policy)})"
+    who = (
+        "random actions"
+        if switch.policy == RANDOM
+        else f"another policy (of the identity {code(switch.policy)})"
+    )
     least, most = switch.steps or (1, 1)
     steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     if switch.probability is None:

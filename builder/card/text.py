@@ -15,7 +15,9 @@ from builder.card.interference import interferes
 from builder.card.markdown import code, count_of, number, numbers, share, share_of, table
 from builder.card.scale import LABEL
 from builder.episodes.spaces import Array
+from builder.episodes.switch import RANDOM
 from builder.experts.sources.expert import NOT_PINNED
+from builder.experts.sources.source import OTHER_POLICY
 from builder.experts.sources.table import described_source
 from builder.manifest.manifest import Manifest, stated_license
 from builder.manifest.reference import kept_reference
@@ -180,10 +182,12 @@ def rebuild_promise(inputs: Mapping[str, Any], *, possible: bool) -> str:
     same = "this gives the same files under `data/` and `episodes/`, byte for byte:"
     if labels := labels_again(inputs):
         same = f"this gives what it was{labels}:"
+    needed = ["With the versions below"]
     if beside := expert.get("beside"):
-        files = " and ".join(code(name) for name in sorted(beside))
-        return f"With the versions below, and {files} beside the archive, {same}"
-    return f"With the versions below, {same}"
+        needed.append(f"and {' and '.join(code(name) for name in sorted(beside))} beside the archive")
+    if (config["rollout"].get("switch") or {}).get("policy", RANDOM) != RANDOM:
+        needed.append(f"and the archive of the other policy for {code(OTHER_POLICY)}")
+    return f"{', '.join(needed)}, {same}"
 
 
 def _why_not(inputs: Mapping[str, Any], expert: Mapping[str, Any]) -> str:

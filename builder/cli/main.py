@@ -18,7 +18,8 @@ from builder.hub_client.secrets import redacted
 HELP = ("--help", "-h")
 HYDRA_FLAGS = ("--cfg", "-c", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 """What Hydra itself answers; none of them runs a job."""
-PATHS = ("out", "to.path", "path", "manifest", "expert.path", "expert.vec_normalize", "report", "save")
+FILES = ("expert.path", "expert.vec_normalize", "labels.path", "labels.vec_normalize", "switch.path")
+PATHS = ("out", "to.path", "path", "manifest", *FILES, "report", "save")
 """Keys whose values are paths."""
 SWEEP_FLAGS = ("-m", "--multirun")
 INTERRUPTED = 130

@@ -14,13 +14,16 @@ from builder.experts.archive.vec_normalize import RewardScale, read_reward_scale
 from builder.experts.evaluator import Q_VALUE, VALUE, Mind
 from builder.experts.foreign import ForeignPlayer
 from builder.experts.own_thoughts import own_teacher
+from builder.experts.sources.checkpoints import Checkpoints
 from builder.experts.sources.expert import Expert
 from builder.experts.sources.files import Archived
 from builder.experts.sources.normalisation import choose_statistics
 from builder.experts.sources.portable import DESCRIPTION
+from builder.experts.sources.table import described_source
 from builder.experts.teacher import not_available, teacher_of
 
 _OWN = ("stable_baselines3.", "sb3_contrib.")
+_OTHERS = "since only agents of Stable-Baselines3 and sb3-contrib can be asked"
 _CLIPPING = frozenset({"AtariWrapper", "ClipRewardEnv"})
 """Wrappers behind which training saw the sign of a reward."""
 
@@ -55,11 +58,9 @@ def teacher_columns(  # noqa: PLR0913  (all but the first three have a keyword)
         return own_teacher(player, names, spaces=spaces, expert=expert.name, labelled=labelled)
     trained = expert.trained
     if not isinstance(trained, Archived) or trained.agent is None:
-        raise not_available(expert.name, names[0], (), "since it was not read as data")
+        raise not_available(expert.name, names[0], (), _why_silent(expert))
     if not trained.agent.policy_class.startswith(_OWN):
-        raise not_available(
-            expert.name, names[0], (), "since only agents of Stable-Baselines3 and sb3-contrib can be asked"
-        )
+        raise not_available(expert.name, names[0], (), _OTHERS)
     kept = trained.path.name == DESCRIPTION
     mind = Mind(trained.agent.network, Critics() if kept else read_critics(trained.path))
     lacking = "since its critics were not kept with it" if kept else None
@@ -77,6 +78,17 @@ def teacher_columns(  # noqa: PLR0913  (all but the first three have a keyword)
         notes=notes,
         lacking=lacking,
     )
+
+
+def _why_silent(expert: Expert) -> str:
+    """Why nothing can be asked of an expert that is no agent in one archive."""
+    if not described_source(expert.identity).chooses:
+        return "since random actions are nobody's choice"
+    if isinstance(expert.trained, Checkpoints):
+        return "since several archives play in turns, and only one can be asked"
+    if isinstance(expert.trained, Archived):
+        return "since Stable-Baselines3's own loader reads it, and it was not read as data"
+    return _OTHERS
 
 
 def _notes(trained: Archived, critics: Critics, vec_normalize: str | None) -> Iterator[str]:

@@ -164,7 +164,7 @@ def not_available(
     """What is said where an expert cannot say what it is asked."""
     return ConfigError(
         f"{KEY}: {expert} has no {name}" + (f", {lacking}" if lacking else ""),
-        expected=", ".join(available) or "nothing of it",
-        got=name,
+        expected=", ".join(available) or None,
+        got=name if available else None,
         remedy=f"leave {name} out of {KEY}",
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from builder.episodes.switch import RANDOM
 from builder.errors import BuilderError
-from builder.experts.sources.source import ARCHIVE, STATISTICS
+from builder.experts.sources.source import ARCHIVE, ARCHIVES, OTHER_POLICY, STATISTICS
 from builder.manifest.manifest import Manifest
 from builder.manifest.settings import Settings, rebuild_settings
 from builder.values import Reference
@@ -43,9 +43,9 @@ def _quoted(word: str) -> str:
 def docker_command(overrides: Sequence[str]) -> str:
     """The same in a container; an archive has to lie where the container sees it."""
     program = 'mkdir -p data && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/data:/data" il-builder'
-    inside = [
-        text.replace(ARCHIVE, _seen(ARCHIVE)).replace(STATISTICS, _seen(STATISTICS)) for text in overrides
-    ]
+    inside = list(overrides)
+    for path in (ARCHIVES, ARCHIVE, OTHER_POLICY, STATISTICS):
+        inside = [text.replace(path, _seen(path)) for text in inside]
     return command(inside, program=program)
 
 
@@ -85,7 +85,7 @@ def _overrides(settings: Settings) -> Iterator[str]:
                     raise _NotShownError
                 yield f"env.kwargs.{name}={hydra_value(item)}"
         elif key == "rollout.switch" and value.get("policy") != RANDOM:
-            yield f"{key}={hydra_value({**value, 'policy': ARCHIVE})}"
+            yield f"{key}={hydra_value({**value, 'policy': OTHER_POLICY})}"
         else:
             yield f"{key}={hydra_value(value)}"
 

@@ -122,5 +122,9 @@ class Build:
             unique=self.config.dataset.unique,
             shard_size=dataset["shard_mb"] * 10**6,
             instances=self.instances if self.instances in ("fresh", "single") else None,
-            notes=(*self.expert.notes, *(note for beside in self.annotations for note in notes_of(beside))),
+            notes=(
+                *self.expert.notes,
+                *(note for beside in self.annotations for note in notes_of(beside)),
+                *(self.interference.notes if self.interference else ()),
+            ),
         )

@@ -10,8 +10,8 @@ import gymnasium as gym
 from builder.config import BuildConfig, ExpertConfig, RolloutConfig
 from builder.episodes.noise import Noise
 from builder.episodes.spaces import leaves
-from builder.episodes.switch import RANDOM, Switch
-from builder.errors import ConfigError
+from builder.episodes.switch import KEY, RANDOM, Switch
+from builder.errors import BuilderError, ConfigError
 from builder.experts.actor import Player, RandomPlayer
 from builder.experts.mixture import without_sampling
 from builder.experts.sources.load import load_expert
@@ -20,6 +20,7 @@ from builder.experts.sources.table import described_source
 from builder.manifest.identity import sha256_of
 from builder.pipeline.pairing import Found, described_environment, find
 from builder.rollout.interference import Interference
+from builder.storage.paths import expanded
 
 _OF_THE_FILE = ("name", "members")
 """What an identity calls files; what is in them, its digests say."""
@@ -42,10 +43,11 @@ def interference_of(config: BuildConfig, found: Found) -> Interference | None:
     noise = _noise(rollout, found.spaces.action)
     if noise is not None:
         noise.check(found.spaces.action)
-    switch, other = (None, None) if rollout.switch is None else _other(config, found)
-    return Interference(
-        noise, switch, other, None if rollout.deterministic else without_sampling(found.player)
-    )
+    labeller = None if rollout.deterministic else without_sampling(found.player)
+    if rollout.switch is None:
+        return Interference(noise, labeller=labeller)
+    switch, other, notes = _other(config, found)
+    return Interference(noise, switch, other, labeller, notes)
 
 
 def _noise(rollout: RolloutConfig, space: gym.Space[Any]) -> Noise | None:
@@ -60,8 +62,8 @@ def _noise(rollout: RolloutConfig, space: gym.Space[Any]) -> Noise | None:
     return Noise("gaussian" if continuous else "epsilon")
 
 
-def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
-    """When another policy plays, and that policy; its `policy` is what it is known by.
+def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player, tuple[str, ...]]:
+    """When another policy plays, that policy, and what is noted of it; its `policy` is what it is known by.
 
     Raises:
         ConfigError: nothing says when, or it plays something else than the expert.
@@ -70,12 +72,22 @@ def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
     switch = Switch.of(config.rollout.switch or {})
     switch.check()
     if switch.policy == RANDOM:
-        return switch, RandomPlayer()
+        return switch, RandomPlayer(), ()
+    if not (path := expanded(switch.policy)).exists():
+        raise ConfigError(
+            f"there is no file {switch.policy} for {KEY}",
+            expected="random, or the path of an archive (.zip) that plays the same environment",
+        )
     said = ExpertConfig(LocalSource.name, LocalSource.name, path=switch.policy)
     where = dataclasses.replace(
         config.env, id=found.matched.trained_on, kwargs=dict(found.matched.spec.kwargs)
     )
-    other = find(load_expert(said, config.rollout), dataclasses.replace(config, expert=said, env=where))
+    try:
+        other = find(load_expert(said, config.rollout), dataclasses.replace(config, expert=said, env=where))
+    except BuilderError as error:
+        error.what = f"the policy of {KEY}, {path.name}: {error.what}"
+        error.remedy = error.remedy and error.remedy.replace("expert.path", KEY)
+        raise
     theirs, ours = (described_environment(each.matched) for each in (other, found))
     if theirs != ours:
         raise ConfigError(
@@ -83,4 +95,6 @@ def _other(config: BuildConfig, found: Found) -> tuple[Switch, Player]:
         )
     known = {key: value for key, value in other.expert.identity.items() if key not in _OF_THE_FILE}
     named = f"sha256:{sha256_of(known)}"
-    return dataclasses.replace(switch, policy=named), other.player
+    sha256 = other.expert.identity["sha256"]
+    note = f"the other policy is {path.name}, sha256 {sha256}; its identity has the {named.replace(':', ' ')}"
+    return dataclasses.replace(switch, policy=named), other.player, (note,)

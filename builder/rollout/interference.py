@@ -37,12 +37,14 @@ class Interference:
         switch: when another policy plays; None: never.
         other: that policy.
         labeller: the expert as it answers without sampling, where it plays by sampling; None: as it plays.
+        notes: what a reader should know of it.
     """
 
     noise: Noise | None = None
     switch: Switch | None = None
     other: Player | None = None
     labeller: Player | None = None
+    notes: tuple[str, ...] = ()
 
     def of(self, actor: Actor, spaces: tuple[gym.Space[Any], gym.Space[Any]]) -> Interfering:
         """What one worker has of it.

@@ -65,7 +65,7 @@ def test_a_kept_expert_lacks_its_critics(agent, tmp_path):
 def test_an_agent_with_memory_is_refused(tmp_path):
     path = tmp_path / "agent.zip"
     make_model("RecurrentPPO", "MlpLstmPolicy", *SPACES).save(path)
-    with pytest.raises(ConfigError, match=r"has no value, since it has a memory; expected nothing of it"):
+    with pytest.raises(ConfigError, match=r"has no value, since it has a memory; leave value out"):
         columns(expert_of(path), "value")
 
 
@@ -78,6 +78,9 @@ def test_agents_of_other_libraries_are_refused(agent):
 
 
 def test_random_actions_think_nothing(agent):
-    expert = dataclasses.replace(expert_of(agent / "agent.zip"), trained=None, foreign=RandomPlayer())
-    with pytest.raises(ConfigError, match="was not read as data"):
+    nobody = {"name": "random", "source": "random", "version": "random"}
+    expert = dataclasses.replace(
+        expert_of(agent / "agent.zip"), trained=None, foreign=RandomPlayer(), identity=nobody
+    )
+    with pytest.raises(ConfigError, match="since random actions are nobody's choice"):
         teacher_columns(expert, RandomPlayer(), ["value"], spaces=SPACES)

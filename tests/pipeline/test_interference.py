@@ -20,6 +20,7 @@ from builder.experts.policy import BUNDLED
 from builder.loading.open import open_folder
 from builder.manifest.manifest import read_manifest
 from builder.pipeline.prepare import prepare
+from builder.storage.digest import file_sha256
 from builder.verify.config import SwitchConfig
 
 NOISY = {
@@ -214,7 +215,10 @@ def test_another_archive_plays_first_and_no_manifest_says_where_it_lies(tmp_path
         assert turns[: turns.sum()].all()
     np.testing.assert_array_equal(arrays["action"], arrays["expert_action"])  # it is the expert itself
     for file in ("manifest.json", "README.md"):
-        assert str(BUNDLED) not in (tmp_path / "x" / file).read_text()
+        said = (tmp_path / "x" / file).read_text()
+        assert str(BUNDLED) not in said
+        assert f"he other policy is cartpole.zip, sha256 {file_sha256(BUNDLED / 'cartpole.zip')}" in said
+    assert "and the archive of the other policy for `path/to/policy.zip`, this gives" in said
     with pytest.raises(
         ConfigError, match=r"rollout\.switch lies.* identity .*give switch\.path=PATH to verify"
     ):
@@ -227,7 +231,14 @@ def test_another_archive_plays_first_and_no_manifest_says_where_it_lies(tmp_path
 
 def test_a_policy_of_another_environment_cannot_play_too(tmp_path):
     switch = {"policy": str(BUNDLED / "pendulum.zip"), "steps": 2}
-    with pytest.raises(SpaceError):
+    with pytest.raises(SpaceError, match=r"the policy of rollout\.switch, pendulum\.zip: "):
+        Controller().start({**MIXED, "rollout.switch": switch, "out": str(tmp_path / "x")})
+
+
+@pytest.mark.parametrize("policy", ["nothere.zip", "acrobot"])
+def test_a_policy_that_is_no_file_is_said_of_the_switch(policy, tmp_path):
+    switch = {"policy": policy, "steps": 2}
+    with pytest.raises(ConfigError, match=rf"no file {policy} for rollout\.switch; expected random, or"):
         Controller().start({**MIXED, "rollout.switch": switch, "out": str(tmp_path / "x")})
 
 

@@ -18,7 +18,7 @@ from builder.experts.sources.files import (
     archives_in,
     expert_in_files,
 )
-from builder.experts.sources.source import ARCHIVE, Quote, Rebuilt, Source
+from builder.experts.sources.source import ARCHIVE, ARCHIVES, Quote, Rebuilt, Source
 from builder.storage.paths import expanded
 
 
@@ -50,8 +50,9 @@ class LocalSource(Source):
         return archive_code(config)
 
     def rebuilt(self, identity: Mapping[str, Any]) -> Rebuilt | None:
+        path = ARCHIVES if identity.get("members") else ARCHIVE
         return Rebuilt(
-            self.name, archive_values(identity), missing={"path": ARCHIVE, **archive_missing(identity)}
+            self.name, archive_values(identity), missing={"path": path, **archive_missing(identity)}
         )
 
     def origin(self, identity: Mapping[str, Any], code: Quote) -> str:

@@ -20,6 +20,10 @@ Quote = Callable[[object], str]
 """Puts a text of others into Markdown as it is."""
 ARCHIVE = "path/to/archive.zip"
 """Stands for the path of an expert's archive, which no manifest holds."""
+ARCHIVES = "path/to/archives"
+"""Stands for the folder of several archives, likewise."""
+OTHER_POLICY = "path/to/policy.zip"
+"""Stands for the path of the archive of the policy of `rollout.switch`, likewise."""
 STATISTICS = "path/to/vec_normalize.pkl"
 """Stands for the path of its normalisation statistics, where that was said."""
 

@@ -11,6 +11,7 @@ from builder import Controller, load
 from builder.errors import ConfigError, ExpertError, SpaceError
 from builder.experts.policy import BUNDLED
 from builder.manifest.manifest import read_manifest
+from builder.storage.digest import file_sha256
 
 
 @pytest.fixture
@@ -37,8 +38,19 @@ def test_attempts_are_played_in_turns_and_the_policy_column_says_by_whom(folder,
     assert (expert["algo"], expert["name"]) == ("checkpoint-mixture", "run")
     card = (tmp_path / "x" / "README.md").read_text()
     assert "a checkpoint-mixture of 2 local archives that play an attempt each in turn" in card
+    sha256 = file_sha256(folder / "step-1000.zip")
+    assert (
+        f"| the sha256 of its archives | `step-1000.zip` `{sha256}`, `step-2000.zip` `{sha256}`; of all"
+        in card
+    )
+    assert "expert.path=path/to/archives" in card
     built(folder, tmp_path / "y", **{"rollout.lanes": 1})
     assert read_manifest(tmp_path / "x").fingerprint == read_manifest(tmp_path / "y").fingerprint
+
+
+def test_checkpoints_think_nothing_together(folder, tmp_path):
+    with pytest.raises(ConfigError, match="no value, since several archives play in turns"):
+        built(folder, tmp_path / "x", **{"dataset.teacher": ["value"]})
 
 
 def test_each_plays_as_it_does_alone(folder, tmp_path):
