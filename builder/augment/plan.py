@@ -20,6 +20,7 @@ from builder.dataset.features import arrow_schema
 from builder.dataset.schema import features
 from builder.dataset.shards import shards
 from builder.episodes.declared import Declared, declared, spaces_with, stated
+from builder.episodes.recording import PIXELS
 from builder.episodes.spaces import Spaces, describe
 from builder.errors import ConfigError, DatasetError
 from builder.experts.sources.table import described_source
@@ -97,11 +98,12 @@ def plan_of(parts: Sequence[Part], seed: int = 0) -> Plan:
     """
     _check_spaces(parts)
     sources = _sources(parts)
+    columns = _columns(parts, sources)
     merged = {
         "parts": [_entry(part, seed) for part in parts],
         **({"seed": seed} if any(part.episodes is not None for part in parts) else {}),
-        **_columns(parts, sources),
-        **_common(parts),
+        **columns,
+        **_common(parts, columns["optional"]),
     }
     environment = _environment(parts)
     inputs = {
@@ -292,8 +294,8 @@ def _meant(column: Declared) -> dict[str, Any]:
     return dataclasses.replace(column, nullable=False).to_json()
 
 
-def _common(parts: Sequence[Part]) -> dict[str, Any]:
-    """What is to be known of the whole, where it is one thing."""
+def _common(parts: Sequence[Part], optional: Sequence[str]) -> dict[str, Any]:
+    """What is to be known of the whole, where it is one thing; of pictures, where there is their column."""
     inputs = [part.manifest.inputs for part in parts]
     licenses = {stated_license(one) for one in inputs}
     masks = {mask for one in inputs if (mask := _masks(one))}
@@ -301,7 +303,11 @@ def _common(parts: Sequence[Part]) -> dict[str, Any]:
     return {
         **({"license": next(iter(licenses))} if len(licenses) == 1 and None not in licenses else {}),
         **({"action_masks": next(iter(masks))} if len(masks) == 1 else {}),
-        **({"pixels": {"height": shown[0][0], "width": shown[0][1]}} if shown and shown[0] else {}),
+        **(
+            {"pixels": {"height": shown[0][0], "width": shown[0][1]}}
+            if shown and shown[0] and PIXELS in optional
+            else {}
+        ),
     }
 
 

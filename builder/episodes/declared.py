@@ -6,6 +6,7 @@ teacher's values, what `info` says, noise's clean labels, what a merge knows of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from builder.episodes.spaces import Array, Spaces, SpacesOfMore, describe, from_description, leaves
+from builder.episodes.spaces import Array, Spaces, SpacesOfMore, describe, from_descriptions, leaves
+from builder.errors import SpaceError
 
 COLUMNS = "columns"
 """Where the inputs of a build list them."""
@@ -69,17 +71,38 @@ def declared(inputs: Mapping[str, Any]) -> tuple[Declared, ...]:
     """The columns that the inputs of a build declare.
 
     Raises:
-        SpaceError: one is of no space that can be recorded.
+        SpaceError: one is of no space that can be recorded, all together are too large, or two have one name.
     """
-    return tuple(
+    entries = inputs.get(COLUMNS, ())
+    spaces = iter(from_descriptions([entry["kind"] for entry in entries if entry["kind"] != TEXT]))
+    found = tuple(
         Declared(
-            name=stated["name"],
-            kind=TEXT if stated["kind"] == TEXT else from_description(stated["kind"]),
-            table=stated.get("table", "transitions"),
-            nullable=stated.get("nullable", False),
+            name=entry["name"],
+            kind=TEXT if entry["kind"] == TEXT else next(spaces),
+            table=entry.get("table", "transitions"),
+            nullable=entry.get("nullable", False),
         )
-        for stated in inputs.get(COLUMNS, ())
+        for entry in entries
     )
+    _check_names(found)
+    return found
+
+
+def _check_names(columns: Iterable[Declared]) -> None:
+    """Refuse two columns of a table, or two of their arrays, of one name.
+
+    Raises:
+        SpaceError: there are such.
+    """
+    names = Counter(
+        (column.table, name)
+        for column in columns
+        for name in (*column.arrays, *({column.name} - {*column.arrays}))
+    )
+    if twice := [name for (_, name), count in names.items() if count > 1]:
+        raise SpaceError(
+            f"two declared columns are both called {twice[0]!r}", remedy="declare each name of a table once"
+        )
 
 
 def stated(columns: Iterable[Declared]) -> dict[str, Any]:

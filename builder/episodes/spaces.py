@@ -10,7 +10,7 @@ import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -243,22 +243,32 @@ def from_description(text: dict[str, Any]) -> gym.Space[Any]:
     Raises:
         SpaceError: the description is not one of ours.
     """
+    return from_descriptions([text])[0]
+
+
+def from_descriptions(texts: Sequence[dict[str, Any]]) -> tuple[gym.Space[Any], ...]:
+    """The spaces that `describe` described, all of which together may be no larger than one.
+
+    Raises:
+        SpaceError: a description is not one of ours, or they are too large together.
+    """
     try:
-        _check_sizes(text)
+        _check_sizes(texts)
         with np.errstate(invalid="raise", over="raise"):
-            return _from_description(text)
+            return tuple(map(_from_description, texts))
     except (
         *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError),
         RecursionError,
     ) as error:
+        shown = texts[0] if len(texts) == 1 else texts
         raise SpaceError(
-            f"not the description of a space: {str(error)[:100]} in {reprlib.repr(text)}"
+            f"not the description of a space: {str(error)[:100]} in {reprlib.repr(shown)}"
         ) from error
 
 
-def _check_sizes(text: dict[str, Any]) -> None:
-    """Refuse what a short text may describe and no memory holds, before any of it is made."""
-    found = list(_sizes(text, 0))
+def _check_sizes(texts: Iterable[dict[str, Any]]) -> None:
+    """Refuse what short texts may describe and no memory holds, before any of it is made."""
+    found = [size for text in texts for size in _sizes(text, 0)]
     for what, size, most in (
         ("parts", len(found), SPACE_LEAVES),
         ("numbers", sum(numbers for numbers, _ in found), SPACE_NUMBERS),

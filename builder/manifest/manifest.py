@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.episodes.declared import spaces_with
+from builder.episodes.recording import PIXELS
 from builder.episodes.spaces import Spaces, from_description
 from builder.errors import DatasetError, storage_error
 from builder.manifest.identity import sha256_of
@@ -222,6 +224,20 @@ def _check_counts(content: Mapping[str, Any], path: AnyPath) -> None:
             raise DatasetError(f"{path} counts fewer steps than episodes in the split {name!r}")
 
 
+def _check_merged(merged: Mapping[str, Any], splits: Mapping[str, Mapping[str, int]], path: AnyPath) -> None:
+    """Refuse episodes of no part, and pictures with a size and no column, or a column and no size."""
+    taken: Counter[str] = Counter()
+    for part in merged["parts"]:
+        taken.update(part["episodes"])
+    counted = {name: split["episodes"] for name, split in splits.items()}
+    if dict(taken) != counted:
+        raise DatasetError(f"{path} counts other episodes in its parts", expected=counted, got=dict(taken))
+    if ("pixels" in merged) != (PIXELS in merged["optional"]):
+        raise DatasetError(
+            f"{path} states the size of pictures without their column, or the column without it"
+        )
+
+
 def _reference(stated: Mapping[str, Any], path: AnyPath) -> ReferenceScores:
     """The reference scores that a manifest states, where there is a scale between them.
 
@@ -323,6 +339,8 @@ def manifest_of(content: Any, path: AnyPath) -> Manifest:
     if wrong := _first_violation(json.dumps(content)):
         raise DatasetError(f"{path} is not a manifest: {wrong}")
     _check_counts(content, path)
+    if merged := content["inputs"].get("merged"):
+        _check_merged(merged, content["splits"], path)
     optional = {
         "distinct": Distinct(**content["distinct"]) if "distinct" in content else None,
         "notes": tuple(content.get("notes", ())),

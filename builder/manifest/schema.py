@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files as package_files
@@ -67,4 +68,12 @@ def _validator(name: str, part: str | None) -> Any:
     draft = jsonschema.Draft202012Validator
     # To the standard 1.0 is an integer, which no count of ours is.
     types = draft.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    return jsonschema.validators.extend(draft, type_checker=types)(schema)
+    return jsonschema.validators.extend(draft, {"pattern": _pattern}, type_checker=types)(schema)
+
+
+def _pattern(_validator: Any, pattern: str, text: Any, _schema: Any) -> Iterator[Any]:
+    """What a pattern has against a text: `$` is its end alone, as the standard has it, and no line's."""
+    import jsonschema
+
+    if isinstance(text, str) and not re.search(pattern.replace("$", r"\Z"), text):
+        yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")

@@ -23,11 +23,11 @@ JSON_DIGITS = 40
 FILES = 50_000
 """Of a dataset."""
 SPACE_NUMBERS = 1 << 24
-"""Of one observation or action."""
+"""Of one observation or action, and of all declared columns together."""
 SPACE_BYTES = 32 << 20
-"""Of one observation or action."""
+"""Likewise."""
 SPACE_LEAVES = 1_000
-"""Boxes, Discretes and so on of a nested space."""
+"""Boxes, Discretes and so on of a nested space, and of all declared columns together."""
 SPACE_DEPTH = 16
 
 EPISODES = 10**9

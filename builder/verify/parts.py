@@ -167,8 +167,13 @@ def _of_values(
     """
     episode, place, count = where
     end = place + count
+    if split.split not in part.manifest.splits:
+        yield Difference(what=f"the part {part.name} has no split {split.split!r}")
+        return
     for stretch in stretches(part, split.split, plan):
         lines = split.episodes.slice(place, len(stretch.lengths))
+        if lines.num_rows < len(stretch.lengths):
+            break  # the count below says so
         row = lines["row_start"][0].as_py()
         expected = merged_tables(stretch, observed(stretch, plan.spaces), plan, episode, row)
         got = {"transitions": split.steps(row, row + stretch.steps.num_rows), "episodes": lines}

@@ -46,3 +46,33 @@ def test_a_kind_that_is_no_space_is_refused():
     forged = {"columns": [{"name": "info.x", "kind": {"type": "Graph"}, "table": "transitions"}]}
     with pytest.raises(SpaceError, match="not the description of a space"):
         declared(forged)
+
+
+def column(name, *shape, **more):
+    kind = {"type": "Box", "dtype": "float64", "shape": list(shape), "low": "-inf", "high": "inf"}
+    return {"name": name, "kind": kind, "table": "transitions", **more}
+
+
+def test_columns_that_are_too_large_together_are_refused_before_any_is_made():
+    """Each was within the limit of one space, and 500 of them took 37 GB."""
+    with pytest.raises(SpaceError, match="more than 33554432 bytes"):
+        declared({"columns": [column(f"info.k{index}", 1 << 21) for index in range(3)]})
+    assert len(declared({"columns": [column(f"info.k{index}", 1 << 10) for index in range(3)]})) == 3
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [column("info.x"), column("info.x")],
+        [column("info.x", nullable=True), column("info.x.valid")],
+    ],
+    ids=["twice", "valid"],
+)
+def test_two_columns_of_one_name_are_refused(columns):
+    with pytest.raises(SpaceError, match=r"both called 'info\.x"):
+        declared({"columns": columns})
+
+
+def test_a_column_of_each_table_may_have_the_same_name():
+    columns = [column("info.x"), {**column("info.x"), "table": "episodes"}]
+    assert [found.table for found in declared({"columns": columns})] == ["transitions", "episodes"]

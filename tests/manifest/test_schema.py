@@ -185,3 +185,10 @@ def test_of_all_forged_manifests_each_is_refused_or_verified(folder):
         except Exception as error:  # noqa: BLE001  (whatever escapes is what is looked for)
             escaped.append(f"{place} = {value!r:.80}: {error!r:.300}")
     assert escaped == []
+
+
+def test_a_pattern_ends_where_the_text_ends_and_not_before_a_last_newline():
+    column = {"name": "info.x", "kind": "string", "table": "transitions"}
+    assert not list(violations("manifest", [column], "inputs.columns"))
+    (wrong,) = violations("manifest", [{**column, "name": "info.x\n"}], "inputs.columns")
+    assert "does not match" in wrong

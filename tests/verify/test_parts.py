@@ -1,16 +1,19 @@
 """A merged dataset against its parts."""
 
+import dataclasses
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from forging import forged_copy
 from verification import EPISODES, STEPS, check, rewrite
 
 from builder import build, merge
 from builder.api import dataset_folder
 from builder.augment.parts import parts_of
 from builder.cli.main import main
-from builder.errors import VerificationError
+from builder.errors import DatasetError, VerificationError
 from builder.manifest.manifest import read_manifest
 from builder.verify.parts import at_hand, check_merged_again, check_parts
 
@@ -138,3 +141,37 @@ def test_files_that_the_parts_do_not_give_are_found(root):
 def test_a_manifest_alone_makes_none(root, capsys):
     assert main(["build", f"manifest={root / 'c'}", f"out={root / 'again'}"]) == 1
     assert "il-builder merge parts=[...] of these" in capsys.readouterr().err
+
+
+def said(folder, change):
+    """What is read of a copy whose `merged` somebody has changed."""
+
+    def changed(inputs):
+        change(inputs["merged"])
+
+    return read_manifest(forged_copy(folder, folder.parent / "forged", changed, card=False))
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda merged: merged["parts"].pop(), "counts other episodes in its parts"),
+        (lambda merged: merged["parts"].append(merged["parts"][0]), "counts other episodes in its parts"),
+        (lambda merged: merged["parts"][0].update(episodes={"zzz": 3}), "counts other episodes in its parts"),
+        (lambda merged: merged.pop("pixels"), "the size of pictures"),
+        (lambda merged: merged["optional"].remove("pixels"), "the size of pictures"),
+    ],
+    ids=["dropped", "twice", "split", "size", "column"],
+)
+def test_parts_that_do_not_fit_the_dataset_are_refused(root, change, wrong):
+    with pytest.raises(DatasetError, match=wrong):
+        said(root / "c", change)
+
+
+def test_counts_that_only_the_files_deny_are_a_difference(root):
+    """All counts agree with each other: the episodes of the first part are said to be four, not three."""
+    manifest = read_manifest(root / "c")
+    inputs = json.loads(json.dumps(manifest.inputs))
+    inputs["merged"]["parts"].append(inputs["merged"]["parts"][0])
+    forged = dataclasses.replace(manifest, inputs=inputs)
+    assert check_parts(root / "c", forged).difference.what == "the number of episodes of the part a"
