@@ -75,6 +75,13 @@ class Noise:
             ConfigError: it says no noise that there is.
         """
         kind = given.get("kind")
+        if kind is None and given:
+            fits = [name for name in LEVELS if {LEVELS[name], *FURTHER.get(name, ())} >= {*given} - {"kind"}]
+            others = ", ".join(str(name) for name in given if name != "kind")
+            raise ConfigError(
+                f"{KEY} has no kind beside {others or 'null'}",
+                remedy=f"add {KEY}={' or '.join(fits or LEVELS)}",
+            )
         if not isinstance(kind, str) or kind not in LEVELS:
             raise ConfigError(f"{KEY} is unknown", expected=" or ".join(LEVELS), got=repr(kind)[:80])
         key = LEVELS[kind]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from types import NoneType
 from typing import Any
 
+from builder.config import EnvConfig, ExpertConfig
 from builder.episodes.switch import RANDOM
 from builder.errors import BuilderError
 from builder.experts.sources.source import ARCHIVE, ARCHIVES, OTHER_POLICY, STATISTICS
 from builder.manifest.manifest import Manifest
-from builder.manifest.settings import Settings, rebuild_settings
+from builder.manifest.settings import Settings, rebuild_settings, rebuilt_expert
 from builder.values import Reference
 
 PLAIN = re.compile(r"[A-Za-z_][\w./:@-]*")
@@ -68,6 +70,30 @@ def rebuild_overrides(manifest: Manifest) -> list[str] | None:
     if overrides is None or not all(text.isprintable() and "```" not in text for text in overrides):
         return None
     return overrides
+
+
+def reference_overrides(inputs: Mapping[str, Any], expert: ExpertConfig, env: EnvConfig) -> list[str]:
+    """What `il-builder reference` takes to measure what a build plays, with the expert of that build.
+
+    Args:
+        inputs: of the build.
+        expert: its own configuration, which knows where files of the user's lie.
+        env: likewise.
+    """
+    given = {key: getattr(env, key) for key in ("max_episode_steps", "preprocessing", "wrappers")}
+    values = {"env.id": inputs["environment"]["id"], "env.kwargs": env.kwargs}
+    values |= {f"env.{key}": value for key, value in given.items() if value}
+    try:
+        rebuilt = rebuilt_expert(inputs["expert"])
+        if rebuilt is None:
+            return [f"env.id={values['env.id']}"]
+        places = {key: getattr(expert, key) for key in rebuilt.missing}
+        found = replace(rebuilt, missing=places)
+        first, *others = _overrides(Settings(found, inputs["expert"]["name"], values))
+    except (BuilderError, _NotShownError):
+        return [f"env.id={values['env.id']}"]
+    ids = [word for word in others if word.startswith("env.")]
+    return [*ids, first, *(word for word in others if word not in ids)]
 
 
 class _NotShownError(Exception):

@@ -86,7 +86,7 @@ def level_name(inputs: Mapping[str, Any]) -> str | None:
     return mixed if target is None else f"noised-expert-{target:g}"
 
 
-def normalized(returns: Returns, reference: ReferenceScores) -> Returns:
+def normalized(returns: Returns, reference: ReferenceScores | None) -> Returns:
     """Returns on the scale where random actions reach 0 and the expert 1; tables show it times 100.
 
     `(R - random) / (expert - random)`, as D4RL has it (Fu et al. 2020, arXiv:2004.07219).
@@ -94,5 +94,13 @@ def normalized(returns: Returns, reference: ReferenceScores) -> Returns:
     Args:
         returns: of an episode, or float64 [...] of many.
         reference: of the environment that was played.
+
+    Raises:
+        DatasetError: there is none, as `reference_of` gives None of an environment that is not known.
     """
+    if reference is None:
+        raise DatasetError(
+            "no reference scores are known of this environment",
+            remedy="il-builder reference env.id=ID measures them once; ReferenceScores takes your own",
+        )
     return (returns - reference.random) / (reference.expert - reference.random)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from builder.config import BuildConfig
 from builder.episodes.noise import LEVELS, SHARES, Noise
 from builder.episodes.seeding import TARGET, stream_seed
 from builder.errors import ConfigError, ExpertError
+from builder.manifest.command import reference_overrides
 from builder.manifest.manifest import Manifest
 from builder.manifest.reference import reference_of, scaled, sought_reference
 from builder.manifest.schema import check_inputs
@@ -142,9 +144,10 @@ def _reference(build: Build, before: Manifest | None) -> ReferenceScores:
     found = (before and _of_the_same(build, before)) or reference_of(build.inputs["environment"])
     if found is None:
         env_id = build.inputs["environment"]["id"]
+        words = reference_overrides(build.inputs, build.config.expert, build.config.env)
         raise ConfigError(
             f"rollout.target is a normalised score, and no reference of {env_id} is known as it is played",
-            remedy=f"il-builder reference env.id={env_id} measures them once",
+            remedy=f"{' '.join(['il-builder reference', *map(shlex.quote, words)])} measures them once",
         )
     return found
 

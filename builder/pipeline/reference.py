@@ -34,7 +34,6 @@ from builder.manifest.reference import (
     stored_at,
 )
 from builder.manifest.scores import ReferenceScores
-from builder.pipeline.build import Build
 from builder.pipeline.prepare import prepare
 from builder.pipeline.scoring import RANDOM, measure
 from builder.storage.lock import locked
@@ -44,6 +43,8 @@ log = logging.getLogger(__name__)
 
 EXPERT = "expert"
 """The level of an expert that is the best of its publisher's."""
+USUAL = {"episodes": 100, "seed": 100000}
+"""How `conf/reference.yaml` measures, where nothing else is asked for."""
 PLAIN = ("lanes", "deterministic", "precision", "max_steps", "out_of_bounds", "infinite")
 """Keys of `rollout` that a reference is measured with; others, such as noise, make an expert worse."""
 
@@ -108,11 +109,9 @@ def _found(config: ReferenceConfig, manifest: Manifest | None, out: Path | None)
     _check_same(stated, build.inputs["environment"])
     before = measured_reference(build.inputs["environment"])
     if before and not config.overwrite:
-        if not _is_asked_for(before, build, config):
-            raise ExistsError(
-                f"the reference of {build.environment.id} is {before.scores.source}",
-                remedy="leave expert= away to use it, or give overwrite=true to measure anew",
-            )
+        best_actions = build.config.rollout.deterministic
+        how = {"episodes": config.episodes, "seed": config.seed, "deterministic": best_actions}
+        _check_how(before, {"expert": build.inputs["expert"], **how})
         return _as_stored(before)
     check_storable()
     found = measure(build, config.episodes, config.seed)
@@ -131,6 +130,9 @@ def _known(
     if sought and environment:
         return Referenced(environment, sought, None, fresh=False, out=None)
     found = measured_reference(environment) if environment else None
+    if found:
+        asked = {key: getattr(config, key) for key in USUAL}
+        _check_how(found, {key: value for key, value in asked.items() if value != USUAL[key]})
     return _as_stored(found) if found else None
 
 
@@ -236,10 +238,30 @@ def _plain(rollout: RolloutConfig) -> RolloutConfig:
     return RolloutConfig(**{name: getattr(rollout, name) for name in PLAIN})
 
 
-def _is_asked_for(known: Measured, build: Build, config: ReferenceConfig) -> bool:
-    """Whether it was measured just so."""
-    asked = (build.inputs["expert"], config.episodes, config.seed, build.config.rollout.deterministic)
-    return sha256_of([known.expert, known.episodes, known.seed, known.deterministic]) == sha256_of(asked)
+def _check_how(known: Measured, asked: Mapping[str, Any]) -> None:
+    """Refuse what was measured otherwise than it is asked for.
+
+    Args:
+        known: what was measured.
+        asked: how it should have been, by the names of its attributes.
+
+    Raises:
+        ExistsError: it was another expert, number of episodes or seed, or the expert's samples.
+    """
+    other = [key for key, value in asked.items() if sha256_of(getattr(known, key)) != sha256_of(value)]
+    if not other:
+        return
+    said = {
+        "episodes": f"episodes={known.episodes}",
+        "seed": f"seed={known.seed}",
+        "deterministic": f"rollout.deterministic={str(known.deterministic).lower()}",
+    }
+    given = " ".join(said[key] for key in other if key in said)
+    ways = [*(["leave expert= away"] if "expert" in other else []), *([f"give {given}"] if given else [])]
+    raise ExistsError(
+        f"the reference of {known.environment['id']} is {known.scores.source}",
+        remedy=f"{' and '.join(ways)} to use it, or give overwrite=true to measure anew",
+    )
 
 
 def _check_same(stated: Mapping[str, Any] | None, environment: Mapping[str, Any] | None) -> None:

@@ -20,7 +20,7 @@ def test_the_amounts_are_read():
     ("given", "message"),
     [
         ({"kind": "gausian", "std": 1}, r"rollout\.noise is unknown; expected gaussian or"),
-        ({"std": 1}, r"rollout\.noise is unknown"),
+        ({"std": 1}, r"rollout\.noise has no kind beside std"),
         ({"kind": ["ou"]}, r"rollout\.noise is unknown"),
         ({"kind": "gaussian"}, r"does not say how much; add rollout\.noise\.std="),
         ({"kind": "gaussian", "sdt": 1}, r"has no 'sdt'; did you mean 'std'"),
@@ -77,3 +77,16 @@ def test_the_factor_of_a_covariance_gives_it_again_also_where_it_is_flat():
         factor = triangular(cov)
         np.testing.assert_allclose(factor @ factor.T, cov, atol=1e-12)
         np.testing.assert_array_equal(factor, np.tril(factor))
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"std": 0.3}, r"add rollout\.noise=gaussian or ou$"),
+        ({"kind": None, "epsilon": 0.3}, r"add rollout\.noise=epsilon$"),
+    ],
+    ids=["std", "epsilon"],
+)
+def test_an_amount_without_a_kind_names_the_kinds_that_it_is_of(given, remedy):
+    with pytest.raises(ConfigError, match=remedy):
+        Noise.of(given)

@@ -40,3 +40,8 @@ def test_what_a_stranger_s_file_says_is_no_reference_where_it_makes_no_scale(pai
 
 def test_what_a_stranger_s_file_says_is_taken_with_a_bounded_source():
     assert ReferenceScores.stated(0, 2.5, "x" * 900) == ReferenceScores(0.0, 2.5, "x" * 500)
+
+
+def test_returns_without_a_reference_are_refused_in_a_line():
+    with pytest.raises(DatasetError, match=r"no reference scores are known.*il-builder reference env\.id="):
+        normalized(1.0, None)

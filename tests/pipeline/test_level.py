@@ -1,12 +1,15 @@
 """How much noise brings an expert to a score: found, recorded, and built again."""
 
 import math
+import shlex
 
 import pytest
+from places import PACKAGE
 from verification import check
 
 from builder import Controller
-from builder.composition import build_config
+from builder.composition import build_config, compose
+from builder.config import ReferenceConfig
 from builder.errors import ConfigError, ExpertError
 from builder.manifest.manifest import read_manifest
 from builder.manifest.reference import VARIABLE, Measured, store_reference
@@ -130,8 +133,23 @@ def test_only_overwriting_or_another_target_asks_this_machine_for_the_scale(tmp_
 
 def test_without_a_reference_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "none.json"))
-    with pytest.raises(ConfigError, match=r"no reference of CartPole-v1 .*; il-builder reference env"):
+    said = (
+        r"no reference of CartPole-v1 .*; il-builder reference"
+        r" env\.id=CartPole-v1 env\.max_episode_steps=100 expert=cartpole measures"
+    )
+    with pytest.raises(ConfigError, match=said):
         Controller().start({**WANTED, "out": str(tmp_path / "x")})
+
+
+def test_the_remedy_says_where_an_archive_of_the_user_s_lies(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "none.json"))
+    archive = PACKAGE / "experts" / "bundled" / "cartpole.zip"
+    given = {"expert": "local", "expert.path": str(archive), "env.id": "CartPole-v1", "rollout.target": 0.5}
+    with pytest.raises(ConfigError) as caught:
+        at_target(prepare(build_config(given)))
+    words = shlex.split(str(caught.value.remedy).partition(" measures")[0])[2:]
+    assert words[:2] == ["env.id=CartPole-v1", "expert=local"]
+    assert compose(ReferenceConfig, "reference", words).expert.path == str(archive)
 
 
 @pytest.mark.parametrize("target", [math.nan, math.inf])

@@ -16,7 +16,7 @@ from builder.errors import ConfigError, DatasetError, ExistsError, StorageError
 from builder.exchange.importing import ImportRequest, import_
 from builder.manifest.manifest import read_manifest, rewrite
 from builder.manifest.reference import VARIABLE, measured_reference, reference_of
-from builder.pipeline.reference import reference
+from builder.pipeline.reference import USUAL, reference
 
 SHORT = ["env.max_episode_steps=60", "expert.check=off", "episodes=4"]
 KNOWN = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 60}
@@ -48,6 +48,12 @@ def test_the_same_is_not_measured_twice_and_another_expert_only_when_told(stored
     with pytest.raises(ExistsError, match=r"4 episodes each.*overwrite=true to measure anew"):
         asked("expert=cartpole", *SHORT, "seed=7")
     assert stored.read_bytes() == written
+    with pytest.raises(ExistsError, match=r"; give episodes=4 seed=100000 to use it, or"):
+        asked("expert=cartpole", *SHORT[:2], "episodes=5", "seed=7")
+    with pytest.raises(ExistsError, match=r"; give episodes=4 to use it, or"):
+        asked("env.id=CartPole-v1", *SHORT[:2], "episodes=5")
+    with pytest.raises(ExistsError, match=r"; leave expert= away to use it, or"):
+        asked("env.id=CartPole-v1", "expert=cartpole", "expert.name=other", *SHORT)
     other = asked("expert=cartpole", *SHORT, "seed=7", "overwrite=true")
     assert other.fresh
     assert reference_of(KNOWN) == other.scores != first.scores
@@ -82,6 +88,11 @@ def test_what_was_measured_says_how(stored):
     assert entry["expert"]["sha256"] == build_config(["expert=cartpole"]).expert.sha256
     assert entry["scores"]["source"].endswith("of cartpole, its actions sampled, seed 100000")
     assert "gymnasium" in entry["packages"]
+
+
+def test_what_is_usual_is_what_the_configuration_has():
+    config = compose(ReferenceConfig, "reference", [])
+    assert {key: getattr(config, key) for key in USUAL} == USUAL
 
 
 def test_published_scores_are_found_and_not_measured(stored):
