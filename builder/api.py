@@ -147,7 +147,8 @@ def relabel(
     if not isinstance(expert, (str, Policy)):
         environment = read_manifest(folder).inputs.get("environment", {})
         expert = Policy(environment.get("id", "labels"), policy=expert)
-    asked = {"to": str(to), "overwrite": overwrite, "dataset.teacher": list(teacher), **config}
+    words = [teacher] if isinstance(teacher, str) else [*teacher]
+    asked = {"to": str(to), "overwrite": overwrite, "dataset.teacher": words, **config}
     given = with_registered({"expert": expert, **asked})
     return load(relabelled(compose_mapping(RelabelConfig, "relabel", given), folder).out)
 

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.config import INTERFERENCES
+
 LINE = re.compile(r"(?P<indent> *)(?P<key>\w+):(?: +(?P<value>[^#\s][^#]*?))?(?: +# (?P<about>.*))?")
-GROUP = re.compile(r"  - (?P<group>\w+): (?P<option>\w+)")
+GROUP = re.compile(r"  - (?P<group>\w+): (?P<option>\w+|\?\?\?)(?: +#.*)?")
 BASES = {"expert": "base"}
 """Groups of many files whose keys stand in one of them."""
+LEFT_OUT = {"reference": tuple(f"rollout.{key}" for key in (*INTERFERENCES, "tolerance", "on_error"))}
+"""Keys of a group that a verb does not play with."""
 WIDTH = 32
 
 
@@ -55,7 +59,10 @@ def keys(verb: str, conf: Path) -> tuple[Key, ...]:
             Key(group, match["option"], _about(within), heads=True),
             *(key for key in _keys(within, f"{group}.") if key.default != "???"),
         ]
-    return tuple(key for key in found if not (key.name == "defaults" or key.name.startswith("defaults.")))
+    left_out = LEFT_OUT.get(verb, ())
+    return tuple(
+        key for key in found if key.name not in left_out and key.name.partition(".")[0] != "defaults"
+    )
 
 
 def _about(lines: Iterable[str]) -> str:

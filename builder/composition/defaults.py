@@ -109,6 +109,10 @@ def _refused(error: Exception, verb: str) -> ConfigError:
     text = f"{error} {error.__cause__ or ''}"
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_key(found[1], composed(verb, []))
+    if found := re.search(r"You must specify '(\w+)'", text):
+        remedy = f"add {found[1]}=NAME"
+        remedy += ", e.g. expert=cartpole, or expert=local expert.path=FILE" if found[1] == "expert" else ""
+        return ConfigError(f"{verb} needs {found[1]}=", remedy=remedy)
     if found := re.search(r"Could not find match for (\S+)|No match in the defaults list", text):
         return ConfigError(first_line(error), remedy=f"groups: {', '.join(sorted(groups()))}")
     if found := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
@@ -117,6 +121,5 @@ def _refused(error: Exception, verb: str) -> ConfigError:
         return ConfigError(f"{key} has several values", got=value, remedy=remedy)
     if override := getattr(error, "override", None):
         return unreadable(override)
-    if isinstance(error, ValueError):
-        return ConfigError(first_line(error), remedy="choose groups by name, e.g. expert=cartpole")
-    return ConfigError(first_line(error))
+    by_name = "choose groups by name, e.g. expert=cartpole" if isinstance(error, ValueError) else None
+    return ConfigError(first_line(error), remedy=by_name)

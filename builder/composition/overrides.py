@@ -16,6 +16,8 @@ OPTIONS = ("to", "from")
 """Keys under which a format has its own."""
 CHOSEN = {"rollout.noise": "kind", "rollout.switch": "policy"}
 """Keys of the build that are a mapping, and what of it a plain value stands for."""
+LISTS = ("dataset.teacher",)
+"""Keys that are a list, where one word stands for a list of it."""
 SHORT = {
     "export": {"to": "to.name"},
     "render": {"to": "to.name"},
@@ -84,6 +86,8 @@ def long_form(verb: str, override: str) -> str:
     known = {**SHORT.get(verb, {}), **{name: f"{name}.{part}" for name, part in CHOSEN.items()}}
     if key in CHOSEN and value in {"null", ""}:
         return override
+    if key in LISTS and re.fullmatch(r"\w+", value) and value != "null":
+        return f"{key}=[{value}]"
     return f"{known[key]}={value}" if given and key in known and not value.startswith("{") else override
 
 
@@ -91,6 +95,8 @@ def chosen(key: str, value: Any) -> tuple[str, Any]:
     """The same of a value that a program gives: a text in the place of a mapping is a part of it."""
     if key in CHOSEN and isinstance(value, str):
         return f"{key}.{CHOSEN[key]}", value
+    if key in LISTS and isinstance(value, str):
+        return key, [value]
     if isinstance(value, Mapping):
         below = {name.removeprefix(f"{key}."): part for name, part in CHOSEN.items()}
         parts = {

@@ -36,3 +36,15 @@ def test_a_nested_key_has_its_whole_name(tmp_path):
 def test_a_group_is_a_heading_and_a_choice_where_there_are_several():
     assert Key("env", "default", "What is played", heads=True).line == "\n  env: What is played"
     assert Key("parallel", "threading", "Threads", heads=True).line.startswith("\n  parallel=threading  ")
+
+
+def test_a_group_that_must_be_chosen_is_among_the_keys():
+    found = {key.name: key.default for key in keys("relabel", CONF)}
+    assert found["expert"] == "???"
+    assert "expert.path" in found
+
+
+def test_a_group_with_a_comment_is_among_the_keys_and_what_a_verb_does_not_play_is_not():
+    found = {key.name for key in keys("reference", CONF)}
+    assert {"expert", "rollout.lanes"} <= found
+    assert not {"rollout.noise", "rollout.switch", "rollout.target"} & found

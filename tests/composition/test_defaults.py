@@ -91,3 +91,21 @@ def test_what_is_composed_is_what_hydra_composes(overrides):
 def test_a_group_that_is_no_name_is_refused(group, value):
     with pytest.raises(ConfigError):
         build_config([f"{group}={value}"])
+
+
+def test_a_verb_that_needs_an_expert_says_how_to_name_one():
+    with pytest.raises(
+        ConfigError, match=r"^relabel needs expert=; add expert=NAME, e\.g\. expert=cartpole, or"
+    ):
+        composed("relabel", ["out=x", "to=y"])
+
+
+@pytest.mark.parametrize("given", [["dataset.teacher=value"], {"dataset.teacher": "value"}])
+def test_one_word_is_a_list_of_what_the_teacher_is_asked(given):
+    given = [*given, "expert=cartpole"] if isinstance(given, list) else {**given, "expert": "cartpole"}
+    assert build_config(given).dataset.teacher == ["value"]
+
+
+def test_a_word_that_no_teacher_knows_is_refused_with_those_that_it_does():
+    with pytest.raises(ConfigError, match=r"dataset\.teacher is unknown; expected log_prob or .*; got 'all'"):
+        build_config(["expert=cartpole", "dataset.teacher=all"])
