@@ -69,15 +69,25 @@ FAMILIES: dict[str, Family] = {
 """By what comes before the first dot of their names."""
 
 
-def _added(column: Declared) -> Column:
-    """The column that a build has declared."""
-    head, _, rest = column.name.partition(".")
+def family_of(column: Declared) -> Family:
+    """The family of a column.
+
+    Raises:
+        DatasetError: it is of none that is known.
+    """
+    head = column.name.partition(".")[0]
     if head not in FAMILIES:
         raise DatasetError("a column of the manifest is unknown", expected=list(FAMILIES), got=column.name)
+    return FAMILIES[head]
+
+
+def _added(column: Declared) -> Column:
+    """The column that a build has declared."""
+    family, rest = family_of(column), column.name.partition(".")[2]
     kind: Kind = TEXT
     if isinstance(space := column.kind, gym.Space):
         kind = lambda _: space  # noqa: E731  (a kind is a function of the dataset's spaces; this one of none)
-    of_steps, family = column.table == "transitions", FAMILIES[head]
+    of_steps = column.table == "transitions"
     return Column(
         column.name,
         kind,

@@ -22,7 +22,7 @@ class Check:
         difference: the first one; None: there is none.
         possible: False where it could not be checked; `compared` says why.
         asked: False where it was to be checked only if that is possible.
-        proves: the proof, as claims name it, that this is.
+        proves: the proofs, as claims name them, that this is, where nothing differs.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Check:
     difference: Difference | None = None
     possible: bool = True
     asked: bool = True
-    proves: str = ""
+    proves: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.dataset.families import family_of
 from builder.environments.drawing import OPENGL
-from builder.errors import SignatureError
+from builder.episodes.declared import EXPERT_ACTION, declared
+from builder.errors import DatasetError, SignatureError
 from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
-from builder.manifest.settings import RELABELLED, rebuilt_expert
+from builder.manifest.settings import RELABELLED, before_labels, rebuild_settings, rebuilt_expert
 from builder.manifest.signature import stated_signer
 from builder.verify.config import VerifyConfig
 from builder.versions import RELEASE
 
 NOTHING = "nothing checks it"
-REPLAY, REBUILD, PARTS = "level=replay", "level=rebuild", "parts=[...]"
+REPLAY, REBUILD, PARTS, SAMPLE = "level=replay", "level=rebuild", "parts=[...]", "sample=1.0"
+EACH = "level=rebuild of each part"
+NOT_STEPPED = "observations, rewards and endings are so too of the {:.0%} that were not stepped again"
 
 
 @dataclass(frozen=True)
@@ -36,27 +40,39 @@ class Claim:
         return f"{self.statement} ({self.proof})"
 
 
-def claims(folder: Path, manifest: Manifest, config: VerifyConfig) -> tuple[Claim, ...]:
-    """What remains a claim after all checks of a level.
+def claims(
+    folder: Path, manifest: Manifest, config: VerifyConfig, proved: frozenset[str] = frozenset()
+) -> tuple[Claim, ...]:
+    """What remains a claim after all checks.
 
     Args:
         folder: the dataset folder.
         manifest: of the folder.
         config: what was checked.
+        proved: the proofs that its checks are, as claims name them.
     """
-    checked = {"files": (), "rebuild": (REPLAY, REBUILD)}.get(config.level, (REPLAY,))
-    part = config.sample < 1 and config.level in ("auto", "replay")
-    whole = () if part else ("sample=1.0",)
+    part = config.sample < 1 and REPLAY in proved and REBUILD not in proved
     found = (
-        *_of_play(manifest, config),
-        *_of_labels(manifest.inputs),
+        *_of_play(manifest),
+        *([Claim(NOT_STEPPED.format(1 - config.sample), SAMPLE)] if part else []),
+        *_of_labels(manifest),
         *_of_the_build(folder, manifest),
         *_of_signers(folder, config),
     )
-    return tuple(claim for claim in found if claim.proof not in (*checked, *whole))
+    return tuple(claim for claim in found if claim.proof not in proved)
 
 
-def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
+def _again(manifest: Manifest) -> str:
+    """What checks who played, and what was thought: a rebuild of it or of its parts, where there is one."""
+    if "merged" in manifest.inputs:
+        return EACH
+    try:
+        return REBUILD if rebuild_settings(before_labels(manifest)) else NOTHING
+    except DatasetError:
+        return NOTHING
+
+
+def _of_play(manifest: Manifest) -> Iterator[Claim]:
     """Who played what, and what was left out."""
     inputs = manifest.inputs
     rejected = manifest.attempts - manifest.accepted
@@ -68,13 +84,8 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
             env_id = inputs["environment"]["id"]
             yield Claim(f"observations, rewards and endings are what {env_id} gives", REPLAY)
         return
-    if merged := inputs.get("merged"):
-        count = len(merged["parts"])
-        yield Claim(f"its episodes are those of {count:,} datasets, by their fingerprints", PARTS)
-        if "environment" in inputs:
-            yield Claim(
-                f"observations, rewards and endings are what {inputs['environment']['id']} gives", REPLAY
-            )
+    if "merged" in inputs:
+        yield from _of_parts(inputs)
         return
     if "environment" not in inputs or "config" not in inputs:
         yield Claim("its episodes are some environment's, as some policy played them")
@@ -86,23 +97,46 @@ def _of_play(manifest: Manifest, config: VerifyConfig) -> Iterator[Claim]:
     yield Claim(f"observations, rewards and endings are what {env_id} gives", NOTHING if own else REPLAY)
     if manifest.spaces.shown is not None:
         yield _of_pixels(inputs["environment"])
-    if config.sample < 1 and not own:
-        yield Claim(f"so are those of the {1 - config.sample:.0%} that were not stepped again", "sample=1.0")
-    yield Claim(f"{inputs['expert']['name']!r} played them", NOTHING if own else REBUILD)
+    yield Claim(f"{inputs['expert']['name']!r} played them", _again(manifest))
     why = f"for a return outside {inputs['config']['threshold']} to {inputs['config']['max_return']}"
     if rejected:
         left_out = (
             f"the {rejected:,} of {manifest.attempts:,} attempts that are not in it were rejected {why}"
         )
-        yield Claim(left_out, NOTHING if own else REBUILD)
+        yield Claim(left_out, _again(manifest))
 
 
-def _of_labels(inputs: Mapping[str, Any]) -> Iterator[Claim]:
-    """Who would have done what."""
-    if labels := inputs.get(RELABELLED):
+def _of_parts(inputs: Mapping[str, Any]) -> Iterator[Claim]:
+    """Who played in a merged dataset, and where."""
+    merged = inputs["merged"]
+    count = len(merged["parts"])
+    yield Claim(f"its episodes are those of {count:,} datasets, by their fingerprints", PARTS)
+    if played := sorted({source["policy"] for source in merged["sources"] if "policy" in source}):
+        yield Claim(f"{_listed(map(repr, played))} played them, as its parts say", EACH)
+    if named := [part["repo_id"] for part in merged["parts"] if "repo_id" in part]:
+        yield Claim(f"of its parts lie on the Hub: {_listed(named)}")
+    if "environment" in inputs:
+        env_id = inputs["environment"]["id"]
+        yield Claim(f"observations, rewards and endings are what {env_id} gives", REPLAY)
+
+
+def _of_labels(manifest: Manifest) -> Iterator[Claim]:
+    """Who would have done what, and what only the expert knows."""
+    labels, columns = manifest.inputs.get(RELABELLED, {}), declared(manifest.inputs)
+    if labels:
         name = labels["expert"]["name"]
         proof = REBUILD if rebuilt_expert(labels["expert"]) else NOTHING
-        yield Claim(f"`expert_action` is what {name!r} would do there", proof)
+        thought = _listed(f"`{column}`" for column in labels["columns"] if column != EXPERT_ACTION)
+        what = f", and {thought} what it thinks" if thought else ""
+        yield Claim(f"`{EXPERT_ACTION}` is what {name!r} would do there{what}", proof)
+        yield Claim(f"its episodes are those of the dataset {labels['dataset'][:12]}", _again(manifest))
+    names = dict.fromkeys(column.name for column in columns if not family_of(column).replayed)
+    if told := [f"`{name}`" for name in names if name not in labels.get("columns", ())]:
+        yield Claim(f"{_listed(told)}: what only the expert knows is as it was recorded", _again(manifest))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _of_pixels(environment: Mapping[str, Any]) -> Claim:

@@ -21,6 +21,7 @@ from builder.manifest.settings import RELABELLED, before_labels, rebuild_setting
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.verify.checks import Check
+from builder.verify.claims import REBUILD
 from builder.verify.rebuild import check_rebuild
 
 
@@ -46,7 +47,7 @@ def check_labels(folder: Path, manifest: Manifest, given: Given, parallel: Paral
     compared = f"the labels of {steps:,} steps, given again; its episodes cannot be built again"
     found = _another(stated, expert.identity) or next(_differences(folder, manifest, expert), None)
     if found or rebuild_settings(before_labels(manifest)) is None:
-        return Check("rebuild", compared, found)
+        return Check("rebuild", compared, found, proves=(REBUILD,))
     return check_rebuild(
         folder,
         manifest,

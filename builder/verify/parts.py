@@ -17,6 +17,7 @@ from builder.augment.stretches import merged_tables, observed, stretches
 from builder.dataset.column import Column
 from builder.dataset.schema import column_from_arrow
 from builder.errors import DatasetError
+from builder.manifest.identity import differences
 from builder.manifest.manifest import MANIFEST, Manifest, covered, read_manifest
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
@@ -25,6 +26,7 @@ from builder.storage.plain_json import read_bounded
 from builder.verify.checks import Check
 from builder.verify.claims import PARTS
 from builder.verify.files import check_files, check_manifest
+from builder.versions import OURS
 
 NEIGHBOURS = 1000
 """In so many folders beside a dataset its parts are looked for."""
@@ -87,7 +89,7 @@ def check_parts(
     pairs = zip(parts, entries, strict=True)
     episodes = sum(sum(entry["episodes"].values()) for part, entry in pairs if part)
     compared = f"{len(here)} of {len(parts)} parts, {episodes:,} episodes, value for value"
-    proves = PARTS if len(here) == len(parts) else ""
+    proves = (PARTS,) if len(here) == len(parts) else ()
     return Check("parts", compared, next(_differences(folder, manifest, parts), None), proves=proves)
 
 
@@ -109,14 +111,29 @@ def check_merged_again(
         for part, entry in zip(parts, entries, strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="il-builder-verify-") as scratch:
-        again = merge(named, Path(scratch) / "merged", seed=manifest.inputs["merged"].get("seed", 0)).manifest
+        seed = manifest.inputs["merged"].get("seed", 0)
+        again = merge(named, Path(scratch) / "merged", seed=seed).manifest
     expected, got = covered(again.files), covered(manifest.files)
     compared = f"{len(parts)} parts merged again, {len(expected)} files by sha256"
     for path in sorted(expected.keys() | got.keys()):
         if expected.get(path) != got.get(path):
             difference = Difference("another content", path, expected=expected.get(path), got=got.get(path))
             return Check("rebuild", compared, difference)
-    return Check("rebuild", compared)
+    return Check("rebuild", compared, next(_otherwise_said(again, manifest), None), proves=(PARTS,))
+
+
+def _otherwise_said(again: Manifest, manifest: Manifest) -> Iterator[Difference]:
+    """What a manifest says otherwise than that of its parts merged again, whatever version merged it."""
+    for ours, theirs in ((again.inputs, manifest.inputs), (_counted(again), _counted(manifest))):
+        for key, expected, got in differences(ours, theirs):
+            if key != f"packages.{OURS}":
+                yield Difference(
+                    what=f"not what its parts say: {key}", file=MANIFEST, expected=expected, got=got
+                )
+
+
+def _counted(manifest: Manifest) -> dict[str, Any]:
+    return {name: getattr(manifest, name) for name in ("instances", "attempts", "accepted")}
 
 
 def _others(manifest: Manifest, given: Sequence[Part]) -> Iterator[str]:

@@ -13,14 +13,15 @@ from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.columns import arrays_by_name, recorded, tables_of
 from builder.errors import storage_error
-from builder.manifest.manifest import MANIFEST, Manifest, covered
+from builder.manifest.manifest import MANIFEST, Manifest, covered, fingerprint
 from builder.manifest.rebuild import Given, rebuilt_config
-from builder.manifest.settings import before_labels
+from builder.manifest.settings import RELABELLED, before_labels
 from builder.pipeline.controller import Controller
 from builder.replay import Difference, RecordedSplit
 from builder.replay.difference import first_difference
 from builder.storage.left_overs import rebuild_folder
 from builder.verify.checks import Check
+from builder.verify.claims import REBUILD, REPLAY
 
 
 def check_rebuild(
@@ -50,12 +51,23 @@ def check_rebuild(
         before = before_labels(manifest)
         result = Controller().start(rebuilt_config(before, folder, asked, given), wanted=before)
         rebuilt = result.manifest or manifest
+        made_of = fingerprint(before.identity, rebuilt.files)
         count = len(covered(manifest.files))
         compared = f"{manifest.accepted:,} episodes played again, {count} files by sha256"
         if labelled is not None:
             compared = compared.replace("played", "played and labelled")
             rebuilt, out = labelled(out, parent / "labelled"), parent / "labelled"
-        return Check("rebuild", compared, _difference((folder, manifest), (out, rebuilt)))
+        found = _difference((folder, manifest), (out, rebuilt)) or _of_another(manifest, made_of)
+        return Check("rebuild", compared, found, proves=(REPLAY, REBUILD))
+
+
+def _of_another(manifest: Manifest, built: str) -> Difference | None:
+    """Whether the labels are said to be of another dataset than the one that was built."""
+    stated = manifest.inputs.get(RELABELLED, {}).get("dataset", built)
+    if stated == built:
+        return None
+    what = "the dataset that was labelled"
+    return Difference(what=what, file=MANIFEST, expected=built, got=stated)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import tempfile
@@ -25,7 +26,7 @@ from builder.replay.replay import drawn_again
 from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
 from builder.verify.checks import Check, Report
-from builder.verify.claims import claims
+from builder.verify.claims import REPLAY, claims
 from builder.verify.config import LabellerConfig, VerifyConfig
 from builder.verify.files import (
     check_card,
@@ -119,9 +120,8 @@ def _verify(folder: Path, config: VerifyConfig, name: str, started: Started, par
     else:
         if config.report is not None:
             write_report(folder, expanded(config.report))
-        proved = {check.proves for check in checks}
-        left = [claim for claim in claims(folder, read_manifest(folder), config) if claim.proof not in proved]
-        return Report(name, tuple(checks), remarks, tuple(left))
+        proved = frozenset(proof for check in checks for proof in check.proves)
+        return Report(name, tuple(checks), remarks, claims(folder, read_manifest(folder), config, proved))
     return Report(name, tuple(checks), remarks)
 
 
@@ -183,7 +183,8 @@ def _replay_merged(folder: Path, manifest: Manifest, config: VerifyConfig) -> Ch
         if count:
             chosen[name] = [positions[index * len(positions) // count] for index in range(count)]
     if "environment" in manifest.inputs and chosen:
-        return _replayed(folder, manifest, config, chosen)
+        found = _replayed(folder, manifest, config, chosen)
+        return found if whole == lacking.keys() else dataclasses.replace(found, proves=())
     why = "no part says all that it takes"
     if "environment" not in manifest.inputs:
         why = "its parts are not of one environment, as far as they say: verify each of them"
@@ -195,7 +196,7 @@ def _replayed(folder: Path, manifest: Manifest, config: VerifyConfig, chosen: di
     environment, pictures = _drawn(settle(spec, folder, manifest, chosen), manifest)
     result = replay(folder, chosen, parallel=config.parallel, environment=environment)
     compared = f"{result.episodes:,} of {manifest.accepted:,} episodes, {result.steps:,} steps, bit for bit"
-    return Check("replay", compared + pictures, result.difference)
+    return Check("replay", compared + pictures, result.difference, proves=(REPLAY,))
 
 
 def _drawn(spec: EnvironmentSpec, manifest: Manifest) -> tuple[EnvironmentSpec, str]:

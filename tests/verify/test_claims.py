@@ -90,3 +90,15 @@ def test_reference_scores_are_a_claim_with_what_measures_them(folder):
     assert str(claim) == (
         "random actions reach 22.5 on average, an expert 500: somebody (il-builder reference measures them)"
     )
+
+
+def test_what_only_the_expert_knows_is_a_claim_until_it_plays_again(tmp_path):
+    asked = {"rollout.switch": {"policy": "random", "steps": 3}, "dataset.teacher": ["value"]}
+    short = {"episodes": 1, "env.max_episode_steps": 9, "verify_sample": 0, "card.preview": False}
+    Controller().start({"expert": "cartpole", **short, **asked, "out": str(tmp_path / "x")})
+    for level, times in (("files", 1), ("replay", 1), ("rebuild", 0)):
+        found = [claim for claim in check(tmp_path / "x", level).claims if "expert knows" in claim.statement]
+        assert len(found) == times
+    (claim,) = [claim for claim in check(tmp_path / "x").claims if "expert knows" in claim.statement]
+    assert "`expert_action`, `controller`, `teacher.value`" in claim.statement
+    assert claim.proof == "level=rebuild"

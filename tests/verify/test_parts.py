@@ -12,9 +12,11 @@ from verification import EPISODES, STEPS, check, rewrite
 from builder import build, merge
 from builder.api import dataset_folder
 from builder.augment.parts import parts_of
+from builder.card import write_card
 from builder.cli.main import main
 from builder.errors import DatasetError, VerificationError
-from builder.manifest.manifest import read_manifest
+from builder.manifest.identity import identity
+from builder.manifest.manifest import read_manifest, seal
 from builder.verify.parts import at_hand, check_merged_again, check_parts
 
 ENV = {"id": "CartPole-v1", "max_episode_steps": 6}
@@ -175,3 +177,35 @@ def test_counts_that_only_the_files_deny_are_a_difference(root):
     inputs["merged"]["parts"].append(inputs["merged"]["parts"][0])
     forged = dataclasses.replace(manifest, inputs=inputs)
     assert check_parts(root / "c", forged).difference.what == "the number of episodes of the part a"
+
+
+def reseal(folder, **changed):
+    """Another manifest, in which all that is computed fits."""
+    manifest = dataclasses.replace(read_manifest(folder), **changed)
+    seal(dataclasses.replace(manifest, identity=identity(manifest.inputs)), folder)
+    write_card(folder)
+
+
+def test_what_a_manifest_says_otherwise_than_its_parts_is_found(root):
+    inputs = read_manifest(root / "c").inputs
+    parts_say = inputs["merged"]
+    played = [{**source, "policy": "a champion"} for source in parts_say["sources"]]
+    for other, key in (
+        (
+            {"environment": {**inputs["environment"], "max_episode_steps": 77}},
+            "environment.max_episode_steps",
+        ),
+        ({"merged": {**parts_say, "sources": played}}, "merged.sources"),
+    ):
+        reseal(root / "c", inputs={**inputs, **other})
+        assert check_merged_again(root / "c", read_manifest(root / "c")).difference.what.endswith(key)
+    reseal(root / "c", inputs=inputs, instances="single")
+    assert check_merged_again(root / "c", read_manifest(root / "c")).difference.what.endswith("instances")
+
+
+def test_merging_again_proves_the_copy_and_not_who_played(root):
+    said = {claim.statement: claim.proof for claim in check(root / "c", "rebuild").claims}
+    assert said["'random' played them, as its parts say"] == "level=rebuild of each part"
+    (given,) = [proof for statement, proof in said.items() if "rewards and endings are what" in statement]
+    assert given == "level=replay"
+    assert "level=replay" not in {claim.proof for claim in check(root / "c", "replay").claims}
