@@ -7,7 +7,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from builder.config import ExpertConfig
+from builder.config import ExpertConfig, default_budget
 from builder.episodes.spaces import Array
 from builder.experts.actor import RandomPlayer
 from builder.experts.sources.load import load_expert
@@ -74,19 +74,22 @@ def _random(build: Build) -> Build:
 
 
 def returns_of(build: Build, episodes: int, seed: int) -> Array:
-    """float64 [episodes]: the returns of the first attempts, played in a folder for temporary files."""
+    """float64 [episodes]: the returns of the first attempts that do not break, played in a temporary folder.
+
+    Raises:
+        BuilderError: something fails while it is played; where that is to be rejected, too often.
+    """
     with tempfile.TemporaryDirectory(prefix="il-builder-reference-") as folder:
         out = Path(folder) / "played"
-        config = dataclasses.replace(
-            build.config, out=out, episodes=episodes, seed=seed, max_attempts=episodes
-        )
+        budget = default_budget(episodes) if build.config.rollout.on_error == "reject" else episodes
+        config = dataclasses.replace(build.config, out=out, episodes=episodes, seed=seed, max_attempts=budget)
         build = dataclasses.replace(build, config=config)
         build = with_manner(settle(build, None))
         with locked(out):
             build.store.describe(build.collation.to_json())
             run = ChunkRun(build, build.store)
             play(build, run)
-            return first_returns(run.summaries, episodes)
+            return first_returns(run.summaries, budget)[:episodes]
 
 
 def _mean_and_std(returns: Array) -> tuple[float, float]:

@@ -3,15 +3,17 @@
 import dataclasses
 import math
 
+import gymnasium as gym
 import masked
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from sb3_models import make_model
 
 from builder import build
 from builder.composition import build_config
 from builder.pipeline.prepare import prepare
-from builder.pipeline.scoring import measure
+from builder.pipeline.scoring import measure, returns_of
 
 SHORT = ["env.max_episode_steps=60", "expert.check=off"]
 
@@ -59,3 +61,31 @@ def test_random_actions_are_drawn_from_all_where_the_expert_chooses_among_allowe
     built = configured(*words)
     assert built.environment.masks
     assert measure(built, 2, 0).environment["id"] == masked.env_id(masked.Method)
+
+
+class Breaking(CartPoleEnv):
+    """Breaks in its first step, about every second time."""
+
+    def step(self, action):
+        if int(abs(self.state[2]) * 1e6) % 2 and not self.begun:
+            raise RuntimeError("broken")
+        self.begun = True
+        return super().step(action)
+
+    def reset(self, **given):
+        self.begun = False
+        return super().reset(**given)
+
+
+def test_attempts_that_break_are_rejected_and_others_played_in_their_place(registered):
+    words = ["expert=cartpole", *SHORT, f"env.id={registered}", "rollout.on_error=reject"]
+    found = [returns_of(configured(*words, f"rollout.lanes={lanes}"), 6, 3) for lanes in (1, 7)]
+    assert len(found[0]) == 6
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.fixture
+def registered():
+    gym.register("Breaking-v0", entry_point=Breaking, max_episode_steps=60)
+    yield "Breaking-v0"
+    del gym.registry["Breaking-v0"]
