@@ -13,7 +13,7 @@ import pyarrow as pa
 from rich.progress import TextColumn
 
 from builder.augment.parts import Part
-from builder.augment.plan import Plan, plan_of
+from builder.augment.plan import SHORT, Plan, plan_of
 from builder.augment.stretches import merged_tables, observed, stretches
 from builder.card import read_notes, write_card
 from builder.dataset.columns import FOLDERS
@@ -148,7 +148,8 @@ def _why(before: Mapping[str, Any], plan: Plan) -> str:
         if was["fingerprint"] != now["fingerprint"] and _asked(was) == _asked(now):
             if "lineage" in now and was.get("lineage") == now["lineage"]:
                 return f": {part.name} had {_count(was):,} episodes in it, and would have {_count(now):,}"
-            return f": another one stood in the place of {part.name}"
+            first = was["fingerprint"][:SHORT]
+            return f": {part.name} is not the dataset that it was made of, whose fingerprint is {first}..."
     return ""
 
 

@@ -110,6 +110,13 @@ def _refuse(folder: Path, manifest: Manifest) -> None:
         )
 
 
+_BUILT = (
+    "its own expert gave it as it played (rollout.noise, rollout.switch, dataset.teacher); for another one's,"
+    " relabel what export to=d4rl and import make of it"
+)
+"""What to do with a dataset that has been built with labels."""
+
+
 def _inputs(folder: Path, manifest: Manifest, labeller: Labeller, asked: dict[str, Any]) -> dict[str, Any]:
     """The dataset's own inputs, and what labelled it: the expert, what it was asked, and of which dataset.
 
@@ -119,9 +126,9 @@ def _inputs(folder: Path, manifest: Manifest, labeller: Labeller, asked: dict[st
     inputs = copy.deepcopy(dict(manifest.inputs))
     names = [column.name for column in labeller.columns]
     if there := sorted({*names} & {*asked_for(inputs)}):
-        raise DatasetError(
-            f"{folder} has a column {there[0]} already", remedy="relabel the dataset that it was made of"
-        )
+        built = not {RELABELLED, "imported"} & {*inputs}
+        remedy = _BUILT if built else "relabel the dataset that it was made of"
+        raise DatasetError(f"{folder} has a column {there[0]} already", remedy=remedy)
     inputs[COLUMNS] = [*inputs.get(COLUMNS, ()), *(column.to_json() for column in labeller.columns)]
     inputs[RELABELLED] = {
         **{key: value for key, value in asked.items() if value},

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"il-builder: {failure}")
         return failure.exit_code
     except KeyboardInterrupt:
-        say(f"il-builder: interrupted; {_kept(words)}, the same command goes on")
+        say(f"il-builder: interrupted; {_kept(words)}")
         return INTERRUPTED
 
 
@@ -76,6 +76,8 @@ def _run(words: list[str]) -> int:
         return 0
     if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
         return _hydra(verb, rest)
+    if verb == "merge":
+        _check_parts(rest)
     rest = [_literal(word) for word in (_with_out(rest) if VERBS[verb].reads else rest)]
     jobs = _jobs(rest)
     if len(jobs) > 1:
@@ -98,8 +100,13 @@ def _check_text(words: list[str]) -> None:
 
 
 def _kept(words: list[str]) -> str:
-    transfer = words[:1] in (["push"], ["pull"])
-    return "what was transferred is kept" if transfer else "finished chunks are kept"
+    """What is there after an interrupt, and what the same command does then."""
+    verb = words[0] if words and words[0] in VERBS else "build"
+    if verb in ("push", "pull"):
+        return "what was transferred is kept, the same command goes on"
+    if verb == "build":
+        return "finished chunks are kept, the same command goes on"
+    return "the same command begins anew"
 
 
 def _set_up_logging(*, debug: bool) -> None:
@@ -139,6 +146,18 @@ def _with_out(words: list[str]) -> list[str]:
     if len(bare) > 1:
         raise ConfigError(f"{bare[1]!r} is one folder too many", expected="one", got=", ".join(bare))
     return [f"out={hydra_value(word)}" if word in bare else word for word in words]
+
+
+def _check_parts(words: list[str]) -> None:
+    """Refuse bare words where parts are to be named by their key.
+
+    Raises:
+        ConfigError: a word is no `key=value`.
+    """
+    bare = [word for word in words if "=" not in word and not word.startswith(("-", "+", "~"))]
+    if bare:
+        remedy = f"il-builder merge 'parts=[{','.join(bare)}]' out=..."
+        raise ConfigError(f"{bare[0]!r} is no key=value", expected="parts=[A,B] out=C", remedy=remedy)
 
 
 def _jobs(words: list[str]) -> list[list[str]]:

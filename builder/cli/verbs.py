@@ -208,6 +208,7 @@ def _merge(overrides: list[str]) -> None:
     from builder.augment.config import MergeConfig
     from builder.augment.merging import merge
     from builder.augment.parts import parts_of
+    from builder.card.markdown import count_of
     from builder.composition import compose
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -219,7 +220,8 @@ def _merge(overrides: list[str]) -> None:
     for line in merged.grown:
         print(line)
     print(f"{'merged' if merged.fresh else 'up to date'}: {merged.out}")
-    print(f"  {manifest.accepted:,} episodes, {rows:,} steps\n  fingerprint {manifest.fingerprint}")
+    print(f"  {count_of(manifest.accepted, 'episode')}, {count_of(rows, 'step')}")
+    print(f"  fingerprint {manifest.fingerprint}")
     for note in manifest.notes:
         print(f"  {note}")
     print(f"\n{_how_to_load(str(merged.out))}")

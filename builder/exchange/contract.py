@@ -263,9 +263,6 @@ class Incoming:
     reference: ReferenceScores | None = None
 
 
-SWAPPED = Loss(ACTION, f"{EXPERT_ACTION} stands in its place; to.action=action has what was done")
-
-
 def no_losses(_source: Source, _options: Options) -> Iterable[Loss]:
     """Of a format that holds all that a dataset has."""
     return ()
@@ -353,11 +350,32 @@ class Format:
             if column.table == "episodes" and (column.name, "episodes") not in held
         ]
         return (
-            *([] if source.acted == ACTION else [SWAPPED]),
+            *self._swapped(source),
             *self.losses(source, options),
-            *(Loss(name, "there is no place for it") for name in names),
-            *(Loss(name, why) for name, why in source.nowhere),
+            *(Loss(name, self._why(name)) for name in names if name != source.acted),
+            *(Loss(name, why) for name, why in source.nowhere if name != source.acted),
         )
+
+    def _swapped(self, source: Source) -> Iterator[Loss]:
+        """Of what was done, where the labels stand in its place."""
+        if source.acted == ACTION:
+            return
+        some = source.acted in unsaid(source.manifest.inputs)
+        where = " for the episodes that have it" if some else ""
+        rewarded = (
+            ""
+            if self.labels
+            else "; rewards and next observations are of what was done, not of these actions"
+        )
+        why = f"{source.acted} stands in its place{where}{rewarded}; to.action=action has what was done"
+        yield Loss(ACTION, why)
+
+    def _why(self, name: str) -> str:
+        """Why an optional column is not in it."""
+        if name == EXPERT_ACTION:
+            instead = f"to.action={EXPERT_ACTION} gives the labels in its place"
+            return f"{self.name} keeps one action a step; {instead}"
+        return f"{self.name} has no place for it"
 
     def acted(self, manifest: Manifest, given: str | None) -> str:
         """The column that stands where the format has the action.

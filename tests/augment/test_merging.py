@@ -246,7 +246,7 @@ def test_a_part_that_is_another_dataset_now_is_named(cartpole_of, merged, tmp_pa
     merged(part)
     shutil.rmtree(part)
     shutil.copytree(cartpole_of(episodes=6, seed=1), part)
-    with pytest.raises(ExistsError, match="another one stood in the place of"):
+    with pytest.raises(ExistsError, match=f"{part} is not the dataset that it was made of"):
         merged(part)
 
 

@@ -204,6 +204,16 @@ def test_labels_are_given_once(labelled, tmp_path):
         relabel(labelled, "cartpole", to=tmp_path / "x")
 
 
+def test_of_a_build_under_noise_it_says_whose_its_labels_are(tmp_path):
+    noise = {"rollout": {"noise": {"kind": "epsilon", "epsilon": 0.5}}}
+    build("cartpole", episodes=2, out=str(tmp_path / "x"), **SHORT, **noise)
+    with pytest.raises(DatasetError, match="its own expert gave it as it played"):
+        relabel(tmp_path / "x", "cartpole", to=tmp_path / "y")
+    path = export(tmp_path / "x", ExportRequest("d4rl", tmp_path / "x.hdf5")).path
+    import_(ImportRequest("d4rl", path, environment={"id": "CartPole-v1", "kwargs": {}}), tmp_path / "z")
+    relabel(tmp_path / "z", "cartpole", to=tmp_path / "y")
+
+
 def test_of_a_merged_dataset_the_parts_are_labelled(played, labelled, tmp_path):
     merge([played], tmp_path / "x")
     with pytest.raises(DatasetError, match="it was merged; relabel its parts"):

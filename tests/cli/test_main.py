@@ -13,7 +13,7 @@ import pytest
 from folders import names
 from sweeps import sweep
 
-from builder.cli.main import main
+from builder.cli.main import _kept, main
 
 CORRIDOR = ["expert=random", "env.id=CartPole-v1", "episodes=5"]
 
@@ -137,6 +137,24 @@ def test_a_bare_word_is_the_folder_of_a_verb_that_reads_one(folder, capsys):
 def test_two_bare_words_are_refused(capsys):
     assert main(["verify", "x", "y"]) == 2
     assert "'y' is one folder too many" in capsys.readouterr().err
+
+
+def test_parts_without_their_key_are_told_it(capsys):
+    assert main(["merge", "a", "b", "out=x"]) == 2
+    assert "il-builder merge 'parts=[a,b]' out=..." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["expert=cartpole"], "finished chunks are kept, the same command goes on"),
+        (["push", "out=x"], "what was transferred is kept, the same command goes on"),
+        (["merge", "out=x"], "the same command begins anew"),
+        (["relabel", "out=x"], "the same command begins anew"),
+    ],
+)
+def test_an_interrupted_verb_says_what_it_has_kept(words, kept):
+    assert _kept(words) == kept
 
 
 def test_a_licence_that_the_hub_does_not_know_is_refused_at_once(capsys):

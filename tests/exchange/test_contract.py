@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import gymnasium as gym
 import pytest
 
 from builder import load
+from builder.episodes.declared import Declared, stated
 from builder.errors import ConfigError
 from builder.exchange.contract import Format, Source
 from builder.manifest.manifest import read_manifest
 
+LABEL = Declared("expert_action", gym.spaces.Discrete(2))
 ANY = Format("any", "", "", write=None, read=None, options={"fps": 30, "name": None, "share": 0.5})
 
 
@@ -39,3 +42,40 @@ def test_options_have_defaults_names_and_types():
         ANY.with_defaults({"fps": "fast"}, ANY.options)
     with pytest.raises(ConfigError, match="did you mean 'fps'"):
         ANY.with_defaults({"fpss": 3}, ANY.options)
+
+
+def labelled(source, acted, lacks=()):
+    """The source as if each of its steps had a label, but for episodes of parts that lack it."""
+    parts = {"merged": {"optional": [], "unsaid": [], "sources": [{"name": "0", "lacks": [*lacks]}]}}
+    inputs = {**(parts if lacks else source.manifest.inputs), **stated([LABEL])}
+    manifest = dataclasses.replace(source.manifest, inputs=inputs)
+    return _Labelled(source.folder, manifest, source.chosen, acted)
+
+
+class _Labelled(Source):
+    extras = ("expert_action",)
+    declared = (LABEL,)
+
+
+def said(format_, source):
+    return [str(loss) for loss in format_.all_losses(source, {})]
+
+
+def test_what_keeps_one_action_a_step_says_how_to_have_the_labels(source):
+    (line,) = said(ANY, labelled(source, "action"))
+    assert line == (
+        "expert_action: any keeps one action a step; to.action=expert_action gives the labels in its place"
+    )
+
+
+def test_labels_in_the_place_of_actions_are_no_loss_and_rewards_are_not_theirs(source):
+    (line,) = said(ANY, labelled(source, "expert_action"))
+    assert line.startswith("action: expert_action stands in its place; rewards and next observations are of")
+    (line,) = said(dataclasses.replace(ANY, labels=True), labelled(source, "expert_action"))
+    assert line == "action: expert_action stands in its place; to.action=action has what was done"
+
+
+def test_labels_of_some_episodes_are_said_once(source):
+    for_imitation = dataclasses.replace(ANY, labels=True)
+    (line,) = said(for_imitation, labelled(source, "expert_action", lacks=["expert_action"]))
+    assert line.startswith("action: expert_action stands in its place for the episodes that have it;")
