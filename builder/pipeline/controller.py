@@ -25,7 +25,7 @@ from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
 from builder.pipeline.instances import WAYS, settle, slower
-from builder.pipeline.level import at_target
+from builder.pipeline.level import at_target, tell_of_level
 from builder.pipeline.manner import with_manner
 from builder.pipeline.own_functions import OwnFunctions, check_unique, own_functions
 from builder.pipeline.pictures import preview_of_standing
@@ -201,6 +201,7 @@ class Controller:
             store.remove_others()
             return None, played
         manifest = finish(build, run.files(played), self.collate)
+        tell_of_level(build, played.mean)
         if build.config.keep_chunks:
             store.remove_others()
         else:

@@ -33,6 +33,11 @@ EPISODES = 30
 HALVINGS = 16
 """How often the noise is halved or doubled, or what is between two amounts halved, at the most."""
 
+FURTHER = 3
+"""How many amounts more are tried, once one is within the tolerance: the nearest of all is taken."""
+CLOSE = 0.2
+"""Which part of the tolerance is near enough to try no more."""
+
 
 @dataclass(frozen=True)
 class Sought:
@@ -118,15 +123,43 @@ def search(score: Callable[[float], float], sought: Sought) -> tuple[float, floa
         low, high = high, min(sought.most, 2 * high)
     if reached > sought.target:
         _check(reached, sought.target, sought.tolerance, f"the most noise, {high:g},")
-    amount = high
+    nearest, amount, further = (high, reached), high, 0
     for _ in range(HALVINGS):
-        if abs(reached - sought.target) <= sought.tolerance:
-            return amount, reached
+        off = abs(nearest[1] - sought.target)
+        further += off <= sought.tolerance
+        if further > FURTHER or off <= CLOSE * sought.tolerance:
+            return nearest
         low, high = (amount, high) if reached > sought.target else (low, amount)
         amount = float(f"{(low + high) / 2:.6g}")
         reached = score(amount)
-    _check(reached, sought.target, sought.tolerance, f"noise of {amount:g}")
-    return amount, reached
+        nearest = min(nearest, (amount, reached), key=lambda found: abs(found[1] - sought.target))
+    _check(nearest[1], sought.target, sought.tolerance, f"noise of {nearest[0]:g}")
+    return nearest
+
+
+def tell_of_level(build: Build, mean: float) -> None:
+    """Say which score a dataset has itself, whose attempts are others than those of the search.
+
+    Args:
+        build: at its target; others have nothing to tell.
+        mean: the mean return of all of its attempts.
+    """
+    level, target, tolerance = (
+        build.inputs.get("level"),
+        build.config.rollout.target,
+        build.config.rollout.tolerance,
+    )
+    if level is None or target is None:
+        return
+    reached = normalized(mean, ReferenceScores.of(level["reference"]))
+    beyond = abs(reached - target) > tolerance
+    log.log(
+        logging.WARNING if beyond else logging.INFO,
+        "the attempts of the dataset have a mean normalised score of %.3f%s, where %g was sought",
+        reached,
+        f", beyond the tolerance of {tolerance:g}" if beyond else "",
+        target,
+    )
 
 
 def _check(reached: float, target: float, tolerance: float, what: str) -> None:

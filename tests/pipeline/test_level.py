@@ -1,5 +1,6 @@
 """How much noise brings an expert to a score: found, recorded, and built again."""
 
+import dataclasses
 import math
 import shlex
 
@@ -14,7 +15,7 @@ from builder.errors import ConfigError, ExpertError
 from builder.manifest.manifest import read_manifest
 from builder.manifest.reference import VARIABLE, Measured, store_reference
 from builder.manifest.scores import ReferenceScores
-from builder.pipeline.level import Sought, at_target, search
+from builder.pipeline.level import FURTHER, Sought, at_target, search, tell_of_level
 from builder.pipeline.prepare import prepare
 
 
@@ -76,7 +77,8 @@ def _scale(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_scale")
-def test_a_target_is_reached_recorded_and_built_again(tmp_path):
+def test_a_target_is_reached_recorded_and_built_again(tmp_path, caplog):
+    caplog.set_level("INFO")
     Controller().start({**WANTED, "out": str(tmp_path / "x")})
     inputs = read_manifest(tmp_path / "x").inputs
     level, noise = inputs["level"], inputs["config"]["rollout"]["noise"]
@@ -85,6 +87,7 @@ def test_a_target_is_reached_recorded_and_built_again(tmp_path):
     assert abs(level["score"] - 0.5) <= 0.1
     assert inputs["config"]["threshold"] == "-inf"
     assert "`noised-expert-0.5` trajectories of `cartpole`" in (tmp_path / "x" / "README.md").read_text()
+    assert "where 0.5 was sought" in caplog.text
     check(tmp_path / "x", "rebuild").raise_for_difference()
 
 
@@ -165,3 +168,36 @@ def test_the_attempts_of_the_search_all_count_whatever_is_accepted(tmp_path):
         for more in ({}, {"threshold": 99.0, "episodes": 1})
     ]
     assert found[0] == found[1]
+
+
+def test_once_within_the_tolerance_a_few_amounts_more_are_tried_and_the_nearest_is_taken():
+    asked = []
+
+    def score(amount):
+        asked.append(amount)
+        return falling(amount)
+
+    _, reached = search(score, Sought(0.5, 0.2))
+    assert abs(reached - 0.5) < 0.04
+    within = [amount for amount in asked if abs(falling(amount) - 0.5) <= 0.2]
+    assert len(within) <= 1 + FURTHER
+    assert abs(reached - 0.5) == min(abs(falling(amount) - 0.5) for amount in asked)
+
+
+@pytest.mark.parametrize(
+    ("mean", "level", "said"),
+    [
+        (55.0, "INFO", "a mean normalised score of 0.550, where 0.5 was sought"),
+        (70.0, "WARNING", "of 0.700, beyond the tolerance of 0.1, where 0.5 was sought"),
+    ],
+    ids=["within", "beyond"],
+)
+def test_the_score_of_the_dataset_itself_is_told(mean, level, said, caplog):
+    build = prepare(build_config(WANTED))
+    scale = ReferenceScores(0.0, 100.0, "by hand").content
+    caplog.clear()
+    caplog.set_level("INFO")
+    tell_of_level(dataclasses.replace(build, inputs={**build.inputs, "level": {"reference": scale}}), mean)
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert said in record.getMessage()
