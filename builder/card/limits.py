@@ -11,6 +11,7 @@ from builder.card.markdown import code, count_of, number, plain, share_of
 from builder.experts.observations.seen import COLUMN
 from builder.experts.sources.expert import NOT_PINNED
 from builder.manifest.manifest import Manifest
+from builder.manifest.settings import RELABELLED
 
 
 def limits(contents: Contents) -> str:
@@ -38,6 +39,7 @@ def limits(contents: Contents) -> str:
     if expert.get("sha256") and config["rollout"]["precision"] != "float64":
         found.append("Inference was in float32, whose results depend on batch size and processor.")
     found.extend(interference_limits(manifest.inputs))
+    found.extend(_labelled(manifest))
     few = expert.get("sha256") and config["rollout"]["deterministic"] and not own
     if few and not interferes(manifest.inputs):
         found.append(
@@ -59,11 +61,22 @@ def imported_limits(contents: Contents) -> str:
     if lacking := manifest.inputs["imported"]["unsaid"]:
         names = ", ".join(code(name) for name in lacking)
         found.append(f"The source does not say {names}: the dataset lacks what would have to be guessed.")
+    found.extend(_labelled(manifest))
     found.extend(sentence(note) for note in manifest.notes)
     found.extend(beyond_bounds(manifest))
     if "reward" not in lacking:
         found.append("`reward` is float64, whatever the source held; nothing is normalised or clipped.")
     return listed(found)
+
+
+def _labelled(manifest: Manifest) -> Iterator[str]:
+    """Of a dataset that an expert has labelled afterwards."""
+    if labels := manifest.inputs.get(RELABELLED):
+        name = code(labels["expert"]["name"])
+        yield (
+            f"`action` is what was done, `expert_action` what {name} would do there,"
+            " the label for imitation; rewards and next observations are of `action`."
+        )
 
 
 def listed(sentences: Iterable[str]) -> str:

@@ -191,6 +191,12 @@ def test_an_imported_dataset_is_labelled(played, tmp_path):
     )
 
 
+def test_its_card_says_that_what_was_done_is_not_the_label(played, labelled):
+    told = "`action` is what was done, `expert_action` what `cartpole` would do there"
+    assert told in (labelled / "README.md").read_text()
+    assert told not in (played / "README.md").read_text()
+
+
 def test_the_dataset_itself_stays_as_it_is(played, tmp_path):
     before = {name: (played / name).read_bytes() for name in names(played)}
     relabel(played, "cartpole", to=tmp_path / "x")
