@@ -129,9 +129,11 @@ def positions_of(part: Part, split: str, seed: int) -> list[int] | None:
 
     Raises:
         ConfigError: there are fewer.
+        DatasetError: its files hold another number of episodes than its manifest says.
     """
     if part.episodes is None:
         return None
+    _check_count(part, split)
     splits = {name: stated.episodes for name, stated in part.manifest.splits.items()}
     amount = part.episodes
     if type(amount) is int and splits[split] < max(splits.values()):
@@ -144,6 +146,26 @@ def positions_of(part: Part, split: str, seed: int) -> list[int] | None:
             expected=f"at most {splits[split]}",
             got=part.episodes,
         ) from error
+
+
+def _check_count(part: Part, split: str) -> None:
+    """Refuse a count that the files deny, before so many numbers are drawn.
+
+    Raises:
+        DatasetError: it is one, or a file is missing or damaged.
+    """
+    paths = shards(part.folder, part.manifest, "episodes", split, hashed=True)
+    try:
+        held = sum(pq.read_metadata(path).num_rows for path in paths)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{part.name} cannot be read: {error}", remedy="build or pull it again") from error
+    if held != part.manifest.splits[split].episodes:
+        raise DatasetError(
+            f"{part.name} holds other episodes in its split {split!r} than its manifest says",
+            expected=f"{part.manifest.splits[split].episodes:,}",
+            got=f"{held:,}",
+            remedy="build or pull it again",
+        )
 
 
 def _check_spaces(parts: Sequence[Part]) -> None:

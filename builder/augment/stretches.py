@@ -22,7 +22,7 @@ from builder.dataset.writer import row_group_rows
 from builder.episodes.recording import Recording
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import DatasetError
-from builder.replay import RecordedSplit
+from builder.replay import RecordedSplit, check_ranges
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def _episodes(part: Part, split: str) -> Iterator[pa.Table]:
         try:
             file = pq.ParquetFile(path)
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group)
+                lines = file.read_row_group(group)
+                check_ranges(lines, part.name)
+                yield lines
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(
                 f"{part.name} cannot be read: {error}", remedy="build or pull it again"

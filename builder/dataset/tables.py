@@ -12,6 +12,7 @@ import pyarrow as pa
 from builder.dataset.column import Column, Rows
 from builder.dataset.columns import null_for, tables_of
 from builder.dataset.schema import column_from_arrow, plain_from_arrow, plain_to_arrow, to_arrow, with_nulls
+from builder.episodes.declared import COLUMNS
 from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import DatasetError
@@ -74,10 +75,13 @@ def to_rows(
     lacking: Collection[str] = ()
     if sources := null_for(inputs or {}):
         lacking = sources.get(_found(episodes, "source")[0].as_py(), ())
-    known = tables_of(inputs or {}, [*steps.column_names, *episodes.column_names])
-    for table, columns in ((steps, known["transitions"]), (episodes, known["episodes"])):
-        for column in columns:
-            if column.holds is None or (column.key and column.name not in table.column_names):
+    stated = {(entry["table"], entry["name"]) for entry in (inputs or {}).get(COLUMNS, ())}
+    here = [*steps.column_names, *episodes.column_names, *(name for _, name in stated)]
+    known = tables_of(inputs or {}, here)
+    for name, table in (("transitions", steps), ("episodes", episodes)):
+        for column in known[name]:
+            optional = column.key and (name, column.name) not in stated
+            if column.holds is None or (optional and column.name not in table.column_names):
                 continue
             if column.name in lacking:
                 continue

@@ -13,6 +13,7 @@ generators. Whether that is all that it takes to go on, bit for bit, is tried be
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ DERIVED = ("xpos", "xquat", "xipos", "site_xpos")
 MODEL = ("body_pos", "body_quat", "site_pos")
 """Of MuJoCo's model: environments move bodies on `reset`."""
 SUPPORTED = "environments of MuJoCo (gymnasium, gymnasium-robotics) and of classic control"
+
+KINDS = "buif"
+"""Of numbers; a value of one may stand for one of a later kind."""
 
 SEEDS, STEPS = (0, 1, 2), 40
 """Random steps show which numbers vary, and whether restored ones go on."""
@@ -105,15 +109,42 @@ def restore(environment: gym.Env[Any, Any], state: State) -> None:
     inner: Any = environment.unwrapped
     try:
         values = {part: np.asarray(value) for part, value in state.items()}
+        _check_parts(inner, values)
         if MUJOCO in values and _has_simulation(inner):
             _restore_simulation(inner, values)
         for part, value in values.items():
             if part not in (MUJOCO, SINGLE) and not (_has_simulation(inner) and part in (*DERIVED, *MODEL)):
                 _restore_own(inner, part, value, single=bool(values.get(SINGLE, False)))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise EnvironmentError_(
             "this is no state of this environment", got=f"{type(error).__name__}: {error}"[:200]
         ) from error
+
+
+def _check_parts(inner: Any, values: Mapping[str, Array]) -> None:
+    """Refuse what is no part of such an environment's state, above all how it was made.
+
+    Raises:
+        ValueError: there is such, or a part is of another shape or kind.
+    """
+    simulated = _has_simulation(inner)
+    if (MUJOCO not in values) if simulated else ({*values} != {CLASSIC, SINGLE}):
+        raise ValueError(f"the parts {sorted(values)}")
+    own = {*vars(inner)} - _settings(inner) | {*DERIVED, *MODEL} if simulated else {CLASSIC, SINGLE}
+    for part in values.keys() - {MUJOCO}:
+        if part not in own:
+            raise ValueError(f"{part} is no part of its state")
+        current, value = _part(inner, part), values[part]
+        shapes = (current.shape, (current.size,)) if current.ndim else ((),)
+        if value.shape not in shapes or KINDS.index(value.dtype.kind) > KINDS.index(current.dtype.kind):
+            raise ValueError(f"{part} of {value.dtype} {value.shape}, not {current.dtype} {current.shape}")
+
+
+def _settings(inner: Any) -> set[str]:
+    """The names under which an environment may keep what it was made with."""
+    made_by = [vars(kind)["__init__"] for kind in type(inner).__mro__ if "__init__" in vars(kind)]
+    names = {name for made in made_by[:-1] for name in inspect.signature(made).parameters}
+    return names | {f"_{name}" for name in names}
 
 
 def _restore_simulation(inner: Any, values: Mapping[str, Array]) -> None:
@@ -274,8 +305,13 @@ def _bits(value: Array) -> tuple[str, Any, bytes]:
 def _numbers(inner: Any) -> dict[str, tuple[str, Any, bytes]]:
     """What may vary: numbers of the environment's own, and places in MuJoCo's model."""
     found = {part: np.asarray(getattr(inner.model, part)) for part in MODEL}
+    settings = _settings(inner)
     for name, value in vars(inner).items():
-        if isinstance(value, np.ndarray | np.generic | int | float) and not name.startswith("_np_random"):
+        if (
+            name not in settings
+            and isinstance(value, np.ndarray | np.generic | int | float)
+            and not name.startswith("_np_random")
+        ):
             found[name] = np.asarray(value)
     return {
         name: _bits(value)

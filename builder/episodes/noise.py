@@ -25,6 +25,7 @@ import numpy as np
 from builder.episodes.bounds import bounds
 from builder.episodes.spaces import Array, Leaf, leaves
 from builder.errors import ConfigError, suggest
+from builder.storage.limits import NOISE_NUMBERS
 
 KEY = "rollout.noise"
 LEVELS = {
@@ -159,6 +160,8 @@ def _matrix(given: Any) -> tuple[tuple[float, ...], ...]:
         ConfigError: it is none.
     """
     rows = given if isinstance(given, (list, tuple)) else ()
+    if len(rows) > NOISE_NUMBERS:
+        raise ConfigError(f"{KEY}.cov is too large", expected=f"at most {NOISE_NUMBERS} rows", got=len(rows))
     whole = bool(rows) and all(
         isinstance(row, (list, tuple)) and len(row) == len(rows) and all(map(_number, row)) for row in rows
     )

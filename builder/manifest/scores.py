@@ -12,6 +12,8 @@ from builder.errors import DatasetError
 
 MOST_TEXT = 500
 """Letters of a source."""
+LEAST_SCALE = 1e-100
+"""Between both ends; on a smaller one the score of a return may be infinite."""
 Returns = TypeVar("Returns", float, Array)
 
 
@@ -43,6 +45,12 @@ class ReferenceScores:
                 expected=f"a mean return of more than {self.random:g}",
                 got=f"{self.expert:g}",
                 remedy="measure a better expert",
+            )
+        if not LEAST_SCALE < self.expert - self.random < math.inf:
+            raise DatasetError(
+                "the two ends of a reference make no scale",
+                expected=f"returns that differ by {LEAST_SCALE:g} to 1.8e+308",
+                got=f"{self.random:g} and {self.expert:g}",
             )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from builder.replay.again import play_again
 from builder.replay.difference import Difference
-from builder.replay.recorded import RecordedSplit
+from builder.replay.recorded import RecordedSplit, check_ranges
 from builder.replay.replay import (
     Replayed,
     choose,
@@ -17,6 +17,7 @@ __all__ = [
     "Difference",
     "RecordedSplit",
     "Replayed",
+    "check_ranges",
     "choose",
     "compare",
     "play_again",

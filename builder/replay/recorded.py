@@ -79,9 +79,11 @@ class RecordedSplit:
     def episodes(self) -> pa.Table:
         """The whole table "episodes" of this split."""
         try:
-            return pa.concat_tables([pq.ParquetFile(path).read() for path in self.files_of("episodes")])
+            found = pa.concat_tables([pq.ParquetFile(path).read() for path in self.files_of("episodes")])
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
+        check_ranges(found, self.folder)
+        return found
 
     @cached_property
     def _groups(self) -> list[tuple[Path, int]]:
@@ -166,3 +168,21 @@ class RecordedSplit:
             f"the split {self.split!r} of {self.folder} cannot be read: {error}",
             remedy="build or pull it again",
         )
+
+
+def check_ranges(episodes: pa.Table, where: object) -> None:
+    """Refuse episodes of which nothing says where their steps stand.
+
+    Args:
+        episodes: rows of the table "episodes".
+        where: they come from, for the error.
+
+    Raises:
+        DatasetError: `row_start` or `row_end` is missing, null or no number.
+    """
+    for name in ("row_start", "row_end"):
+        column = episodes[name] if name in episodes.column_names else None
+        if column is None or column.null_count or not pa.types.is_integer(column.type):
+            raise DatasetError(
+                f"{where} does not say of each episode its {name}", remedy="build or pull it again"
+            )

@@ -39,6 +39,8 @@ LANES = 1 << 16
 SHARD_MB = 10**6
 PIXELS = 1_024
 """Rows, and columns, of a picture in `pixels`."""
+NOISE_NUMBERS = 256
+"""Rows, and columns, of a covariance of noise."""
 FRAMES = 100
 """Of a stack of observations."""
 INFO_KEYS = 200

@@ -72,6 +72,9 @@ def _differences(folder: Path, manifest: Manifest, expert: Expert) -> Iterator[D
     for split, rows, given in labelled(folder, manifest, labeller):
         labels = _as_read(given)
         recording, here = rows.recording, RecordedSplit(folder, manifest, split)
+        if lost := [name for name in labels if name not in recording.extras]:
+            yield Difference(what=f"the column {lost[0]} is not there, which the expert was asked for")
+            return
         recorded = {name: recording.extras[name] for name in labels}
         for index, first, steps in zip(rows.episode_index, recording.starts, recording.lengths, strict=True):
             expected, got = (

@@ -155,3 +155,11 @@ def two_played(tmp_path_factory):
         )
         made.append(out)
     return made
+
+
+def test_a_count_of_episodes_that_the_files_deny_is_refused_before_any_is_drawn(cartpole_of):
+    (part,) = parts_of([{"path": str(cartpole_of()), "episodes": 0.5}], dataset_folder)
+    splits = {"train": dataclasses.replace(part.manifest.splits["train"], episodes=10**15)}
+    forged = dataclasses.replace(part, manifest=dataclasses.replace(part.manifest, splits=splits))
+    with pytest.raises(DatasetError, match=r"holds other episodes in its split 'train'.*got 4"):
+        plan_of([forged])

@@ -115,3 +115,9 @@ def test_declared_columns_come_back_with_their_nulls_and_texts():
         assert found.extras[name][there].tolist() == values[there].tolist(), name
         assert found.extras[name].dtype == values.dtype
     assert found.attempt_extras["info.steps"].tolist() == [2, 1]
+
+
+def test_a_declared_column_that_the_files_lack_is_an_error_of_the_dataset():
+    inputs = stated([column for column in COLUMNS if column.table == "transitions"][:1])
+    with pytest.raises(DatasetError, match=f"has no column '{inputs['columns'][0]['name']}'"):
+        to_rows(*tables(rows_of([2, 1])), SPACES, inputs)

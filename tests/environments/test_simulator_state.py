@@ -205,3 +205,27 @@ def test_a_row_of_arrays_is_a_state():
 def test_a_manifest_cannot_declare_states_that_are_none():
     with pytest.raises(DatasetError, match="the column simulator_state holds no states"):
         KeptState((Declared(STATE, TEXT),)).annotator(None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "forged"),
+    [
+        ("Hopper-v5", {"frame_skip": 10**6}),
+        ("Hopper-v5", {"width": 1}),
+        ("Hopper-v5", {"_forward_reward_weight": 9.0}),
+        ("Hopper-v5", {"init_qpos": [0.0]}),
+        ("Hopper-v5", {"xpos": ["a"]}),
+        ("CartPole-v1", {"theta_threshold_radians": 99.0}),
+        ("CartPole-v1", {"state": [1.0]}),
+        ("CartPole-v1", {"single_precision": float("inf")}),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_part_of_the_state_is_refused(name, forged):
+    parts = (MUJOCO,) if name == "Hopper-v5" else ("state", "single_precision")
+    with closing(make(spec_of(name))) as environment:
+        environment.reset(seed=0)
+        state = state_of(environment, parts)
+        restore(environment, state)
+        with pytest.raises(EnvironmentError_, match="no state of this environment"):
+            restore(environment, {**state, **forged})

@@ -90,3 +90,8 @@ def test_the_factor_of_a_covariance_gives_it_again_also_where_it_is_flat():
 def test_an_amount_without_a_kind_names_the_kinds_that_it_is_of(given, remedy):
     with pytest.raises(ConfigError, match=remedy):
         Noise.of(given)
+
+
+def test_a_covariance_that_is_too_large_is_refused_before_it_is_looked_at():
+    with pytest.raises(ConfigError, match="at most 256 rows"):
+        Noise.of({"kind": "gaussian", "cov": [[1.0]] * 257})

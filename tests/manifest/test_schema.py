@@ -82,6 +82,7 @@ def test_its_bounds_are_the_limits():
         config["dataset"]["properties"]["test_fraction"]["anyOf"][1]["minimum"] == limits.LEAST_TEST_FRACTION
     )
     assert files["maxProperties"] == limits.FILES
+    assert schema_of("manifest")["$defs"]["noise"]["properties"]["cov"]["maxItems"] == limits.NOISE_NUMBERS
 
 
 def test_it_knows_what_switches_on_every_optional_column():

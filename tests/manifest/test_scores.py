@@ -23,6 +23,12 @@ def test_no_scale_ends_with_an_expert_that_is_no_better_than_random_actions(expe
         ReferenceScores(random=20.0, expert=expert, source="a test")
 
 
+@pytest.mark.parametrize(("random", "expert"), [(0.0, 5e-324), (0.0, 1e-200), (-1.7e308, 1.7e308)])
+def test_two_ends_whose_scores_would_be_infinite_or_none_are_no_scale(random, expert):
+    with pytest.raises(DatasetError, match="make no scale"):
+        ReferenceScores(random, expert, source="a test")
+
+
 def test_what_is_not_known_is_not_written_and_all_else_comes_back():
     known = ReferenceScores(1.0, 2.0, "a test", random_std=0.5, expert_std=0.0)
     assert SCORES.content == {"random": 20.0, "expert": 500.0, "source": "a test"}

@@ -7,7 +7,7 @@ import pytest
 
 from builder.errors import DatasetError
 from builder.manifest.manifest import read_manifest, seal
-from builder.replay.recorded import RecordedSplit
+from builder.replay.recorded import RecordedSplit, check_ranges
 
 REWARDS = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0], [7.0, 8.0, 9.0, 10.0]]
 
@@ -56,3 +56,10 @@ def test_the_columns_of_each_file_are_known_by_its_name(split):
     names = [name for name, _ in split.schemas("transitions")]
     assert names == ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]
     assert all(isinstance(schema, pa.Schema) for _, schema in split.schemas("episodes"))
+
+
+def test_an_episode_without_an_end_is_an_error_of_the_dataset(split):
+    lines = pa.table({"row_start": [0, 3], "row_end": pa.array([3, None], pa.int64())})
+    with pytest.raises(DatasetError, match="does not say of each episode its row_end"):
+        check_ranges(lines, "mine")
+    check_ranges(lines.slice(0, 1), "mine")

@@ -27,6 +27,18 @@ def test_another_expert_of_that_name_is_a_difference(folder, tmp_path):
     assert check(out, "rebuild").checks[-1].verdict == "differs"
 
 
+def test_what_it_was_asked_and_no_column_has_is_a_difference(folder, tmp_path):
+    out = relabel(folder, "acrobot", to=tmp_path / "y").folder
+    manifest = read_manifest(out)
+    labels = {**manifest.inputs["relabelled"], "teacher": ["q_value"]}
+    inputs = {**manifest.inputs, "relabelled": labels}
+    seal(dataclasses.replace(manifest, inputs=inputs, identity=identity(inputs)), out)
+    write_card(out)
+    found = check(out, "rebuild").checks[-1]
+    assert found.verdict == "differs"
+    assert "the column teacher.q_value is not there" in str(found.difference)
+
+
 def archive(name, to):
     """A bundled expert's archive with nothing beside it."""
     return str(shutil.copy(BUNDLED / f"{name}.zip", to / f"{name}.zip"))
