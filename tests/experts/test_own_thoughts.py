@@ -67,7 +67,7 @@ def test_labels_are_asked_about_too():
 
 
 def test_without_an_evaluate_there_is_nothing():
-    with pytest.raises(ConfigError, match=r"mine has no value.*evaluate\(obs, action\).*expected nothing"):
+    with pytest.raises(ConfigError, match=r"mine has no value.*evaluate\(obs, action\).*leave value out"):
         own_teacher(PythonPlayer(policy=Silent()), ["value"], spaces=SPACES, expert="mine")
 
 
