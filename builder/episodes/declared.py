@@ -6,9 +6,11 @@ teacher's values, what `info` says, noise's clean labels, what a merge knows of 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -73,7 +75,14 @@ def declared(inputs: Mapping[str, Any]) -> tuple[Declared, ...]:
     Raises:
         SpaceError: one is of no space that can be recorded, all together are too large, or two have one name.
     """
-    entries = inputs.get(COLUMNS, ())
+    entries = inputs.get(COLUMNS)
+    return _declared(json.dumps(entries)) if entries else ()
+
+
+@lru_cache(maxsize=8)
+def _declared(text: str) -> tuple[Declared, ...]:
+    """What the JSON of a list declares, made once: readers ask for each episode again."""
+    entries = json.loads(text)
     spaces = iter(from_descriptions([entry["kind"] for entry in entries if entry["kind"] != TEXT]))
     found = tuple(
         Declared(

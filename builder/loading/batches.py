@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from builder.dataset.columns import TRANSITIONS, column_of, known
+from builder.dataset.columns import column_of, known
 from builder.dataset.schema import column_from_arrow
 from builder.episodes.spaces import Array, Spaces, leaves
 from builder.errors import ConfigError, DatasetError, suggest
@@ -31,7 +31,6 @@ MEMORY = 2 * 2**30
 GATHERED = 2**20
 """About how many bytes are gathered at a time, then cut into batches: what stays in a processor's cache."""
 TEXT_BYTES = 64
-KNOWN = {column.name: column for column in TRANSITIONS}
 
 Columns = dict[str, Array]
 

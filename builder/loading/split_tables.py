@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder.dataset.columns import SAID, null_for, unsaid
+from builder.dataset.columns import SAID, TRANSITIONS, null_for, unsaid
 from builder.dataset.schema import from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.episode import Episode
 from builder.episodes.spaces import Array, Spaces, assemble
 from builder.errors import DatasetError
-from builder.loading.batches import KNOWN, Columns, ParquetReader, PlainReader
+from builder.loading.batches import Columns, ParquetReader, PlainReader
 from builder.loading.parquet_tables import read_table
 from builder.manifest.manifest import Manifest
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Run = tuple[int, int]
 """Neighbouring rows: the first, and one past the last."""
 FINAL = "final_observation"
-OBSERVATION = KNOWN["observation"]
+OBSERVATION = next(column for column in TRANSITIONS if column.name == "observation")
 PER_STEP = ("reward", "terminated", "truncated")
 PER_EPISODE = ("seed", "attempt_index", "policy")
 
