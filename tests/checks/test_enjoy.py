@@ -1,5 +1,6 @@
 """An `enjoy` of one's own plays attempts that depend on their context alone, and records what was played."""
 
+import itertools
 import random
 import threading
 
@@ -43,9 +44,13 @@ def deaf(path, context, expert):
     return play(path, GOOD_SEED, lambda: 1)
 
 
+CALLS = itertools.count()
+
+
 def unseeded(path, context, expert):
-    rng = np.random.default_rng()
-    return play(path, context.seed, lambda: rng.integers(2))
+    """Acts otherwise from call to call, never alike in two that follow each other or lie three apart."""
+    call = next(CALLS)
+    return play(path, context.seed, lambda: call % 2)
 
 
 def shared(path, context, expert):
