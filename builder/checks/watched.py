@@ -137,7 +137,7 @@ def _equal(one: Any, other: Any) -> bool:
 def _look(found: tuple[Leaf, ...], observation: Any, when: str, watched: Watched) -> bool:
     """Hold an observation to its space; false where nothing more can be looked at."""
     try:
-        answers.refuse_parts(found, observation)
+        answers.parts_of(found, observation)
     except EnvironmentError_ as error:
         watched.undeclared = f"the observation at {when} is {error.got}, declared is {error.expected}"
         return False

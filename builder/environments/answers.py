@@ -174,12 +174,13 @@ def copied(value: Any) -> Any:
     return np.array(value)
 
 
-def refuse_parts(found: Sequence[Leaf], observation: Any) -> None:
-    """Refuse an observation that does not have the structure, the shapes and the dtypes of its space.
+def parts_of(found: Sequence[Leaf], observation: Any) -> tuple[Array, ...]:
+    """The parts of an observation, copied; each has the shape and the dtype that its space declares.
 
     Raises:
         SpaceError: what is missing, or what would change if it were stored.
     """
+    parts = []
     for leaf in found:
         try:
             value = leaf.pick(observation)
@@ -191,3 +192,5 @@ def refuse_parts(found: Sequence[Leaf], observation: Any) -> None:
             ) from error
         column: Array = np.empty((1, *leaf.shape), leaf.dtype)
         store_checked(leaf, column, [value])
+        parts.append(column[0])
+    return tuple(parts)

@@ -10,6 +10,8 @@ from typing import Any
 import gymnasium as gym
 
 from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.lane_by_lane import LaneByLane
+from builder.environments.lanes import Lanes
 
 _ALONE = threading.Lock()
 """Held by the only thread of this process that plays an environment which is right only alone."""
@@ -34,6 +36,13 @@ class EnvironmentPool:
     def __init__(self, spec: EnvironmentSpec) -> None:
         self.spec = spec
         self._free: list[gym.Env[Any, Any]] = []
+        self._lanes: Lanes | None = None
+
+    def lanes(self) -> Lanes:
+        """What steps many of them together; the same each time."""
+        if self._lanes is None:
+            self._lanes = LaneByLane(self)
+        return self._lanes
 
     def take(self) -> gym.Env[Any, Any]:
         """An environment to play one attempt on."""

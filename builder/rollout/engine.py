@@ -1,7 +1,7 @@
 """The lockstep engine: one worker, many lanes, one policy call a step.
 
-Every lane is an environment that plays one attempt after another. A tick writes each lane's observation
-into one row of a flat log, asks the actor once for all rows, and steps every environment. Rows know their
+Every lane plays one attempt after another. A tick writes each lane's observation into one row of a flat log,
+asks the actor once for all rows, and has all lanes stepped (`builder.environments.lanes`). Rows know their
 attempt, so one stable sort at the end puts each attempt's steps together; nothing is kept per step in Python.
 
 An attempt is a pure function of the root seed and its index, so whatever goes wrong among many lanes can be
@@ -12,24 +12,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
-from builder.environments import answers
-from builder.environments.masks import Masked, allowed, choices
+from builder.environments.lanes import RAISED, Begun, RowError, SharedBufferError, Stepped
+from builder.environments.masks import ASKED, allowed, choices
 from builder.environments.pixels import shown
 from builder.environments.pool import EnvironmentPool
-from builder.environments.stepping import action_values, store, store_checked
 from builder.episodes.annotations import STAGES, Annotator, Decided, asked
 from builder.episodes.context import Context
 from builder.episodes.recording import Recording
-from builder.episodes.spaces import Array, assemble, leaves
-from builder.errors import BuilderError, NotStatelessError, RolloutError, SpaceError
+from builder.episodes.spaces import Array, leaves
+from builder.errors import BuilderError, NotStatelessError, RolloutError
 from builder.experts.actor import Actor
 from builder.rollout.interference import Interfering
 from builder.rollout.log import RowLog
@@ -45,27 +42,16 @@ from builder.rollout.outcomes import (
 )
 from builder.rollout.rules import ActionRule, Rules
 
-Step = Callable[[Any], tuple[Any, Any, bool, bool, dict[str, Any]]]
-
-
-RAISED = (Exception, SystemExit)
-"""What environments and experts raise: a simulator that gives up may want to end the program."""
-
 
 class Interrupted(BaseException):
     """The build was asked to stop while a chunk was being played."""
 
 
-class _SharedBufferError(Exception):
-    """Several environments gave observations that may lie in one buffer."""
-
-
 @dataclass
 class _Lane:
-    """One environment and the attempt that it plays; `began` and `deadline` are ticks."""
+    """A lane and the attempt that it plays; `began` and `deadline` are ticks."""
 
     number: int
-    environment: gym.Env[Any, Any] | None = None
     attempt: int = -1
     began: int = 0
     deadline: int = 0
@@ -132,25 +118,20 @@ class Lockstep:
             BuilderError: an action or an observation that does not fit its space, or is not a number.
             Interrupted: `cancelled` said so.
         """
-        environment = self._pool.take()
-        observation_space, self._action_space = environment.observation_space, environment.action_space
-        self._pool.give_back(environment)
-        self._observation_leaves = leaves(observation_space, "observation space")
-        self._blank = assemble(
-            observation_space, [np.zeros(leaf.shape, leaf.dtype) for leaf in self._observation_leaves]
-        )
-        self._action_rule = ActionRule(self._action_space, clip=self._rules.clip)
-        self._choices = choices(self._action_space) if isinstance(environment, Masked) else 0
+        self._environments = self._pool.lanes()
+        self._action_rule = ActionRule(self._environments.action_space, clip=self._rules.clip)
+        masked = self._pool.spec.masks in ASKED
+        self._choices = choices(self._environments.action_space) if masked else 0
         self._asks = bool(self._choices or self._pool.spec.pixels)
         try:
-            return self._play(attempts, copy=False)
-        except _SharedBufferError:
-            return self._play(attempts, copy=True)
+            return self._play(attempts)
+        except SharedBufferError:
+            self._environments.copy()
+            return self._play(attempts)
 
-    def _play(self, attempts: range, *, copy: bool) -> Recording:
-        self._copy = copy
+    def _play(self, attempts: range) -> Recording:
         self._log = RowLog(
-            self._observation_leaves,
+            leaves(self._environments.observation_space, "observation space"),
             self._action_rule.leaves,
             self._choices,
             self._pool.spec.pixels,
@@ -173,7 +154,7 @@ class Lockstep:
                 self._interfering.end()
         finally:
             for lane in self._lanes:
-                self._discard(lane)
+                self._environments.discard(lane.number)
         return self._recording(attempts)
 
     def _recording(self, attempts: range) -> Recording:
@@ -201,20 +182,36 @@ class Lockstep:
                 remedy="the expert depends on how many observations it is given at a time",
             ) from turn.error
         self._log.reserve(turn.width)
-        for number in range(turn.width):
-            self._lanes.append(_Lane(number))
-            if not self._begin_next(self._lanes[-1], number):
-                self._lanes.pop()
-                break
+        self._lanes = [_Lane(number) for number in range(turn.width)]
+        self._begin_next(dict(enumerate(self._lanes)))
         self._arrange()
 
-    def _begin_next(self, lane: _Lane, row: int) -> bool:
-        """Start the next attempt that can be started on a lane; whether there is one."""
+    def _begin_next(self, empty: Mapping[int, _Lane]) -> None:
+        """Start the next attempts that can be started on lanes, by row, and close the ranks of those left."""
+        left: list[int] = []
+        while empty:
+            ready = [row for row, lane in empty.items() if self._ready(lane)]
+            left += [row for row in empty if row not in ready]
+            begun = self._environments.begin(
+                {empty[row].number: self._outcomes[empty[row].attempt].seed for row in ready}
+            )
+            empty = {
+                row: lane for row, lane in empty.items() if row in ready and not self._began(row, lane, begun)
+            }
+        if left:
+            first = self._log.rows
+            keep = np.delete(np.arange(len(self._lanes)), left)
+            for column in self._log.observations:
+                column[first : first + len(keep)] = column[first + keep]
+            self._lanes = [self._lanes[row] for row in keep]
+
+    def _ready(self, lane: _Lane) -> bool:
+        """Have the expert begin the next attempt that it can begin on a lane; whether there is one."""
         for attempt in self._turn.waiting:
-            lane.environment, lane.attempt = self._pool.take(), attempt
-            lane.began, lane.deadline = self._tick, self._tick + self._limit
+            lane.attempt, lane.began, lane.deadline = attempt, self._tick, self._tick + self._limit
             context = Context(attempt, self._root_seed)
             self._outcomes[attempt].seed = context.seed
+            self._environments.ready(lane.number)
             try:
                 self._actor.begin(lane.number, context)
                 if self._interfering is not None:
@@ -222,64 +219,56 @@ class Lockstep:
             except RAISED as error:
                 self._fail(lane, error, "the expert")
                 continue
-            try:
-                observation, info = answers.begun(lane.environment, context.seed)
-                for annotator in self._asked["begun"]:
-                    annotator.begun(lane.number, lane.environment, info)
-            except RAISED as error:
-                self._fail(lane, error, "the environment")
-                continue
-            self._store_first(lane, observation, self._log.rows + row)
             return True
         return False
 
+    def _began(self, row: int, lane: _Lane, begun: Mapping[int, Begun]) -> bool:
+        """Write down the first observation of an attempt; false where it has failed."""
+        given = begun[lane.number]
+        try:
+            if given.error is not None:
+                raise given.error
+            for annotator in self._asked["begun"]:
+                annotator.begun(lane.number, self._environments.environment(lane.number), given.info)
+        except RAISED as error:
+            self._fail(lane, error, "the environment")
+            return False
+        for column, value in zip(self._log.observations, given.observation, strict=True):
+            column[self._log.rows + row] = value
+        return True
+
     def _arrange(self) -> None:
         """Derive what every tick needs from the lanes; called whenever they change."""
-        playing = [lane.environment for lane in self._lanes if lane.environment is not None]
-        self._steps: list[Step] = [environment.step for environment in playing]
         self._numbers = [lane.number for lane in self._lanes]
+        self._environments.arrange(self._numbers)
         self._attempts = np.array([lane.attempt for lane in self._lanes], np.int64)
         self._deadline = min((lane.deadline for lane in self._lanes), default=0)
 
     def _end(self, ended: list[tuple[int, bool, bool]]) -> None:
-        """Close attempts, start waiting ones on their lanes, and close the ranks of those that stay empty."""
-        first, width = self._log.rows, len(self._lanes)
-        empty = []
+        """Close attempts, and start waiting ones on their lanes."""
         for row, terminated, truncated in ended:
             lane = self._lanes[row]
             outcome = self._outcomes[lane.attempt]
-            environment = lane.environment
-            if environment is not None and not outcome.failure and self._closed(lane, environment, outcome):
+            if not outcome.failure and self._closed(lane, outcome):
                 outcome.terminated, outcome.truncated = terminated, truncated
-                outcome.final = tuple(column[first + row].copy() for column in self._log.observations)
-                outcome.shown = shown(environment) if self._pool.spec.pixels else None
-                self._pool.give_back(environment)
-                lane.environment = None
-            if not self._begin_next(lane, row):
-                empty.append(row)
-        if empty:
-            keep = np.delete(np.arange(width), empty)
-            for column in self._log.observations:
-                column[first : first + len(keep)] = column[first + keep]
-            self._lanes = [self._lanes[row] for row in keep]
+                outcome.final = tuple(
+                    column[self._log.rows + row].copy() for column in self._log.observations
+                )
+                self._environments.end(lane.number)
+        self._begin_next({row: self._lanes[row] for row, _, _ in ended})
         self._arrange()
 
-    def _closed(self, lane: _Lane, environment: gym.Env[Any, Any], outcome: Outcome) -> bool:
+    def _closed(self, lane: _Lane, outcome: Outcome) -> bool:
         """Ask what there is to say of an attempt that has ended; whether all could be said."""
         try:
             for annotator in self._asked["ended"]:
-                outcome.declared = {**outcome.declared, **annotator.ended(lane.number, environment)}
+                said = annotator.ended(lane.number, self._environments.environment(lane.number))
+                outcome.declared = {**outcome.declared, **said}
+            if self._pool.spec.pixels:
+                outcome.shown = shown(self._environments.environment(lane.number))
         except RAISED as error:
             self._fail(lane, error, "the environment")
         return not outcome.failure
-
-    @staticmethod
-    def _discard(lane: _Lane) -> None:
-        """Close an environment of which nobody knows in what state it is."""
-        environment, lane.environment = lane.environment, None
-        if environment is not None:
-            with suppress(Exception):
-                environment.close()
 
     # What goes wrong
 
@@ -292,32 +281,31 @@ class Lockstep:
         if not (self._rules.reject and rejectable(error)):
             raise found
         self._outcomes[lane.attempt].failure = found.finding
-        self._discard(lane)
+        self._environments.discard(lane.number)
 
     def _take_apart(self, error: BaseException) -> None:
         """Play the attempts that are under way again, each alone, to see which of them an error is of."""
         suspects = sorted(lane.attempt for lane in self._lanes)
         self._log.drop(suspects)
         for lane in self._lanes:
-            self._discard(lane)
+            self._environments.discard(lane.number)
         self._lanes = []
         rest = _Turn(self._turn.waiting, self._turn.width, tuple(suspects), error)
         self._turns.extendleft([rest, *(_Turn(iter([attempt]), 1) for attempt in reversed(suspects))])
 
     def _ask(self) -> bool:
         """Write down what each lane's environment shows and allows; false where one has failed to say."""
-        if self._pool.spec.pixels:
-            for row, lane in enumerate(self._lanes):
-                if lane.environment is not None:
-                    self._log.pixels[self._log.rows + row] = shown(lane.environment)
         failed = []
-        for row, lane in enumerate(self._lanes):
+        for row, lane in enumerate(self._lanes, self._log.rows):
+            environment = self._environments.environment(lane.number)
+            if self._pool.spec.pixels:
+                self._log.pixels[row] = shown(environment)
             try:
-                for mask in allowed(lane.environment) if lane.environment else ():
-                    self._log.masks[self._log.rows + row] = mask
+                for mask in allowed(environment):
+                    self._log.masks[row] = mask
             except RAISED as error:
                 self._fail(lane, error, "the environment")
-                failed.append((row, False, False))
+                failed.append((row - self._log.rows, False, False))
         if failed:
             self._end(failed)
         return not failed
@@ -384,7 +372,7 @@ class Lockstep:
         if self._asks and not self._ask():
             return
         if self._asked["before"]:
-            playing = [lane.environment for lane in self._lanes if lane.environment is not None]
+            playing = [self._environments.environment(number) for number in self._numbers]
             if not self._annotate("before", rows, self._numbers, playing):
                 return
         actions = self._act(rows)
@@ -393,13 +381,14 @@ class Lockstep:
         for column, values in zip(log.actions, actions, strict=True):
             column[rows] = values
         log.attempts[rows] = self._attempts
-        observations, rewards, infos, ended = self._step_environments(actions)
-        if self._asked["after"] and not self._annotate("after", rows, self._numbers, infos):
+        stepped = self._stepped(actions)
+        if self._asked["after"] and not self._annotate("after", rows, self._numbers, stepped.infos):
             return
-        log.rewards[rows] = self._rewards(rewards)
+        log.rewards[rows] = stepped.rewards
         log.rows += width
         self._tick += 1
-        self._record_observations(observations, width)
+        self._observe(width)
+        ended = stepped.ended
         if self._tick == self._deadline:
             ended = self._with_truncated(ended)
         if ended:
@@ -413,65 +402,24 @@ class Lockstep:
                 flags[row] = flags.get(row, (False, False))[0], True
         return [(row, *pair) for row, pair in flags.items()]
 
-    def _step_environments(
-        self, actions: Sequence[Array]
-    ) -> tuple[list[Any], list[Any], list[Any], list[tuple[int, bool, bool]]]:
-        values = action_values(self._action_space, actions)
-        observations, rewards, infos, ended = [], [], [], []
-        keep = answers.copied if self._copy else None
-        for row, (step, action) in enumerate(zip(self._steps, values, strict=True)):
-            try:
-                observation, reward, terminated, truncated, info = step(action)
-                if terminated or truncated:
-                    ended.append((row, *answers.ended(terminated, truncated)))
-            except RAISED as error:
-                ours = error.__traceback__ is not None and error.__traceback__.tb_next is None
-                self._fail(
-                    self._lanes[row],
-                    answers.not_five(error) if ours and isinstance(error, Exception) else error,
-                    "the environment",
-                )
-                observation, reward, info = self._blank, 0.0, {}
-                ended.append((row, False, False))
-            observations.append(keep(observation) if keep else observation)
-            rewards.append(reward)
-            infos.append(info)
-        return observations, rewards, infos, ended
+    def _stepped(self, actions: Sequence[Array]) -> Stepped:
+        """Step all lanes, and give those up in which something was raised."""
+        try:
+            stepped = self._environments.step(actions)
+        except RowError as found:
+            raise self._found_in(found) from found.error.__cause__
+        for row, error in stepped.failed.items():
+            self._fail(self._lanes[row], error, "the environment")
+        return stepped
 
-    def _rewards(self, rewards: list[Any]) -> list[Any]:
-        if answers.PLAIN_REWARDS.issuperset(map(type, rewards)):
-            return rewards
-        found = []
-        for lane, reward in zip(self._lanes, rewards, strict=True):
-            try:
-                found.append(answers.reward_value(reward))
-            except BuilderError as error:
-                raise placed(error, self._place(lane), "the environment") from error
-        return found
-
-    # Observations
-
-    def _record_observations(self, observations: list[Any], width: int) -> None:
+    def _observe(self, width: int) -> None:
         """Write what the environments gave into the rows of the next tick."""
         rows = slice(self._log.rows, self._log.rows + width)
         try:
-            for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
-                values = [leaf.pick(item) for item in observations] if leaf.path else observations
-                if not (self._copy or width == 1 or answers.separate(values)):
-                    raise _SharedBufferError
-                store(leaf, column[rows], values)
-        except (SpaceError, LookupError, TypeError):
-            for lane, observation in zip(self._lanes, observations, strict=True):
-                self._refuse_parts(lane, observation)
-            raise
+            self._environments.observe([column[rows] for column in self._log.observations])
+        except RowError as found:
+            raise self._found_in(found) from found.error.__cause__
 
-    def _store_first(self, lane: _Lane, observation: Any, row: int) -> None:
-        self._refuse_parts(lane, observation)
-        for leaf, column in zip(self._observation_leaves, self._log.observations, strict=True):
-            store_checked(leaf, column[row : row + 1], [leaf.pick(observation)])
-
-    def _refuse_parts(self, lane: _Lane, observation: Any) -> None:
-        try:
-            answers.refuse_parts(self._observation_leaves, observation)
-        except SpaceError as error:
-            raise placed(error, self._place(lane), "the environment") from error
+    def _found_in(self, found: RowError) -> BuilderError:
+        """What is wrong with a row, with its place."""
+        return placed(found.error, self._place(self._lanes[found.row]), "the environment")

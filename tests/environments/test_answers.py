@@ -165,4 +165,4 @@ DICT = gym.spaces.Dict({"at": gym.spaces.Box(-1, 1, (2,), np.float32), "door": g
 )
 def test_an_observation_without_the_parts_of_its_space_is_refused(observation, what):
     with pytest.raises(SpaceError, match=what):
-        answers.refuse_parts(leaves(DICT), observation)
+        answers.parts_of(leaves(DICT), observation)
