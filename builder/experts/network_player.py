@@ -21,6 +21,7 @@ from builder.experts.network.action_selection import (
     masked,
     round_state,
 )
+from builder.experts.network.certain import certain
 from builder.experts.network.encoding import Encoder, encode
 from builder.experts.network.forward import Forward, Outputs
 from builder.experts.network.network import ContinuousHead, Network
@@ -93,6 +94,8 @@ class _NetworkActor:
         self._sampling = "none" if player.deterministic else network.head.sampling
         self._forward = Forward(network, np.float64 if player.precision == "float64" else np.float32)
         self._exact: Forward | None = None
+        first = self._sampling == "none" and player.precision == "float64"
+        self._certain = certain(network) if first else None
         head = network.head
         self._decide: ContinuousDecider | DiscreteDecider = (
             ContinuousDecider(head, network)
@@ -119,23 +122,36 @@ class _NetworkActor:
         self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None = None
     ) -> Sequence[Array]:
         with np.errstate(over="ignore", invalid="ignore"):
-            inputs = [source.features(observations) for source in self._sources]
-            draws = None if self._sampling == "none" else self._draw(lanes)
-            before = self._states(lanes)
-            outputs = self._forward(inputs, before)
-            decision = self._decide(self._forward, masked(outputs, masks), draws)
-            actions, unsure = decision.actions, decision.unsure
-            after, blurred = self._after(outputs)
-            if blurred is not None:
-                unsure = blurred if unsure is None else unsure | blurred
-            if self._forward.dtype == np.float32:
-                _check_finite(outputs)
-            elif unsure is not None:
-                self._settle(inputs, before, draws, masks, unsure, actions, after)
-            if after is not None:
-                for row, lane in enumerate(lanes):
-                    self._lanes[lane].state = after[row]
-        return [self._fit(actions)]
+            if self._certain is None:
+                return [self._fit(self._choose(observations, lanes, masks))]
+            decision = self._certain(self._sources[0].pictures(observations), masks)
+            if decision.unsure is not None:
+                rows = np.flatnonzero(decision.unsure).tolist()
+                decision.actions[rows] = self._choose(
+                    [leaf[rows] for leaf in observations],
+                    [lanes[row] for row in rows],
+                    None if masks is None else masks[rows],
+                )
+            return [self._fit(decision.actions)]
+
+    def _choose(self, observations: Sequence[Array], lanes: Sequence[int], masks: Array | None) -> Array:
+        inputs = [source.features(observations) for source in self._sources]
+        draws = None if self._sampling == "none" else self._draw(lanes)
+        before = self._states(lanes)
+        outputs = self._forward(inputs, before)
+        decision = self._decide(self._forward, masked(outputs, masks), draws)
+        actions, unsure = decision.actions, decision.unsure
+        after, blurred = self._after(outputs)
+        if blurred is not None:
+            unsure = blurred if unsure is None else unsure | blurred
+        if self._forward.dtype == np.float32:
+            _check_finite(outputs)
+        elif unsure is not None:
+            self._settle(inputs, before, draws, masks, unsure, actions, after)
+        if after is not None:
+            for row, lane in enumerate(lanes):
+                self._lanes[lane].state = after[row]
+        return actions
 
     def end(self) -> None:
         """Nothing is kept but what belongs to a lane's attempt."""
@@ -242,6 +258,11 @@ class _Source:
     def features(self, observations: Sequence[Array]) -> Array:
         values = observations[self.index]
         return encode(self.encoder, values.transpose(0, 3, 1, 2) if self.channels_last else values)
+
+    def pictures(self, observations: Sequence[Array]) -> Array:
+        """Pictures as they are, with their channels last."""
+        values = observations[self.index]
+        return values if self.channels_last else values.transpose(0, 2, 3, 1)
 
 
 def encoding_of(
