@@ -96,7 +96,7 @@ peers: $(PEERS:%=.peers/%)
 .peers/ogbench: PINS = ogbench==1.2.2
 .peers/rllib: PEER = "ray[rllib]==2.60.0" gymnasium==1.2.2
 .peers/minari: PEER = "minari[hdf5,arrow,create,hf]==0.5.4" pillow gymnasium stable-baselines3
-.peers/il-datasets: PEER = il-datasets==0.6.1
+.peers/il-datasets: PEER = il-datasets==1.0.0 torchvision==0.28.0 tensorboard-wrapper tensorboard tabulate gymnasium gym==0.26.2
 .peers/lerobot: PEER = "numpy<2.3" "datasets<5" "huggingface-hub<1" draccus==0.10.0 accelerate jsonlines pillow einops \
 	gymnasium av opencv-python-headless deepdiff safetensors termcolor imageio
 .peers/lerobot: PINS = lerobot==0.4.4 torchvision==0.28.0

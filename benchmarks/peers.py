@@ -57,7 +57,7 @@ class Peer:
     threads: int | None = 1
 
 
-SEED = "il-datasets==0.6.1"
+SEED = "il-datasets==1.0.0"
 FOUND = (
     Peer("`model.predict` in a loop", "predict_loop", "", "", 100),
     Peer("imitation, 1 environment", "imitation_rollout", "imitation", "imitation", 100, ("1",)),

@@ -22,6 +22,7 @@ STORIES = {
     "peers/test_recipes": "experts of other frameworks, by the recipes of docs/experts.md",
     "peers/test_sample_factory": "checkpoints that Sample Factory's learner saved",
     "peers/test_rllib": "RLlib, reading our files as they are",
+    "peers/test_il_datasets": "likewise of the seed project, at its newest release",
     "peers/test_imitation": "likewise of imitation",
     "peers/test_lerobot": "likewise of LeRobot",
     "peers/test_robomimic": "likewise of robomimic",

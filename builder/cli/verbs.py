@@ -153,7 +153,7 @@ def _export(overrides: list[str]) -> None:
     if exported.publication:
         _publish(exported, exported.publication, hub, overwrite=config.overwrite)
     else:
-        print(f"\n{exported.format.opened.format(path=exported.path)}")
+        print(f"\n{exported.format.opening(exported.path)}")
 
 
 def _publish(exported: Exported, publication: Publication, hub: HubConfig, *, overwrite: bool) -> None:

@@ -311,7 +311,8 @@ class Format:
             it is read only.
         read: opens what is at a path: what `to.path=` of this format was given, or its own library wrote.
         losses: what it does not hold of a dataset.
-        opened: one line of Python that opens what was written, with {path} in it.
+        opened: one line of Python that opens what was written, with {path} in it; or what gives the line for
+            a path, where it depends on the options.
         options: of `write`, with their defaults.
         import_options: of `read`, likewise.
         holds: whether it has a place for a column that a dataset declares.
@@ -330,7 +331,7 @@ class Format:
     write: Write | None
     read: Callable[[Path, Options], Incoming]
     losses: Callable[[Source, Options], Iterable[Loss]] = no_losses
-    opened: str = ""
+    opened: str | Callable[[Path], str] = ""
     options: Options = field(default_factory=dict)
     import_options: Options = field(default_factory=dict)
     holds: Callable[[Declared], bool] = no_place
@@ -339,6 +340,10 @@ class Format:
     settle: Callable[[Path, Path], None] = nothing_more
     extra: str = ""
     published: Callable[[Source, Options, str], Publication] | None = None
+
+    def opening(self, path: Path) -> str:
+        """The line of Python that opens what was written to a path."""
+        return self.opened.format(path=path) if isinstance(self.opened, str) else self.opened(path)
 
     def all_losses(self, source: Source, options: Options) -> tuple[Loss, ...]:
         """What it does not hold of a dataset, extras and declared columns among it."""

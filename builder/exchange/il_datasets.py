@@ -309,6 +309,12 @@ def _trajectory(
     )
 
 
+def _opened(path: Path) -> str:
+    found = next(path.glob("*.npz"), None)
+    place, source = (found, "local") if found else (path, "huggingface")
+    return f'imitation_datasets.dataset.BaselineDataset("{place}", source="{source}")'
+
+
 FORMAT = Format(
     name="il-datasets",
     about="IL-Datasets, the seed project: Parquet for `datasets`, or npz (form=npz)",
@@ -317,6 +323,6 @@ FORMAT = Format(
     read=read,
     losses=losses,
     labels=True,
-    opened='imitation_datasets.dataset.BaselineDataset("{path}", source="huggingface")',
+    opened=_opened,
     options={"form": "huggingface"},
 )

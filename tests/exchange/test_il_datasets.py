@@ -58,6 +58,13 @@ def test_its_readers_leave_out_a_last_row_that_is_no_step(dataset_of, exported):
     assert rows["episode_starts"].tolist() == [1.0] + [0.0] * len(first)
 
 
+@pytest.mark.parametrize(
+    ("form", "expected"), [("npz", '.npz", source="local"'), ("huggingface", '/x", source="hug')]
+)
+def test_the_line_that_opens_it_names_what_was_written(form, expected, exported):
+    assert expected in FORMAT.opening(exported("vector", form))
+
+
 @pytest.mark.parametrize("form", HELD)
 def test_the_same_dataset_gives_the_same_bytes(form, dataset_of, tmp_path):
     one, other = (
