@@ -13,15 +13,16 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.peer_scripts.answers import Clock, answer
 
 # It imports torchvision, whose wheel has no operators beside torch for CPU alone. Its processes start here.
-operators = torch.library.Library("torchvision", "DEF")
+operators: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
 for operator in ("nms", "qnms"):
-    operators.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    operators.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 OUT = Path(sys.argv[2])
 os.environ.update(HF_HOME=str(OUT / "hub"), HF_HUB_OFFLINE="1")
