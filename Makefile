@@ -8,7 +8,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3,video
 TESTED := $(BASE),mujoco,box2d,atari,s3,onnx,test
-ALL := $(TESTED),robotics,dask,ray,dvc,rlds,dev
+ALL := $(TESTED),robotics,dask,ray,dvc,rlds,docs,dev
 
 # pip works for minutes the first time, and says nothing meanwhile.
 define install
@@ -17,7 +17,7 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: release help dataset experts test test-slow viewer clients lint check format reproduce lies formats benchmark peers lock clean
+.PHONY: release help dataset experts test test-slow viewer clients lint check format docs pages reproduce lies formats benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -26,6 +26,7 @@ help:
 	@echo "make viewer     check, test and build the page of il-builder view: builder/show/page/ (needs Node.js 20.19 or later)"
 	@echo "make clients    the tests of the Hub beside the newest huggingface_hub"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
+	@echo "make docs       the documentation as a site: site/index.html"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
 	@echo "make release    wheel and sdist, checked away from the checkout"
 	@echo "make experts    train the bundled experts anew"
@@ -56,6 +57,16 @@ check: lint test
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The documentation as a site, from docs/: warnings are errors, every link is followed, nothing is fetched from elsewhere.
+docs: $(VENV)/.docs
+	@rm -rf site
+	$(BIN)/python -m sphinx -W --keep-going -q -d site/.doctrees docs site
+	$(BIN)/python -m documentation site=site
+
+# The pages of docs/reference that are made from the code.
+pages: $(VENV)/.base
+	$(BIN)/python -m documentation
 
 # Whoever changes what a stage depends on runs this and commits dvc.lock with the change (docs/dvc.md).
 # A note of an earlier build would have a dataset of an older format made again in that.
@@ -138,7 +149,11 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(call install,[$(ALL)])
-	@touch $@ $(VENV)/.test $(VENV)/.base
+	@touch $@ $(VENV)/.test $(VENV)/.docs $(VENV)/.base
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(call install,[$(BASE),docs])
+	@touch $@ $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.
 lock:
@@ -152,4 +167,4 @@ release:
 	.ci/release
 
 clean:
-	rm -rf $(VENV) .clients .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .clients .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist site

@@ -13,7 +13,7 @@ from builder.exchange.formats import format_named
 from builder.hub.config import TransferConfig
 
 README = (ROOT / "README.md").read_text()
-PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))]
 COMMANDS = [
     words
     for page in PAGES
