@@ -21,6 +21,7 @@ from builder.dataset.distinct import Copies
 from builder.dataset.within import count_beyond
 from builder.dataset.writer import ShardWriter
 from builder.display import Display
+from builder.episodes.distinct import trajectory_digests
 from builder.episodes.spaces import describe
 from builder.errors import ConfigError, ExistsError
 from builder.manifest.identity import identity
@@ -194,7 +195,9 @@ def _written(folder: Path, plan: Plan) -> Manifest:
                     recording = observed(stretch, plan.spaces)
                     tables.write(split, merged_tables(stretch, recording, plan, count, tables.rows(split)))
                     beyond += count_beyond(plan.spaces.observation, recording)
-                    copies.sides(recording, np.arange(count, count + len(stretch.lengths)))
+                    copies.sides(
+                        trajectory_digests(recording), np.arange(count, count + len(stretch.lengths))
+                    )
                     count += len(stretch.lengths)
                     display.show(count, f"{count:,} of {total:,} episodes")
     return Manifest(

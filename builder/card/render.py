@@ -26,7 +26,7 @@ from builder.card.scale import scale_sentence
 from builder.errors import BuilderError, DatasetError, storage_error
 from builder.experts.sources.table import described_source
 from builder.manifest.command import command, docker_command, rebuild_overrides
-from builder.manifest.manifest import PREVIEW, read_manifest, seal, stated_citation
+from builder.manifest.manifest import PREVIEW, data_files, read_manifest, seal, stated_citation
 from builder.manifest.reference import kept_reference
 from builder.manifest.settings import before_labels
 from builder.storage.paths import AnyPath, atomic_file
@@ -67,8 +67,9 @@ def write_card(folder: Path, *, notes: str | None = None) -> None:
     }
     for name, png in pictures.items():
         _place(folder / name, png)
+    stated = contents.manifest
     seen = frozenset(name for name, png in pictures.items() if png is not None)
-    contents = dataclasses.replace(contents, manifest=seal(contents.manifest, folder), plots=seen)
+    contents = dataclasses.replace(contents, manifest=seal(stated, folder, data_files(stated)), plots=seen)
     _write(folder / CARD, _rendered(contents, sample, folder, notes=notes).encode())
 
 

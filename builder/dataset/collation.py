@@ -106,14 +106,8 @@ def collation_of(files: Sequence[AnyPath]) -> Collation:
     """
     if not files:
         raise DatasetError("there is no recorded episode to collate")
-    beside = files[0].parent / BUILD
-    if beside.is_file():
-        try:
-            return Collation.from_json(read_json(beside, BUILD_BYTES))
-        except (*DAMAGED, OSError) as error:
-            raise DatasetError(
-                f"{beside} is damaged: {error!r:.200}", remedy="run the build again with overwrite=true"
-            ) from error
+    if described := described_in(files[0].parent):
+        return described
     recording, header = read_recording(files[0])
     observation_space = _space_of(recording.observations, header.observation_names)
     action_space = _space_of(recording.actions, header.action_names)
@@ -127,6 +121,23 @@ def collation_of(files: Sequence[AnyPath]) -> Collation:
             *recorded(recording),
         ),
     )
+
+
+def described_in(folder: AnyPath) -> Collation | None:
+    """What a build has written down beside its recorded files; None: there is nothing.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    beside = folder / BUILD
+    if not beside.is_file():
+        return None
+    try:
+        return Collation.from_json(read_json(beside, BUILD_BYTES))
+    except (*DAMAGED, OSError) as error:
+        raise DatasetError(
+            f"{beside} is damaged: {error!r:.200}", remedy="run the build again with overwrite=true"
+        ) from error
 
 
 def _space_of(arrays: Sequence[Array], names: Sequence[str]) -> gym.Space[Any]:

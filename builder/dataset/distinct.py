@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,13 +92,13 @@ def _shared(splits: Mapping[str, Alike], every: int) -> tuple[int, int] | tuple[
     """Different pairs of test, and those of them that stand in train too."""
     if not every or sum(alike.rows for alike in splits.values()) > MOST_STEPS:
         return None, None
-    train, test = (
-        np.unique(np.concatenate(splits[name].steps or [np.empty(0, np.uint64)]))
-        if name in splits
-        else np.empty(0, np.uint64)
-        for name in ("train", "test")
-    )
-    return len(test), int(np.isin(test, train, assume_unique=True).sum())
+    return count_shared(*(splits[name].steps if name in splits else [] for name in ("train", "test")))
+
+
+def count_shared(train: Sequence[Array], test: Sequence[Array]) -> tuple[int, int]:
+    """Of digests, arrays of uint64: how many different ones test has, and how many of them train has too."""
+    known, found = (np.unique(np.concatenate([np.empty(0, np.uint64), *each])) for each in (train, test))
+    return len(found), int(np.isin(found, known, assume_unique=True).sum())
 
 
 @dataclass
@@ -113,29 +113,39 @@ class Copies:
     _sides: dict[int, bool] = field(default_factory=dict)
     _splits: dict[str, Alike] = field(default_factory=lambda: {"train": Alike(), "test": Alike()})
 
-    def sides(self, recording: Recording, ordinals: Array) -> Array:
+    def sides(self, digests: Array, ordinals: Array) -> Array:
         """Bool [A]: which of the following episodes are of the split `test`.
 
         Every k-th is, but a copy is where the first of its kind is: nobody tests on what they trained on.
 
         Args:
-            recording: the episodes.
+            digests: uint64 [A]: of the episodes (`builder.episodes.distinct.trajectory_digests`).
             ordinals: int64 [A]: their numbers over all splits, those after the ones before.
         """
         planned = in_test(ordinals, self.every).tolist()
-        digests = trajectory_digests(recording).tolist()
-        sides = np.array(
-            [self._sides.setdefault(*known) for known in zip(digests, planned, strict=True)], bool
+        return np.array(
+            [self._sides.setdefault(*known) for known in zip(digests.tolist(), planned, strict=True)], bool
         )
+
+    def add(self, name: str, recording: Recording, indices: Array) -> None:
+        """Take in the steps of episodes of a split, to be compared with those of the other one.
+
+        Args:
+            name: of the split.
+            recording: the episodes.
+            indices: int64 [A]: their `episode_index`.
+        """
         if self.every:
-            for name, keep in (("train", ~sides), ("test", sides)):
-                if keep.any():
-                    self._splits[name].add(recording.select(keep), ordinals[keep], steps=True)
-        return sides
+            self._splits[name].add(recording, indices, steps=True)
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes are distinct."""
+        return len(self._sides)
 
     def count(self) -> Distinct:
         """How many episodes are distinct, and what train and test share."""
-        return Distinct(len(self._sides), *_shared(self._splits, self.every))
+        return Distinct(self.episodes, *_shared(self._splits, self.every))
 
 
 def warn_of_copies(manifest: Manifest) -> None:

@@ -6,9 +6,8 @@ Memory holds one recorded file and one row group at a time, however many episode
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,20 @@ from builder.dataset.column import Rows
 from builder.dataset.columns import FOLDERS, tables_of
 from builder.dataset.distinct import Copies
 from builder.dataset.features import arrow_schema
+from builder.dataset.ledger import Admitted, Figures, Ledger
 from builder.dataset.schema import features
-from builder.dataset.tables import to_table
+from builder.dataset.tables import PIECE_ROWS, to_table
 from builder.dataset.within import count_beyond, refuse_outside
 from builder.dataset.writer import Packing, ShardWriter
-from builder.episodes.acceptance import first_accepted
-from builder.episodes.distinct import first_of_each, trajectory_digests
+from builder.episodes.distinct import trajectory_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import Header, read_recording
-from builder.episodes.spaces import (
-    Array,
-    describe,
-    leaves,
-)
+from builder.episodes.spaces import Array, leaves
 from builder.errors import DatasetError
 from builder.experts.mixture import who_played
-from builder.manifest.identity import identity
-from builder.manifest.manifest import MOST_RETURNS, Manifest, Rejected, Split, seal
+from builder.manifest.manifest import Manifest, Split, seal
 from builder.storage.paths import AnyPath
 from builder.versions import data_format_of
-
-PIECE_ROWS = 32_768
-"""About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
 def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
@@ -56,113 +47,23 @@ def write_dataset(folder: Path, files: Sequence[AnyPath]) -> Manifest:
         StorageError: the disk is full or not writable.
     """
     plan = collation_of(files)
+    ledger = Ledger(plan)
     with ExitStack() as stack:
-        writers = _Accepted(folder, plan, stack)
-        kept, left_out = 0, _LeftOut()
-        for recording, policies in _accepted(files, plan, left_out):
-            kept = writers.write(recording, policies, kept)
-    manifest = Manifest(
-        inputs=dict(plan.inputs),
-        identity=identity(plan.inputs),
-        observation_space=describe(plan.observation_space),
-        action_space=describe(plan.action_space),
-        attempts=writers.attempts,
-        accepted=kept,
-        splits=dict(sorted(writers.tables.splits.items())),
-        files={},
-        fingerprint="",
-        instances=plan.instances,
-        notes=plan.notes,
-        distinct=writers.copies.count() if kept else None,
-        beyond_bounds=writers.beyond_bounds,
-        failed=sum(attempt < writers.attempts for attempt in left_out.failed),
-        rejected=left_out.rejected(writers.attempts),
-    )
+        writers = _Accepted(folder, plan, ledger.copies, stack)
+        for path in files:
+            recording, header = read_recording(path)
+            recording = _arranged(recording, header, plan, path)
+            writers.write(recording, header.policy or plan.policy, ledger.admit(figures_of(recording)))
+            if ledger.full:
+                break
+        ledger.check_full()
+    manifest = ledger.manifest(writers.tables.splits, ledger.copies.count(), writers.beyond_bounds)
     return seal(manifest, folder)
 
 
-@dataclass
-class _LeftOut:
-    """Attempts that do not become episodes, but for copies.
-
-    Attributes:
-        failed: those in which something went wrong.
-        attempts: int64 arrays of those that were rejected for their returns.
-        returns: float64 arrays, likewise.
-    """
-
-    failed: list[int] = field(default_factory=list)
-    attempts: list[Array] = field(default_factory=list)
-    returns: list[Array] = field(default_factory=list)
-
-    def add(self, recording: Recording, among: Array) -> None:
-        """Take those of a recording's attempts, bool [A]."""
-        failed = recording.lengths == 0
-        self.failed.extend(recording.attempts[among & failed].tolist())
-        self.attempts.append(recording.attempts[among & ~failed])
-        self.returns.append(recording.returns[among & ~failed])
-
-    def rejected(self, stop: int) -> Rejected | None:
-        """Those that were rejected before an attempt; None: there are none."""
-        attempts, returns = (np.concatenate([*found, []]) for found in (self.attempts, self.returns))
-        found = np.sort(returns[(attempts < stop) & np.isfinite(returns)])
-        if not len(found):
-            return None
-        ranks = np.arange(len(found))
-        if len(found) > MOST_RETURNS:
-            ranks = np.arange(MOST_RETURNS) * (len(found) - 1) // (MOST_RETURNS - 1)
-        return Rejected(len(found), tuple(found[ranks].tolist()))
-
-
-def _accepted(
-    files: Sequence[AnyPath], plan: Collation, left_out: _LeftOut
-) -> Iterator[tuple[Recording, Array]]:
-    """The accepted attempts of each file, in attempt order, as many as wanted, and who played them.
-
-    A file of a user's own may name somebody else than the expert; most name nobody.
-
-    Args:
-        files: recorded ones.
-        plan: which are accepted, and how many are wanted.
-        left_out: takes the attempts that failed, or were rejected for their returns.
-
-    Raises:
-        DatasetError: a file is damaged, or they do not hold as many.
-    """
-    following, missing, known = 0, plan.episodes, set[int]()
-    for path in files:
-        recording, header = read_recording(path)
-        recording = _arranged(recording, header, plan, path)
-        unknown = recording.attempts >= following
-        accepted = plan.acceptance.accepts(recording.returns) & unknown
-        left_out.add(recording, unknown & ~accepted)
-        if plan.unique:
-            accepted = _new(accepted, trajectory_digests(recording), known)
-        keep = first_accepted(accepted, missing)
-        if missing is not None:
-            missing -= int(keep.sum())
-        following = int(recording.attempts[-1]) + 1
-        if keep.any():
-            for piece in pieces(recording.select(keep), PIECE_ROWS):
-                identity = plan.inputs.get("expert", {})
-                yield piece, who_played(identity, piece.attempts, header.policy or plan.policy)
-        if missing == 0:
-            return
-    if missing:
-        raise DatasetError(
-            "the recorded files do not hold enough accepted episodes",
-            expected=plan.episodes,
-            got=(plan.episodes or 0) - missing,
-        )
-
-
-def _new(accepted: Array, digests: Array, known: set[int]) -> Array:
-    """Bool [n]: which of the accepted ones are the first of their kind; `known` holds the kinds so far."""
-    first = first_of_each(digests, accepted)
-    fresh = np.array([digest not in known for digest in digests.tolist()], bool)
-    known.update(digests[accepted].tolist())
-    found: Array = first & fresh
-    return found
+def figures_of(recording: Recording) -> Figures:
+    """What decides what becomes of recorded attempts."""
+    return Figures(recording.attempts, recording.returns, recording.lengths, trajectory_digests(recording))
 
 
 def _arranged(recording: Recording, header: Header, plan: Collation, path: AnyPath) -> Recording:
@@ -247,24 +148,31 @@ class Tables:
 class _Accepted:
     """The accepted episodes of a build on their way into its tables."""
 
-    def __init__(self, folder: Path, plan: Collation, stack: ExitStack) -> None:
-        self._plan = plan
+    def __init__(self, folder: Path, plan: Collation, copies: Copies, stack: ExitStack) -> None:
+        self._plan, self._copies = plan, copies
         self.tables = Tables(folder, plan, stack)
-        self.copies = Copies(plan.every)
-        self.attempts = self.beyond_bounds = 0
+        self.beyond_bounds = 0
 
-    def write(self, recording: Recording, policies: Array, first: int) -> int:
-        """Write episodes, each with who played it, after the `first` ones; return how many there are now.
+    def write(self, recording: Recording, policy: str, admitted: Admitted) -> None:
+        """Write what became of recorded attempts.
+
+        A file of a user's own may name somebody else than the expert; most name nobody.
 
         Raises:
             SpaceError: an action is not of its space.
         """
-        refuse_outside(recording, self._plan.spaces)
-        self.beyond_bounds += count_beyond(self._plan.observation_space, recording)
-        ordinals = np.arange(first, first + len(recording.attempts))
-        test = self.copies.sides(recording, ordinals)
-        for name, keep in (("train", ~test), ("test", test)):
-            if keep.any():
-                self.tables.write(name, recording.select(keep), policies[keep], ordinals[keep])
-        self.attempts = int(recording.attempts[-1]) + 1
-        return first + len(recording.attempts)
+        if not admitted.keep.any():
+            return
+        first, expert = 0, self._plan.inputs.get("expert", {})
+        for piece in pieces(recording.select(admitted.keep), PIECE_ROWS):
+            stop = first + len(piece.attempts)
+            refuse_outside(piece, self._plan.spaces)
+            self.beyond_bounds += count_beyond(self._plan.observation_space, piece)
+            ordinals, test = admitted.ordinals[first:stop], admitted.test[first:stop]
+            policies = who_played(expert, piece.attempts, policy)
+            for name, keep in (("train", ~test), ("test", test)):
+                if keep.any():
+                    part = piece.select(keep)
+                    self._copies.add(name, part, ordinals[keep])
+                    self.tables.write(name, part, policies[keep], ordinals[keep])
+            first = stop

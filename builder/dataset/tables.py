@@ -17,6 +17,9 @@ from builder.episodes.recording import EXTRAS, Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces
 from builder.errors import DatasetError
 
+PIECE_ROWS = 32_768
+"""About how many steps are turned into columns at a time, whatever a recorded file holds."""
+
 
 def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.Schema) -> pa.Table:
     """The rows of a table.

@@ -250,6 +250,22 @@ def row_group_rows(schema: pa.Schema, most: int = ROW_GROUP_ROWS) -> int:
     return min(most, 1 << (fitting.bit_length() - 1))
 
 
+def shard_rows(schema: pa.Schema, packing: Packing = STANDARD) -> int | None:
+    """The rows of a full shard, where they follow from the schema; None: values have sizes of their own."""
+    if any(_varies(field.type) for field in schema):
+        return None
+    rows = row_group_rows(schema, packing.most_rows)
+    size = rows * sum(_bits(field.type) for field in schema) // 8
+    return rows * max(1, math.ceil(packing.shard_size / size))
+
+
+def _varies(kind: pa.DataType) -> bool:
+    """Whether values of a type differ in size."""
+    if pa.types.is_struct(kind):
+        return any(_varies(field.type) for field in kind)
+    return str(kind) in ASSUMED_SIZE
+
+
 def uncompressed_size(table: pa.Table) -> int:
     """The bytes of a table's values: not of offsets or null masks, which vary with how it came about."""
     return sum(_measure(chunk) for column in table.columns for chunk in column.chunks) // 8

@@ -20,6 +20,7 @@ from builder.dataset.folder import Tables
 from builder.dataset.within import count_beyond, first_outside
 from builder.display import Display
 from builder.episodes.declared import stated
+from builder.episodes.distinct import trajectory_digests
 from builder.episodes.recording import Recording, episode_returns
 from builder.episodes.spaces import Array, Spaces, describe, leaves, next_observation_default
 from builder.errors import DatasetError, ExistsError
@@ -184,7 +185,7 @@ def _written(folder: Path, incoming: Incoming, inputs: dict[str, Any], name: str
             beyond += count_beyond(incoming.spaces.observation, recording)
             outside += first_outside(incoming.spaces.action, recording.actions) is not None
             ordinals = np.array([count], np.int64)
-            copies.sides(recording, ordinals)
+            copies.sides(trajectory_digests(recording), ordinals)
             tables.write(trajectory.split, recording, trajectory.policy or incoming.policy, ordinals)
             count += 1
             display.show(count, f"{count:,} episodes")

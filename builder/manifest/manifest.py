@@ -170,23 +170,30 @@ def stated_citation(inputs: Mapping[str, Any]) -> str | None:
     return found
 
 
-def seal(manifest: Manifest, folder: Path) -> Manifest:
+def seal(manifest: Manifest, folder: Path, known: Mapping[str, FileEntry] | None = None) -> Manifest:
     """Hash the folder's files, write `manifest.json`, and return what was written.
+
+    Args:
+        manifest: what it says but for the files.
+        folder: of the dataset.
+        known: what is known of some files, by their paths in it: one that is as large is not hashed again.
 
     Raises:
         StorageError: it cannot be written.
     """
-    files = {
-        path.relative_to(folder).as_posix(): FileEntry(file_sha256(path), path.stat().st_size)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).as_posix() not in UNLISTED
-    }
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+    files = {name: _entry(folder / name, (known or {}).get(name)) for name in names if name not in UNLISTED}
     try:
         flush(folder)
     except OSError as error:
         raise storage_error(error, folder / MANIFEST) from error
     named = fingerprint(manifest.identity, files)
     return rewrite(dataclasses.replace(manifest, files=files, fingerprint=named), folder)
+
+
+def _entry(path: Path, known: FileEntry | None) -> FileEntry:
+    size = path.stat().st_size
+    return known if known and known.size == size else FileEntry(file_sha256(path), size)
 
 
 def rewrite(manifest: Manifest, folder: Path) -> Manifest:
@@ -290,6 +297,11 @@ def fingerprint(identity: str, files: dict[str, FileEntry]) -> str:
 def covered(files: dict[str, FileEntry]) -> dict[str, str]:
     """The sha256 of every file that the fingerprint covers, by path."""
     return {path: entry.sha256 for path, entry in files.items() if path.partition("/")[0] in FINGERPRINTED}
+
+
+def data_files(manifest: Manifest) -> dict[str, FileEntry]:
+    """What a manifest says of the files under `data/` and `episodes/`, by path."""
+    return {path: manifest.files[path] for path in covered(manifest.files)}
 
 
 def owned_files(folder: AnyPath) -> frozenset[str]:

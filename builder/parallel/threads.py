@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
@@ -30,7 +30,7 @@ class Threads:
         self._running = 0
         self._changed = threading.Condition()
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         yield from self._pool.run(functools.partial(self._call, function), tasks)
 
     def everywhere(self, function: Callable[[Task], object], task: Task) -> None:

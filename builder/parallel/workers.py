@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -20,8 +20,11 @@ class Workers(Protocol):
     def count(self) -> int:
         """How many there are."""
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Results as they come, in whatever order; what a call raises is raised here.
+
+        Tasks are asked for as workers become free, by a thread of this process that may be another one each
+        time: what is to be done can be decided while other tasks are under way.
 
         Raises:
             WorkersError: workers have died.

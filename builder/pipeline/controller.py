@@ -32,7 +32,7 @@ from builder.pipeline.pictures import preview_of_standing
 from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
-from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.pipeline.runs import AttemptRun, ChunkRun, assembly_of
 from builder.pipeline.standing import Standing, standing_at
 from builder.pipeline.up_to_date import as_it_stands, up_to_date
 from builder.pipeline.wanted import as_wanted
@@ -193,14 +193,22 @@ class Controller:
         mode = build.config.mode
         if mode != "collate":
             build = with_manner(build)
-        run = AttemptRun(build, store, self.enjoy) if "enjoy" in build.own else ChunkRun(build, store)
-        played = recorded(build, run) if mode == "collate" else play(build, run)
-        if mode == "play":
-            if isinstance(run, ChunkRun):
-                run.settle(played)
-            store.remove_others()
-            return None, played
-        manifest = finish(build, run.files(played), self.collate)
+        run: AttemptRun | ChunkRun
+        if "enjoy" in build.own:
+            run = AttemptRun(build, store, self.enjoy)
+        else:
+            run = ChunkRun(build, store, assembly_of(build, store))
+        try:
+            played = recorded(build, run) if mode == "collate" else play(build, run)
+            if mode == "play":
+                if isinstance(run, ChunkRun):
+                    run.settle(played)
+                store.remove_others()
+                return None, played
+            put_together = run.collate if isinstance(run, ChunkRun) and run.assembly else self.collate
+            manifest = finish(build, run.files(played), put_together)
+        finally:
+            run.discard()
         tell_of_level(build, played.mean)
         if build.config.keep_chunks:
             store.remove_others()

@@ -16,7 +16,7 @@ from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_portable
 from builder.manifest.identity import identity
-from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
+from builder.manifest.manifest import MANIFEST, Manifest, data_files, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
 from builder.manifest.reference import scaled
 from builder.manifest.scores import ReferenceScores
@@ -82,7 +82,8 @@ def _reference_at(out: AnyPath, build: Build) -> ReferenceScores | None:
 
 def _noted(folder: Path, manifest: Manifest, notes: tuple[str, ...]) -> Manifest:
     """The folder with more to say of how it came about."""
-    seal(dataclasses.replace(manifest, notes=(*manifest.notes, *notes)), folder)
+    noted = dataclasses.replace(manifest, notes=(*manifest.notes, *notes))
+    seal(noted, folder, data_files(manifest))
     write_card(folder)
     return read_manifest(folder)
 
@@ -94,7 +95,8 @@ def _completed(build: Build, folder: Path, attempts: int, notes: str | None) -> 
     if build.config.dataset.include_expert and build.expert.trained is not None:
         save_portable(build.expert.trained.portable(), folder / "expert")
         if (folder / MANIFEST).is_file():
-            seal(read_manifest(folder), folder)
+            stated = read_manifest(folder)
+            seal(stated, folder, data_files(stated))
     if not (folder / MANIFEST).is_file():
         seal(_plain_manifest(build, attempts), folder)
     write_provenance(folder)

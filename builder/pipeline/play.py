@@ -56,10 +56,12 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
                     horizon = next_horizon(played, budget=budget)
                     for summary in _chunks(run, workers, first if unchecked else horizon):
                         reporter.add(summary)
-                        _check_disk(build, reporter, summary)
+                        _check_disk(build, reporter, summary, run.collated)
                     played = _played(build, run)
                     if unchecked:
                         check_returns(build, first_returns(run.summaries, first))
+                if played.enough:
+                    run.finish(workers)
                 run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
@@ -118,11 +120,12 @@ def _budget_error(build: Build, played: Played) -> BudgetError:
     )
 
 
-def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary) -> None:
-    """Compare what is still to be written, chunks and dataset, with the free disk."""
+def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary, collated: int) -> None:
+    """Compare what is still to be written, of chunks and of the dataset, with the free disk."""
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = reporter.wanted * reporter.steps / reporter.attempts
     folder, chunks = build.store.root.parent, steps / rate - reporter.steps
+    steps = max(0, steps - collated)
     otherwise = ELSEWHERE
     if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
         folder, chunks, otherwise = Path(tempfile.gettempdir()), 0, "give a TMPDIR elsewhere"

@@ -7,12 +7,18 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from builder.card import write_card
+from builder.dataset.assembly import Assembly
+from builder.dataset.collation import described_in
+from builder.dataset.shard_tasks import EpisodesTask, ShardTask, SharedTask
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.experts.actor import pack
 from builder.experts.seats import Seat, seats_of
+from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
 from builder.rollout.chunk_store import ChunkStore
@@ -42,9 +48,15 @@ log = logging.getLogger(__name__)
 
 
 class ChunkRun:
-    """Chunks of the built-in `enjoy`: what is there, and the tasks that play what is missing."""
+    """Chunks of the built-in `enjoy`: what is there, and the tasks that play what is missing.
 
-    def __init__(self, build: Build, store: ChunkStore) -> None:
+    Args:
+        build: what is played.
+        store: where it is recorded.
+        assembly: what puts the dataset together while it is played; None: nothing does.
+    """
+
+    def __init__(self, build: Build, store: ChunkStore, assembly: Assembly | None = None) -> None:
         self._build, self._store = build, store
         if not build.pinned:
             # Chunks of an expert that may have changed are worth nothing.
@@ -53,6 +65,9 @@ class ChunkRun:
         config = build.config
         rules = Rules.of(config.rollout)
         self.summaries = [chunk.judged(config.acceptance) for chunk in store.scan(failed=rules.reject)]
+        self.assembly = assembly
+        for summary in self.summaries:
+            self._settle_in(summary)
         self._setup = Setup(
             identity=store.identity,
             environment=build.environment,
@@ -75,13 +90,44 @@ class ChunkRun:
             attempt_bytes=self._attempt_bytes(),
             attempt_seconds=attempt_seconds(self.summaries),
         )
-        tasks = [
+        tasks = (
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
             for chunk in split(missing, size)
-        ]
-        for summary in workers.run(play_chunk, tasks):
-            self.summaries.append(summary.judged(build.config.acceptance))
-            yield self.summaries[-1]
+        )
+        given = self.assembly.between(tasks) if self.assembly else tasks
+        for answer in workers.run(work, given):
+            if isinstance(answer, ChunkSummary):
+                self.summaries.append(answer.judged(build.config.acceptance))
+                self._settle_in(self.summaries[-1])
+                yield self.summaries[-1]
+            elif self.assembly:
+                self.assembly.take(answer)
+
+    def _settle_in(self, summary: ChunkSummary) -> None:
+        if self.assembly:
+            self.assembly.add(summary)
+
+    @property
+    def collated(self) -> int:
+        """How many steps are in files of the dataset."""
+        return self.assembly.rows if self.assembly else 0
+
+    def finish(self, workers: Workers) -> None:
+        """Have workers write what is left of the dataset's files, where they write them at all."""
+        if self.assembly and not self.assembly.finished:
+            self.assembly.finish(lambda tasks: workers.run(work, tasks))
+
+    def collate(self, path: str, _: list[str]) -> bool:
+        """Put what workers have written together in the folder `path`: a `CollateFunction`."""
+        if self.assembly is None:
+            raise ValueError("nothing is written by workers")
+        if not self.assembly.finished:
+            config = self._build.config
+            with open_workers(config.parallel, shared=self._store.root) as workers:
+                self.finish(workers)
+        self.assembly.assemble(Path(path))
+        write_card(Path(path))
+        return True
 
     def release(self, workers: Workers) -> None:
         """Let go what the workers keep for the build."""
@@ -90,6 +136,11 @@ class ChunkRun:
     def close(self) -> None:
         """Let go what this process keeps for the build."""
         release(self._setup.token)
+
+    def discard(self) -> None:
+        """Remove what workers have written of the dataset, and nobody has taken away."""
+        if self.assembly:
+            self.assembly.close()
 
     def settle(self, played: Played) -> None:
         """Leave the store as any build with the same attempts leaves it, whatever the chunks of this one."""
@@ -106,6 +157,19 @@ class ChunkRun:
         last = int(played.chosen[-1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
         return [summary.path for summary in ordered if summary.start <= last]
+
+
+def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:
+    """What puts the dataset together while it is played; None: that is done afterwards, or not at all."""
+    if build.own or build.config.mode == "play" or not isinstance(store.folder, Path):
+        return None
+    plan = described_in(store.folder)
+    return Assembly(plan, store.folder) if plan and Assembly.is_for(plan) else None
+
+
+def work(task: ChunkTask | ShardTask | EpisodesTask | SharedTask) -> Any:
+    """What a worker does: it plays a chunk, or writes files of the dataset."""
+    return play_chunk(task) if isinstance(task, ChunkTask) else task.do()
 
 
 class AttemptRun:
@@ -182,6 +246,15 @@ class AttemptRun:
         """Let go what this process keeps for the build."""
         release_expert(self._expert.token)
         self._expert.remove()
+
+    collated = 0
+    assembly = None
+
+    def finish(self, workers: Workers) -> None:
+        """Nothing: the dataset is put together afterwards."""
+
+    def discard(self) -> None:
+        """Nothing."""
 
     def files(self, played: Played) -> list[AnyPath]:
         """The recorded files of the accepted attempts that are wanted."""

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from builder.errors import BuilderError
-from builder.storage.layout import ATTEMPT, BUILD, CHUNK, IDENTITY, JOURNAL, Layout
+from builder.storage.layout import ATTEMPT, BUILD, CHUNK, IDENTITY, JOURNAL, SHARDS, TRY, WRITTEN, Layout
 from builder.storage.paths import PART, AnyPath, is_part, is_part_of, sorted_paths
 from builder.storage.staging import recover
 from builder.storage.tree import is_file, is_folder
 from builder.storage.workplace import is_workplace, passing_workplace, remove_passed
 
-WRITTEN = (CHUNK, ATTEMPT, re.compile(re.escape(BUILD)), re.compile(re.escape(JOURNAL)))
+WHOLE = (CHUNK, ATTEMPT, re.compile(re.escape(BUILD)), re.compile(re.escape(JOURNAL)))
 """What workers and builds write in the folder of an identity."""
 
 
@@ -34,6 +34,7 @@ def remove_left_overs(out: Path) -> None:
     for folder in sorted(beside.chunks.iterdir()):
         if IDENTITY.fullmatch(folder.name):
             remove_parts(folder)
+            remove_shards(folder)
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
 
@@ -42,12 +43,29 @@ def remove_parts(folder: AnyPath) -> None:
     """Remove what a killed worker has left half written."""
     for path in sorted_paths(folder.iterdir()) if is_folder(folder) else ():
         part = PART.fullmatch(path.name)
-        if part is None or not any(kind.fullmatch(part[1]) for kind in WRITTEN):
+        if part is None or not any(kind.fullmatch(part[1]) for kind in WHOLE):
             continue
         if isinstance(path, Path) and is_folder(path):
             shutil.rmtree(path, ignore_errors=True)
         elif is_file(path):
             path.unlink()
+
+
+def remove_shards(folder: AnyPath) -> None:
+    """Remove the files of an unfinished dataset in the folder of an identity; no link is followed."""
+    root = folder / SHARDS
+    if not isinstance(root, Path) or not is_folder(root):
+        return
+    for attempt in sorted(root.iterdir()):
+        if not TRY.fullmatch(attempt.name) or not is_folder(attempt):
+            continue
+        for path in sorted(attempt.iterdir()):
+            if WRITTEN.fullmatch(path.name) and is_file(path):
+                path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not empty, or a worker is still at it
+            attempt.rmdir()
+    with suppress(OSError):
+        root.rmdir()
 
 
 def has_left_overs(out: Path) -> bool:
