@@ -1,0 +1,284 @@
+"""Files of a dataset as tasks: each can be written by any worker that sees the recorded files.
+
+Whoever begins one makes a folder of its own for it, so that a task that is done twice, since a worker seemed
+dead, is in nobody's way. Memory holds one recorded file and one row group at a time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from builder.dataset.collation import Collation
+from builder.dataset.column import Column, Rows
+from builder.dataset.columns import tables_of
+from builder.dataset.distinct import count_shared
+from builder.dataset.features import arrow_schema
+from builder.dataset.ledger import Portion
+from builder.dataset.schema import features
+from builder.dataset.tables import PIECE_ROWS, to_table
+from builder.dataset.within import count_beyond, refuse_outside
+from builder.dataset.writer import Packing, ShardWriter
+from builder.episodes.distinct import step_digests
+from builder.episodes.recording import Recording, pieces
+from builder.episodes.recording_file import read_recording
+from builder.episodes.spaces import Array, Spaces
+from builder.errors import DatasetError, storage_error
+from builder.experts.mixture import who_played
+from builder.manifest.manifest import FileEntry
+from builder.parallel.cancellation import cancelled
+from builder.rollout.engine import Interrupted
+from builder.storage.digest import file_sha256
+from builder.versions import data_format_of
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a table of a dataset is written.
+
+    Attributes:
+        columns: of the table.
+        schema: the Arrow schema of the columns.
+        packing: how rows are put into files.
+        spaces: what was observed, and what was done.
+    """
+
+    columns: tuple[Column, ...]
+    schema: pa.Schema
+    packing: Packing
+    spaces: Spaces
+
+    @staticmethod
+    def of(plan: Collation, name: str) -> Form:
+        """Of a table, by its name."""
+        columns = tables_of(plan.inputs, plan.optional)[name]
+        schema = arrow_schema(features(columns, plan.spaces))
+        packing = Packing(plan.shard_size, data_format=data_format_of(plan.inputs))
+        return Form(columns, schema, packing, plan.spaces)
+
+    def table(self, rows: Rows) -> pa.Table:
+        """Episodes as rows of the table."""
+        return to_table(self.columns, rows, self.spaces, self.schema)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Files that a worker has written.
+
+    Attributes:
+        split: the name of the split.
+        first: the number of the first file.
+        rows: how many they hold together.
+        folder: where they lie.
+        files: what is known of each, in their order, by its name there.
+        beyond_bounds: how many observations are beyond their bounds, of the episodes that begin in them.
+    """
+
+    split: str
+    first: int
+    rows: int
+    folder: Path
+    files: dict[str, FileEntry]
+    beyond_bounds: int = 0
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Whole files of steps, and what is to be known of the episodes that begin in them.
+
+    Attributes:
+        plan: what is made of the recorded files.
+        folder: where the worker makes its own.
+        split: the name of the split.
+        first: the number of the first file.
+        start: the first row, counted in the split.
+        stop: one past the last.
+        portions: the episodes of these rows, in their order.
+        compared: whether the steps will be compared with those of the other split.
+    """
+
+    plan: Collation
+    folder: Path
+    split: str
+    first: int
+    start: int
+    stop: int
+    portions: tuple[Portion, ...]
+    compared: bool = False
+
+    def do(self) -> Written:
+        """Write the files.
+
+        Raises:
+            DatasetError: a recorded file is damaged, or not the one that was played.
+            SpaceError: an action is not of its space.
+            StorageError: the disk is full or not writable.
+        """
+        folder = _own_folder(self.folder, self.split, self.first)
+        steps, beginning = Form.of(self.plan, "transitions"), _Beginning(self, folder)
+        with ExitStack() as stack:
+            shards = stack.enter_context(
+                ShardWriter(folder, self.split, schema=steps.schema, packing=steps.packing)
+            )
+            stack.enter_context(beginning)
+            for rows in _rows(self.portions, self.plan):
+                table = steps.table(rows)
+                first = max(0, self.start - rows.first_row)
+                shards.write(table.slice(first, min(len(table), self.stop - rows.first_row) - first))
+                beginning.write(rows)
+        return _written(self.first, self.split, folder, shards, beginning.beyond_bounds)
+
+
+class _Beginning:
+    """The episodes that begin among the rows of a task: their table, and what is counted."""
+
+    def __init__(self, task: ShardTask, folder: Path) -> None:
+        self._task, self._folder = task, folder
+        self._form = Form.of(task.plan, "episodes")
+        self._file: pa.RecordBatchFileWriter | None = None
+        self._steps: list[Array] = []
+        self.beyond_bounds = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._steps:
+            np.save(steps_file(self._folder, self._task.split), np.unique(np.concatenate(self._steps)))
+
+    def write(self, rows: Rows) -> None:
+        """Take in those of some episodes that begin here."""
+        task, starts = self._task, rows.first_row + rows.recording.starts
+        here = (starts >= task.start) & (starts < task.stop)
+        if not here.any():
+            return
+        recording = rows.recording.select(here)
+        refuse_outside(recording, task.plan.spaces)
+        self.beyond_bounds += count_beyond(task.plan.observation_space, recording)
+        begun = Rows(recording, rows.episode_index[here], rows.policies[here], int(starts[here][0]))
+        try:
+            if self._file is None:
+                path = episodes_file(self._folder, task.split)
+                self._file = pa.ipc.new_file(path, self._form.schema)
+            self._file.write_table(self._form.table(begun))
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
+        if task.compared:
+            self._steps.append(np.unique(step_digests(recording)))
+
+
+@dataclass(frozen=True)
+class EpisodesTask:
+    """The files of a split's table "episodes".
+
+    Attributes:
+        plan: what is made of the recorded files.
+        folder: where the worker makes its own.
+        split: the name of the split.
+        parts: the folders of its files of steps, in their order.
+    """
+
+    plan: Collation
+    folder: Path
+    split: str
+    parts: tuple[Path, ...]
+
+    def do(self) -> Written:
+        """Write the files.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        folder, form = _own_folder(self.folder, self.split, 0), Form.of(self.plan, "episodes")
+        with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
+            for path in (episodes_file(part, self.split) for part in self.parts):
+                if not path.exists():  # none begins there
+                    continue
+                with pa.ipc.open_file(path) as file:
+                    for number in range(file.num_record_batches):
+                        shards.write(pa.Table.from_batches([file.get_batch(number)], form.schema))
+        return _written(0, self.split, folder, shards)
+
+
+@dataclass(frozen=True)
+class SharedTask:
+    """How many different steps the split `test` has, and how many of these are in `train` too.
+
+    Attributes:
+        train: the folders of its files of steps.
+        test: likewise.
+    """
+
+    train: tuple[Path, ...]
+    test: tuple[Path, ...]
+
+    def do(self) -> tuple[int, int]:
+        """Count them."""
+        digests = {
+            split: [np.load(path) for part in parts if (path := steps_file(part, split)).exists()]
+            for split, parts in (("train", self.train), ("test", self.test))
+        }
+        return count_shared(digests["train"], digests["test"])
+
+
+def episodes_file(folder: Path, split: str) -> Path:
+    """Where a worker leaves the episodes that begin in its files."""
+    return folder / f"{split}.arrow"
+
+
+def steps_file(folder: Path, split: str) -> Path:
+    """Where a worker leaves the digests of the steps of these."""
+    return folder / f"{split}.npy"
+
+
+def _own_folder(folder: Path, split: str, first: int) -> Path:
+    own = folder / f"{split}-{first:05d}-{uuid.uuid4().hex}"
+    try:
+        own.mkdir()
+    except OSError as error:
+        raise storage_error(error, own) from error
+    return own
+
+
+def _written(first: int, split: str, folder: Path, shards: ShardWriter, beyond_bounds: int = 0) -> Written:
+    """What is known of the files that a writer has closed."""
+    paths = [folder / shard.name for shard in shards.shards]
+    files = {path.name: FileEntry(file_sha256(path), path.stat().st_size) for path in paths}
+    return Written(split, first, sum(shard.rows for shard in shards.shards), folder, files, beyond_bounds)
+
+
+def _rows(portions: Sequence[Portion], plan: Collation) -> Iterator[Rows]:
+    """The episodes of some portions, in pieces.
+
+    Raises:
+        DatasetError: a recorded file is damaged, or not the one that was played.
+    """
+    expert = plan.inputs.get("expert", {})
+    for portion in portions:
+        recording, policy = _recorded(portion)
+        place, row = 0, portion.first_row
+        for piece in pieces(recording, PIECE_ROWS):
+            if cancelled():
+                raise Interrupted
+            stop = place + len(piece.attempts)
+            policies = who_played(expert, piece.attempts, policy or plan.policy)
+            yield Rows(piece, portion.ordinals[place:stop], policies, row)
+            place, row = stop, row + len(piece.rewards)
+
+
+def _recorded(portion: Portion) -> tuple[Recording, str]:
+    """The recorded attempts of a portion, and who played them."""
+    recording, header = read_recording(portion.path)
+    recording = recording.select(np.isin(recording.attempts, portion.attempts))
+    if not np.array_equal(recording.lengths, portion.lengths):
+        raise DatasetError(f"{portion.path} is damaged: it does not hold the attempts that were played")
+    return recording, header.policy
