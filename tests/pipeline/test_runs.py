@@ -4,10 +4,12 @@ import json
 
 import pytest
 from corridor import CORRIDOR, Always, record, start
-from folders import files
+from folders import files, names
 
 from builder import Controller, Experts, Policy, load
-from builder.errors import RolloutError
+from builder.dataset.folder import write_dataset
+from builder.errors import BudgetError, RolloutError
+from builder.manifest.manifest import covered
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
 
@@ -21,6 +23,53 @@ def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
     start(tmp_path / "fresh/x")
     assert kept.stat().st_mtime_ns == written
     assert files(out) == files(tmp_path / "fresh/x")
+
+
+def in_a_row(out, folder):
+    """The dataset of the chunks that were played for `out`, written by one process."""
+    return write_dataset(folder, sorted(Layout.of(out).chunks.rglob("chunk-*")))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"parallel.n_jobs": 2, "dataset.test_fraction": 0.25},
+        pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow),
+        {"threshold": 22, "max_attempts": 500},
+        {"dataset.unique": True},
+    ],
+    ids=["threads", "processes", "rejected", "unique"],
+)
+def test_workers_write_what_one_process_would_of_the_same_chunks(tmp_path, more):
+    out = tmp_path / "x"
+    words = {"expert": "random", "env.id": "CartPole-v1", "episodes": 20, "rollout.lanes": 2, **more}
+    found = Controller().start({**words, "out": str(out)}).manifest
+    written = in_a_row(out, tmp_path / "row")
+    assert covered(written.files) == covered(found.files)
+    assert (written.distinct, written.rejected, written.attempts) == (
+        found.distinct,
+        found.rejected,
+        found.attempts,
+    )
+    assert not list(Layout.of(out).chunks.rglob("shards"))
+
+
+def test_what_was_played_is_put_together_by_workers_too_and_grows(tmp_path):
+    out = tmp_path / "x"
+    words = {"expert": "random", "env.id": "CartPole-v1", "parallel.n_jobs": 2, "out": str(out)}
+    Controller().start({**words, "episodes": 4, "mode": "play"})
+    assert not list(Layout.of(out).chunks.rglob("shards"))
+    Controller().start({**words, "episodes": 4, "mode": "collate"})
+    found = Controller().start({**words, "episodes": 9}).manifest
+    assert covered(in_a_row(out, tmp_path / "row").files) == covered(found.files)
+
+
+def test_a_build_that_fails_leaves_no_file_of_the_dataset(tmp_path):
+    words = {"expert": "random", "env.id": "CartPole-v1", "out": str(tmp_path / "x"), "episodes": 2}
+    with pytest.raises(BudgetError):
+        Controller().start({**words, "threshold": 400, "max_attempts": 4})
+    assert names(tmp_path) == [".x.chunks"]
+    assert not list(tmp_path.rglob("shards"))
 
 
 def test_a_damaged_chunk_is_noticed_and_played_again(tmp_path, caplog):
