@@ -176,6 +176,10 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     (out.parent / "..x.request.json.0123abcd.part").mkdir()
     (out.parent / "..y.request.json.0123abcd.part").mkdir()
     (identity_folder(out) / ".chunk-00000003-00000006.safetensors.0123abcd.part").mkdir()
+    shards = identity_folder(out) / f"shards/train-00000-{'0' * 32}"
+    shards.mkdir(parents=True)
+    for name in (".train-00000.partial", "train-00000-of-00001.parquet", "train.arrow", "train.npy"):
+        (shards / name).touch()
     emptied = Layout.of(out).chunks / "0123456789abcdef"
     emptied.mkdir()
     if command == "clean":
@@ -186,6 +190,7 @@ def test_what_kills_have_left_is_removed_by_the_next_command(out, command):
     result = Controller().start({**CONFIG, "out": str(out), "episodes": episodes})
     assert result.fresh == (command == "growth")
     assert not emptied.exists()
+    assert not shards.parent.exists()
     assert sorted(path.name for path in out.parent.rglob("*") if ".part" in path.name) == [
         "..y.request.json.0123abcd.part"
     ]
