@@ -12,6 +12,7 @@ import gymnasium as gym
 from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.lane_by_lane import LaneByLane
 from builder.environments.lanes import Lanes
+from builder.environments.mujoco_models import share_model
 
 _ALONE = threading.Lock()
 """Held by the only thread of this process that plays an environment which is right only alone."""
@@ -37,6 +38,7 @@ class EnvironmentPool:
         self.spec = spec
         self._free: list[gym.Env[Any, Any]] = []
         self._lanes: Lanes | None = None
+        self._first: gym.Env[Any, Any] | None = None
 
     def lanes(self) -> Lanes:
         """What steps many of them together; the same each time."""
@@ -46,7 +48,15 @@ class EnvironmentPool:
 
     def take(self) -> gym.Env[Any, Any]:
         """An environment to play one attempt on."""
-        return self._free.pop() if self._free else make(self.spec)
+        return self._free.pop() if self._free else self._made()
+
+    def _made(self) -> gym.Env[Any, Any]:
+        environment = make(self.spec)
+        if self._first is None:
+            self._first = environment
+        elif self.spec.bare:  # a wrapper might write into what is shared
+            share_model(environment, self._first)
+        return environment
 
     def give_back(self, environment: gym.Env[Any, Any]) -> None:
         """The attempt is over."""
@@ -59,3 +69,4 @@ class EnvironmentPool:
         """Close those that wait for another attempt."""
         while self._free:
             self._free.pop().close()
+        self._first = None

@@ -60,3 +60,12 @@ def test_who_is_right_only_alone_waits_for_its_turn(spec, single):
         assert went_on.wait(0.05 if single else 10) is not single
     thread.join(10)
     assert went_on.is_set()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_bare_environments_of_mujoco_share_a_model_and_wrapped_ones_do_not(wrapped):
+    pytest.importorskip("mujoco")
+    spec = resolve("HalfCheetah-v5", {}, max_episode_steps=None, max_steps=None)
+    pool = EnvironmentPool(dataclasses.replace(spec, bare=not wrapped))
+    one, other = pool.take(), pool.take()
+    assert (one.unwrapped.model is other.unwrapped.model) is not wrapped
