@@ -80,7 +80,7 @@ OUT_OF_RANGE = [
     ({"mode": "plays"}, "mode is unknown; expected all or play or collate; got 'plays'"),
     (
         {"parallel": {"backend": "dusk"}},
-        "parallel.backend is unknown; expected threading or loky or dask or ray; got 'dusk'",
+        "parallel.backend is unknown; expected auto or threading or loky or dask or ray; got 'dusk'",
     ),
     (
         {"rollout": {"precision": "half"}},

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from builder.errors import ConfigError
+from builder.parallel.auto import open_auto
 from builder.parallel.cancellation import cancel
 from builder.parallel.on_dask import open_dask
 from builder.parallel.on_ray import open_ray
@@ -31,6 +32,7 @@ class Backend:
 
 
 BACKENDS = {
+    "auto": Backend("one thread while little remains, else processes on all cores", open_auto),
     "threading": Backend(
         "threads of this process; Python runs one at a time outside compiled code", open_threads
     ),

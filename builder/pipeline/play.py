@@ -6,8 +6,8 @@ import json
 import logging
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from builder.errors import BudgetError, DatasetError, WorkersError, storage_erro
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
+from builder.pipeline.opening import opened
 from builder.pipeline.preflight import check_returns, first_attempts
 from builder.pipeline.progress import Reporter
 from builder.pipeline.runs import AttemptRun, ChunkRun
@@ -34,8 +35,17 @@ log = logging.getLogger(__name__)
 ELSEWHERE = "give an `out` elsewhere"
 
 
-def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
+def play(
+    build: Build,
+    run: ChunkRun | AttemptRun,
+    open_workers: Callable[..., AbstractContextManager[Workers]] = open_workers,
+) -> Played:
     """Play waves of attempts until enough are accepted.
+
+    Args:
+        build: what is played.
+        run: what has been played of it.
+        open_workers: opens those who play, where something is missing.
 
     Raises:
         BudgetError: the budget is spent.
@@ -54,11 +64,12 @@ def play(build: Build, run: ChunkRun | AttemptRun) -> Played:
                 while not played.enough and played.attempts < budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, budget=budget)
-                    for summary in _chunks(run, workers, first if unchecked else horizon):
+                    horizon = opened(build, run, workers, played.attempts, horizon)
+                    for summary in _chunks(run, workers, min(first, horizon) if unchecked else horizon):
                         reporter.add(summary)
                         _check_disk(build, reporter, summary, run.collated)
                     played = _played(build, run)
-                    if unchecked:
+                    if unchecked and played.attempts >= first:
                         check_returns(build, first_returns(run.summaries, first))
                 if played.enough:
                     run.finish(workers)

@@ -18,6 +18,7 @@ from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.experts.actor import pack
 from builder.experts.seats import Seat, seats_of
+from builder.parallel.auto import Trial
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
@@ -26,6 +27,8 @@ from builder.rollout.enjoy import AttemptTask, EnjoyFunction, Given, attempt_sum
 from builder.rollout.enjoy import release as release_expert
 from builder.rollout.handed import Handed
 from builder.rollout.planning import (
+    CHUNK_BYTES,
+    LANES_PER_CHUNK,
     Played,
     attempt_seconds,
     chunk_size,
@@ -35,7 +38,7 @@ from builder.rollout.planning import (
 )
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
-from builder.rollout.worker import ChunkTask, Setup, play_chunk, release
+from builder.rollout.worker import ChunkTask, Setup, play_chunk, ready, release
 from builder.storage.digest import file_sha256
 from builder.storage.layout import ATTEMPT, HANDED, JOURNAL
 from builder.storage.left_overs import remove_parts
@@ -128,6 +131,11 @@ class ChunkRun:
         self.assembly.assemble(Path(path))
         write_card(Path(path))
         return True
+
+    def trial(self) -> Trial:
+        """What a process must be able to do to play, and what a chunk of it takes: it is held twice."""
+        largest = LANES_PER_CHUNK * self._build.config.rollout.lanes * self._attempt_bytes()
+        return Trial(ready, self._setup, 2 * min(largest, CHUNK_BYTES))
 
     def release(self, workers: Workers) -> None:
         """Let go what the workers keep for the build."""

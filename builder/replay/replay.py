@@ -30,6 +30,7 @@ from builder.episodes.spaces import Spaces, describe
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
 from builder.manifest.manifest import Manifest, read_manifest
+from builder.parallel.auto import run_measured
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay.again import play_again
@@ -200,7 +201,7 @@ def replay(
     tasks = _tasks(folder, manifest, positions, environment)
     results: dict[int, Replayed] = {}
     with open_workers(parallel, shared=folder) as workers:
-        for order, result in workers.run(_replay_task, tasks):
+        for order, result in run_measured(workers, _replay_task, tasks):
             results[order] = result
             report(sum(part.steps for part in results.values()))
     first = next((results[i].difference for i in sorted(results) if results[i].difference), None)

@@ -22,6 +22,8 @@ CHUNK_BYTES = 128 * 10**6
 """What a chunk may hold in memory at the most, by the time limit."""
 CHUNK_SECONDS = 30.0
 """What a chunk may take, by the pace so far: progress is shown, and kept, at its end."""
+OPENING_STEPS = 10_000
+"""What is played at the most, by the time limit, before the pace is known."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,20 @@ def attempt_seconds(summaries: Iterable[ChunkSummary]) -> float:
     played = [summary for summary in summaries if summary.seconds]
     attempts = sum(len(summary.returns) for summary in played)
     return sum(summary.seconds for summary in played) / attempts if attempts else 0.0
+
+
+def last_pace(summaries: Sequence[ChunkSummary]) -> float | None:
+    """Seconds per attempt of the chunk that was played last: the first ones also load and make things.
+
+    None: nothing has been played yet; chunks that were there already have no seconds.
+    """
+    played = [summary for summary in summaries if summary.seconds]
+    return played[-1].seconds / len(played[-1].returns) if played else None
+
+
+def opening_size(max_steps: int) -> int:
+    """How many attempts are played to begin with, where all that is known of them is their time limit."""
+    return max(1, OPENING_STEPS // max_steps)
 
 
 def chunk_size(

@@ -97,6 +97,16 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     return replace(summarise(recording, task.path, seconds=seconds, failures=failures), logs=logs)
 
 
+def ready(setup: Setup) -> None:
+    """Make what the chunks of a build need, as the first of them would, and keep it.
+
+    Raises:
+        Exception: whatever the environment or the expert raise where they cannot be made in this process.
+    """
+    with turn(setup.environment), _resources(setup):
+        pass
+
+
 def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]]:
     """The recording of some attempts, and what went wrong in those that failed."""
     setup, alone = kept.setup, kept.player.alone

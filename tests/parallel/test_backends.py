@@ -38,7 +38,7 @@ def refuse(task):
 def test_every_task_is_done_once(backend, n_jobs):
     skip_without(backend)
     with open_workers(ParallelConfig(backend, n_jobs)) as workers:
-        assert workers.count == n_jobs
+        assert workers.count == (1 if backend == "auto" else n_jobs)
         assert sorted(workers.run(double, range(9))) == list(range(0, 18, 2))
         assert sorted(workers.run(double, range(2))) == [0, 2]
 

@@ -19,7 +19,9 @@ from builder.rollout.planning import (
     attempt_seconds,
     chunk_size,
     gaps,
+    last_pace,
     next_horizon,
+    opening_size,
     played_so_far,
     split,
 )
@@ -189,3 +191,14 @@ def test_the_pace_is_that_of_what_was_played_now():
 def test_what_a_users_own_enjoy_said_counts_whatever_the_return():
     said = np.array([True, False, True])
     assert played_so_far([chunk(0, 3, np.full(3, np.nan), said)], 9).chosen.tolist() == [0, 2]
+
+
+def test_the_pace_is_that_of_the_chunk_that_was_played_last():
+    first, last, found = (replace(chunk(i, i + 4), seconds=s) for i, s in ((0, 8.0), (4, 2.0), (8, 0.0)))
+    assert last_pace([first, last, found]) == 0.5
+    assert last_pace([found]) is None
+
+
+@pytest.mark.parametrize(("max_steps", "attempts"), [(500, 20), (1_000, 10), (27_000, 1), (1, 10_000)])
+def test_before_the_pace_is_known_the_time_limit_bounds_what_is_played(max_steps, attempts):
+    assert opening_size(max_steps) == attempts

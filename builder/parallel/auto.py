@@ -1,0 +1,158 @@
+"""Workers that are chosen on the way: one thread, and processes once much is seen to remain."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from builder.parallel.choice import Choice, Facts, Terms, alone, choose
+from builder.parallel.machine import Machine, own_bytes, this_machine
+from builder.parallel.processes import open_processes
+from builder.parallel.threads import open_threads
+from builder.parallel.workers import ParallelConfig, Result, Task, Workers
+from builder.storage.paths import AnyPath
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a process must be able to do before any work is left to it.
+
+    Attributes:
+        function: it raises where a process cannot do the work: what it needs is not there, or cannot travel.
+        task: its argument.
+        more_bytes: what a process takes in memory beyond what this one takes now.
+    """
+
+    function: Callable[[Any], object]
+    task: Any
+    more_bytes: float = 0.0
+
+
+class Auto:
+    """One thread of this process, until `decide` has found more to be worth it.
+
+    Args:
+        threads: the workers to begin with.
+        stack: what closes all workers.
+        n_jobs: the most workers; -1: one for each core.
+        terms: when processes are worth it.
+        machine: says what this process may use.
+    """
+
+    def __init__(
+        self, threads: Workers, stack: ExitStack, *, n_jobs: int, terms: Terms, machine: Callable[[], Machine]
+    ) -> None:
+        self._threads = self._now = threads
+        self._stack, self._n_jobs, self.terms, self._machine = stack, n_jobs, terms, machine
+        self.undecided = True
+        if multiprocessing.current_process().daemon:
+            self.keep("a daemonic process can start none")
+        elif (bound := alone(machine(), n_jobs)) is not None:
+            self.keep(bound.reason)
+
+    @property
+    def count(self) -> int:
+        """How many there are now."""
+        return self._now.count
+
+    @property
+    def here(self) -> bool:
+        """Whether this process does the work itself."""
+        return self._now is self._threads
+
+    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        yield from self._now.run(function, tasks)
+
+    def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
+        self._now.everywhere(function, task)
+
+    def keep(self, reason: str) -> None:
+        """Stay with one thread, whatever remains.
+
+        Args:
+            reason: why, for the log.
+        """
+        self._say(Choice("threading", 1, reason))
+
+    def decide(self, seconds: float, trial: Trial) -> None:
+        """Go on with processes where that is worth it, once and for all.
+
+        Args:
+            seconds: what remains for one worker.
+            trial: what a process must be able to do.
+        """
+        worker_bytes = own_bytes() + trial.more_bytes
+        choice = choose(Facts(seconds, self._machine(), worker_bytes, self._n_jobs), self.terms)
+        if choice.backend == "loky":
+            choice = self._switched(choice, trial)
+        self._say(choice)
+
+    def _switched(self, choice: Choice, trial: Trial) -> Choice:
+        """Start processes and try them; what they cannot do, this one goes on with."""
+        with ExitStack() as started:
+            try:
+                processes = started.enter_context(open_processes(ParallelConfig("loky", choice.count), None))
+                list(processes.run(trial.function, [trial.task] * choice.count))
+            except Exception as error:  # noqa: BLE001  (whatever it is: the work can be done here)
+                why = f"{type(error).__name__}: {error}".splitlines()[0]
+                return Choice("threading", 1, f"processes cannot do it ({why[:200]})")
+            self._now = processes
+            self._stack.enter_context(started.pop_all())
+        return choice
+
+    def _say(self, choice: Choice) -> None:
+        self.undecided = False
+        log.info("%s", choice)
+
+
+def undecided(workers: Workers) -> Auto | None:
+    """The workers, where they are still to be chosen."""
+    return workers if isinstance(workers, Auto) and workers.undecided else None
+
+
+def run_measured(
+    workers: Workers, function: Callable[[Task], Result], tasks: Sequence[Task]
+) -> Iterator[Result]:
+    """Results of tasks of about equal size: where workers are still to be chosen, by the pace of the first.
+
+    Args:
+        workers: of any kind.
+        function: what is called; it must be able to do a task twice.
+        tasks: its arguments.
+    """
+    taken, began = 0, time.monotonic()
+    if (auto := undecided(workers)) is not None:
+        for taken, task in enumerate(tasks, 1):
+            yield from workers.run(function, [task])
+            seconds = time.monotonic() - began
+            if seconds >= auto.terms.measured and taken < len(tasks):
+                auto.decide(seconds / taken * (len(tasks) - taken), Trial(function, tasks[taken]))
+                break
+    yield from workers.run(function, tasks[taken:])
+
+
+@contextmanager
+def open_auto(
+    parallel: ParallelConfig,
+    shared: AnyPath | None,
+    terms: Terms | None = None,
+    machine: Callable[[], Machine] = this_machine,
+) -> Iterator[Workers]:
+    """One thread of this process, which may become processes of this machine.
+
+    Args:
+        parallel: the most workers; -1: one for each core.
+        shared: as every backend takes it.
+        terms: when processes are worth it; None: as measured.
+        machine: says what this process may use.
+    """
+    with ExitStack() as stack:
+        threads = stack.enter_context(open_threads(ParallelConfig("threading", 1), shared))
+        yield Auto(threads, stack, n_jobs=parallel.n_jobs, terms=terms or Terms(), machine=machine)
