@@ -15,8 +15,18 @@ from builder.dataset.collation import Collation
 from builder.dataset.columns import FOLDERS
 from builder.dataset.distinct import MOST_STEPS
 from builder.dataset.ledger import Figures, Ledger, Portion, Stream
-from builder.dataset.shard_tasks import EpisodesTask, Form, ShardTask, SharedTask, Written
-from builder.dataset.writer import shard_rows
+from builder.dataset.shard_tasks import (
+    Encoded,
+    EncodeTask,
+    EpisodesTask,
+    Form,
+    PackTask,
+    ShardTask,
+    SharedTask,
+    Written,
+    rows_file,
+)
+from builder.dataset.writer import row_group_rows, shard_rows
 from builder.errors import storage_error
 from builder.manifest.manifest import Distinct, FileEntry, Manifest, Split, seal
 from builder.rollout.summary import ChunkSummary
@@ -25,9 +35,61 @@ from builder.storage.layout import SHARDS
 from builder.storage.left_overs import remove_shards
 
 TASK_ROWS = 1 << 20
+ENCODED = 1 << 7
+"""A row that has to be encoded counts as so many others."""
 Other = TypeVar("Other")
+FileTask = ShardTask | EncodeTask | PackTask
 Run = Callable[[Iterable[Any]], Iterator[Any]]
 """Has workers do tasks, and gives what they answer, in whatever order."""
+
+
+Groups = tuple[tuple[Path, int], ...]
+"""Row groups that are encoded: the folder where each lies, and its place there."""
+
+
+class Borders:
+    """Where the files of a split end, found from the sizes of its row groups in their order.
+
+    Args:
+        size: uncompressed bytes at which a file is full.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: dict[int, Encoded] = {}
+        self._following = self._files = self._bytes = 0
+        self._groups: list[tuple[Path, int]] = []
+        self._left: dict[Path, int] = {}
+        self._packed: dict[int, Groups] = {}
+
+    def add(self, encoded: Encoded) -> Iterator[tuple[int, Groups]]:
+        """Take in row groups, in whatever order; the number and the groups of each file that is full."""
+        self._waiting[encoded.first] = encoded
+        while found := self._waiting.pop(self._following, None):
+            self._following += 1
+            self._left[found.folder] = len(found.sizes)
+            for place, size in enumerate(found.sizes):
+                self._groups.append((found.folder, place))
+                self._bytes += size
+                if self._bytes >= self._size:
+                    yield self._file()
+
+    def rest(self) -> Iterator[tuple[int, Groups]]:
+        """The last file, once all have come."""
+        if self._groups:
+            yield self._file()
+
+    def _file(self) -> tuple[int, Groups]:
+        number, self._packed[self._files] = self._files, tuple(self._groups)
+        self._files, self._bytes, self._groups = self._files + 1, 0, []
+        return number, self._packed[number]
+
+    def written(self, number: int, split: str) -> None:
+        """Remove what is encoded and in a file now."""
+        for folder, _ in self._packed.pop(number, ()):
+            self._left[folder] -= 1
+            if not self._left[folder]:
+                rows_file(folder, split).unlink(missing_ok=True)
 
 
 class Assembly:
@@ -50,25 +112,20 @@ class Assembly:
         self._plan, self._home = plan, folder.absolute()
         self._ledger = Ledger(plan)
         form = Form.of(plan, "transitions")
-        rows = shard_rows(form.schema, form.packing)
-        if rows is None:
-            raise ValueError("where files end does not follow from lengths alone")  # see `is_for`
-        self._shard_rows, self._shards_each = rows, max(1, task_rows // rows)
+        self._shard_rows = shard_rows(form.schema, form.packing)
+        least = self._shard_rows or row_group_rows(form.schema, form.packing.most_rows)
+        self._each = least * max(1, (task_rows if self._shard_rows else task_rows // ENCODED) // least)
+        self._borders = {"train": Borders(plan.shard_size), "test": Borders(plan.shard_size)}
         self._waiting: list[tuple[int, int, ChunkSummary]] = []
         self._streams = {"train": Stream(), "test": Stream()}
-        self._ready: deque[ShardTask] = deque()
-        self._given: dict[tuple[str, int], ShardTask] = {}
+        self._ready: deque[FileTask] = deque()
+        self._given: dict[tuple[bool, str, int], FileTask] = {}
+        self._begun: dict[str, dict[int, Written | Encoded]] = {"train": {}, "test": {}}
         self._written: dict[str, dict[int, Written]] = {"train": {}, "test": {}}
         self._episodes: dict[str, Written] = {}
         self._shared: tuple[int, int] | tuple[None, None] = (None, None)
         self.rows = 0
         self.finished = False
-
-    @staticmethod
-    def is_for(plan: Collation) -> bool:
-        """Whether it follows from lengths alone where the files of a dataset end."""
-        form = Form.of(plan, "transitions")
-        return shard_rows(form.schema, form.packing) is not None
 
     def add(self, summary: ChunkSummary) -> None:
         """Take in what is known of a chunk."""
@@ -86,9 +143,8 @@ class Assembly:
                 stream.add(
                     Portion(chunk.path, kept[side], admitted.ordinals[side], lengths[side], stream.rows)
                 )
-            each = self._shard_rows * self._shards_each
-            while stream.rows - stream.taken >= each:
-                self._take(split, stream.taken + each)
+            while stream.rows - stream.taken >= self._each:
+                self._take(split, stream.taken + self._each)
         if self._ledger.full:
             self._take_rest()
 
@@ -101,12 +157,13 @@ class Assembly:
         """Make a task of the rows of a split up to one."""
         stream = self._streams[split]
         start = stream.taken
+        kind = ShardTask if self._shard_rows else EncodeTask
         self._ready.append(
-            ShardTask(
+            kind(
                 plan=self._plan,
                 folder=self._folder(),
                 split=split,
-                first=start // self._shard_rows,
+                first=start // (self._shard_rows or self._each),
                 start=start,
                 stop=stop,
                 portions=stream.take(stop),
@@ -123,7 +180,7 @@ class Assembly:
             raise storage_error(error, folder) from error
         return folder
 
-    def between(self, tasks: Iterable[Other]) -> Iterator[Other | ShardTask]:
+    def between(self, tasks: Iterable[Other]) -> Iterator[Other | FileTask]:
         """Tasks, and before each what is ready here; to be asked for as workers become free.
 
         What was given out before, and has not come back, is given out again.
@@ -135,17 +192,27 @@ class Assembly:
             yield task
         yield from self._given_out()
 
-    def _given_out(self) -> Iterator[ShardTask]:
+    def _given_out(self) -> Iterator[FileTask]:
         while self._ready:
             task = self._ready.popleft()
-            self._given[task.split, task.first] = task
+            self._given[isinstance(task, EncodeTask), task.split, task.first] = task
             yield task
 
-    def take(self, written: Written) -> None:
-        """Take in what a worker has written."""
-        self._given.pop((written.split, written.first), None)
-        self._written[written.split][written.first] = written
-        self.rows += written.rows
+    def take(self, answer: Written | Encoded) -> None:
+        """Take in what a worker has done."""
+        encoded = isinstance(answer, Encoded)
+        self._given.pop((encoded, answer.split, answer.first), None)
+        if not isinstance(answer, Encoded):
+            self._written[answer.split][answer.first] = answer
+            self.rows += answer.rows
+            self._borders[answer.split].written(answer.first, answer.split)
+        if encoded or self._shard_rows:
+            self._begun[answer.split][answer.first] = answer
+        if isinstance(answer, Encoded):
+            self._pack(answer.split, self._borders[answer.split].add(answer))
+
+    def _pack(self, split: str, files: Iterable[tuple[int, Groups]]) -> None:
+        self._ready.extend(PackTask(self._plan, self._folder(), split, *file) for file in files)
 
     def finish(self, run: Run) -> None:
         """Have workers do what is left.
@@ -160,8 +227,10 @@ class Assembly:
         """
         self._ledger.check_full()
         self._take_rest()
-        for written in run(self.between(())):
-            self.take(written)
+        self._run_ready(run)
+        for split, borders in self._borders.items():
+            self._pack(split, borders.rest())
+        self._run_ready(run)
         tasks: list[EpisodesTask | SharedTask] = [
             EpisodesTask(self._plan, self._folder(), split, self._parts(split)) for split in self._splits
         ]
@@ -174,14 +243,19 @@ class Assembly:
                 self._shared = answer
         self.finished = True
 
+    def _run_ready(self, run: Run) -> None:
+        while self._ready or self._given:
+            for answer in run(self.between(())):
+                self.take(answer)
+
     @property
     def _splits(self) -> dict[str, Split]:
         streams = self._streams.items()
         return {name: Split(stream.episodes, stream.rows) for name, stream in streams if stream.episodes}
 
     def _parts(self, split: str) -> tuple[Path, ...]:
-        """The folders of the files of a split, in their order."""
-        return tuple(written.folder for _, written in sorted(self._written[split].items()))
+        """Where workers have left the episodes of a split, in their order."""
+        return tuple(answer.folder for _, answer in sorted(self._begun[split].items()))
 
     def assemble(self, folder: Path) -> Manifest:
         """Put the files in their place in the folder of the dataset, on the same file system, and seal it.
@@ -195,7 +269,7 @@ class Assembly:
             for table, parts in (("transitions", steps), ("episodes", [self._episodes[split]])):
                 known |= _moved(parts, folder, f"{FOLDERS[table]}/{split}")
         distinct = Distinct(self._ledger.copies.episodes, *self._shared)
-        beyond = sum(written.beyond_bounds for each in self._written.values() for written in each.values())
+        beyond = sum(answer.beyond_bounds for each in self._begun.values() for answer in each.values())
         return seal(self._ledger.manifest(self._splits, distinct, beyond), folder, known)
 
     def close(self) -> None:

@@ -6,9 +6,10 @@ dead, is in nobody's way. Memory holds one recorded file and one row group at a 
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -25,7 +26,7 @@ from builder.dataset.ledger import Portion
 from builder.dataset.schema import features
 from builder.dataset.tables import PIECE_ROWS, to_table
 from builder.dataset.within import count_beyond, refuse_outside
-from builder.dataset.writer import Packing, ShardWriter
+from builder.dataset.writer import Packing, ShardWriter, in_groups, row_group_rows, uncompressed_size
 from builder.episodes.distinct import step_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import read_recording
@@ -63,9 +64,9 @@ class Form:
         packing = Packing(plan.shard_size, data_format=data_format_of(plan.inputs))
         return Form(columns, schema, packing, plan.spaces)
 
-    def table(self, rows: Rows) -> pa.Table:
-        """Episodes as rows of the table."""
-        return to_table(self.columns, rows, self.spaces, self.schema)
+    def table(self, rows: Rows, some: slice = slice(None)) -> pa.Table:
+        """Rows of the table."""
+        return to_table(self.columns, rows, self.spaces, self.schema, some)
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,33 @@ class Written:
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """Whole files of steps, and what is to be known of the episodes that begin in them.
+class Encoded:
+    """Rows that a worker has encoded, in row groups; which file each belongs to is not known yet.
+
+    Attributes:
+        split: the name of the split.
+        first: their place among those of the split.
+        folder: where they lie.
+        sizes: the uncompressed bytes of each row group.
+        beyond_bounds: see `Written`.
+    """
+
+    split: str
+    first: int
+    folder: Path
+    sizes: tuple[int, ...]
+    beyond_bounds: int = 0
+
+
+@dataclass(frozen=True)
+class RowsTask:
+    """Rows of a split that begin and end with a row group, and the episodes that begin in them.
 
     Attributes:
         plan: what is made of the recorded files.
         folder: where the worker makes its own.
         split: the name of the split.
-        first: the number of the first file.
+        first: the number of the first file; of rows that are only encoded, their place among the others.
         start: the first row, counted in the split.
         stop: one past the last.
         portions: the episodes of these rows, in their order.
@@ -113,6 +133,17 @@ class ShardTask:
     portions: tuple[Portion, ...]
     compared: bool = False
 
+    def tables(self, form: Form, beginning: _Beginning) -> Iterator[pa.Table]:
+        """The rows, in pieces, while the episodes that begin in them are taken in."""
+        for rows in _rows(self.portions, self.plan):
+            inside = slice(max(0, self.start - rows.first_row), self.stop - rows.first_row)
+            yield form.table(rows, inside)
+            beginning.write(rows)
+
+
+class ShardTask(RowsTask):
+    """Whole files of steps, where it follows from lengths alone where they end."""
+
     def do(self) -> Written:
         """Write the files.
 
@@ -121,25 +152,85 @@ class ShardTask:
             SpaceError: an action is not of its space.
             StorageError: the disk is full or not writable.
         """
-        folder = _own_folder(self.folder, self.split, self.first)
-        steps, beginning = Form.of(self.plan, "transitions"), _Beginning(self, folder)
-        with ExitStack() as stack:
-            shards = stack.enter_context(
-                ShardWriter(folder, self.split, schema=steps.schema, packing=steps.packing)
-            )
-            stack.enter_context(beginning)
-            for rows in _rows(self.portions, self.plan):
-                table = steps.table(rows)
-                first = max(0, self.start - rows.first_row)
-                shards.write(table.slice(first, min(len(table), self.stop - rows.first_row) - first))
-                beginning.write(rows)
+        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        with (
+            ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards,
+            _Beginning(self, folder) as beginning,
+        ):
+            for table in self.tables(form, beginning):
+                shards.write(table)
         return _written(self.first, self.split, folder, shards, beginning.beyond_bounds)
+
+
+class EncodeTask(RowsTask):
+    """Steps whose sizes are known once they are encoded: as PNG, or texts."""
+
+    def do(self) -> Encoded:
+        """Encode the rows.
+
+        Raises:
+            DatasetError: a recorded file is damaged, or not the one that was played.
+            SpaceError: an action is not of its space.
+            StorageError: the disk is full or not writable.
+        """
+        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        rows, sizes = row_group_rows(form.schema, form.packing.most_rows), []
+        with (
+            _storage_errors(folder),
+            pa.ipc.new_file(rows_file(folder, self.split), form.schema) as file,
+            _Beginning(self, folder) as beginning,
+        ):
+            for group in in_groups(self.tables(form, beginning), rows):
+                file.write_table(group)
+                sizes.append(uncompressed_size(group))
+        return Encoded(self.split, self.first, folder, tuple(sizes), beginning.beyond_bounds)
+
+
+@dataclass(frozen=True)
+class PackTask:
+    """One file of steps that have been encoded.
+
+    Attributes:
+        plan: what is made of the recorded files.
+        folder: where the worker makes its own.
+        split: the name of the split.
+        first: the number of the file.
+        groups: its row groups in their order: the folder where each lies, and its place there.
+    """
+
+    plan: Collation
+    folder: Path
+    split: str
+    first: int
+    groups: tuple[tuple[Path, int], ...]
+
+    def do(self) -> Written:
+        """Write the file.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
+            for table in _groups(self.groups, self.split, form.schema):
+                shards.write(table)
+        return _written(self.first, self.split, folder, shards)
+
+
+def _groups(groups: Sequence[tuple[Path, int]], split: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Row groups that have been encoded, in their order; of neighbours the file is opened once."""
+    for folder, places in itertools.groupby(groups, key=lambda group: group[0]):
+        with pa.ipc.open_file(rows_file(folder, split)) as file:
+            for _, place in places:
+                if cancelled():
+                    raise Interrupted
+                yield pa.Table.from_batches([file.get_batch(place)], schema)
 
 
 class _Beginning:
     """The episodes that begin among the rows of a task: their table, and what is counted."""
 
-    def __init__(self, task: ShardTask, folder: Path) -> None:
+    def __init__(self, task: RowsTask, folder: Path) -> None:
         self._task, self._folder = task, folder
         self._form = Form.of(task.plan, "episodes")
         self._file: pa.RecordBatchFileWriter | None = None
@@ -150,10 +241,11 @@ class _Beginning:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-        if self._steps:
-            np.save(steps_file(self._folder, self._task.split), np.unique(np.concatenate(self._steps)))
+        with _storage_errors(self._folder):
+            if self._file is not None:
+                self._file.close()
+            if self._steps:
+                np.save(steps_file(self._folder, self._task.split), np.unique(np.concatenate(self._steps)))
 
     def write(self, rows: Rows) -> None:
         """Take in those of some episodes that begin here."""
@@ -165,13 +257,11 @@ class _Beginning:
         refuse_outside(recording, task.plan.spaces)
         self.beyond_bounds += count_beyond(task.plan.observation_space, recording)
         begun = Rows(recording, rows.episode_index[here], rows.policies[here], int(starts[here][0]))
-        try:
+        with _storage_errors(self._folder):
             if self._file is None:
                 path = episodes_file(self._folder, task.split)
                 self._file = pa.ipc.new_file(path, self._form.schema)
             self._file.write_table(self._form.table(begun))
-        except OSError as error:
-            raise storage_error(error, self._folder) from error
         if task.compared:
             self._steps.append(np.unique(step_digests(recording)))
 
@@ -230,6 +320,11 @@ class SharedTask:
         return count_shared(digests["train"], digests["test"])
 
 
+def rows_file(folder: Path, split: str) -> Path:
+    """Where a worker leaves rows that it has encoded: a record batch for each row group."""
+    return folder / f"{split}-00000.arrow"
+
+
 def episodes_file(folder: Path, split: str) -> Path:
     """Where a worker leaves the episodes that begin in its files."""
     return folder / f"{split}.arrow"
@@ -240,12 +335,18 @@ def steps_file(folder: Path, split: str) -> Path:
     return folder / f"{split}.npy"
 
 
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
 def _own_folder(folder: Path, split: str, first: int) -> Path:
     own = folder / f"{split}-{first:05d}-{uuid.uuid4().hex}"
-    try:
+    with _storage_errors(own):
         own.mkdir()
-    except OSError as error:
-        raise storage_error(error, own) from error
     return own
 
 

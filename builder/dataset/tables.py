@@ -21,7 +21,13 @@ PIECE_ROWS = 32_768
 """About how many steps are turned into columns at a time, whatever a recorded file holds."""
 
 
-def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.Schema) -> pa.Table:
+def to_table(
+    columns: Sequence[Column],
+    rows: Rows,
+    spaces: Spaces,
+    schema: pa.Schema,
+    some: slice = slice(None),
+) -> pa.Table:
     """The rows of a table.
 
     Args:
@@ -29,6 +35,7 @@ def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.S
         rows: the episodes.
         spaces: what was observed, and what was done.
         schema: the Arrow schema of the columns.
+        some: which of these rows; the others are not encoded.
 
     Raises:
         DatasetError: what a column is to hold was not recorded.
@@ -36,7 +43,8 @@ def to_table(columns: Sequence[Column], rows: Rows, spaces: Spaces, schema: pa.S
     """
     found: list[Any] = []
     for column in columns:
-        arrays, space = column.arrays(rows, spaces), column.space(spaces)
+        arrays = tuple(array[some] for array in column.arrays(rows, spaces))
+        space = column.space(spaces)
         values = arrays[:-1] if column.nullable else arrays
         whole = plain_to_arrow(values[0]) if space is None else to_arrow(space, values)
         found.append(with_nulls(whole, arrays[-1]) if column.nullable else whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -218,6 +218,19 @@ class ShardWriter:
 
     def _temporary(self, index: int) -> Path:
         return self._folder / f".{self._split}-{index:05d}.partial"
+
+
+def in_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Tables cut anew, each of so many rows but for the last one, and in memory of its own."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        while sum(map(len, pending)) >= rows:
+            whole = pa.concat_tables(pending)
+            yield _copied(whole.slice(0, rows))
+            pending = [whole.slice(rows)]
+    if sum(map(len, pending)):
+        yield _copied(pa.concat_tables(pending))
 
 
 def _opened(path: Path, schema: pa.Schema, settings: Mapping[str, Any]) -> pq.ParquetWriter:

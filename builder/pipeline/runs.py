@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.card import write_card
-from builder.dataset.assembly import Assembly
+from builder.dataset.assembly import Assembly, FileTask
 from builder.dataset.collation import described_in
-from builder.dataset.shard_tasks import EpisodesTask, ShardTask, SharedTask
+from builder.dataset.shard_tasks import EpisodesTask, SharedTask
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.experts.actor import pack
@@ -172,10 +172,10 @@ def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:
     if build.own or build.config.mode == "play" or not isinstance(store.folder, Path):
         return None
     plan = described_in(store.folder)
-    return Assembly(plan, store.folder) if plan and Assembly.is_for(plan) else None
+    return Assembly(plan, store.folder) if plan else None
 
 
-def work(task: ChunkTask | ShardTask | EpisodesTask | SharedTask) -> Any:
+def work(task: ChunkTask | FileTask | EpisodesTask | SharedTask) -> Any:
     """What a worker does: it plays a chunk, or writes files of the dataset."""
     return play_chunk(task) if isinstance(task, ChunkTask) else task.do()
 

@@ -2,16 +2,17 @@
 
 import json
 import random
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from folders import files, names
 
-from builder.dataset.assembly import Assembly
+from builder.dataset.assembly import Assembly, Borders
 from builder.dataset.collation import Collation
 from builder.dataset.folder import write_dataset
-from builder.dataset.shard_tasks import ShardTask
+from builder.dataset.shard_tasks import Encoded, ShardTask
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.declared import Declared, stated
 from builder.episodes.recording import Recording, episode_returns
@@ -23,11 +24,15 @@ from builder.rollout.summary import summarise
 WIDE = gym.spaces.Box(-1, 9, (2048,), np.float32)
 """So wide that 1,024 rows are a row group: a shard where `shard_size` is small."""
 PARTS = gym.spaces.Dict({"a": WIDE, "b": gym.spaces.Box(-np.inf, np.inf, (2, 3), np.float64)})
+PICTURES = gym.spaces.Box(0, 255, (16, 16, 3), np.uint8)
+"""PNG, of which 1,024 are a row group."""
 TWO = gym.spaces.Discrete(2)
 SCORE = Declared("info.score", gym.spaces.Box(-np.inf, np.inf, (), np.float64), nullable=True)
 STEPS = Declared("info.steps", gym.spaces.Box(-np.inf, np.inf, (), np.int64), table="episodes")
 WORD = Declared("info.word", "string", table="episodes")
+TOLD = Declared("info.told", "string")
 NOTED = stated([SCORE, STEPS, WORD])
+TELLING = stated([SCORE, STEPS, WORD, TOLD])
 MASKED = {"expert": {"name": "x", "source": "random", "action_masks": "method"}}
 
 
@@ -59,6 +64,7 @@ def recording_of(attempts, space, *, seed, kinds, noted, masks):
         valid = rewards > 0
         extras = {"info.score": rewards * valid, "info.score.valid": valid}
         words = np.array([f"attempt {attempt}" for attempt in attempts], object)
+        extras["info.told"] = np.array([f"step {reward:g}" * 9 for reward in rewards], object)
         attempt_extras = {"info.steps": lengths * 2, "info.word": words}
     if masks:
         extras |= {"action_mask": np.ones((rows, 2), bool)}
@@ -78,10 +84,16 @@ def recording_of(attempts, space, *, seed, kinds, noted, masks):
     )
 
 
-def recorded(folder, ranges, *, space=WIDE, seed=0, kinds=10**6, noted=False, masks=False, **plan):
+def recorded(
+    folder, ranges, *, space=WIDE, seed=0, kinds=10**6, noted=False, told=False, masks=False, **plan
+):
     """Chunk files, their summaries, and what is to be made of them."""
-    inputs = (NOTED if noted else {}) | (MASKED if masks else {})
-    optional = (*(["info.score", "info.steps", "info.word"] * noted), *(["action_mask"] * masks))
+    inputs = ((TELLING if told else NOTED) if noted else {}) | (MASKED if masks else {})
+    optional = (
+        *(["info.score", "info.steps", "info.word"] * noted),
+        *(["info.told"] * told),
+        *(["action_mask"] * masks),
+    )
     plan = Collation(
         inputs, "mine", space, TWO, optional=optional, shard_size=plan.pop("shard_size", 1), **plan
     )
@@ -114,6 +126,7 @@ def assembled(plan, folder, summaries, out, *, seed=0, task_rows=1):
             for written in run(assembly.between(())):
                 assembly.take(written)
     assembly.finish(run)
+    assert not list(folder.rglob("*-00000.arrow"))  # what was encoded, and is in files now
     out.mkdir()
     manifest = assembly.assemble(out)
     assembly.close()
@@ -133,6 +146,11 @@ CASES = {
     "masks": {"masks": True},
     "a dict": {"space": PARTS, "every": 3},
     "one large file": {"shard_size": 10**9},
+    "pictures": {"space": PICTURES, "every": 4, "episodes": 8},
+    "pictures in one file": {"space": PICTURES, "shard_size": 10**9},
+    "pictures in files of two row groups": {"space": PICTURES, "shard_size": 300_000},
+    "pictures and texts": {"space": PICTURES, "noted": True},
+    "texts of steps": {"noted": True, "told": True, "every": 3, "shard_size": 9 * 10**6},
     "files of two row groups": {"shard_size": 9 * 10**6},
 }
 
@@ -171,12 +189,6 @@ def every(tasks):
     return [task.do() for task in tasks]
 
 
-def test_where_files_end_must_follow_from_lengths():
-    pictures = gym.spaces.Box(0, 255, (4, 4, 3), np.uint8)
-    assert Assembly.is_for(Collation({}, "mine", WIDE, TWO))
-    assert not Assembly.is_for(Collation({}, "mine", pictures, TWO))
-
-
 def test_the_last_files_are_ready_once_there_are_as_many_episodes_as_are_wanted(tmp_path):
     assembly, _ = few(tmp_path, episodes=4, shard_size=10**9)
     (task,) = assembly.between(())
@@ -204,6 +216,22 @@ def test_a_task_that_is_done_twice_is_in_nobodys_way(tmp_path):
     first, second = task.do(), task.do()
     assert first.folder != second.folder
     assert first.files == second.files
+
+
+def encoded(first, *sizes):
+    return Encoded("train", first, Path(f"rows-{first}"), sizes)
+
+
+def test_a_file_ends_with_the_row_group_that_fills_it_whatever_order_they_come_in():
+    borders = Borders(10)
+    assert list(borders.add(encoded(1, 4, 20, 3))) == []
+    found = [*borders.add(encoded(0, 4, 4)), *borders.add(encoded(2, 1)), *borders.rest()]
+    places = [(number, [(folder.name, place) for folder, place in groups]) for number, groups in found]
+    assert places == [
+        (0, [("rows-0", 0), ("rows-0", 1), ("rows-1", 0)]),
+        (1, [("rows-1", 1)]),
+        (2, [("rows-1", 2), ("rows-2", 0)]),
+    ]
 
 
 def test_fewer_episodes_than_are_wanted_make_no_dataset(tmp_path):

@@ -1,5 +1,8 @@
 """Files of a dataset, written by whoever is free (`test_assembly` holds their bytes against one writer's)."""
 
+import dataclasses
+
+import gymnasium as gym
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +11,7 @@ from recordings import SPACES, recording_of
 
 from builder.dataset.collation import Collation
 from builder.dataset.ledger import Portion
-from builder.dataset.shard_tasks import EpisodesTask, ShardTask, SharedTask
+from builder.dataset.shard_tasks import EncodeTask, EpisodesTask, PackTask, ShardTask, SharedTask
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import SpaceError, StorageError
 from builder.manifest.manifest import FileEntry
@@ -47,6 +50,15 @@ def test_episodes_are_of_the_file_in_which_they_begin(tmp_path):
     assert table["row_start"].to_pylist() == [0, 2, 3]
 
 
+def test_rows_are_encoded_first_where_that_tells_their_size(tmp_path):
+    whole = task(tmp_path)
+    fields = [getattr(whole, field.name) for field in dataclasses.fields(whole)]
+    encoded = EncodeTask(*fields).do()
+    assert encoded.sizes == ((6 * (5 * 64 + 2)) // 8,)
+    written = PackTask(whole.plan, tmp_path, "train", 0, ((encoded.folder, 0),)).do()
+    assert written.files == whole.do().files
+
+
 def test_steps_that_both_splits_have_are_counted(tmp_path):
     one = task(tmp_path, compared=True).do().folder
     (other := tmp_path / "other").mkdir()
@@ -55,8 +67,6 @@ def test_steps_that_both_splits_have_are_counted(tmp_path):
 
 
 def test_an_action_that_the_space_does_not_have_is_refused(tmp_path):
-    import gymnasium as gym
-
     plan = Collation({}, "mine", SPACES.observation, gym.spaces.Discrete(1))
     with pytest.raises(SpaceError, match="attempt 3 recorded, at step 1, an action"):
         task(tmp_path, plan=plan).do()
