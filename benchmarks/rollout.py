@@ -101,7 +101,7 @@ def setup_of(build: Build) -> Setup:
         player=pack(build.player),
         policy=build.expert.name,
         root_seed=0,
-        lanes=build.config.rollout.lanes,
+        lanes=build.config.rollout.most_lanes,
     )
 
 
@@ -116,7 +116,7 @@ def measure(build: Build, steps: int, rounds: int, clock: Clock) -> list[tuple[f
     """Per round: steps per second sampled, replayed and built."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chunk.safetensors"
-        lanes, setup = build.config.rollout.lanes, setup_of(build)
+        lanes, setup = build.config.rollout.most_lanes, setup_of(build)
         build_rate(setup, lanes, path, clock)
         mean_length = read_recording(path)[0].lengths.mean()
         attempts = lanes * max(1, round(steps / mean_length / lanes))

@@ -41,6 +41,12 @@ ON_ERROR = ("fail", "reject")
 INFINITE = ("error", "record")
 TEACHER = ("log_prob", "value", "q_value", "entropy", "distribution")
 INSTANCES = ("auto", "reused", "fresh", "single")
+AUTO = "auto"
+"""Found out while it plays."""
+USUAL_LANES = 128
+"""What is played in until something else is known to be faster."""
+DIGITS = 10
+"""Of a number that is given as a text; one of as many is no number of lanes."""
 INTERFERENCES = ("noise", "switch", "target")
 """Keys of `rollout` with which what is done may be something else than what the expert chose."""
 ALL = "all"
@@ -146,7 +152,8 @@ class RolloutConfig:
     """How it is played (`conf/rollout/`).
 
     Attributes:
-        lanes: environments that a worker steps in lockstep.
+        lanes: environments that a worker steps in lockstep; auto: 128, or fewer where
+            those are measured as faster.
         deterministic: the policy's best action, rather than a sample of its distribution.
         precision: float64 keeps the promise of equal bytes, float32 gives it up.
         max_steps: a limit on an episode's steps beside the environment's own.
@@ -161,7 +168,7 @@ class RolloutConfig:
         switch: the `policy` that plays too, and when (`builder.episodes.switch`); unset: the expert alone.
     """
 
-    lanes: int
+    lanes: int | str
     deterministic: bool
     precision: str
     max_steps: int | None
@@ -172,6 +179,15 @@ class RolloutConfig:
     switch: dict[str, Any] | None = None
     target: float | None = None
     tolerance: float = 0.05
+
+    def __post_init__(self) -> None:
+        if isinstance(self.lanes, str) and self.lanes.isdecimal() and len(self.lanes) < DIGITS:
+            object.__setattr__(self, "lanes", int(self.lanes))  # through an environment variable
+
+    @property
+    def most_lanes(self) -> int:
+        """The number of lanes that work is cut for."""
+        return USUAL_LANES if isinstance(self.lanes, str) else self.lanes
 
     @property
     def interferes(self) -> bool:
@@ -438,6 +454,8 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     check_word("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
     check_word("rollout.on_error", rollout.on_error, ON_ERROR)
     check_word("rollout.infinite", rollout.infinite, INFINITE)
+    if isinstance(rollout.lanes, str):
+        check_word("rollout.lanes", rollout.lanes, (AUTO, f"a number up to {LANES}"))
     if rollout.noise is not None:
         Noise.of(rollout.noise, sought=rollout.target is not None)
     if not 0 < rollout.tolerance < math.inf or (
@@ -454,7 +472,7 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
         ("seed", seed, 0, SEED),
         ("expert.check_episodes", expert.check_episodes, 1, EPISODES),
         ("expert.frame_stack", expert.frame_stack, 1, FRAMES),
-        ("rollout.lanes", rollout.lanes, 1, LANES),
+        ("rollout.lanes", rollout.most_lanes, 1, LANES),
         ("rollout.max_steps", rollout.max_steps, 1, STEPS),
         ("env.max_episode_steps", env.max_episode_steps, 1, STEPS),
     ):

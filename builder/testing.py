@@ -145,7 +145,7 @@ def check(config: CheckConfig, expert: Expert | None = None) -> Checked:
         findings.append(finding("raises", f"{found.expert.name}: {watched.expert_raised}"))
     if all(item.severity == "note" for item in findings):
         alone = any(item.remedy == ONE_LANE for item in findings)
-        lanes = 1 if alone or config.env.instances == "single" else config.rollout.lanes
+        lanes = 1 if alone or config.env.instances == "single" else config.rollout.most_lanes
         seconds = seconds_per_action(_copied(found.player), found.spaces, watched.observations, lanes)
         findings.append(speed_finding(what, watched, seconds))
     return Checked(what, tuple(findings))

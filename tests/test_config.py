@@ -7,7 +7,7 @@ import pytest
 from sweeps import case
 
 from builder.composition import build_config
-from builder.config import default_budget
+from builder.config import USUAL_LANES, default_budget
 from builder.episodes.acceptance import Acceptance
 from builder.errors import ConfigError
 
@@ -64,6 +64,10 @@ OUT_OF_RANGE = [
     (
         {"max_attempts": 10**11},
         "max_attempts is out of range; expected at most 10000000000; got 100000000000",
+    ),
+    (
+        {"rollout": {"lanes": "many"}},
+        "rollout.lanes is unknown; expected auto or a number up to 65536; got 'many'",
     ),
     (
         {"rollout": {"lanes": 10**9}},
@@ -167,3 +171,12 @@ def test_what_cannot_be_pushed_is_refused(overrides, message):
 def test_nothing_is_pushed_unless_that_is_asked_for():
     hub = build_config([]).hub
     assert (hub.push, hub.repo_id, hub.private, hub.tag, hub.revision) == (False, None, None, None, None)
+
+
+def test_lanes_that_came_as_a_text_are_the_number_that_it_spells():
+    rollout = build_config(["rollout.lanes='7'"]).rollout
+    assert (rollout.lanes, rollout.most_lanes) == (7, 7)
+
+
+def test_work_is_cut_for_the_usual_lanes_where_their_number_is_found_out():
+    assert build_config(["rollout.lanes=auto"]).rollout.most_lanes == USUAL_LANES

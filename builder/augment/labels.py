@@ -71,7 +71,7 @@ class Labeller:
     @property
     def lanes(self) -> int:
         """How many episodes it is shown in lockstep."""
-        return 1 if self.player.alone else ROLLOUT.lanes
+        return 1 if self.player.alone else ROLLOUT.most_lanes
 
     @cached_property
     def _actor(self) -> Actor:

@@ -88,7 +88,7 @@ class ChunkRun:
         build, missing = self._build, gaps(self.summaries, horizon)
         size = chunk_size(
             sum(map(len, missing)),
-            lanes=build.config.rollout.lanes,
+            lanes=build.config.rollout.most_lanes,
             workers=workers.count,
             attempt_bytes=self._attempt_bytes(),
             attempt_seconds=attempt_seconds(self.summaries),
@@ -134,7 +134,7 @@ class ChunkRun:
 
     def trial(self) -> Trial:
         """What a process must be able to do to play, and what a chunk of it takes: it is held twice."""
-        largest = LANES_PER_CHUNK * self._build.config.rollout.lanes * self._attempt_bytes()
+        largest = LANES_PER_CHUNK * self._build.config.rollout.most_lanes * self._attempt_bytes()
         return Trial(ready, self._setup, 2 * min(largest, CHUNK_BYTES))
 
     def release(self, workers: Workers) -> None:

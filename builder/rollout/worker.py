@@ -23,13 +23,14 @@ from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.pool import EnvironmentPool, turn
 from builder.episodes import global_generators
 from builder.episodes.annotations import Annotation, Annotator
-from builder.episodes.recording import Recording
+from builder.episodes.recording import Recording, joined
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import NotStatelessError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted, Lockstep
 from builder.rollout.interference import Interference, Interfering
+from builder.rollout.lanes import LaneChoice
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary, summarise
 from builder.storage.paths import AnyPath
@@ -45,7 +46,7 @@ class Setup:
         player: the expert's recipe for actors, serialised once (it goes to our own worker processes only).
         policy: the expert's name.
         root_seed: the build's seed.
-        lanes: environments that a worker steps in lockstep.
+        lanes: environments that a worker steps in lockstep; `auto`: each worker finds out.
         rules: what becomes of what goes wrong.
         annotations: what else is recorded.
         interference: what comes between the expert's actions and those that are done, serialised likewise;
@@ -58,7 +59,7 @@ class Setup:
     player: bytes
     policy: str
     root_seed: int
-    lanes: int
+    lanes: int | str
     rules: Rules = field(default_factory=Rules)
     annotations: tuple[Annotation, ...] = ()
     interference: bytes = b""
@@ -109,21 +110,37 @@ def ready(setup: Setup) -> None:
 
 def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]]:
     """The recording of some attempts, and what went wrong in those that failed."""
-    setup, alone = kept.setup, kept.player.alone
+    alone = kept.player.alone
+    with global_generators.taken(cancelled) if alone else nullcontext(True) as ours:
+        if not ours:
+            raise Interrupted
+        if alone or kept.setup.environment.single:
+            return _played(kept, attempts, 1)
+        parts: list[Recording] = []
+        failures: list[str] = []
+        for part, lanes in kept.lanes.parts(attempts):
+            began = time.thread_time()
+            recording, failed = _played(kept, part, lanes)
+            seconds = time.thread_time() - began
+            kept.lanes.measured(part, lanes, steps=len(recording.rewards), seconds=seconds)
+            parts.append(recording)
+            failures += failed
+        return joined(parts), tuple(failures)
+
+
+def _played(kept: _Resources, attempts: range, lanes: int) -> tuple[Recording, tuple[str, ...]]:
+    setup = kept.setup
     lockstep = Lockstep(
         kept.pool,
         kept.actor,
         root_seed=setup.root_seed,
-        lanes=1 if alone or setup.environment.single else setup.lanes,
+        lanes=lanes,
         rules=setup.rules,
         annotators=kept.annotators,
         interfering=kept.interfering,
         cancelled=cancelled,
     )
-    with global_generators.taken(cancelled) if alone else nullcontext(True) as ours:
-        if not ours:
-            raise Interrupted
-        return lockstep.play(attempts), lockstep.failures
+    return lockstep.play(attempts), lockstep.failures
 
 
 def _single_threaded_blas() -> threadpoolctl.threadpool_limits:
@@ -148,6 +165,7 @@ class _Resources:
         actor: its expert.
         annotators: what else is asked of both.
         interfering: what comes between the expert's actions and those that are done.
+        lanes: how many it plays in.
         busy: a chunk is being played with it.
         over: the build has ended meanwhile.
     """
@@ -159,6 +177,7 @@ class _Resources:
     actor: Actor
     annotators: tuple[Annotator, ...] = ()
     interfering: Interfering | None = None
+    lanes: LaneChoice = field(kw_only=True)
     busy: bool = True
     over: bool = False
 
@@ -218,7 +237,7 @@ def _made(setup: Setup) -> _Resources:
     pool.give_back(environment)
     actor = player.actor(*spaces)
     beside = _annotators(setup, actor, spaces), _interfering(setup, actor, spaces)
-    return _Resources(setup, pool, player, spaces, actor, *beside)
+    return _Resources(setup, pool, player, spaces, actor, *beside, lanes=LaneChoice(setup.lanes))
 
 
 def _annotators(

@@ -31,7 +31,7 @@ def test_without_overrides_the_defaults_hold():
     assert config == BuildConfig(
         expert=config.expert,
         env=EnvConfig(id=None, kwargs={}, max_episode_steps=None, preprocessing=None, wrappers=[]),
-        rollout=RolloutConfig(lanes=128, deterministic=True, precision="float64", max_steps=None),
+        rollout=RolloutConfig(lanes="auto", deterministic=True, precision="float64", max_steps=None),
         parallel=ParallelConfig(backend="auto", n_jobs=-1),
         dataset=DatasetConfig(
             next_observation=None, test_fraction=0.0, shard_mb=512, include_expert=False, license=None

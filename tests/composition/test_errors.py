@@ -40,7 +40,10 @@ QUOTE = "expected key=value; quote a value that holds special characters: \"out=
         ({"rollout": 5}, "rollout is a group of keys; expected a name or a mapping; got 5"),
         (["episodes=many"], "episodes: Value 'many' of type 'str' could not be converted to Integer"),
         (["episodes=2.5"], "episodes: Value '2.5' of type 'float' could not be converted to Integer"),
-        (["rollout.lanes=null"], "rollout.lanes: Incompatible value 'None' for field of type 'int'"),
+        (
+            ["rollout.lanes=null"],
+            "rollout.lanes: Value 'None' is incompatible with type hint 'Union[int, str]'",
+        ),
         (
             {"env.kwargs.f": print},
             "env.kwargs.f: Value 'builtin_function_or_method' is not a supported primitive type",

@@ -68,6 +68,40 @@ def test_another_build_plays_its_own_expert_though_nothing_else_tells_them_apart
         assert set(read_recording(path)[0].actions[0].tolist()) == {number}
 
 
+class Parts:
+    """Has a chunk played in parts, and hears what each has taken."""
+
+    def __init__(self, first):
+        self.first, self.heard = first, []
+
+    def parts(self, attempts):
+        return [(attempts[: self.first], 2), (attempts[self.first :], 4)]
+
+    def measured(self, attempts, lanes, *, steps, seconds):
+        self.heard.append((attempts, lanes, steps))
+        assert seconds > 0
+
+
+def test_a_chunk_that_is_played_in_parts_is_the_same_recording(tmp_path):
+    setup = setup_of(Fixed(1), "parts")
+    whole = play_chunk(ChunkTask(setup, 3, 12, tmp_path / "whole.safetensors"))
+    with _resources(setup) as kept:
+        kept.lanes = parts = Parts(5)
+    played = play_chunk(ChunkTask(setup, 3, 12, tmp_path / "parts.safetensors"))
+    assert played.path.read_bytes() == whole.path.read_bytes()
+    lengths = whole.lengths.tolist()
+    assert parts.heard == [(range(3, 8), 2, sum(lengths[:5])), (range(8, 12), 4, sum(lengths[5:]))]
+
+
+def test_who_plays_alone_plays_in_one_lane_whatever_is_chosen(tmp_path):
+    setup = setup_of(Fixed(1), "alone")
+    setup = dataclasses.replace(setup, environment=dataclasses.replace(setup.environment, single=True))
+    with _resources(setup) as kept:
+        kept.lanes = parts = Parts(5)
+    play_chunk(ChunkTask(setup, 0, 9, tmp_path / "x.safetensors"))
+    assert parts.heard == []
+
+
 class Fixed:
     def __init__(self, action):
         self.action = action
