@@ -5,7 +5,7 @@ The agent is Stable-Baselines3's `CnnPolicy` without training, whose speed is th
 
 * *sb3*: `AtariWrapper` around the game, random actions, nothing kept: the loop that all ratios are to;
 * *environment*: our own preprocessed environment in the same loop;
-* *build*: a chunk with expert (float64), recording and writing;
+* *build*: a chunk with expert, recording and writing, by a worker that has played one before;
 * *predict*: `make_atari_env` with as many environments, `VecFrameStack` and `model.predict`, nothing kept.
 """
 
@@ -31,6 +31,7 @@ from builder.environments.environment import make
 from builder.environments.providers import provide
 from builder.experts.actor import pack
 from builder.pipeline.build import Build
+from builder.pipeline.instances import settle
 from builder.pipeline.prepare import prepare
 from builder.rollout.worker import ChunkTask, Setup, play_chunk
 
@@ -68,9 +69,9 @@ def loop_rate(environment: gym.Env[Any, Any]) -> float:
     return LOOP_STEPS / (time.perf_counter() - began)
 
 
-def chunk_rate(prepared: Build, lanes: int, folder: Path) -> float:
-    """Steps per second of one chunk with one attempt per lane."""
-    setup = Setup(
+def chunk_setup(prepared: Build, lanes: int) -> Setup:
+    """What every chunk has in common: a worker makes environments and expert for the first one."""
+    return Setup(
         identity="benchmark",
         environment=prepared.environment,
         player=pack(prepared.player),
@@ -78,8 +79,12 @@ def chunk_rate(prepared: Build, lanes: int, folder: Path) -> float:
         root_seed=0,
         lanes=lanes,
     )
+
+
+def chunk_rate(setup: Setup, attempts: int, folder: Path) -> float:
+    """Steps per second of one chunk."""
     began = time.perf_counter()
-    summary = play_chunk(ChunkTask(setup, 0, lanes, folder / "chunk.safetensors"))
+    summary = play_chunk(ChunkTask(setup, 0, attempts, folder / "chunk.safetensors"))
     return int(summary.lengths.sum()) / (time.perf_counter() - began)
 
 
@@ -101,15 +106,15 @@ def measure(options: Options, folder: Path) -> tuple[dict[str, list[float]], Tra
     keys = [f"expert.path={folder}", f"env.id={env_id}", f"env.max_episode_steps={steps}"]
     provide(env_id)
     model = untrained(folder, env_id)
-    prepared = prepare(build_config(["expert=local", *keys]))
+    prepared = settle(prepare(build_config(["expert=local", *keys])), None)
     from stable_baselines3.common.atari_wrappers import AtariWrapper
 
     bare, own = AtariWrapper(gym.make(env_id), clip_reward=False), make(prepared.environment)
-    theirs = vector(env_id, lanes)
+    theirs, setup = vector(env_id, lanes), chunk_setup(prepared, lanes)
     measures: dict[str, Callable[[], float]] = {
         "`AtariWrapper` loop, random actions, nothing kept": lambda: loop_rate(bare),
         "our environment, the same": lambda: loop_rate(own),
-        "**build**: expert, recording, writing": lambda: chunk_rate(prepared, lanes, folder),
+        "**build**: expert, recording, writing": lambda: chunk_rate(setup, 2 * lanes, folder),
         "`model.predict` on `VecFrameStack`, nothing kept": lambda: predict_rate(model, theirs, steps),
     }
     found: dict[str, list[float]] = {name: [] for name in measures}

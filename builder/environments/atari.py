@@ -7,13 +7,14 @@ very last frame. It steps the emulator itself, since `AtariEnv.step` would colou
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from builder.environments.atari_preprocessing import AtariPreprocessing
-from builder.environments.frames import grey, resize
+from builder.environments.frames import Thumbnails
 from builder.episodes.spaces import Array
 from builder.errors import EnvironmentError_
 
@@ -45,7 +46,9 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
         self._fires = "FIRE" in meanings and len(meanings) > AFTER_FIRE
         size = preprocessing.screen_size
         self.observation_space = gym.spaces.Box(0, 255, (size, size), np.uint8)
+        self._loaded = _state_of_every_seed(atari)
         self._before = np.empty(env.observation_space.shape or (), np.uint8)
+        self._thumbnail = Thumbnails(size)
         self._pooled = False
         self._lives = 0
 
@@ -73,15 +76,23 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
 
     def _start(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """A new game, and its no-ops."""
-        self.env.reset(seed=seed, options=options)
+        self._begin(seed, options)
         self._pooled = self._over = False
         most = self._settings.noop_max
         # The generator is the environment's own, which its seed has just set: a replay draws the same number.
         for _ in range(int(self.env.unwrapped.np_random.integers(1, most + 1)) if most else 0):
             self._ale.act(self._codes[NOOP])
             if self._ale.game_over():
-                self.env.reset(seed=seed, options=options)
+                self._begin(seed, options)
         self._lives = self._ale.lives()
+
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
+        """What `reset` of ale-py does; for a seed it loads the game anew, which takes a tenth of a second."""
+        if seed is not None and self._loaded is not None:
+            self.env.unwrapped.seed_game(seed)  # type: ignore[attr-defined]  # it is an AtariEnv
+            self._ale.restoreSystemState(self._loaded)
+            seed = None
+        self.env.reset(seed=seed, options=options)
 
     def _press(self, action: int) -> float:
         """Play an action; a life that it costs is followed by a no-op."""
@@ -116,9 +127,22 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
         picture: Array = self._ale.getScreenRGB()
         if self._pooled:
             np.maximum(picture, self._before, out=picture)
-        size = self._settings.screen_size
-        small: Array = resize(grey(picture)[None, ..., None], size, size)[0, ..., 0]
-        return small
+        return self._thumbnail(picture)
+
+
+def _state_of_every_seed(atari: Any) -> Any:
+    """The emulator as it is after the game was loaded, whatever the seed; None where the seed matters.
+
+    The seed of ale-py's emulator is for actions that it repeats by chance (sticky ones), and for Adventure.
+    What is random in the console itself has a seed that is always the same.
+
+    Args:
+        atari: a new `AtariEnv`.
+    """
+    game = Path(atari.ale.getString("rom_file")).stem
+    if atari.ale.getFloat("repeat_action_probability") or game == "adventure":
+        return None
+    return atari.ale.cloneSystemState()
 
 
 def _check(env: gym.Env[Any, Any]) -> None:

@@ -34,8 +34,8 @@ KEEPS_ITS_PAST = ("gymnasium.envs.box2d.bipedal_walker", "gymnasium.envs.box2d.c
 """Modules whose environments keep their Box2D world across `reset`: the same seed gives another episode
 (BipedalWalker: 8 of 20). Playing would find most of it; nothing is left to luck."""
 FORGETS_ITS_PAST = ("ale_py.env",)
-"""Modules whose environments load their whole game again when they are given a seed, which takes so long that
-playing would not end in time. Each has a game of its own."""
+"""Modules whose environments load their whole game again when they are given a seed, or go back to that time.
+Each has a game of its own."""
 
 SECONDS = 0.5
 """So long an episode is recorded at the most; what it would have been after that is not known."""

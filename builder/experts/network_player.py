@@ -95,7 +95,7 @@ class _NetworkActor:
         self._forward = Forward(network, np.float64 if player.precision == "float64" else np.float32)
         self._exact: Forward | None = None
         first = self._sampling == "none" and player.precision == "float64"
-        self._certain = certain(network) if first else None
+        self._certain = certain(network, channels_last=self._sources[0].channels_last) if first else None
         head = network.head
         self._decide: ContinuousDecider | DiscreteDecider = (
             ContinuousDecider(head, network)
@@ -124,7 +124,7 @@ class _NetworkActor:
         with np.errstate(over="ignore", invalid="ignore"):
             if self._certain is None:
                 return [self._fit(self._choose(observations, lanes, masks))]
-            decision = self._certain(self._sources[0].pictures(observations), masks)
+            decision = self._certain(observations[self._sources[0].index], masks)
             if decision.unsure is not None:
                 rows = np.flatnonzero(decision.unsure).tolist()
                 decision.actions[rows] = self._choose(
@@ -258,11 +258,6 @@ class _Source:
     def features(self, observations: Sequence[Array]) -> Array:
         values = observations[self.index]
         return encode(self.encoder, values.transpose(0, 3, 1, 2) if self.channels_last else values)
-
-    def pictures(self, observations: Sequence[Array]) -> Array:
-        """Pictures as they are, with their channels last."""
-        values = observations[self.index]
-        return values if self.channels_last else values.transpose(0, 2, 3, 1)
 
 
 def encoding_of(

@@ -64,6 +64,49 @@ def test_one_object_plays_what_new_ones_would(env_id):
             assert np.array_equal(left[0], right[0])
 
 
+def counted_loads(env):
+    """How often an environment loads its game from now on, as a list that grows."""
+    atari, loads = env.unwrapped, []
+    load = atari.load_game
+    atari.load_game = lambda: (loads.append(1), load())
+    return loads
+
+
+def played(env, seed, steps=30):
+    """What an environment shows, gives and says from a seed on."""
+    shown = [(env.reset(seed=seed)[0].tobytes(), env.unwrapped.ale.getRAM().tobytes())]
+    for action in random_actions(env, steps, seed):
+        observation, *others = env.step(action)
+        shown.append((observation.tobytes(), *others, env.unwrapped.ale.getRAM().tobytes()))
+        if others[1]:
+            env.reset()
+    return shown, env.unwrapped.np_random.random()
+
+
+@sweep("game", ["Seaquest", "Breakout", "MontezumaRevenge", "Pitfall", "Enduro"], quick=1)
+@pytest.mark.parametrize("noop_max", [0, 30])
+def test_a_seed_gives_what_a_new_object_gives_though_the_game_is_not_loaded_again(game, noop_max):
+    env_id = f"{game}NoFrameskip-v4"
+    env, fresh = ours(env_id, noop_max=noop_max), ours(env_id, noop_max=noop_max)
+    loads = counted_loads(env)
+    played(env, 1, steps=100)
+    again = played(env, 2)
+    fresh.env.reset(seed=2)  # which loads it
+    fresh._loaded = None
+    assert again == played(fresh, 2)
+    assert not loads
+
+
+@pytest.mark.parametrize(
+    ("env_id", "chance"), [("ALE/Pong-v5", 0.25), ("ALE/Adventure-v5", 0.0)], ids=["sticky", "Adventure"]
+)
+def test_a_game_that_its_seed_changes_is_loaded_again(env_id, chance):
+    env = ours(env_id, {"frameskip": 1, "repeat_action_probability": chance})
+    loads = counted_loads(env)
+    env.reset(seed=0)
+    assert loads
+
+
 def test_environments_that_skip_frames_themselves_are_refused():
     with pytest.raises(EnvironmentError_, match=r"env\.kwargs\.frameskip=1"):
         ours("ALE/Pong-v5")

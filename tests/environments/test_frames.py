@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sights import TORQUE, Recorder
 
-from builder.environments.frames import grey, resize
+from builder.environments.frames import Thumbnails, grey, resize
 from builder.episodes.context import Context
 from builder.experts.observations.images import Grey, Resized
 from builder.experts.observations.wrapped_policy import PolicyView, WrappedActor
@@ -26,6 +26,14 @@ def test_grey_is_opencvs():
     assert digest(grey(picture(210, 160, 3))) == "1a80967312de59ef"
 
 
+def test_every_colour_has_the_grey_that_integers_give():
+    levels = np.arange(256, dtype=np.uint8)
+    for red in range(0, 256, 5):
+        colours = np.stack(np.meshgrid([red], levels, levels, indexing="ij"), axis=-1)[0]
+        weighed = colours.astype(np.int64) @ [9798, 19235, 3735]
+        np.testing.assert_array_equal(grey(colours), (weighed + (1 << 14)) >> 15)
+
+
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
@@ -41,6 +49,26 @@ def test_area_average_is_opencvs(sizes, expected):
     # sha256 of cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), OpenCV 5.0.0
     high, wide, height, width = sizes
     assert digest(resize(picture(1, high, wide, 3), height, width)) == expected
+
+
+@pytest.mark.parametrize("size", [84, 80, 160, 100, 10, 1])
+def test_pictures_that_change_in_part_become_the_bytes_of_whole_ones(size):
+    rng, shown = np.random.default_rng(0), picture(210, 160, 3)
+    thumbnail = Thumbnails(size)
+    for rows in (0, 1, 3, 0, 40, 210):
+        shown = shown.copy()
+        shown[rng.permutation(210)[:rows], rng.integers(160)] ^= 255
+        small = thumbnail(shown)
+        np.testing.assert_array_equal(small, resize(grey(shown)[None, ..., None], size, size)[0, ..., 0])
+        small[:] = 0  # it is the caller's own
+
+
+def test_a_picture_of_another_size_is_computed_as_a_whole():
+    thumbnail = Thumbnails(20)
+    for high in (100, 90, 100):
+        shown = picture(high, 70, 3)
+        expected = resize(grey(shown)[None, ..., None], 20, 20)[0, ..., 0]
+        np.testing.assert_array_equal(thumbnail(shown), expected)
 
 
 def test_warped_atari_frame_is_opencvs():

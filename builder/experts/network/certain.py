@@ -40,8 +40,13 @@ DOUBTS = 1 / 50
 """Too many: a row that is computed again costs more than a layer in float64."""
 
 
-def certain(network: Network) -> Certain | None:
-    """What decides for a network; None where it is none of those that the claim is proven for."""
+def certain(network: Network, *, channels_last: bool = False) -> Certain | None:
+    """What decides for a network; None where it is none of those that the claim is proven for.
+
+    Args:
+        network: whose actions are asked for.
+        channels_last: pictures come with their channels last.
+    """
     head, extractor = network.head, network.extractors[0]
     plain = len(network.encoders) == 1 and not network.lstm and not network.hidden
     if not plain or not isinstance(extractor, ImageExtractor) or network.observation_space.dtype != np.uint8:
@@ -51,7 +56,7 @@ def certain(network: Network) -> Certain | None:
     seen, features = math.prod(network.encoders[0].shape), extractor.linear.weight.shape[1]
     if max(seen, features) > MOST_NUMBERS or sum(head.counts) > MOST_SCORES:
         return None
-    return Certain(network, extractor, head)
+    return Certain(network, extractor, head, channels_last=channels_last)
 
 
 class Certain:
@@ -61,24 +66,29 @@ class Certain:
         network: of which it decides.
         extractor: its own.
         head: its own.
+        channels_last: pictures come with their channels last.
 
     Attributes:
         wide: how many layers it computes in float64.
     """
 
-    def __init__(self, network: Network, extractor: ImageExtractor, head: DiscreteHead) -> None:
+    def __init__(
+        self, network: Network, extractor: ImageExtractor, head: DiscreteHead, *, channels_last: bool
+    ) -> None:
         channels, *shape = network.encoders[0].shape
-        self._scaled = network.encoders[0].scaled
+        self._scaled, self._channels_last = network.encoders[0].scaled, channels_last
         self._convolutions: list[KeptConvolution] = []
         for layer in extractor.convolutions:
             seen = self._convolutions[-1].shape if self._convolutions else tuple(shape)
-            self._convolutions.append(KeptConvolution(layer, seen))
+            first = not (self._convolutions or channels_last)
+            self._convolutions.append(KeptConvolution(layer, seen, channels_first=first))
         weight, bias = extractor.linear.weight, extractor.linear.bias
         channels_first = weight.reshape(len(weight), len(extractor.convolutions[-1].weight), -1)
         by_position = channels_first.transpose(2, 1, 0).reshape(-1, len(weight))
         self._linear = PiecewiseProduct(by_position, bias, LayerSize.of(by_position, bias))
         self._scores = _Scores(network.output, head)
-        self._seen = np.zeros((0, *shape, channels), np.uint8)
+        laid_out = (*shape, channels) if channels_last else (channels, *shape)
+        self._seen = np.zeros((0, *laid_out), np.uint8)
         self._fresh = np.ones(0, bool)
         self._asked = self._doubted = self.wide = 0
 
@@ -86,7 +96,7 @@ class Certain:
         """Decide.
 
         Args:
-            pictures: uint8 [rows, height, width, channels].
+            pictures: uint8 [rows, channels, height, width], or with their channels last.
             masks: which choices are allowed, bool [rows, choices]; None: all are.
         """
         decision = self._scores(*self.latent(pictures), masks)
@@ -107,7 +117,7 @@ class Certain:
         error = np.zeros(rows)
         for first in range(0, rows, IMAGES_AT_ONCE):
             some = slice(first, min(first + IMAGES_AT_ONCE, rows))
-            changed = _differ(self._seen[some], pictures[some]) | self._fresh[some, None, None]
+            changed = self._differ(self._seen[some], pictures[some]) | self._fresh[some, None, None]
             self._seen[some], self._fresh[some] = pictures[some], False
             x = pictures[some].astype(np.float32)
             if self._scaled:
@@ -125,6 +135,14 @@ class Certain:
         for convolution in self._convolutions:
             convolution.reserve(rows)
 
+    def _differ(self, before: Array, after: Array) -> Array:
+        """Where pictures differ in any channel: bool [rows, height, width]."""
+        channels = after.shape[3 if self._channels_last else 1]
+        if self._channels_last and channels in {2, 4, 8}:
+            whole = np.dtype(f"u{channels}")
+            return np.asarray(before.view(whole)[..., 0] != after.view(whole)[..., 0])
+        return np.asarray((before != after).any(axis=3 if self._channels_last else 1))
+
     def _count(self, asked: int, doubted: int) -> None:
         """Compute one layer more in float64 where too many rows were in doubt."""
         self._asked, self._doubted = self._asked + asked, self._doubted + doubted
@@ -136,15 +154,6 @@ class Certain:
             self.wide += 1
             self._fresh[:] = True
         self._asked = self._doubted = 0
-
-
-def _differ(before: Array, after: Array) -> Array:
-    """Where pictures [rows, height, width, channels] differ in any channel: bool [rows, height, width]."""
-    channels = after.shape[3]
-    if channels in {1, 2, 4, 8}:
-        whole = np.dtype(f"u{channels}")
-        return np.asarray(before.view(whole)[..., 0] != after.view(whole)[..., 0])
-    return np.asarray((before != after).any(axis=3))
 
 
 class _Scores:

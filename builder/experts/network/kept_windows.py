@@ -56,17 +56,20 @@ class PiecewiseProduct:
 
 
 class KeptConvolution:
-    """A convolution and ReLU, with the channels last, of a number of images that stay much the same.
+    """A convolution and ReLU of images that stay much the same; its outputs have their channels last.
 
     Args:
         layer: the convolution.
         shape: height and width of what it sees.
+        channels_first: the images that it sees have their channels first.
     """
 
-    def __init__(self, layer: Convolution, shape: tuple[int, ...]) -> None:
+    def __init__(self, layer: Convolution, shape: tuple[int, ...], *, channels_first: bool = False) -> None:
+        self._channels_first = channels_first
         self._window, self._stride = layer.weight.shape[2:], layer.stride
         self.shape = tuple((n - k) // layer.stride + 1 for n, k in zip(shape, self._window, strict=True))
-        weight = layer.weight.transpose(2, 3, 1, 0).reshape(-1, len(layer.weight))
+        order = (1, 2, 3, 0) if channels_first else (2, 3, 1, 0)
+        weight = layer.weight.transpose(order).reshape(-1, len(layer.weight))
         down, along = (-(-k // layer.stride) for k in self._window)
         size = LayerSize.of(weight, layer.bias, self.shape[0] * self.shape[1], shared=down * along)
         self._product = PiecewiseProduct(weight, layer.bias, size)
@@ -90,7 +93,8 @@ class KeptConvolution:
         """Outputs, and which of them may be others than last time.
 
         Args:
-            x: [images, height, width, channels], laid out in this order.
+            x: [images, height, width, channels] or, with channels first, [images, channels, height, width],
+                laid out in this order.
             changed: bool [images, height, width]: where they may not be what they were last time.
             first: the first of these images among all.
 
@@ -112,12 +116,18 @@ class KeptConvolution:
         return changed
 
     def _windows(self, x: Array) -> Array:
-        """[images, height, width, window height, run]: a run is a window's row with all its channels."""
-        row, down, right, along = x.strides
+        """[images, height, width, ...]: of each window its rows, with all their channels or by channel."""
         high, wide = self._window
+        if self._channels_first:
+            image, channel, down, right = x.strides
+            window: tuple[int, ...] = (x.shape[1], high, wide)
+            steps: tuple[int, ...] = (channel, down, right)
+        else:  # neighbours with all their channels lie together
+            image, down, right, along = x.strides
+            window, steps = (high, wide * x.shape[3]), (down, along)
         return np.lib.stride_tricks.as_strided(
             x,
-            (len(x), *self.shape, high, wide * x.shape[3]),
-            (row, down * self._stride, right * self._stride, down, along),
+            (len(x), *self.shape, *window),
+            (image, down * self._stride, right * self._stride, *steps),
             writeable=False,
         )

@@ -55,7 +55,7 @@ def test_what_is_not_in_doubt_is_what_float64_decides(name, spread):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         network = picture_network(rng, HEADS[name], spread=spread)
-        quick, seen = certain(network), pictures(rng, 64)
+        quick, seen = certain(network, channels_last=True), pictures(rng, 64)
         for _ in range(3):
             found = quick(seen)
             here = sure(found)
@@ -69,7 +69,7 @@ def test_what_is_forbidden_is_not_chosen_and_no_reason_for_doubt():
     rng = np.random.default_rng(0)
     network = picture_network(rng, HEADS["MultiDiscrete"])
     seen, masks = pictures(rng, 100), rng.random((100, 7)) < 0.6
-    found = certain(network)(seen, masks)
+    found = certain(network, channels_last=True)(seen, masks)
     none_allowed = ~np.stack([masks[:, :2].any(1), masks[:, 2:5].any(1), masks[:, 5:].any(1)], 1).all(1)
     assert none_allowed.any()
     assert not sure(found)[none_allowed].any()
@@ -99,7 +99,7 @@ def test_near_ties_are_never_decided_otherwise(spread):
     doubted = 0
     for seed in range(4):
         network, seen = near_ties(seed, 200, spread)
-        quick = certain(network)
+        quick = certain(network, channels_last=True)
         found, expected = quick(seen), by_the_ladder(network, seen)[0]
         here = sure(found)
         np.testing.assert_array_equal(found.actions[here], expected[here])
@@ -111,7 +111,7 @@ def test_float32_alone_would_decide_some_ties_otherwise():
     wrong = 0
     for seed in range(200):
         network, seen = near_ties(seed, 1)
-        found = certain(network)(seen)
+        found = certain(network, channels_last=True)(seen)
         assert not sure(found).any()
         wrong += int(found.actions[0, 0] != by_the_ladder(network, seen)[0][0, 0])
     assert wrong > 5
@@ -123,7 +123,7 @@ def test_what_float32_computes_lies_within_the_bound_of_what_float64_computes(sp
     for seed in range(5):
         rng = np.random.default_rng(seed)
         network = picture_network(rng, spread=spread)
-        quick, seen = certain(network), pictures(rng, 20)
+        quick, seen = certain(network, channels_last=True), pictures(rng, 20)
         found, bound = quick.latent(seen)
         errors = np.linalg.norm(found - by_the_ladder(network, seen)[1].latent, axis=1)
         assert (errors <= bound).all()
@@ -135,7 +135,7 @@ def test_equal_choices_are_always_in_doubt():
     rng = np.random.default_rng(0)
     weight, bias = np.repeat(rng.standard_normal((1, 16)), 2, axis=0), np.ones(2)
     network = picture_network(rng, DiscreteHead((2,)), weight=weight, bias=bias)
-    assert not sure(certain(network)(pictures(rng, 30))).any()
+    assert not sure(certain(network, channels_last=True)(pictures(rng, 30))).any()
 
 
 @pytest.mark.parametrize("factor", [np.nan, np.inf, 1e38], ids=["NaN", "infinite", "overflows"])
@@ -148,7 +148,9 @@ def test_what_float32_cannot_hold_is_in_doubt(name, factor):
     with np.errstate(all="ignore"):
         wild = Convolution(first.weight * np.float32(factor), first.bias, first.stride)
         extractor = dataclasses.replace(extractor, convolutions=(wild, *extractor.convolutions[1:]))
-        found = certain(dataclasses.replace(network, extractors=(extractor,)))(pictures(rng, 20))
+        found = certain(dataclasses.replace(network, extractors=(extractor,)), channels_last=True)(
+            pictures(rng, 20)
+        )
     assert not sure(found).any()
 
 
@@ -164,13 +166,13 @@ def test_numbers_below_the_normal_range_are_decided_as_in_float64_or_not_at_all(
     extractor = dataclasses.replace(extractor, convolutions=(*tiny, *extractor.convolutions[1:]))
     network = dataclasses.replace(network, extractors=(extractor,))
     seen = pictures(rng, 50)
-    found = certain(network)(seen)
+    found = certain(network, channels_last=True)(seen)
     np.testing.assert_array_equal(found.actions[sure(found)], by_the_ladder(network, seen)[0][sure(found)])
 
 
 def test_layers_are_computed_in_float64_where_too_much_is_in_doubt():
     network, seen = near_ties(0, TRIED)
-    quick = certain(network)
+    quick = certain(network, channels_last=True)
     used, expected = [], by_the_ladder(network, seen)[0]
     for _ in range(6):
         used.append(quick.wide)
@@ -185,12 +187,23 @@ def test_layers_are_computed_in_float64_where_too_much_is_in_doubt():
 def test_pictures_may_come_in_other_numbers_and_places_each_time():
     rng = np.random.default_rng(0)
     network = picture_network(rng)
-    quick, seen = certain(network), pictures(rng, 40)
+    quick, seen = certain(network, channels_last=True), pictures(rng, 40)
     expected = by_the_ladder(network, seen)[0]
     for rows in (3, 1, 20, 40, 7, 40):
         chosen = rng.permutation(40)[:rows]
         found = quick(seen[chosen])
         np.testing.assert_array_equal(found.actions[sure(found)], expected[chosen][sure(found)])
+
+
+def test_channels_may_be_first():
+    rng = np.random.default_rng(0)
+    network = picture_network(rng)
+    first, last, seen = certain(network), certain(network, channels_last=True), pictures(rng, 30)
+    for _ in range(3):
+        found, expected = first.latent(seen.transpose(0, 3, 1, 2)), last.latent(seen)
+        np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-4)
+        seen[rng.integers(30), rng.integers(20), rng.integers(20), rng.integers(4)] ^= 255
 
 
 def test_an_actor_asks_float64_only_where_float32_is_unsure():
@@ -219,7 +232,7 @@ def nature_cnn(tmp_path, algorithm="PPO"):
 def test_nature_cnn_is_decided_as_in_float64(tmp_path, algorithm):
     rng = np.random.default_rng(0)
     network = nature_cnn(tmp_path, algorithm)
-    quick, seen = certain(network), np.zeros((8, 84, 84, 4), np.uint8)
+    quick, seen = certain(network, channels_last=True), np.zeros((8, 84, 84, 4), np.uint8)
     for _ in range(3):
         seen[:, rng.integers(60) :][:, :20, 20:40] = rng.integers(256)
         found = quick(seen)

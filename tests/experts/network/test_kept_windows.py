@@ -33,16 +33,20 @@ def by_torch(layer, x):
     ],
 )
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
-def test_what_has_changed_in_part_gives_what_torch_computes_of_all(window, stride, shape, dtype):
+@pytest.mark.parametrize("channels_first", [False, True], ids=["last", "first"])
+def test_what_has_changed_in_part_gives_what_torch_computes_of_all(
+    window, stride, shape, dtype, channels_first
+):
     rng = np.random.default_rng(0)
     layer = convolution(rng, window=window, stride=stride)
-    kept = KeptConvolution(layer, shape)
+    kept = KeptConvolution(layer, shape, channels_first=channels_first)
     kept.use(dtype)
     kept.reserve(2)
     x = rng.standard_normal((2, *shape, 3)).astype(np.float32)
     changed = np.ones((2, *shape), bool)
     for _ in range(6):
-        found, touched = kept(x, changed, 0)
+        given = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if channels_first else x
+        found, touched = kept(given, changed, 0)
         expected = by_torch(layer, x)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 if dtype == FLOAT32 else 1e-12)
         assert touched.shape == found.shape[:3]
