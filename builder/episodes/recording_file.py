@@ -62,6 +62,7 @@ class Header:
         policy: the expert's name.
         observation_names: of the leaves, dotted, where their order may not be that of the space; else empty.
         action_names: likewise.
+        figures: what is known of the attempts without their arrays, with its own checksum; empty: nothing.
         sha256: of the arrays and of all the above.
     """
 
@@ -71,6 +72,7 @@ class Header:
     policy: str
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+    figures: str = ""
     sha256: str = ""
 
 
@@ -84,7 +86,7 @@ def write_recording(recording: Recording, path: AnyPath, header: Header) -> None
     from safetensors.numpy import save_file
 
     tensors = {name: _storable(name, array) for name, array in _packed(flat(recording)).items()}
-    content = {"format": FORMAT, **asdict(replace(header, sha256=_digest(header, tensors)))}
+    content = {"format": FORMAT, **_facts(replace(header, sha256=_digest(header, tensors)))}
     try:
         with atomic_file(path) as file:
             save_file(tensors, file, metadata={"recording": json.dumps(content, sort_keys=True)})
@@ -160,8 +162,13 @@ def _storable(name: str, array: Array) -> Array:
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
 
 
+def _facts(header: Header) -> dict[str, Any]:
+    """What the file holds of a header: no figures where there are none."""
+    return {key: value for key, value in asdict(header).items() if value or key != "figures"}
+
+
 def _digest(header: Header, tensors: dict[str, Array]) -> str:
-    facts = json.dumps(asdict(replace(header, sha256="")), sort_keys=True)
+    facts = json.dumps(_facts(replace(header, sha256="")), sort_keys=True)
     digest = hashlib.sha256(f"{facts}\n".encode())
     for name in sorted(tensors):
         array = tensors[name]

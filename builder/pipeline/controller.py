@@ -11,9 +11,11 @@ from typing import Any
 from builder.composition import build_config
 from builder.config import BuildConfig
 from builder.errors import (
+    DatasetError,
     NotRepeatedError,
     RolloutError,
     SecretError,
+    StorageError,
     VerificationError,
 )
 from builder.hub import Pushed, check_push, push
@@ -185,6 +187,10 @@ class Controller:
                     raise
                 log.warning("%s: all is played again with env.instances=%s", error.what, following.instances)
                 build = following
+            except DatasetError as error:
+                if isinstance(error, StorageError) or not build.store.mend():
+                    raise
+                # What was damaged is gone: it is played again.
 
     def _build(self, build: Build) -> Made:
         """Play, and make the dataset of it."""

@@ -18,7 +18,7 @@ from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.experts.actor import pack
 from builder.experts.seats import Seat, seats_of
-from builder.parallel.auto import Trial
+from builder.parallel.auto import Trial, run_measured
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
@@ -118,7 +118,7 @@ class ChunkRun:
     def finish(self, workers: Workers) -> None:
         """Have workers write what is left of the dataset's files, where they write them at all."""
         if self.assembly and not self.assembly.finished:
-            self.assembly.finish(lambda tasks: workers.run(work, tasks))
+            self.assembly.finish(lambda tasks: run_measured(workers, work, list(tasks)))
 
     def collate(self, path: str, _: list[str]) -> bool:
         """Put what workers have written together in the folder `path`: a `CollateFunction`."""

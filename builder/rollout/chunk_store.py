@@ -1,7 +1,8 @@
 """The chunk store of a dataset folder: `.NAME.chunks/` beside it.
 
 Chunks of one chunk identity lie in a folder of its first 16 digits. Recorded chunks are never trusted
-blindly: identity, range and sha256 are checked before one is used again.
+blindly: identity and range are checked before one is used again, its sha256 whenever its arrays are read.
+What the attempts came to stands in its header, with its own checksum, so that going on reads no array twice.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from builder.episodes.recording import Recording, joined
-from builder.episodes.recording_file import SUFFIX, Header, read_recording, write_recording
+from builder.episodes.recording_file import SUFFIX, Header, read_header, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 from builder.rollout.cleaning import remove_chunks
-from builder.rollout.summary import ChunkSummary, summarise
+from builder.rollout.summary import ChunkSummary, summarise, summary_in, with_figures
 from builder.storage.layout import BUILD, CHUNK
 from builder.storage.left_overs import remove_parts
 from builder.storage.paths import AnyPath, sorted_paths, write_whole
 from builder.storage.tree import is_folder, is_link
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class ChunkStore:
     def scan(self, *, failed: bool = True) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning.
 
+        Where a chunk on this machine says what its attempts are, its arrays are not read: who reads them
+        checks them, and asks to `mend` the store where they are damaged.
+
         Args:
             failed: also those with attempts that failed; else these are played again.
 
@@ -66,29 +73,59 @@ class ChunkStore:
         remove_parts(self.folder)
         found = []
         for path in self.files():
-            try:
-                recording = self._checked(path)
-            except DatasetError as error:
-                if isinstance(error, StorageError):
-                    raise
-                log.warning("%s; its attempts are played again", error)
-                path.unlink()
-                continue
-            summary = summarise(recording, path)
-            if failed or not summary.failed.any():
+            summary = self._unless_damaged(path, self._summary)
+            if summary is not None and (failed or not summary.failed.any()):
                 found.append(summary)
-            else:
+            elif summary is not None:
                 path.unlink()
         return found
 
+    def mend(self) -> bool:
+        """Read all chunks, and remove those that are damaged, with a warning; whether there were any.
+
+        Raises:
+            StorageError: one cannot be read just now: it may be whole.
+        """
+        found = [self._unless_damaged(path, self._is_whole) for path in self.files()]
+        return None in found
+
+    def _unless_damaged(self, path: AnyPath, read: Callable[[AnyPath], Found]) -> Found | None:
+        """What is read of a chunk; one that is damaged is removed, with a warning."""
+        try:
+            return read(path)
+        except DatasetError as error:
+            if isinstance(error, StorageError):
+                raise
+            log.warning("%s; its attempts are played again", error)
+            path.unlink()
+            return None
+
+    def _summary(self, path: AnyPath) -> ChunkSummary:
+        """What is known of a chunk: what its header says, else what its arrays do."""
+        if isinstance(path, Path):
+            header = read_header(path)
+            self._check_header(header, path)
+            if found := summary_in(header, path):
+                return found
+        return summarise(self._checked(path), path)
+
+    def _is_whole(self, path: AnyPath) -> bool:
+        self._checked(path)
+        return True
+
     def _checked(self, path: AnyPath) -> Recording:
         recording, header = read_recording(path)
+        self._check_header(header, path)
+        if recording.attempts.tolist() != list(range(header.start, header.stop)):
+            raise DatasetError(f"{path} does not hold the attempts that its name says")
+        return recording
+
+    def _check_header(self, header: Header, path: AnyPath) -> None:
         if header.identity != self.identity:
             raise DatasetError(f"{path} belongs to another build")
         attempts = range(header.start, header.stop)
-        if not attempts or path != self.path(attempts) or recording.attempts.tolist() != list(attempts):
+        if not attempts or path != self.path(attempts):
             raise DatasetError(f"{path} does not hold the attempts that its name says")
-        return recording
 
     def settle(self, stop: int, size: int) -> None:
         """Keep attempts 0 up to `stop` (exclusive) in files of `size` attempts each, and nothing else.
@@ -110,7 +147,8 @@ class ChunkStore:
             if (target := self.path(attempts)) not in there:
                 parts = list(self._cut(_until(attempts.stop, following), attempts))
                 header = Header(self.identity, attempts.start, attempts.stop, parts[0][1].policy)
-                write_recording(joined([recording for recording, _ in parts]), target, header)
+                recording = joined([recording for recording, _ in parts])
+                write_recording(recording, target, with_figures(header, summarise(recording, target)))
         settled = {self.path(attempts) for attempts in ranges}
         for path in self.files():
             if path not in settled:

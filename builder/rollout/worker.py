@@ -32,7 +32,7 @@ from builder.rollout.engine import Interrupted, Lockstep
 from builder.rollout.interference import Interference, Interfering
 from builder.rollout.lanes import LaneChoice
 from builder.rollout.rules import Rules
-from builder.rollout.summary import ChunkSummary, summarise
+from builder.rollout.summary import ChunkSummary, summarise, with_figures
 from builder.storage.paths import AnyPath
 
 
@@ -93,9 +93,10 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
             logs = (f"{error}; from here on each attempt has an object of its own",)
             kept.be_careful()
             recording, failures = _play(kept, attempts)
-    write_recording(recording, task.path, Header(setup.identity, task.start, task.stop, setup.policy))
-    seconds = time.perf_counter() - began
-    return replace(summarise(recording, task.path, seconds=seconds, failures=failures), logs=logs)
+    summary = summarise(recording, task.path, failures=failures)
+    header = Header(setup.identity, task.start, task.stop, setup.policy)
+    write_recording(recording, task.path, with_figures(header, summary))
+    return replace(summary, seconds=time.perf_counter() - began, logs=logs)
 
 
 def ready(setup: Setup) -> None:

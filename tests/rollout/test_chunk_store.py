@@ -1,14 +1,17 @@
 """The chunk store: what is used again, what is not, and one build at a time."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
-from chunks import IDENTITY, write
+from chunks import IDENTITY, recording, write
 
-from builder.episodes.recording_file import read_recording
+from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import StorageError
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.chunk_store import _held_by as held_by
+from builder.rollout.summary import summarise, with_figures
 from builder.storage.layout import Layout
 
 
@@ -35,6 +38,48 @@ def test_chunks_are_found_in_the_order_of_their_attempts(store):
 
 def test_a_store_that_is_not_there_holds_nothing(store):
     assert store.scan() == []
+
+
+def said(store, start, stop):
+    """A chunk whose header says what its attempts are."""
+    path, of = store.path(range(start, stop)), recording(range(start, stop))
+    header = Header(IDENTITY, start, stop, "mine")
+    write_recording(of, path, with_figures(header, summarise(of, path)))
+    return path
+
+
+def spoil(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_chunk_that_says_what_it_holds_is_not_read(store):
+    path = said(store, 0, 4)
+    whole = store.scan()
+    spoil(path, -1)
+    (found,) = store.scan()
+    for field in dataclasses.fields(found):
+        assert np.array_equal(getattr(found, field.name), getattr(whole[0], field.name))
+    read = summarise(recording(range(4)), path)
+    assert found.digests.tolist() == read.digests.tolist()
+    assert (found.returns.tolist(), found.row_bytes) == (read.returns.tolist(), read.row_bytes)
+
+
+def test_what_a_damaged_header_says_is_not_taken(store, caplog):
+    path = said(store, 0, 4)
+    spoil(path, path.read_bytes().index(b"figures") + 100)
+    assert store.scan() == []
+    assert "is damaged" in caplog.text
+
+
+def test_mending_removes_what_is_damaged_and_nothing_else(store, caplog):
+    kept, lost = said(store, 0, 4), said(store, 4, 8)
+    assert not store.mend()
+    spoil(lost, -1)
+    assert store.mend()
+    assert store.files() == [kept]
+    assert f"{lost} is damaged" in caplog.text
 
 
 def damaged(store):

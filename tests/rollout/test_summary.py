@@ -7,7 +7,8 @@ import numpy as np
 
 from builder.episodes.acceptance import EVERY_RETURN, Acceptance
 from builder.episodes.recording import Recording
-from builder.rollout.summary import summarise
+from builder.episodes.recording_file import Header
+from builder.rollout.summary import summarise, summary_in, with_figures
 
 
 def two_attempts():
@@ -46,3 +47,20 @@ def test_an_attempt_that_failed_is_not_accepted_whatever_is_accepted():
     assert summary.failed.tolist() == [False, True]
     assert summary.accepted.tolist() == [True, False]
     assert summary.judged(EVERY_RETURN).accepted.tolist() == [True, False]
+
+
+def test_a_header_with_figures_says_what_the_summary_says():
+    summary = summarise(two_attempts(), Path("x"))
+    found = summary_in(with_figures(Header("a", 0, 2, "mine"), summary), Path("x"))
+    assert found is not None
+    for field in dataclasses.fields(summary):
+        assert np.array_equal(getattr(found, field.name), getattr(summary, field.name))
+
+
+def test_figures_of_another_header_are_not_taken():
+    header = with_figures(Header("a", 0, 2, "mine"), summarise(two_attempts(), Path("x")))
+    assert summary_in(dataclasses.replace(header, identity="b"), Path("x")) is None
+    assert summary_in(dataclasses.replace(header, figures=""), Path("x")) is None
+    assert (
+        summary_in(dataclasses.replace(header, figures=header.figures.replace(" ", "  ")), Path("x")) is None
+    )
