@@ -8,7 +8,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3,video
 TESTED := $(BASE),mujoco,box2d,atari,s3,onnx,test
-ALL := $(TESTED),robotics,dask,ray,dvc,rlds,docs,dev
+ALL := $(TESTED),robotics,jax,dask,ray,dvc,rlds,docs,dev
 
 # pip works for minutes the first time, and says nothing meanwhile.
 define install
@@ -21,7 +21,7 @@ endef
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
-	@echo "make test       the tests that take seconds, without the extras robotics, dask, ray, dvc and rlds"
+	@echo "make test       the tests that take seconds, without the extras robotics, jax, dask, ray, dvc and rlds"
 	@echo "make test-slow  the others, and all extras"
 	@echo "make viewer     check, test and build the page of il-builder view: builder/show/page/ (needs Node.js 20.19 or later)"
 	@echo "make clients    the tests of the Hub beside the newest huggingface_hub"

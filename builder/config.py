@@ -137,6 +137,8 @@ class EnvConfig:
             of `path` and `kwargs`.
         instances: reused: an object plays many episodes; fresh: one each; single: and none beside it in its
             process; auto: the fastest of these with which the environment repeats itself.
+        vector: whether lanes are stepped together, with the bytes of one alone: true, false, or auto: where
+            they have them.
     """
 
     id: str | None
@@ -145,6 +147,7 @@ class EnvConfig:
     preprocessing: str | None = None
     wrappers: list[Any] = field(default_factory=list)
     instances: str = "auto"
+    vector: Any = "auto"
 
 
 @dataclass(frozen=True)
@@ -363,12 +366,7 @@ class CardConfig:
     preview: Any = "auto"
 
     def __post_init__(self) -> None:
-        if self.preview not in (True, False, "auto") or isinstance(self.preview, int | float) != isinstance(
-            self.preview, bool
-        ):
-            raise ConfigError(
-                "card.preview is unknown", expected="auto or true or false", got=repr(self.preview)[:80]
-            )
+        check_choice("card.preview", self.preview)
 
 
 @dataclass(frozen=True)
@@ -450,6 +448,7 @@ def check_play(expert: ExpertConfig, env: EnvConfig, rollout: RolloutConfig, see
     if env.preprocessing is not None:
         check_word("env.preprocessing", env.preprocessing, PREPROCESSINGS)
     check_word("env.instances", env.instances, INSTANCES)
+    check_choice("env.vector", env.vector)
     check_word("rollout.precision", rollout.precision, PRECISIONS)
     check_word("rollout.out_of_bounds", rollout.out_of_bounds, OUT_OF_BOUNDS)
     check_word("rollout.on_error", rollout.on_error, ON_ERROR)
@@ -547,6 +546,16 @@ def folder_name(expert: ExpertConfig, env: EnvConfig) -> str:
 def default_budget(episodes: int) -> int:
     """How many attempts may be played for so many episodes, unless the user says otherwise."""
     return max(100, 10 * episodes)
+
+
+def check_choice(key: str, value: Any) -> None:
+    """Refuse what is neither true, false nor auto.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not (isinstance(value, bool) or value == "auto"):
+        raise ConfigError(f"{key} is unknown", expected="auto or true or false", got=repr(value)[:80])
 
 
 def check_word(key: str, value: str, known: tuple[str, ...]) -> None:

@@ -21,3 +21,9 @@ def rlds():
     """tensorflow-datasets, of the extra `rlds`; a test that wants it is skipped without."""
     pytest.importorskip("array_record", reason="the extra rlds is not installed")
     return pytest.importorskip("tensorflow_datasets", reason="the extra rlds is not installed")
+
+
+def jax():
+    """JAX, of the extra `jax`; a test that wants it is skipped without."""
+    pytest.importorskip("flax", reason="the extra jax is not installed")
+    return pytest.importorskip("jax", reason="the extra jax is not installed")

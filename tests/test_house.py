@@ -8,6 +8,7 @@ TESTS = ROOT / "tests"
 FUNCTION = re.compile(r"^ *def \w+\(", re.MULTILINE)
 STORIES = {
     "cli/test_odd_values": "whatever every key can be set to",
+    "environments/test_atari_vector": "why ale-py's own vector environment is not used",
     "exchange/test_strangers": "files of strangers, imported and watched",
     "experts/archive/test_hostile_files": "every format of an expert's file, made to cost much",
     "experts/archive/test_mutated_files": "thousands of damaged archives and statistics, read to their end",

@@ -11,7 +11,7 @@ from builder.values import Reference
 
 UNRECORDED = (
     *("out", "mode", "parallel", "hub", "overwrite", "keep_chunks", "verify_sample", "manifest", "debug"),
-    *("rollout.lanes", "env.instances", "expert.path"),
+    *("rollout.lanes", "env.instances", "env.vector", "expert.path"),
 )
 """Keys, with all below them, of which no dataset holds anything."""
 

@@ -33,12 +33,12 @@ from builder.errors import EnvironmentError_
 KEEPS_ITS_PAST = ("gymnasium.envs.box2d.bipedal_walker", "gymnasium.envs.box2d.car_racing")
 """Modules whose environments keep their Box2D world across `reset`: the same seed gives another episode
 (BipedalWalker: 8 of 20). Playing would find most of it; nothing is left to luck."""
-FORGETS_ITS_PAST = ("ale_py.env",)
-"""Modules whose environments load their whole game again when they are given a seed, or go back to that time.
-Each has a game of its own."""
+FORGETS_ITS_PAST = ("ale_py.env", "gymnasium.envs.phys2d.cartpole", "gymnasium.envs.phys2d.pendulum")
+"""Modules whose environments load their whole game again when they are given a seed, or go back to that time;
+or that compile their pure functions again for each instance. Each has a game of its own."""
 
 SECONDS = 0.5
-"""So long an episode is recorded at the most; what it would have been after that is not known."""
+"""So long an episode is recorded after its first step, at the most; what follows is not known."""
 BEFORE, BESIDE, AFTER = 3, 50, 50
 """The most steps of an episode before another instance is made, while it plays, and once it is closed."""
 
@@ -116,19 +116,20 @@ def record(spec: EnvironmentSpec, chooser: Chooser, context: Context, *, steps: 
         EnvironmentError_: the instance cannot be made.
     """
     actions: list[Any] = []
-    environment, deadline = make(spec), time.monotonic() + SECONDS
+    environment, deadline = make(spec), math.inf
     try:
         act = chooser(context)
         observation = answers.begin(environment, context.seed)
-        trace = [_seen(observation)]
+        trace = [seen(observation)]
         limit = min(steps, spec.max_episode_steps or 0)
         while len(actions) < limit and time.monotonic() < deadline:
             mask = allowed(environment)
             action = act(observation, *mask)
             kept = copy.deepcopy(action)
             observation, reward, terminated, truncated, _ = environment.step(action)
-            trace.append(_seen(observation, reward, terminated, truncated, before=mask))
+            trace.append(seen(observation, reward, terminated, truncated, before=mask))
             actions.append(kept)
+            deadline = min(deadline, time.monotonic() + SECONDS)  # the first step may compile what all take
             if any(answers.ended(terminated, truncated)):
                 break
     except (Exception, SystemExit):  # noqa: BLE001  (the play itself will say it better; what came before can be compared)
@@ -148,7 +149,7 @@ def rehearse(spec: EnvironmentSpec, seed: int, actions: Sequence[Any]) -> Script
         environment.close()
 
 
-def _seen(
+def seen(
     observation: Any,
     reward: Any = 0.0,
     terminated: Any = False,
@@ -169,11 +170,11 @@ def _seen(
 def _follow(environment: gym.Env[Any, Any], script: Script) -> Iterator[bytes]:
     """The trace of an instance that is given a script's seed and actions."""
     try:
-        yield _seen(answers.begin(environment, script.seed))
+        yield seen(answers.begin(environment, script.seed))
         for action in script.actions:
             mask = allowed(environment)
             observation, reward, terminated, truncated, _ = environment.step(copy.deepcopy(action))
-            yield _seen(observation, reward, terminated, truncated, before=mask)
+            yield seen(observation, reward, terminated, truncated, before=mask)
             if any(answers.ended(terminated, truncated)):
                 return
     except (Exception, SystemExit) as error:  # noqa: BLE001  (it did not before, so this is a difference like any other)

@@ -53,6 +53,7 @@ class EnvironmentSpec:
         pixels: height and width of the pictures that it gives with every state
             (`builder.environments.pixels`); None: it gives none. Needs a `render_mode`.
         drawn_by: what draws it where it is drawn (`builder.environments.drawing`); else "".
+        vector: how its lanes are stepped together (`builder.environments.pool`); "": one after the other.
         registered: its registration, so that a worker makes what this process knows by the id.
         folder: where modules are looked for beside the installed packages.
     """
@@ -69,6 +70,7 @@ class EnvironmentSpec:
     render_mode: str = ""
     pixels: tuple[int, int] | None = None
     drawn_by: str = ""
+    vector: str = ""
     registered: gym.envs.registration.EnvSpec | None = field(default=None, compare=False, repr=False)
     folder: str = field(default="", compare=False, repr=False)
 

@@ -28,9 +28,6 @@ class Source(Protocol):
     def give_back(self, environment: gym.Env[Any, Any]) -> None:
         """The attempt is over."""
 
-    def close(self) -> None:
-        """Close those that wait."""
-
 
 class LaneByLane:
     """Every lane has an environment of its own, taken for each attempt.
@@ -126,7 +123,7 @@ class LaneByLane:
                 environment.close()
 
     def close(self) -> None:
-        self._source.close()
+        """What waits is kept by where it came from."""
 
 
 def _numbers(rewards: list[Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """The contract of environments that are stepped together: so many lanes, each of which plays attempts.
 
 What a lane gives depends on the seed and the actions of its attempt alone: not on which lane it is, on how
-many there are, on what the others play, or on what was played before.
+many there are, on what the others play, or on what was played before. `builder.environments.alike` checks it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 
 from builder.episodes.spaces import Array
-from builder.errors import BuilderError
+from builder.errors import BuilderError, ConfigError
 
 RAISED = (Exception, SystemExit)
 """What environments raise: a simulator that gives up may want to end the program."""
@@ -68,6 +68,14 @@ class SharedBufferError(Exception):
     """Several lanes gave observations that may lie in one buffer: play again, and copy."""
 
 
+def refuse_to_be_asked() -> ConfigError:
+    """The error for what needs an environment of a lane's own, where there is none."""
+    return ConfigError(
+        "environments that are stepped together cannot be asked one by one",
+        remedy="set env.vector=false",
+    )
+
+
 class Lanes(Protocol):
     """Environments that are stepped together.
 
@@ -113,7 +121,11 @@ class Lanes(Protocol):
         """From now on, copy what is given before another lane is stepped."""
 
     def environment(self, lane: int) -> gym.Env[Any, Any]:
-        """The environment of a lane, for whoever asks it itself."""
+        """The environment of a lane, for whoever asks it itself.
+
+        Raises:
+            ConfigError: there is none that could be asked.
+        """
 
     def end(self, lane: int) -> None:
         """The attempt on a lane is over, and all went well."""
@@ -122,4 +134,4 @@ class Lanes(Protocol):
         """The attempt on a lane is over, and nobody knows in what state that is."""
 
     def close(self) -> None:
-        """Close what waits for another attempt."""
+        """Let go of what is kept for another attempt."""

@@ -10,10 +10,13 @@ from typing import Any
 import gymnasium as gym
 
 from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.functional import FunctionalLanes
 from builder.environments.lane_by_lane import LaneByLane
 from builder.environments.lanes import Lanes
 from builder.environments.mujoco_models import share_model
 
+FUNCTIONAL = "functional"
+"""Of a spec whose lanes are stepped by `FunctionalLanes`."""
 _ALONE = threading.Lock()
 """Held by the only thread of this process that plays an environment which is right only alone."""
 
@@ -43,7 +46,8 @@ class EnvironmentPool:
     def lanes(self) -> Lanes:
         """What steps many of them together; the same each time."""
         if self._lanes is None:
-            self._lanes = LaneByLane(self)
+            functional = self.spec.vector == FUNCTIONAL
+            self._lanes = FunctionalLanes(make(self.spec)) if functional else LaneByLane(self)
         return self._lanes
 
     def take(self) -> gym.Env[Any, Any]:
@@ -67,6 +71,9 @@ class EnvironmentPool:
 
     def close(self) -> None:
         """Close those that wait for another attempt."""
+        if self._lanes is not None:
+            self._lanes.close()
+            self._lanes = None
         while self._free:
             self._free.pop().close()
         self._first = None

@@ -185,7 +185,8 @@ class Controller:
                 following = slower(build) if build.config.mode == "all" else None
                 if following is None:
                     raise
-                log.warning("%s: all is played again with env.instances=%s", error.what, following.instances)
+                way = "vector=false" if build.environment.vector else f"instances={following.instances}"
+                log.warning("%s: all is played again with env.%s", error.what, way)
                 build = following
             except DatasetError as error:
                 if isinstance(error, StorageError) or not build.store.mend():

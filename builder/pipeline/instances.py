@@ -12,7 +12,7 @@ import logging
 import cloudpickle
 
 from builder.checks.environment import actions_of, behaviour_findings, scripts
-from builder.environments.behaviour import Behaviour, known, settled
+from builder.environments.behaviour import Behaviour, Script, known, settled
 from builder.environments.environment import EnvironmentSpec
 from builder.episodes import global_generators
 from builder.errors import EnvironmentError_
@@ -20,6 +20,7 @@ from builder.experts.actor import Player, pack
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import Manifest
 from builder.pipeline.build import Build
+from builder.pipeline.vectorised import one_by_one, vectorised
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +29,22 @@ WAYS = ("reused", "fresh", "single")
 
 
 def settle(build: Build, standing: Manifest | None) -> Build:
-    """The build with an environment that is used so that it repeats itself.
+    """The build with an environment that is used so that it repeats itself, as fast as may be.
 
     Args:
         build: what is to be played.
         standing: of the dataset at `out`, which the build may grow; None: there is none.
 
     Raises:
+        ConfigError: `env.vector` asks for what may not be.
         EnvironmentError_: it does not, however it is used.
         ExpertError: the expert cannot be copied.
     """
+    used = _settled(build, standing)
+    return vectorised(used, lambda: _scripts(used))
+
+
+def _settled(build: Build, standing: Manifest | None) -> Build:
     stated = build.config.env.instances
     wanted = _stood(build, standing) if stated == "auto" else stated
     if wanted in ("reused", "fresh"):
@@ -60,7 +67,9 @@ def settle(build: Build, standing: Manifest | None) -> Build:
 
 
 def slower(build: Build) -> Build | None:
-    """The build with the next slower way to use instances; None: it was stated, or there is none."""
+    """The build with the next slower way to play; None: it was stated, or there is none."""
+    if (apart := one_by_one(build)) is not None:
+        return apart
     environment = build.environment
     if build.config.env.instances != "auto" or (environment.single and not environment.reusable):
         return None
@@ -82,12 +91,17 @@ def _stood(build: Build, standing: Manifest | None) -> str | None:
 
 def _played(build: Build, *, single: bool) -> tuple[EnvironmentSpec, Behaviour]:
     """What the expert's first attempts, and random ones, show; nothing of the program's own is changed."""
+    with global_generators.restored():
+        return settled(build.environment, _scripts(build), single=single)
+
+
+def _scripts(build: Build) -> list[Script]:
+    """The expert's first attempts, and random ones, as a fresh instance each plays them."""
     player: Player = cloudpickle.loads(pack(build.player))
     spaces = build.observation_space, build.action_space
     with global_generators.restored():
         chooser = actions_of(player.actor(*spaces), *spaces)
-        played = scripts(build.environment, chooser, build.action_space, root_seed=build.config.seed)
-        return settled(build.environment, played, single=single)
+        return scripts(build.environment, chooser, build.action_space, root_seed=build.config.seed)
 
 
 def _does_not_repeat(build: Build, found: Behaviour) -> EnvironmentError_:

@@ -92,6 +92,8 @@ def _refuse(config: BuildConfig, found: Found, own: Mapping[str, Callable[..., A
         ExpertError: the expert is not itself without masks, and there are none.
     """
     expert, spaces = found.expert, found.spaces
+    if config.env.vector is True and "enjoy" in own:
+        raise ConfigError("env.vector is for the built-in enjoy alone", remedy="leave out env.vector")
     if config.dataset.include_expert and not (expert.trained and expert.trained.readable):
         raise ConfigError(
             f"the weights of {expert.name!r} cannot be kept as data",

@@ -122,7 +122,7 @@ class Lockstep:
         self._action_rule = ActionRule(self._environments.action_space, clip=self._rules.clip)
         masked = self._pool.spec.masks in ASKED
         self._choices = choices(self._environments.action_space) if masked else 0
-        self._asks = bool(self._choices or self._pool.spec.pixels)
+        self._asks = bool(self._choices or self._pool.spec.pixels or self._asked["before"])
         try:
             return self._play(attempts)
         except SharedBufferError:
@@ -293,22 +293,22 @@ class Lockstep:
         rest = _Turn(self._turn.waiting, self._turn.width, tuple(suspects), error)
         self._turns.extendleft([rest, *(_Turn(iter([attempt]), 1) for attempt in reversed(suspects))])
 
-    def _ask(self) -> bool:
-        """Write down what each lane's environment shows and allows; false where one has failed to say."""
-        failed = []
-        for row, lane in enumerate(self._lanes, self._log.rows):
-            environment = self._environments.environment(lane.number)
+    def _ask(self, rows: slice) -> bool:
+        """Write down what is asked of each lane's environment; false where there is no tick any more."""
+        failed, playing = [], [self._environments.environment(number) for number in self._numbers]
+        for row, environment in enumerate(playing):
             if self._pool.spec.pixels:
-                self._log.pixels[row] = shown(environment)
+                self._log.pixels[rows][row] = shown(environment)
             try:
                 for mask in allowed(environment):
-                    self._log.masks[row] = mask
+                    self._log.masks[rows][row] = mask
             except RAISED as error:
-                self._fail(lane, error, "the environment")
-                failed.append((row - self._log.rows, False, False))
+                self._fail(self._lanes[row], error, "the environment")
+                failed.append((row, False, False))
         if failed:
             self._end(failed)
-        return not failed
+            return False
+        return self._annotate("before", rows, self._numbers, playing)
 
     def _annotate(self, stage: str, rows: slice, *said: Any, who: str = "the environment") -> bool:
         """Write down what annotators say of a tick; false where there is no tick any more."""
@@ -369,12 +369,8 @@ class Lockstep:
         log, width = self._log, len(self._lanes)
         log.reserve(2 * width)
         rows = slice(log.rows, log.rows + width)
-        if self._asks and not self._ask():
+        if self._asks and not self._ask(rows):
             return
-        if self._asked["before"]:
-            playing = [self._environments.environment(number) for number in self._numbers]
-            if not self._annotate("before", rows, self._numbers, playing):
-                return
         actions = self._act(rows)
         if actions is None:
             return
@@ -382,6 +378,8 @@ class Lockstep:
             column[rows] = values
         log.attempts[rows] = self._attempts
         stepped = self._stepped(actions)
+        if stepped is None:
+            return
         if self._asked["after"] and not self._annotate("after", rows, self._numbers, stepped.infos):
             return
         log.rewards[rows] = stepped.rewards
@@ -402,14 +400,17 @@ class Lockstep:
                 flags[row] = flags.get(row, (False, False))[0], True
         return [(row, *pair) for row, pair in flags.items()]
 
-    def _stepped(self, actions: Sequence[Array]) -> Stepped:
-        """Step all lanes, and give those up in which something was raised."""
+    def _stepped(self, actions: Sequence[Array]) -> Stepped | None:
+        """Step all lanes, and give those up in which something was raised; None where that may be any."""
         try:
             stepped = self._environments.step(actions)
         except RowError as found:
             raise self._found_in(found) from found.error.__cause__
-        for row, error in stepped.failed.items():
-            self._fail(self._lanes[row], error, "the environment")
+        except RAISED as error:
+            self._blame(error, "the environment")
+            return None
+        for row, raised in stepped.failed.items():
+            self._fail(self._lanes[row], raised, "the environment")
         return stepped
 
     def _observe(self, width: int) -> None:

@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import functional
 import numpy as np
 import pytest
 
 from builder.environments.environment import resolve
+from builder.environments.functional import FunctionalLanes
 from builder.environments.pool import EnvironmentPool
 from builder.episodes.spaces import leaves
 
@@ -15,13 +17,18 @@ def corridor():
     return EnvironmentPool(dataclasses.replace(spec, reusable=True)).lanes()
 
 
-KINDS = [corridor]
+def functional_walk():
+    return FunctionalLanes(functional.walk())
+
+
+KINDS = [corridor, functional_walk]
 
 
 def played(lanes, seeds, width, *, order=1):
     """By seed, what an attempt gave: all observations, rewards and flags; `width` of them at a time."""
     found, waiting = {}, list(seeds)[::order]
     playing, kept = {}, {}
+    limit = 12
     shapes = leaves(lanes.observation_space, "observation space")
 
     def begin(numbers):
@@ -43,11 +50,13 @@ def played(lanes, seeds, width, *, order=1):
         lanes.observe(columns)
         for row, number in enumerate(numbers):
             kept[number].append([float(stepped.rewards[row]), *(column[row].tobytes() for column in columns)])
-        for row, *flags in stepped.ended:
+        ended = {row: flags for row, *flags in stepped.ended}
+        ended |= {row: "limit" for row, number in enumerate(numbers) if len(kept[number]) > limit}
+        for row, flags in ended.items():
             number = numbers[row]
             found[playing.pop(number)] = [*kept.pop(number), flags]
             lanes.end(number)
-        begin([numbers[row] for row, *_ in stepped.ended])
+        begin([numbers[row] for row in ended])
     return found
 
 

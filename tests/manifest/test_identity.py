@@ -73,6 +73,7 @@ DECIDES_NOTHING = {
     "debug": True,
     "rollout.lanes": 7,
     "env.instances": "single",
+    "env.vector": False,
     "parallel.backend": "loky",
     "parallel.n_jobs": 2,
     "parallel.address": "tcp://10.0.0.1:8786",

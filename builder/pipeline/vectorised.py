@@ -1,0 +1,90 @@
+"""Whether all lanes of a build are stepped together: where they give, bit for bit, what one alone gives.
+
+Which way it is belongs to no identity, since the bytes are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from builder.environments import functional
+from builder.environments.alike import difference
+from builder.environments.behaviour import Script
+from builder.environments.environment import EnvironmentSpec, make
+from builder.environments.pool import FUNCTIONAL
+from builder.errors import ConfigError, EnvironmentError_
+from builder.pipeline.build import Build
+
+log = logging.getLogger(__name__)
+
+ASKING = ("dataset.info", "dataset.simulator_state", "dataset.pixels")
+"""Keys with which each lane's environment is asked by itself."""
+
+
+def vectorised(build: Build, scripts: Callable[[], Sequence[Script]]) -> Build:
+    """The build with lanes that are stepped together, where that may be and the configuration has it so.
+
+    Args:
+        build: with an environment whose use of instances is settled.
+        scripts: episodes as an instance plays them alone, made where they are needed.
+
+    Raises:
+        ConfigError: it is asked for, and may not be.
+        EnvironmentError_: it is asked for, and gives something else.
+    """
+    wanted = build.config.env.vector
+    if wanted is False:
+        return build
+    env_id = build.environment.id
+    if reason := _reason(build):
+        if wanted is True:
+            raise ConfigError(
+                f"the lanes of {env_id} are not stepped together: {reason}", remedy="leave out env.vector"
+            )
+        return build
+    together = dataclasses.replace(build.environment, vector=FUNCTIONAL)
+    if place := difference(together, scripts()):
+        if wanted is True:
+            raise EnvironmentError_(
+                f"lanes of {env_id} that are stepped together give something else than one alone, at {place}",
+                remedy="leave out env.vector: each is stepped by itself",
+            )
+        log.info("lanes of %s are stepped one by one: together they give something else at %s", env_id, place)
+        return build
+    log.info("all lanes of %s are stepped together, with the numbers of one alone", env_id)
+    return dataclasses.replace(build, environment=together)
+
+
+def one_by_one(build: Build) -> Build | None:
+    """The build with lanes that are stepped by themselves; None: they are already, or it says otherwise."""
+    if not build.environment.vector or build.config.env.vector is True:
+        return None
+    return dataclasses.replace(build, environment=dataclasses.replace(build.environment, vector=""))
+
+
+def _reason(build: Build) -> str:
+    """Why they may not be; empty: they may."""
+    spec = build.environment
+    asked = [key for key in ASKING if getattr(build.config.dataset, key.partition(".")[2])]
+    if asked:
+        return f"{asked[0]} asks each by itself"
+    if spec.masks:
+        return "each is asked for its action mask"
+    if spec.wrappers or spec.preprocessing is not None:
+        return "each has wrappers of its own"
+    if spec.single:
+        return "it is right only where nothing else plays in its process"
+    if not _is_functional(spec):
+        return "only functional environments of gymnasium (JAX) can be, with the numbers of one alone"
+    return ""
+
+
+def _is_functional(spec: EnvironmentSpec) -> bool:
+    if functional.MODULE not in sys.modules:  # a sample of it has been made
+        return False
+    with closing(make(spec)) as environment:
+        return functional.is_functional(environment)
