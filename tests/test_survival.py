@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,52 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undist
         ".x.request.json",
         "x",
     ]
+
+
+def kill_all(process):
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+
+
+def kill_workers(process):
+    """Those of the processes that it has started which play, or write."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
+            if b"loky.backend" in words and os.getpgid(int(folder.name)) == process.pid:
+                os.kill(int(folder.name), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [(kill_all, -signal.SIGKILL), (interrupt, 130), (kill_workers, 1)],
+    ids=["killed", "interrupted", "without workers"],
+)
+def test_a_build_that_is_stopped_while_its_files_are_written_goes_on(tmp_path, stop, code):
+    out = tmp_path / "x"
+    words = ["expert=cartpole", "episodes=270", "dataset.shard_mb=1", "parallel=loky", "parallel.n_jobs=2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "builder", *words, f"out={out}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    written = Layout.of(out).chunks
+    while process.poll() is None and not any(written.glob("*/shards/*/*")):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.002)
+    stop(process)
+    assert process.wait() == code
+    assert bool(list(written.glob("*/shards"))) == (stop is kill_all)
+    assert main([*words, f"out={out}"]) == 0
+    assert not list(written.glob("*/shards"))
+    assert main([*words, f"out={tmp_path / 'undisturbed'}"]) == 0
+    assert files(out) == files(tmp_path / "undisturbed")
+    assert len(list((out / "data").iterdir())) == 3
 
 
 @pytest.fixture

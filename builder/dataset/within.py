@@ -69,7 +69,10 @@ def count_beyond(space: gym.Space[Any], recording: Recording) -> int:
 def _outside(leaf: Leaf, values: Array) -> Array:
     """Bool [rows]: where a component is not a finite one within the bounds."""
     low, high = finite_bounds(leaf)
-    found: Array = ~((values >= low) & (values <= high)).reshape(len(values), -1).all(axis=1)
+    within = (values >= low) & (values <= high)
+    if within.all():  # quicker than row by row
+        return np.zeros(len(values), bool)
+    found: Array = ~within.reshape(len(values), -1).all(axis=1)
     return found
 
 
