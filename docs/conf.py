@@ -18,6 +18,7 @@ extensions = ["myst_nb"]
 exclude_patterns = ["**.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 nb_execution_mode = "off"  # the tests execute notebooks; what is committed is shown
+highlight_language = "none"
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # a made page may go from a heading to one two levels below
 
@@ -25,6 +26,7 @@ html_title = "IL Dataset Builder"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {page: [] for page in ("index", "start", "gallery/index")}  # those with no page below them
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False

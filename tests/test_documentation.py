@@ -6,14 +6,17 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 from places import PACKAGE, ROOT
 
 import builder
 from builder.cli.keys import keys
 from builder.cli.verbs import VERBS
+from builder.experts.catalogue import read_table
 from builder.experts.policy import conf_folder
-from documentation import api, errors, manifest
+from documentation import api, errors, gallery, manifest
 from documentation import keys as verbs
 from documentation.__main__ import made, write
 from documentation.site import faults
@@ -121,6 +124,38 @@ def test_a_signature_says_its_defaults_as_python_does():
 def test_the_choices_of_an_export_are_its_formats():
     assert "| `to=minari` |" in verbs.pages()["reference/verbs/export.md"]
     assert "| `from=minari` |" in verbs.pages()["reference/verbs/import.md"]
+
+
+def test_the_gallery_is_made_of_its_facts_and_each_strip_is_small():
+    shown = gallery.known(DOCS / "gallery")
+    assert list(shown) == [*gallery.BUNDLED, *gallery.PUBLISHED]
+    assert (DOCS / "gallery/index.md").read_text() == gallery.page(shown)
+    for name in shown:
+        assert (DOCS / f"gallery/{name}.png").stat().st_size <= gallery.LARGEST
+    assert {path.stem for path in (DOCS / "gallery").glob("*.png")} == set(shown)
+
+
+def test_names_of_the_gallery_are_in_the_catalogue_and_its_figures_near_what_is_published():
+    rows = {row.name: row for row in read_table()}
+    for name, it in gallery.known(DOCS / "gallery").items():
+        if name in gallery.PUBLISHED:
+            row = rows[name]
+            assert row.repo_id.partition("/")[2] == gallery.PUBLISHED[name]
+            assert it.mean > row.mean_return - max(2 * row.std_return, 0.1 * abs(row.mean_return))
+
+
+@pytest.mark.slow
+def test_what_the_gallery_says_of_an_expert_is_what_a_build_gives(tmp_path):
+    shown = gallery.show("acrobot", tmp_path / "acrobot", tmp_path / "strip.png", {})
+    assert shown == gallery.known(DOCS / "gallery")["acrobot"]
+    assert 1_000 < (tmp_path / "strip.png").stat().st_size <= gallery.LARGEST
+
+
+def test_a_strip_of_many_colours_is_made_to_fit(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 600, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "strip.png")
+    gallery.shrink(tmp_path / "strip.png")
+    assert (tmp_path / "strip.png").stat().st_size <= gallery.LARGEST
 
 
 def test_a_site_is_held_against_its_links_and_what_it_fetches(tmp_path):
