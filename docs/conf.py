@@ -26,7 +26,9 @@ html_title = "IL Dataset Builder"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {page: [] for page in ("index", "start", "gallery/index")}  # those with no page below them
+html_sidebars = {
+    page: [] for page in ("index", "start", "tour", "gallery/index")
+}  # those with no page below them
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False

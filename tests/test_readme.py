@@ -13,6 +13,7 @@ from builder.exchange.formats import format_named
 from builder.hub.config import TransferConfig
 
 README = (ROOT / "README.md").read_text()
+TOUR = (ROOT / "docs/tour.md").read_text()
 PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))]
 COMMANDS = [
     words
@@ -25,6 +26,11 @@ COMMANDS = [
 
 def test_the_readme_holds_commands():
     assert len(COMMANDS) >= 8
+
+
+def test_the_readme_is_about_one_screen():
+    """What is more than that belongs to docs/tour.md."""
+    assert len(README.splitlines()) <= 90
 
 
 def test_every_command_of_the_readme_and_the_docs_composes():
@@ -54,6 +60,7 @@ def test_every_link_of_the_readme_leads_somewhere():
 
 def test_the_readme_says_what_it_is_and_one_command_with_its_result_in_its_first_lines():
     head = "\n".join(README.splitlines()[:30])
+    assert "![" in README.split("\n\n")[1]
     assert "load_dataset" in head
     assert "make dataset" in head
     assert "fingerprint" in head
@@ -63,8 +70,8 @@ def test_every_key_of_the_readme_exists():
     from builder.composition.defaults import composed
     from builder.composition.errors import keys_of
 
-    said = re.findall(r"^\| `([a-z_.]+)`", README, re.MULTILINE)
-    assert said
+    said = re.findall(r"^\| `([a-z_.]+)`", README + TOUR, re.MULTILINE)
+    assert len(said) > 15
     assert set(said) <= set(keys_of(composed("build", [])))
 
 
