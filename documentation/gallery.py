@@ -95,15 +95,22 @@ def described(expert: str, dataset: Trajectories) -> Shown:
     env_id = "" if spec is None else spec.id
     spaces = environment.observation_space, environment.action_space
     environment.close()
+    mean, deviation, least, greatest = (
+        round(float(value), 1) for value in (returns.mean(), returns.std(), returns.min(), returns.max())
+    )
     return Shown(
-        env_id,
-        expert,
-        *(round(float(value), 1) for value in (returns.mean(), returns.std(), returns.min(), returns.max())),
-        int(lengths.min()),
-        int(lengths.max()),
-        *(_space(space) for space in spaces),
-        _names(env_id, "observation", spaces[0]),
-        _names(env_id, "action", spaces[1]),
+        env_id=env_id,
+        expert=expert,
+        mean=mean,
+        deviation=deviation,
+        least=least,
+        greatest=greatest,
+        shortest=int(lengths.min()),
+        longest=int(lengths.max()),
+        observation=_space(spaces[0]),
+        action=_space(spaces[1]),
+        seen=_names(env_id, "observation", spaces[0]),
+        done=_names(env_id, "action", spaces[1]),
     )
 
 
