@@ -87,7 +87,14 @@ def test_the_store_of_play_is_the_same_whatever_filled_it(tmp_path):
     config = {"expert": "acrobot", "mode": "play", "episodes": 20}
     Controller().start({**config, "out": str(tmp_path / "a/x")})
     Controller().start(
-        {**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 3, "parallel.n_jobs": 2, "episodes": 7}
+        {
+            **config,
+            "out": str(tmp_path / "b/x"),
+            "rollout.lanes": 3,
+            "parallel": "threading",
+            "parallel.n_jobs": 2,
+            "episodes": 7,
+        }
     )
     Controller().start({**config, "out": str(tmp_path / "b/x"), "rollout.lanes": 5})
     Controller().start({**config, "out": str(tmp_path / "c/x"), "episodes": 30})

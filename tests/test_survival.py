@@ -26,7 +26,7 @@ from builder.storage.workplace import make_workplace
 KILLS = 20
 OPTIONS = [
     ["rollout.lanes=4"],
-    ["parallel.n_jobs=2", "rollout.lanes=7"],
+    ["parallel=threading", "parallel.n_jobs=2", "rollout.lanes=7"],
     ["parallel=loky", "parallel.n_jobs=2", "rollout.lanes=4"],
 ]
 
@@ -280,7 +280,8 @@ def test_a_dataset_that_a_killed_build_had_replaced_is_no_other_dataset_once_its
 def test_growth_with_other_workers_and_lanes_equals_a_fresh_build(tmp_path):
     config = {"expert": "cartpole", "out": str(tmp_path / "x")}
     Controller().start({**config, "episodes": 10, "rollout.lanes": 3})
-    grown = Controller().start({**config, "episodes": 25, "parallel.n_jobs": 2, "rollout.lanes": 7})
+    threads = {"parallel": "threading", "parallel.n_jobs": 2}
+    grown = Controller().start({**config, "episodes": 25, **threads, "rollout.lanes": 7})
     fresh = Controller().start({**config, "episodes": 25, "out": str(tmp_path / "y")})
     assert grown.manifest == fresh.manifest == read_manifest(tmp_path / "x")
     assert files(tmp_path / "x") == files(tmp_path / "y")

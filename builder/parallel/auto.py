@@ -19,6 +19,9 @@ from builder.storage.paths import AnyPath
 
 log = logging.getLogger(__name__)
 
+WORKER_BYTES = 64 * 10**6
+"""What a process comes to take beyond what this one takes when it is asked, which has just begun itself."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -88,7 +91,7 @@ class Auto:
             seconds: what remains for one worker.
             trial: what a process must be able to do.
         """
-        worker_bytes = own_bytes() + trial.more_bytes
+        worker_bytes = own_bytes() + WORKER_BYTES + trial.more_bytes
         choice = choose(Facts(seconds, self._machine(), worker_bytes, self._n_jobs), self.terms)
         if choice.backend == "loky":
             choice = self._switched(choice, trial)
@@ -118,14 +121,15 @@ def undecided(workers: Workers) -> Auto | None:
 
 
 def run_measured(
-    workers: Workers, function: Callable[[Task], Result], tasks: Sequence[Task]
+    workers: Workers, function: Callable[[Task], Result], tasks: Sequence[Task], trial: Trial | None = None
 ) -> Iterator[Result]:
     """Results of tasks of about equal size: where workers are still to be chosen, by the pace of the first.
 
     Args:
         workers: of any kind.
-        function: what is called; it must be able to do a task twice.
+        function: what is called, once for each task.
         tasks: its arguments.
+        trial: what a process must be able to do; None: to be given the function and a task.
     """
     taken, began = 0, time.monotonic()
     if (auto := undecided(workers)) is not None:
@@ -133,9 +137,14 @@ def run_measured(
             yield from workers.run(function, [task])
             seconds = time.monotonic() - began
             if seconds >= auto.terms.measured and taken < len(tasks):
-                auto.decide(seconds / taken * (len(tasks) - taken), Trial(function, tasks[taken]))
+                known = trial or Trial(_given, (function, tasks[taken]))
+                auto.decide(seconds / taken * (len(tasks) - taken), known)
                 break
     yield from workers.run(function, tasks[taken:])
+
+
+def _given(_: object) -> None:
+    """Nothing: whoever is called has been given the argument."""
 
 
 @contextmanager

@@ -6,7 +6,7 @@ No expert is needed. Episodes are independent, so they are dealt out to workers 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +30,10 @@ from builder.episodes.spaces import Spaces, describe
 from builder.errors import DatasetError
 from builder.manifest.environment import DAMAGED, arguments_of, check_trust, code_of_environment, filled
 from builder.manifest.manifest import Manifest, read_manifest
-from builder.parallel.auto import run_measured
+from builder.parallel.auto import Trial, run_measured, undecided
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
+from builder.parallel.workers import Result, Task, Workers
 from builder.replay.again import play_again
 from builder.replay.annotators import annotators_of
 from builder.replay.difference import Difference, first_difference
@@ -201,12 +202,26 @@ def replay(
     tasks = _tasks(folder, manifest, positions, environment)
     results: dict[int, Replayed] = {}
     with open_workers(parallel, shared=folder) as workers:
-        for order, result in run_measured(workers, _replay_task, tasks):
+        for order, result in stepped(workers, environment, _replay_task, tasks):
             results[order] = result
             report(sum(part.steps for part in results.values()))
     first = next((results[i].difference for i in sorted(results) if results[i].difference), None)
     parts = results.values()
     return Replayed(sum(part.episodes for part in parts), sum(part.steps for part in parts), first)
+
+
+def stepped(
+    workers: Workers, environment: EnvironmentSpec, function: Callable[[Task], Result], tasks: Sequence[Task]
+) -> Iterator[Result]:
+    """Results of tasks that step an environment, by workers that may still be to be chosen."""
+    if environment.single and (auto := undecided(workers)):
+        auto.keep(f"{environment.id} must be alone in its process; parallel=loky uses all cores")
+    return run_measured(workers, function, tasks, Trial(_make, environment))
+
+
+def _make(environment: EnvironmentSpec) -> None:
+    with turn(environment):
+        make(environment).close()
 
 
 def settle(

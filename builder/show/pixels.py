@@ -33,11 +33,10 @@ from builder.manifest.identity import identity
 from builder.manifest.manifest import MANIFEST, Manifest, owned_files, read_manifest, seal
 from builder.manifest.provenance import write_provenance
 from builder.manifest.schema import check_inputs
-from builder.parallel.auto import run_measured
 from builder.parallel.backends import open_workers
 from builder.parallel.cancellation import cancelled
 from builder.replay import Difference, RecordedSplit, recorded_environment, settle
-from builder.replay.replay import repeated
+from builder.replay.replay import repeated, stepped
 from builder.storage.lock import locked
 from builder.storage.staging import replaced
 from builder.versions import OURS, identity_version, package_versions
@@ -209,7 +208,7 @@ def _draw(tasks: Sequence[_Task], parallel: ParallelConfig, report: Callable[[in
     total, so_far = sum(len(task.positions) for task in tasks), 0
     found: dict[int, Difference] = {}
     with open_workers(parallel, shared=tasks[0].path.parent) as workers:
-        for order, difference in run_measured(workers, _draw_task, tasks):
+        for order, difference in stepped(workers, tasks[0].environment, _draw_task, tasks):
             if difference:
                 found[order] = difference
             so_far += len(tasks[order].positions)

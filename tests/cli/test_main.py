@@ -222,7 +222,9 @@ def on_a_terminal(words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["parallel.n_jobs=2"], ["parallel=loky", "parallel.n_jobs=2"]])
+@pytest.mark.parametrize(
+    "options", [[], ["parallel=threading", "parallel.n_jobs=2"], ["parallel=loky", "parallel.n_jobs=2"]]
+)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(options, how):
     command = [sys.executable, "-m", "builder", "expert=cartpole", "episodes=2000", "out=x"]

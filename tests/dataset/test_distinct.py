@@ -105,7 +105,7 @@ def test_steps_that_train_and_test_share_are_counted(tmp_path):
         {},
         *(
             pytest.param(more, marks=pytest.mark.slow)
-            for more in ({"rollout": {"lanes": 2}}, {"parallel": {"n_jobs": 2}})
+            for more in ({"rollout": {"lanes": 2}}, {"parallel": {"backend": "threading", "n_jobs": 2}})
         ),
     ],
 )

@@ -152,7 +152,8 @@ def test_it_is_proven_by(level, built, breakout):
 @pytest.mark.slow
 def test_lanes_workers_and_single_attempts_give_the_same_bytes(tmp_path, built, breakout):
     one = built("one", **breakout, **{"rollout.lanes": 1})
-    many = built("many", **breakout, **{"rollout.lanes": 3, "parallel.n_jobs": 2})
+    threads = {"parallel": "threading", "parallel.n_jobs": 2}
+    many = built("many", **breakout, **{"rollout.lanes": 3}, **threads)
     assert one.manifest.fingerprint == many.manifest.fingerprint
     expert = Policy(
         name="BreakoutNoFrameskip-v4",

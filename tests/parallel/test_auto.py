@@ -106,6 +106,12 @@ def number_and_process(task):
     return task, os.getpid()
 
 
+def test_a_trial_can_be_more_than_to_be_given_a_task():
+    with opened() as workers:
+        trial = Trial(refuse, os.getpid())
+        assert set(run_measured(workers, process, range(4), trial)) == {os.getpid()}
+
+
 def test_few_quick_tasks_start_nothing():
     with opened(Terms()) as workers:
         found = list(run_measured(workers, number_and_process, range(9)))

@@ -19,7 +19,7 @@ from builder.storage.lock import locked
 def test_a_dataset_is_the_same_whatever_plays_it(tmp_path):
     for name, config in {
         "a": {},
-        "b": {"parallel.n_jobs": 2, "rollout.lanes": 3},
+        "b": {"parallel": "threading", "parallel.n_jobs": 2, "rollout.lanes": 3},
         "c": {"rollout.lanes": 1},
     }.items():
         start(tmp_path / name / "x", **config)

@@ -59,7 +59,7 @@ def test_the_label_is_the_experts_own_answer_to_what_it_saw(noisy, tmp_path):
     [
         {"rollout.lanes": 1},
         {"rollout.lanes": 64},
-        {"rollout.lanes": 7, "parallel.n_jobs": 2},
+        {"rollout.lanes": 7, "parallel": "threading", "parallel.n_jobs": 2},
         pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow),
     ],
     ids=["1", "64", "7x2", "loky"],
@@ -199,7 +199,8 @@ def test_random_actions_play_too_and_the_expert_labels_every_state(tmp_path):
     np.testing.assert_array_equal(arrays["action"][~other], arrays["expert_action"][~other])
     assert (arrays["action"][other] != arrays["expert_action"][other]).any()
     check(tmp_path / "x", "rebuild").raise_for_difference()
-    Controller().start({**MIXED, "rollout.lanes": 1, "parallel.n_jobs": 2, "out": str(tmp_path / "y")})
+    threads = {"parallel": "threading", "parallel.n_jobs": 2}
+    Controller().start({**MIXED, "rollout.lanes": 1, **threads, "out": str(tmp_path / "y")})
     assert read_manifest(tmp_path / "x").fingerprint == read_manifest(tmp_path / "y").fingerprint
     assert "mixed trajectories of `cartpole`" in (tmp_path / "x" / "README.md").read_text()
 

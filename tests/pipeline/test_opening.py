@@ -83,6 +83,14 @@ def test_a_short_build_starts_no_process_and_says_so_in_one_line(tmp_path, lines
     assert re.fullmatch(r"1 thread: about \d+ s remain", line)
 
 
+def test_a_build_that_was_stopped_goes_on_with_what_it_has_and_has_the_same_bytes(tmp_path):
+    built(tmp_path / "a/x", episodes=14)
+    grown, workers, _, run = built(tmp_path / "a/x", episodes=60)
+    assert workers.count == 2
+    assert sum(len(chunk.returns) for chunk in run.summaries if chunk.seconds) == 60 - 14
+    assert grown.fingerprint == built(tmp_path / "b/x", Terms(), episodes=60)[0].fingerprint
+
+
 def test_where_all_is_played_before_the_pace_is_known_nothing_is_chosen(tmp_path, lines):
     _, workers, _, _ = built(tmp_path / "x", episodes=10)
     assert workers.here

@@ -13,6 +13,8 @@ from builder.manifest.manifest import covered
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
 
+THREADS = {"parallel": "threading", "parallel.n_jobs": 2}
+
 
 def test_an_interrupted_build_goes_on_with_its_chunks(tmp_path):
     out = tmp_path / "x"
@@ -33,7 +35,7 @@ def in_a_row(out, folder):
 @pytest.mark.parametrize(
     "more",
     [
-        {"parallel.n_jobs": 2, "dataset.test_fraction": 0.25},
+        {"parallel": "threading", "parallel.n_jobs": 2, "dataset.test_fraction": 0.25},
         pytest.param({"parallel": "loky", "parallel.n_jobs": 2}, marks=pytest.mark.slow),
         {"threshold": 22, "max_attempts": 500},
         {"dataset.unique": True},
@@ -56,7 +58,7 @@ def test_workers_write_what_one_process_would_of_the_same_chunks(tmp_path, more)
 
 def test_what_was_played_is_put_together_by_workers_too_and_grows(tmp_path):
     out = tmp_path / "x"
-    words = {"expert": "random", "env.id": "CartPole-v1", "parallel.n_jobs": 2, "out": str(out)}
+    words = {"expert": "random", "env.id": "CartPole-v1", **THREADS, "out": str(out)}
     Controller().start({**words, "episodes": 4, "mode": "play"})
     assert not list(Layout.of(out).chunks.rglob("shards"))
     Controller().start({**words, "episodes": 4, "mode": "collate"})
@@ -91,7 +93,7 @@ def test_an_own_enjoy_is_called_once_per_attempt_and_a_rejected_one_is_replaced(
     def enjoy(path, context, expert):
         return record(path, context, expert, refuse=lambda index: index % 2 == 0)
 
-    Controller(enjoy).start({**CORRIDOR, "episodes": 4, "out": str(tmp_path / "x"), "parallel.n_jobs": 2})
+    Controller(enjoy).start({**CORRIDOR, "episodes": 4, "out": str(tmp_path / "x"), **THREADS})
     assert load(tmp_path / "x").episode_table["attempt_index"][:] == [1, 3, 5, 7]
     assert "attempt 1: " in caplog.text
 
