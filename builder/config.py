@@ -137,8 +137,9 @@ class EnvConfig:
             of `path` and `kwargs`.
         instances: reused: an object plays many episodes; fresh: one each; single: and none beside it in its
             process; auto: the fastest of these with which the environment repeats itself.
-        vector: whether lanes are stepped together, with the bytes of one alone: true, false, or auto: where
-            they have them.
+        vector: whether lanes are stepped together, with the bytes of one alone: auto: those of functional
+            environments, where they have them; true: those of a registered vector environment too, or the
+            build ends; false: none.
     """
 
     id: str | None

@@ -34,11 +34,11 @@ def difference(spec: EnvironmentSpec, scripts: Sequence[Script]) -> str:
     if not played:
         return "the first step of every episode"
     with closing(EnvironmentPool(spec)) as pool:
-        lanes = pool.lanes()
         at_once = [_Part(script, lane, 0) for lane, script in enumerate((*played, *played))]
         apart = [
             _Part(script, 1 + APART * order, LATER * order) for order, script in enumerate(reversed(played))
         ]
+        lanes = pool.lanes(1 + max(part.lane for part in (*at_once, *apart)))
         return _differing(lanes, at_once) or _differing(lanes, apart)
 
 

@@ -16,8 +16,8 @@ import gymnasium as gym
 import numpy as np
 
 from builder.environments.lanes import Begun, RowError, Stepped, refuse_to_be_asked
-from builder.environments.stepping import store_checked
-from builder.episodes.spaces import Array, Leaf, assemble, leaves
+from builder.environments.stepping import whole_column
+from builder.episodes.spaces import Array, assemble, leaves
 from builder.errors import SpaceError
 
 MODULE, CLASS = "gymnasium.envs.functional_jax_env", "FunctionalJaxEnv"
@@ -140,7 +140,7 @@ class FunctionalLanes:
     def _columns(self, seen: Any) -> list[Array]:
         """What lanes see, per leaf [BLOCK, ...], in the dtype that it declares."""
         try:
-            return [_column(leaf, np.asarray(leaf.pick(seen))) for leaf in self._leaves]
+            return [whole_column(leaf, np.asarray(leaf.pick(seen))) for leaf in self._leaves]
         except SpaceError as error:
             raise RowError(0, error) from error
 
@@ -176,11 +176,3 @@ def _chosen(fresh: Any, new: Any, old: Any) -> Any:
         return jax.numpy.where(fresh.reshape(-1, *[1] * (one.ndim - 1)), one, other)
 
     return jax.tree_util.tree_map(choose, new, old)
-
-
-def _column(leaf: Leaf, values: Array) -> Array:
-    if (values.dtype, values.shape[1:]) == (leaf.dtype, leaf.shape):
-        return values
-    column: Array = np.empty((len(values), *leaf.shape), leaf.dtype)
-    store_checked(leaf, column, list(values))
-    return column

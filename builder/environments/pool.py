@@ -14,9 +14,10 @@ from builder.environments.functional import FunctionalLanes
 from builder.environments.lane_by_lane import LaneByLane
 from builder.environments.lanes import Lanes
 from builder.environments.mujoco_models import share_model
+from builder.environments.vector_entry import VectorLanes
 
-FUNCTIONAL = "functional"
-"""Of a spec whose lanes are stepped by `FunctionalLanes`."""
+FUNCTIONAL, ENTRY_POINT = "functional", "entry point"
+"""Of a spec whose lanes are stepped by `FunctionalLanes`, and by `VectorLanes`."""
 _ALONE = threading.Lock()
 """Held by the only thread of this process that plays an environment which is right only alone."""
 
@@ -43,12 +44,19 @@ class EnvironmentPool:
         self._lanes: Lanes | None = None
         self._first: gym.Env[Any, Any] | None = None
 
-    def lanes(self) -> Lanes:
-        """What steps many of them together; the same each time."""
+    def lanes(self, count: int) -> Lanes:
+        """What steps so many of them together, or more; the same each time, where it has as many."""
+        if isinstance(self._lanes, VectorLanes) and self._lanes.count < count:
+            self._lanes.close()
+            self._lanes = None
         if self._lanes is None:
-            functional = self.spec.vector == FUNCTIONAL
-            self._lanes = FunctionalLanes(make(self.spec)) if functional else LaneByLane(self)
+            self._lanes = self._of(count)
         return self._lanes
+
+    def _of(self, count: int) -> Lanes:
+        if self.spec.vector == FUNCTIONAL:
+            return FunctionalLanes(make(self.spec))
+        return VectorLanes(self.spec, count) if self.spec.vector == ENTRY_POINT else LaneByLane(self)
 
     def take(self) -> gym.Env[Any, Any]:
         """An environment to play one attempt on."""

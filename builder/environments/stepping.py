@@ -38,6 +38,19 @@ def store(leaf: Leaf, column: Array, values: list[Any]) -> None:
         store_checked(leaf, column, values)
 
 
+def whole_column(leaf: Leaf, values: Array) -> Array:
+    """What all lanes gave at once, in the dtype that the leaf declares: [rows, ...].
+
+    Raises:
+        SpaceError: see `store_checked`.
+    """
+    if (values.dtype, values.shape[1:]) == (leaf.dtype, leaf.shape):
+        return values
+    column: Array = np.empty((len(values), *leaf.shape), leaf.dtype)
+    store_checked(leaf, column, list(values))
+    return column
+
+
 def store_checked(leaf: Leaf, column: Array, values: list[Any]) -> None:
     """Write one value per row, refusing what would change it.
 

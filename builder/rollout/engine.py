@@ -118,7 +118,7 @@ class Lockstep:
             BuilderError: an action or an observation that does not fit its space, or is not a number.
             Interrupted: `cancelled` said so.
         """
-        self._environments = self._pool.lanes()
+        self._environments = self._pool.lanes(min(self._most_lanes, len(attempts)))
         self._action_rule = ActionRule(self._environments.action_space, clip=self._rules.clip)
         masked = self._pool.spec.masks in ASKED
         self._choices = choices(self._environments.action_space) if masked else 0

@@ -5,6 +5,8 @@ import dataclasses
 import functional
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
+from vectors import lanes_of
 
 from builder.environments.environment import resolve
 from builder.environments.functional import FunctionalLanes
@@ -14,14 +16,18 @@ from builder.episodes.spaces import leaves
 
 def corridor():
     spec = resolve("Corridor-v0", {}, max_episode_steps=None, max_steps=None)
-    return EnvironmentPool(dataclasses.replace(spec, reusable=True)).lanes()
+    return EnvironmentPool(dataclasses.replace(spec, reusable=True)).lanes(8)
 
 
 def functional_walk():
     return FunctionalLanes(functional.walk())
 
 
-KINDS = [corridor, functional_walk]
+def pendulums():
+    return lanes_of(AutoresetMode.DISABLED, count=4)
+
+
+KINDS = [corridor, functional_walk, pendulums]
 
 
 def played(lanes, seeds, width, *, order=1):
@@ -44,7 +50,9 @@ def played(lanes, seeds, width, *, order=1):
     while playing:
         numbers = sorted(playing)
         lanes.arrange(numbers)
-        actions = np.array([len(kept[number]) % 2 for number in numbers], lanes.action_space.dtype)
+        chosen = [len(kept[number]) % 2 for number in numbers]
+        space = lanes.action_space
+        actions = np.stack([np.full(space.shape, choice, space.dtype) for choice in chosen])
         stepped = lanes.step([actions])
         columns = [np.empty((len(numbers), *leaf.shape), leaf.dtype) for leaf in shapes]
         lanes.observe(columns)

@@ -1,8 +1,13 @@
 """Lanes that are stepped together: the same bytes, or not at all."""
 
+from functools import partial
+
 import extras
 import functional
+import gymnasium as gym
 import pytest
+from gymnasium.envs.registration import register
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from verification import check
 
 from builder import build
@@ -60,7 +65,8 @@ def test_one_that_does_not_bear_to_be_compiled_is_stepped_one_by_one(caplog):
 @pytest.mark.parametrize(
     ("overrides", "why"),
     [
-        (["env.id=CartPole-v1"], "only functional environments"),
+        (["env.id=Pendulum-v1"], "it has no vector environment"),
+        (["env.id=ALE/Pong-v5"], "shows an older frame where a game is over"),
         (["env.id=CartPole-v1", "dataset.simulator_state=true"], r"dataset\.simulator_state asks each"),
         (["env.id=CartPole-v1", "env.wrappers=[FlattenObservation]"], "wrappers of its own"),
         (["env.id=CartPole-v1", "env.instances=single"], "nothing else plays"),
@@ -71,6 +77,52 @@ def test_what_needs_a_lane_of_its_own_is_refused_in_one_line(overrides, why):
     with pytest.raises(ConfigError, match=why) as found:
         settled(*overrides, "env.vector=true")
     assert "leave out env.vector" in str(found.value)
+
+
+def test_a_vector_environment_that_is_seeded_as_a_whole_is_refused():
+    assert settled("env.id=CartPole-v1").environment.vector == ""
+    with pytest.raises(
+        EnvironmentError_, match=r"CartPole-v1 .*a reset with a seed for each lane.*Seed must"
+    ):
+        settled("env.id=CartPole-v1", "env.vector=true")
+
+
+@pytest.fixture
+def _pendulums():
+    """Pendulum with a vector environment of the same numbers, and one of others."""
+    entry_point = gym.spec("Pendulum-v1").entry_point
+
+    def vector(num_envs, max_episode_steps, gravity=10.0):
+        def one():
+            return gym.make("Pendulum-v1", max_episode_steps=max_episode_steps, g=gravity)
+
+        return SyncVectorEnv([one] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
+
+    ids = {"Same-v0": vector, "Other-v0": partial(vector, gravity=9.0)}
+    for name, entry in ids.items():
+        register(name, entry_point=entry_point, vector_entry_point=entry, max_episode_steps=30)
+    yield
+    for name in ids:
+        gym.registry.pop(name)
+
+
+@pytest.mark.usefixtures("_pendulums")
+def test_a_vector_environment_of_the_same_numbers_plays_the_same_bytes(tmp_path):
+    made = []
+    for vector, lanes in ((False, 4), (True, 4), (True, 3)):
+        out = tmp_path / f"{vector}{lanes}"
+        env = {"id": "Same-v0", "vector": vector}
+        build("random", env=env, episodes=9, out=out, rollout={"lanes": lanes}, card={"preview": False})
+        made.append(read_manifest(out))
+    assert made[0] == made[1] == made[2]
+    assert settled("env.id=Same-v0", "env.vector=true").environment.vector == "entry point"
+    assert settled("env.id=Same-v0").environment.vector == ""
+
+
+@pytest.mark.usefixtures("_pendulums")
+def test_one_of_other_numbers_is_refused_with_the_step_and_what_to_do():
+    with pytest.raises(EnvironmentError_, match=r"something else than one alone, at step 0 .*registered"):
+        settled("env.id=Other-v0", "env.vector=true")
 
 
 def test_an_own_enjoy_steps_its_environment_itself(tmp_path):
