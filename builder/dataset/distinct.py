@@ -111,6 +111,7 @@ class Copies:
 
     every: int
     _sides: dict[int, bool] = field(default_factory=dict)
+    _digests: list[Array] = field(default_factory=list)
     _splits: dict[str, Alike] = field(default_factory=lambda: {"train": Alike(), "test": Alike()})
 
     def sides(self, digests: Array, ordinals: Array) -> Array:
@@ -122,6 +123,9 @@ class Copies:
             digests: uint64 [A]: of the episodes (`builder.episodes.distinct.trajectory_digests`).
             ordinals: int64 [A]: their numbers over all splits, those after the ones before.
         """
+        if not self.every:  # of very many episodes 8 bytes each are kept, not an entry of a dict
+            self._digests.append(digests)
+            return np.zeros(len(digests), bool)
         planned = in_test(ordinals, self.every).tolist()
         return np.array(
             [self._sides.setdefault(*known) for known in zip(digests.tolist(), planned, strict=True)], bool
@@ -141,7 +145,7 @@ class Copies:
     @property
     def episodes(self) -> int:
         """How many episodes are distinct."""
-        return len(self._sides)
+        return len(np.unique(np.concatenate(self._digests))) if self._digests else len(self._sides)
 
     def count(self) -> Distinct:
         """How many episodes are distinct, and what train and test share."""

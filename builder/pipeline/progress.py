@@ -24,6 +24,13 @@ class Reporter(Display):
         environment: what is played.
         wanted: accepted episodes.
         shown: `console` and `clock`, as `Display` takes them.
+
+    Attributes:
+        wanted: accepted episodes.
+        attempts: that have been played.
+        accepted: of them.
+        steps: of all of them.
+        seconds: from the beginning to the last chunk that was counted.
     """
 
     def __init__(
@@ -45,12 +52,7 @@ class Reporter(Display):
         self.wanted = wanted
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
-        self._began = self._clock()
-
-    @property
-    def seconds(self) -> float:
-        """Since the build began to play."""
-        return self._clock() - self._began
+        self._began, self.seconds = self._clock(), 0.0
 
     @property
     def steps_per_second(self) -> float:
@@ -64,6 +66,7 @@ class Reporter(Display):
 
     def add(self, summary: ChunkSummary) -> None:
         """Count a chunk and show where the build stands."""
+        self.seconds = self._clock() - self._began
         self.attempts += len(summary.returns)
         self.accepted += int(summary.accepted.sum())
         self.steps += int(summary.lengths.sum())

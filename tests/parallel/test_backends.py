@@ -54,6 +54,31 @@ def test_what_a_task_raises_is_raised_where_its_result_is_awaited(backend, n_job
         list(workers.run(refuse, range(9)))
 
 
+def double_later(task):
+    """Those after the first few only once a result has been seen."""
+    number, seen = task
+    while number >= 6 and not seen.exists():
+        os.sched_yield()
+    return 2 * number
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("backend", EACH)
+def test_a_task_can_be_decided_on_while_others_are_under_way(tmp_path, backend, n_jobs):
+    skip_without(backend)
+    seen, found = tmp_path / "seen", []
+
+    def tasks():
+        yield from ((number, seen) for number in range(20))
+        yield from [(100 + result, seen) for result in found]
+
+    with open_workers(ParallelConfig(backend, n_jobs)) as workers:
+        for result in workers.run(double_later, tasks()):
+            found.append(result)
+            seen.touch()
+    assert set(range(0, 40, 2)) < set(found)
+
+
 def note(folder):
     (folder / f"{os.getpid()}").touch()
     return os.getpid()

@@ -63,3 +63,12 @@ def test_no_speed_is_shown_where_nothing_was_played_now(caplog):
     with reporter(Console(force_terminal=False), lambda: 0.0) as lines:
         lines.add(replace(chunk(0, 1000), seconds=0.0))
     assert "1,000 attempts · mean return 500.0" in caplog.text
+
+
+def test_the_seconds_end_with_the_last_chunk_whatever_is_written_after_it():
+    now = [0.0]
+    with reporter(Console(force_terminal=False), lambda: now[0]) as lines:
+        now[0] = 4.0
+        lines.add(chunk(0, 10))
+        now[0] = 9.0
+    assert (lines.seconds, lines.steps_per_second) == (4.0, 1250.0)
