@@ -8,6 +8,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3,video
 TESTED := $(BASE),mujoco,box2d,atari,s3,onnx,test
+DOCS := $(BASE),docs
 ALL := $(TESTED),robotics,jax,dask,ray,dvc,rlds,docs,dev
 
 # pip works for minutes the first time, and says nothing meanwhile.
@@ -152,7 +153,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.test $(VENV)/.docs $(VENV)/.base
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(call install,[$(BASE),docs])
+	$(call install,[$(DOCS)])
 	@touch $@ $(VENV)/.base
 
 # The newest versions that resolve together; torch stays where it is, since its wheels differ by machine.

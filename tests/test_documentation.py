@@ -2,9 +2,12 @@
 
 import ast
 import json
+import os
 import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +122,19 @@ def test_a_signature_says_its_defaults_as_python_does():
     assert api._signature("play", play) == (
         "```python\nplay(count: int, *, seed: int = 0, to: str | None = 'x', by = page) -> bool\n```"
     )
+
+
+def test_every_page_is_listed_once_by_the_page_of_its_section():
+    """The site's navigation; `docs/conf.py` says which pages those are."""
+    conf = runpy.run_path(str(DOCS / "conf.py"))
+    pages = {path.relative_to(DOCS).with_suffix("") for path in DOCS.rglob("*.md")}
+    listed = [
+        os.path.normpath(page.parent / name)
+        for page in pages
+        if page.name in {"index", *conf["ALWAYS"]} or (DOCS / page).is_dir()
+        for name in set(conf["LISTED"].findall((DOCS / page).with_suffix(".md").read_text()))
+    ]
+    assert sorted(listed) == sorted(str(page) for page in pages - {Path("index")})
 
 
 def test_the_choices_of_an_export_are_its_formats():
