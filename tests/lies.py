@@ -25,7 +25,9 @@ from builder.manifest.identity import identity, sha256_of
 from builder.manifest.manifest import read_manifest, seal
 from builder.verify import verify
 from builder.verify.checks import Report
-from builder.verify.config import LEVELS, VerifyConfig
+from builder.verify.config import VerifyConfig
+
+LEVELS = ("auto", "files", "replay", "rebuild")
 
 Forger = Callable[[Path], object]
 

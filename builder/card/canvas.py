@@ -44,6 +44,12 @@ class Canvas:
         left, top, right, bottom = (round(edge) for edge in box)
         self._draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=colour)
 
+    def line(self, start: tuple[float, float], end: tuple[float, float], colour: int) -> None:
+        """Draw a line three pixels wide."""
+        self._draw.line(
+            (round(start[0]), round(start[1]), round(end[0]), round(end[1])), fill=colour, width=3
+        )
+
     def text(self, place: tuple[float, float], text: str, *, size: int = LABEL, ink: int = INK) -> None:
         """Write a line from its left end; of its height the place is the middle."""
         self._draw.text(place, spelt(text), font=_font(size), fill=ink, anchor="lm")

@@ -12,7 +12,13 @@ DECLARED = ("configs", "dataset_info")
 """Keys of the header by which `load_dataset` finds and reads files."""
 ADDED = frozenset(["annotations_creators", "source_datasets"])
 """Keys that the headers of earlier versions lack."""
+BASELINE = re.compile(r"^## Baseline\n.*?^(?=## How it was collected$)", re.MULTILINE | re.DOTALL)
 REPOSITORY = re.compile(r'load_dataset\(("[^"]*")')
+
+
+def without_baseline(card: str) -> str:
+    """A card's text without the section that `il-builder baseline` has written."""
+    return BASELINE.sub("", card, count=1)
 
 
 def rendered_again(folder: Path, repo_id: str | None = None) -> tuple[str, str]:

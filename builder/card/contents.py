@@ -24,6 +24,7 @@ from builder.dataset.schema import plain_from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError
+from builder.manifest.baseline import Baseline, read_baseline
 from builder.manifest.manifest import Manifest, read_manifest
 
 SUCCESS = ("info.is_success", "info.success")
@@ -96,6 +97,7 @@ class Contents:
         players: who played how many episodes, in the order of their names.
         plots: those of `PLOTS` that are there.
         origins: of a merged dataset, in the order of its episodes.
+        learned: what `il-builder baseline` has found of it; None: nothing, or that was of other episodes.
     """
 
     manifest: Manifest
@@ -105,6 +107,7 @@ class Contents:
     players: Mapping[str, int]
     plots: frozenset[str]
     origins: tuple[Origin, ...] = ()
+    learned: Baseline | None = None
 
     @property
     def amount(self) -> str:
@@ -160,7 +163,18 @@ def read_contents(folder: Path) -> Contents:
                 got=f"{found[0]} and {found[1]}",
             )
     plots = frozenset(name for name in PLOTS if (folder / name).is_file())
-    return Contents(manifest, sizes, endings, columns, players, plots, origins)
+    return Contents(
+        manifest, sizes, endings, columns, players, plots, origins, _learned(folder, manifest.fingerprint)
+    )
+
+
+def _learned(folder: Path, fingerprint: str) -> Baseline | None:
+    """What was learned from just this dataset; what is damaged is no part of a card."""
+    try:
+        found = read_baseline(folder)
+    except DatasetError:
+        return None
+    return found if found and found.dataset == fingerprint else None
 
 
 def _endings(files: Sequence[Path], steps: Sequence[Path], lacking: frozenset[str]) -> Endings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from builder.card.comparison import mend_card, rendered_again
+from builder.card.comparison import mend_card, rendered_again, without_baseline
 from builder.card.render import render_card, write_text
 from builder.errors import DatasetError
 from builder.manifest.manifest import SIGNATURE, Manifest, read_manifest, rewrite
@@ -30,7 +30,7 @@ def keep_reference(folder: Path, scores: ReferenceScores) -> None:
                 f"{folder} is signed, and reference scores would change what was signed",
                 remedy=f"remove {SIGNATURE}, give the reference, and sign it again",
             )
-        _check_card(folder, manifest)
+        refuse_written_card(folder, manifest)
         manifest = rewrite(dataclasses.replace(manifest, reference=scores), folder)
     if not manifest.splits:
         return
@@ -42,7 +42,7 @@ def keep_reference(folder: Path, scores: ReferenceScores) -> None:
         write_text(folder, rendered)
 
 
-def _check_card(folder: Path, manifest: Manifest) -> None:
+def refuse_written_card(folder: Path, manifest: Manifest) -> None:
     """Refuse to write a card anew in which somebody has written something beside the notes.
 
     Raises:
@@ -52,7 +52,7 @@ def _check_card(folder: Path, manifest: Manifest) -> None:
         return
     mend_card(folder)
     text, rendered = rendered_again(folder)
-    if text != rendered:
+    if without_baseline(text) != without_baseline(rendered):
         raise DatasetError(
             f"the card of {folder} says something else than its data do, and would be written anew",
             remedy="what is your own goes under ## Notes, which stays; il-builder verify names the line",

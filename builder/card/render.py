@@ -19,6 +19,7 @@ from builder.card.component_plots import component_sentences, components_picture
 from builder.card.contents import COMPONENTS, RETURNS, Contents, read_contents
 from builder.card.episode_plots import episode_sentences, episodes_picture
 from builder.card.header import header
+from builder.card.learning_curve import baseline_section
 from builder.card.limits import limits
 from builder.card.markdown import code
 from builder.card.sample import Sample, read_sample
@@ -66,15 +67,19 @@ def write_card(folder: Path, *, notes: str | None = None) -> None:
         COMPONENTS: components_picture(drawn_of(contents, sample)),
     }
     for name, png in pictures.items():
-        _place(folder / name, png)
+        place_picture(folder / name, png)
     stated = contents.manifest
     seen = frozenset(name for name, png in pictures.items() if png is not None)
     contents = dataclasses.replace(contents, manifest=seal(stated, folder, data_files(stated)), plots=seen)
     _write(folder / CARD, _rendered(contents, sample, folder, notes=notes).encode())
 
 
-def _place(path: Path, png: bytes | None) -> None:
-    """Write a picture; where there is none to see, leave none of an earlier card's."""
+def place_picture(path: Path, png: bytes | None) -> None:
+    """Write a picture, whole or not at all; where there is none to see, leave none of an earlier card's.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
     if png is not None:
         _write(path, png)
     elif path.is_file():
@@ -179,6 +184,7 @@ def _sections(contents: Contents, sample: Sample) -> dict[str, Any]:
         "scale": scale_sentence(scores) if (scores := kept_reference(manifest)) else None,
         **{name: columns_table(columns, spaces) for name, columns in contents.columns.items()},
         "component_tables": component_tables(documented_id(inputs.get("environment", {})), spaces),
+        "baseline": baseline_section(contents.learned) if contents.learned else None,
         "packages": text.packages_table(manifest) if inputs.get("packages") else None,
         "identity": code(manifest.identity),
         "fingerprint": code(manifest.fingerprint),

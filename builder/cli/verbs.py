@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from builder.cli.baseline import baseline
 from builder.cli.experts import experts
 from builder.cli.reference import reference
 from builder.cli.relabel import relabel
@@ -332,7 +333,7 @@ VERBS = {
     ),
     "verify": Verb(
         _verify,
-        "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild, sample=0.1",
+        "a dataset proves itself: out= or hub.repo_id=, level=files|replay|rebuild|baseline",
         reads=True,
     ),
     "check": Verb(_check, "is this environment, this expert, fit for a build? env.id= expert="),
@@ -344,6 +345,9 @@ VERBS = {
     ),
     "relabel": Verb(
         relabel, "what an expert would do on recorded observations: out= expert= to=FOLDER", reads=True
+    ),
+    "baseline": Verb(
+        baseline, "clones of an expert, and how well they play: out= demos=1,5,25,100 seeds=5", reads=True
     ),
     "view": Verb(
         view, "a dataset in the browser: out= or hub.repo_id=, to=FOLDER makes a static Space", reads=True

@@ -18,6 +18,8 @@ CHOSEN = {"rollout.noise": "kind", "rollout.switch": "policy"}
 """Keys of the build that are a mapping, and what of it a plain value stands for."""
 LISTS = ("dataset.teacher",)
 """Keys that are a list, where one word stands for a list of it."""
+COUNTS = {"baseline": ("demos",)}
+"""By verb: keys that are a list of whole numbers, which may come without brackets: `demos=1,5,25`."""
 SHORT = {
     "export": {"to": "to.name"},
     "render": {"to": "to.name"},
@@ -87,6 +89,8 @@ def long_form(verb: str, override: str) -> str:
     if key in CHOSEN and value in {"null", ""}:
         return override
     if key in LISTS and re.fullmatch(r"\w+", value) and value != "null":
+        return f"{key}=[{value}]"
+    if key in COUNTS.get(verb, ()) and re.fullmatch(r"\d+(,\d+)*", value):
         return f"{key}=[{value}]"
     return f"{known[key]}={value}" if given and key in known and not value.startswith("{") else override
 

@@ -9,14 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.errors import DatasetError, storage_error
-from builder.manifest.manifest import MANIFEST, PREVIEW, SIGNATURE, UNLISTED, owned_files, read_manifest
+from builder.manifest.manifest import (
+    BASELINE,
+    LEARNING_CURVE,
+    MANIFEST,
+    PREVIEW,
+    SIGNATURE,
+    UNLISTED,
+    owned_files,
+    read_manifest,
+)
 from builder.manifest.provenance import PROVENANCE
 from builder.storage.digest import file_sha256
 from builder.storage.lock import locked_in_turn
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import replaced
 
-OPTIONAL = (PROVENANCE, SIGNATURE, *PREVIEW)
+OPTIONAL = (PROVENANCE, SIGNATURE, *PREVIEW, BASELINE, LEARNING_CURVE)
 """Files that not every dataset has: a folder from a cache of DVC has no description of the machine."""
 
 

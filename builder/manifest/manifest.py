@@ -36,15 +36,18 @@ MOST_RETURNS = 500
 """So many returns of rejected attempts are kept."""
 PREVIEW = ("assets/preview.webp", "assets/preview.png", "assets/preview.json")
 """A film and a strip of some episodes, and their note: other machines may draw them otherwise."""
-UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE, *PREVIEW)
+BASELINE, LEARNING_CURVE = "baseline.json", "assets/baseline.png"
+"""What was learned from the dataset, and its picture; other machines may find other figures."""
+UNLISTED = (MANIFEST, "README.md", "provenance.json", SIGNATURE, *PREVIEW, BASELINE, LEARNING_CURVE)
 """Files that the manifest does not list: itself, the card (rendered again to check it), what describes the
-machine and the preview (they carry their own checksums), and who has signed manifest and card."""
+machine, the preview and the baseline (they carry their own checksums), and who has signed manifest and
+card."""
 
 
 OWN = re.compile(
     r"(data|episodes)/\w+-\d{5}-of-\d{5}\.parquet"
-    r"|assets/((returns|components)\.png|preview\.(webp|png|json))|expert/expert\.(json|safetensors)"
-    r"|README\.md|manifest\.json|provenance\.json|dataset\.sig"
+    r"|assets/((returns|components|baseline)\.png|preview\.(webp|png|json))|expert/expert\.(json|safetensors)"
+    r"|README\.md|(manifest|baseline)\.json|provenance\.json|dataset\.sig"
 )
 """The names that builds give."""
 

@@ -13,7 +13,16 @@ from typing import Any
 
 from builder.card import CARD, mend_card
 from builder.manifest.identity import identity
-from builder.manifest.manifest import MANIFEST, PREVIEW, Manifest, fingerprint, manifest_sha256, manifest_text
+from builder.manifest.manifest import (
+    BASELINE,
+    LEARNING_CURVE,
+    MANIFEST,
+    PREVIEW,
+    Manifest,
+    fingerprint,
+    manifest_sha256,
+    manifest_text,
+)
 from builder.manifest.provenance import PROVENANCE, is_own_sha256
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath, local_copy
@@ -26,7 +35,7 @@ log = logging.getLogger(__name__)
 def stamps(out: AnyPath, manifest: Manifest) -> dict[str, Any]:
     """The stamps of a dataset's files that are there, by their paths in it."""
     found = {}
-    for path in sorted({*manifest.files, CARD, MANIFEST, PROVENANCE, *PREVIEW}):
+    for path in sorted({*manifest.files, CARD, MANIFEST, PROVENANCE, *PREVIEW, BASELINE, LEARNING_CURVE}):
         try:
             found[path] = _stamp(out / path)
         except FileNotFoundError:
@@ -83,6 +92,8 @@ def _damaged(out: AnyPath, manifest: Manifest, found: Mapping[str, Any], changed
         yield f"{PROVENANCE} has another content"
     if changed.intersection(PREVIEW) and not _is_own_preview(out, found):
         yield "its preview has another content"
+    if changed.intersection((BASELINE, LEARNING_CURVE)) and not _is_own_baseline(out, found):
+        yield "its baseline has another content"
 
 
 def _is_own_preview(out: AnyPath, found: Mapping[str, Any]) -> bool:
@@ -95,6 +106,15 @@ def _is_own_preview(out: AnyPath, found: Mapping[str, Any]) -> bool:
         return False
     stated = parse_json(text.encode())["files"]
     return all(stated.get(name) == _sha256(out / name) for name in pictures)
+
+
+def _is_own_baseline(out: AnyPath, found: Mapping[str, Any]) -> bool:
+    """Whether a baseline and its picture are there, as its note says."""
+    if not found.keys() >= {BASELINE, LEARNING_CURVE}:
+        return False
+    with local_copy(out / BASELINE) as note:
+        text = note.read_text(errors="replace")
+    return is_own_sha256(text) and parse_json(text.encode()).get("picture") == _sha256(out / LEARNING_CURVE)
 
 
 def _says_what_it_said(out: AnyPath, manifest: Manifest) -> bool:

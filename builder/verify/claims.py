@@ -11,7 +11,7 @@ from builder.dataset.families import family_of
 from builder.environments.drawing import OPENGL
 from builder.episodes.declared import EXPERT_ACTION, declared
 from builder.errors import DatasetError, SignatureError
-from builder.manifest.manifest import PREVIEW, SIGNATURE, Manifest, stated_license
+from builder.manifest.manifest import BASELINE, PREVIEW, SIGNATURE, Manifest, stated_license
 from builder.manifest.provenance import PROVENANCE
 from builder.manifest.settings import RELABELLED, before_labels, rebuild_settings, rebuilt_expert
 from builder.manifest.signature import stated_signer
@@ -20,6 +20,7 @@ from builder.versions import RELEASE
 
 NOTHING = "nothing checks it"
 REPLAY, REBUILD, PARTS, SAMPLE = "level=replay", "level=rebuild", "parts=[...]", "sample=1.0"
+BASELINE_LEVEL = "level=baseline"
 EACH = "level=rebuild of each part"
 NOT_STEPPED = "observations, rewards and endings are so too of the {:.0%} that were not stepped again"
 
@@ -164,10 +165,17 @@ def _of_the_build(folder: Path, manifest: Manifest) -> Iterator[Claim]:
         yield Claim(f"the note {note!r}")
     if manifest.splits and manifest.written_by != RELEASE:
         yield Claim("what its card says in words other than this version's", "the version that wrote it")
+    yield from _of_files(folder, manifest)
+
+
+def _of_files(folder: Path, manifest: Manifest) -> Iterator[Claim]:
+    """What files beside the data say."""
     if (folder / PREVIEW[-1]).exists():
         yield Claim(
             "its preview shows the episodes that its note names", "il-builder render draws them again"
         )
+    if (folder / BASELINE).exists():
+        yield Claim("its clones were trained and have played as its baseline says", BASELINE_LEVEL)
     if any(path.startswith("assets/") for path in manifest.files):
         yield Claim("the pictures of its card show its figures")
     if any(path.startswith("expert/") for path in manifest.files):

@@ -10,7 +10,7 @@ from builder.errors import ConfigError
 from builder.parallel.backends import find_backend
 from builder.storage.paths import AnyPath
 
-LEVELS = ("auto", "files", "replay", "rebuild")
+LEVELS = ("auto", "files", "replay", "rebuild", "baseline")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class VerifyConfig:
     Attributes:
         out: the dataset folder.
         hub: or a repository.
-        level: files, replay or rebuild; auto: replay where there is one, else files.
+        level: files, replay, rebuild or baseline; auto: replay where there is one, else files.
         sample: the share of the episodes that `replay` steps again.
         parallel: on what they are stepped or played.
         expert: what `rebuild` may need.

@@ -25,6 +25,7 @@ from builder.replay.pictures import DRIVERS_APART
 from builder.replay.replay import drawn_again
 from builder.storage.lock import recover_unless_held
 from builder.storage.paths import expanded, write_whole
+from builder.verify.baseline import check_baseline, check_trained, has_baseline
 from builder.verify.checks import Check, Report
 from builder.verify.claims import REPLAY, claims
 from builder.verify.config import LabellerConfig, VerifyConfig
@@ -135,6 +136,8 @@ def _checks(
     yield "provenance", lambda: check_provenance(folder)
     if has_preview(folder):
         yield "preview", lambda: check_preview(folder)
+    if has_baseline(folder):
+        yield "baseline", lambda: check_baseline(folder, manifest)
     if manifest.splits:
         yield "tables", lambda: check_tables(folder, manifest)
         yield "card", lambda: check_card(folder, config.hub.repo_id, written_by=manifest.written_by)
@@ -151,6 +154,8 @@ def _checks(
         yield "rebuild", lambda: check_merged_again(folder, manifest, parts, beside=local)
     elif config.level == "rebuild":
         yield "rebuild", lambda: _check_rebuild(folder, manifest, config)
+    elif config.level == "baseline":
+        yield "trained again", lambda: check_trained(folder, config)
 
 
 def _check_replay(folder: Path, manifest: Manifest, config: VerifyConfig) -> Check:
