@@ -7,6 +7,7 @@ import torch
 from builder import build
 
 torch.manual_seed(0)
+torch.set_num_threads(1)
 arrays = build(expert="cartpole", episodes=50, out="data/fifty").arrays()
 observations, actions = torch.tensor(arrays["observation"]), torch.tensor(arrays["action"])
 clone = torch.nn.Sequential(torch.nn.Linear(4, 64), torch.nn.Tanh(), torch.nn.Linear(64, 2))

@@ -19,6 +19,7 @@ STORIES = {
     "hub/test_with_datasets": "what was pushed, read without us",
     "manifest/test_strangers": "forged manifests, and what becomes of them",
     "peers/test_d3rlpy": "what d3rlpy's own reader finds in an export, and ours in its files",
+    "peers/test_examples": "the examples that train with another library",
     "peers/test_flax": "CleanRL's models of JAX, saved by flax",
     "peers/test_recipes": "experts of other frameworks, by the recipes of docs/experts.md",
     "peers/test_sample_factory": "checkpoints that Sample Factory's learner saved",
