@@ -8,13 +8,16 @@ processor, `builder.environments.alike` finds out.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from builder.environments.environment import EnvironmentSpec, make
 from builder.environments.lanes import Begun, RowError, Stepped, refuse_to_be_asked
 from builder.environments.stepping import whole_column
 from builder.episodes.spaces import Array, assemble, leaves
@@ -32,6 +35,14 @@ def is_functional(environment: gym.Env[Any, Any]) -> bool:
     return known is not None and all(
         getattr(type(environment), name) is getattr(known, name) for name in ("reset", "step")
     )
+
+
+def are_functional(spec: EnvironmentSpec) -> bool:
+    """Whether instances of a spec are, of which this process has made one; nothing may be asked of them."""
+    if MODULE not in sys.modules or spec.masks or spec.pixels or spec.wrappers or spec.preprocessing:
+        return False
+    with closing(make(spec)) as environment:
+        return is_functional(environment)
 
 
 @dataclass

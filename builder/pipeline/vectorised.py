@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
-from builder.environments import functional
 from builder.environments.alike import difference
 from builder.environments.behaviour import Script
-from builder.environments.environment import EnvironmentSpec, make, registration
+from builder.environments.environment import EnvironmentSpec, registration
+from builder.environments.functional import are_functional
 from builder.environments.pool import ENTRY_POINT, FUNCTIONAL
 from builder.errors import ConfigError, EnvironmentError_
 from builder.pipeline.build import Build
@@ -51,7 +49,7 @@ def vectorised(build: Build, scripts: Callable[[], Sequence[Script]]) -> Build:
                 f"the lanes of {env_id} are not stepped together: {reason}", remedy="leave out env.vector"
             )
         return build
-    vector = FUNCTIONAL if _is_functional(build.environment) else ENTRY_POINT
+    vector = FUNCTIONAL if are_functional(build.environment) else ENTRY_POINT
     together = dataclasses.replace(build.environment, vector=vector)
     if place := _difference(together, scripts()):
         if wanted is True:
@@ -84,7 +82,7 @@ def _reason(build: Build) -> str:
         "it is right only where nothing else plays in its process": spec.single,
     }
     found = next((reason for reason, holds in own.items() if holds), "")
-    return found or ("" if _is_functional(spec) else _no_entry_point(build))
+    return found or ("" if are_functional(spec) else _no_entry_point(build))
 
 
 def _no_entry_point(build: Build) -> str:
@@ -107,10 +105,3 @@ def _difference(together: EnvironmentSpec, scripts: Sequence[Script]) -> str:
         return difference(together, scripts)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, it cannot be used so)
         return f"a reset with a seed for each lane or a step ({type(error).__name__}: {str(error)[:200]})"
-
-
-def _is_functional(spec: EnvironmentSpec) -> bool:
-    if functional.MODULE not in sys.modules:  # a sample of it has been made
-        return False
-    with closing(make(spec)) as environment:
-        return functional.is_functional(environment)

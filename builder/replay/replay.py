@@ -21,8 +21,9 @@ from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.behaviour import known, rehearse, settled
 from builder.environments.drawing import OPENGL, drawn_by, with_pixels
 from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.environments.functional import are_functional
 from builder.environments.masks import ASKED
-from builder.environments.pool import EnvironmentPool, turn
+from builder.environments.pool import FUNCTIONAL, EnvironmentPool, turn
 from builder.environments.stepping import action_values
 from builder.environments.wrappers import Layers, wrapper_specs
 from builder.episodes.recording import EXTRAS, Recording
@@ -39,12 +40,15 @@ from builder.replay.annotators import annotators_of
 from builder.replay.difference import Difference, first_difference
 from builder.replay.pictures import as_drawn_here
 from builder.replay.recorded import RecordedEpisode, RecordedSplit
+from builder.replay.together import play_together
 from builder.values import restored
 
 STEPS_PER_TASK = 20_000
 """What one task replays: long enough to be worth sending, short enough for workers to end together."""
 PROBED = 4
 """So many episodes show whether an instance forgets its past."""
+TOGETHER = 128
+"""So many episodes are replayed side by side, where their lanes can be stepped together."""
 WORTH_REUSE = 10 * PROBED
 """From so many episodes on it is worth finding out."""
 
@@ -235,7 +239,8 @@ def settle(
     if manifest.instances == "fresh" or sum(map(len, positions.values())) < WORTH_REUSE:
         return spec
     if not spec.single and (found := known(spec)):
-        return dataclasses.replace(spec, reusable=not found.remembers)
+        together = FUNCTIONAL if are_functional(spec) else ""
+        return dataclasses.replace(spec, reusable=not found.remembers, vector=together)
     name = max(positions, key=lambda split: len(positions[split]))
     wanted, split = positions[name], RecordedSplit(folder, manifest, name)
     episodes = [split.episode(wanted[i * (len(wanted) - 1) // (PROBED - 1)]) for i in range(PROBED)]
@@ -277,17 +282,41 @@ def _replay_task(task: _Task) -> tuple[int, Replayed]:
     """Replay a task's episodes up to the first difference."""
     split = RecordedSplit(task.folder, read_manifest(task.folder), task.split)
     pool = EnvironmentPool(task.environment)
-    steps = 0
+    steps, size = 0, TOGETHER if task.environment.vector else 1
     with turn(task.environment), closing(pool):
-        for done, position in enumerate(task.positions):
+        for start in range(0, len(task.positions), size):
             if cancelled():
                 break
-            episode = split.episode(position)
-            _, difference = repeated(pool, episode)
-            steps += len(episode.rows.recording.rewards)
-            if difference:
-                return task.order, Replayed(done + 1, steps, difference)
+            episodes = [split.episode(position) for position in task.positions[start : start + size]]
+            for done, (episode, difference) in enumerate(_each_repeated(pool, episodes), start + 1):
+                steps += len(episode.rows.recording.rewards)
+                if difference:
+                    return task.order, Replayed(done, steps, difference)
     return task.order, Replayed(len(task.positions), steps)
+
+
+def _each_repeated(
+    pool: EnvironmentPool, episodes: Sequence[RecordedEpisode]
+) -> Iterator[tuple[RecordedEpisode, Difference | None]]:
+    """Step episodes again; what lanes that are stepped together give otherwise, one alone may not."""
+    alike = _alike_together(pool, episodes) if pool.spec.vector else [False] * len(episodes)
+    for episode, same in zip(episodes, alike, strict=True):
+        yield episode, None if same else repeated(pool, episode)[1]
+
+
+def _alike_together(pool: EnvironmentPool, episodes: Sequence[RecordedEpisode]) -> list[bool]:
+    """Whether lanes that are stepped together give just what each of the episodes holds."""
+    lanes = pool.lanes(len(episodes))
+    spaces = Spaces(lanes.observation_space, lanes.action_space)
+    try:
+        recordings = [episode.rows.recording for episode in episodes]
+        played = play_together(lanes, recordings, pool.spec.max_episode_steps)
+    except (Exception, SystemExit):  # noqa: BLE001  (one alone will say better what it is)
+        return [False] * len(episodes)
+    return [
+        not annotators_of(episode.declared, spaces) and _differing(one, one, episode, spaces) is None
+        for one, episode in zip(played, episodes, strict=True)
+    ]
 
 
 def repeated(pool: EnvironmentPool, episode: RecordedEpisode) -> tuple[Recording | None, Difference | None]:
@@ -333,8 +362,22 @@ def _compared(
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises, these actions are not what was played)
         what = f"the environment raised {type(error).__name__}: {error}"
         return None, Difference(what=what, file=episode.file, episode=episode.index)
-    there = {*recorded(played)} & {*recorded(episode.rows.recording)}
     alike = as_drawn_here(played, episode.rows.recording) if drawn_by(environment) == OPENGL else played
+    return played, _differing(played, alike, episode, spaces)
+
+
+def _differing(
+    played: Recording, alike: Recording, episode: RecordedEpisode, spaces: Spaces
+) -> Difference | None:
+    """The first difference between what was played and what an episode holds.
+
+    Args:
+        played: what the environment gave.
+        alike: the same, with pictures as they may be drawn here.
+        episode: what the dataset holds.
+        spaces: of the environment.
+    """
+    there = {*recorded(played)} & {*recorded(episode.rows.recording)}
     both = (dataclasses.replace(episode.rows, recording=alike), episode.rows)
     for name, table in {**TABLES, **episode.tables}.items():
         columns = [column for column in table if column.replayed]
@@ -342,5 +385,5 @@ def _compared(
         expected, got = (arrays_by_name(columns, rows, spaces) for rows in both)
         if found := first_difference(expected, got, file=episode.file, episode=episode.index):
             step = len(played.rewards) if name == "episodes" else found.step
-            return played, dataclasses.replace(found, step=step)
-    return played, None
+            return dataclasses.replace(found, step=step)
+    return None

@@ -8,14 +8,16 @@ import gymnasium as gym
 import pytest
 from gymnasium.envs.registration import register
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from verification import check
+from verification import STEPS, check, rewrite
 
 from builder import build
 from builder.composition import build_config
+from builder.config import ParallelConfig
 from builder.errors import ConfigError, EnvironmentError_
 from builder.manifest.manifest import read_manifest
 from builder.pipeline.instances import settle, slower
 from builder.pipeline.prepare import prepare
+from builder.replay import replay
 
 
 @pytest.fixture
@@ -134,6 +136,21 @@ def test_an_own_enjoy_steps_its_environment_itself(tmp_path):
 def test_another_word_is_refused():
     with pytest.raises(ConfigError, match=r"env\.vector is unknown.*auto or true or false"):
         build_config(["env.vector=maybe"])
+
+
+@pytest.mark.slow
+def test_a_replay_side_by_side_finds_the_episode_that_was_changed(tmp_path):
+    extras.jax()
+    out = tmp_path / "x"
+    build("random", env={"id": "phys2d/CartPole-v1"}, episodes=60, out=out, card={"preview": False})
+    check(out, level="replay")
+
+    def change(columns):
+        columns["reward"][700] = 7.0
+
+    rewrite(out, STEPS, change)
+    found = replay(out, {"train": range(60)}, parallel=ParallelConfig(backend="threading", n_jobs=1))
+    assert found.difference.column == "reward"
 
 
 @pytest.mark.slow
