@@ -30,11 +30,13 @@ class Trial:
     Attributes:
         function: it raises where a process cannot do the work: what it needs is not there, or cannot travel.
         task: its argument.
+        seconds: what it takes.
         more_bytes: what a process takes in memory beyond what this one takes now.
     """
 
     function: Callable[[Any], object]
     task: Any
+    seconds: float = 0.0
     more_bytes: float = 0.0
 
 
@@ -92,7 +94,8 @@ class Auto:
             trial: what a process must be able to do.
         """
         worker_bytes = own_bytes() + WORKER_BYTES + trial.more_bytes
-        choice = choose(Facts(seconds, self._machine(), worker_bytes, self._n_jobs), self.terms)
+        facts = Facts(seconds, self._machine(), worker_bytes, self._n_jobs, trial.seconds)
+        choice = choose(facts, self.terms)
         if choice.backend == "loky":
             choice = self._switched(choice, trial)
         self._say(choice)

@@ -35,12 +35,14 @@ class Facts:
         machine: what may be used of it.
         worker_bytes: what a process takes in memory.
         n_jobs: the most workers that are wanted; -1: one for each core.
+        trial: seconds that processes are tried for, beside their start.
     """
 
     seconds: float
     machine: Machine
     worker_bytes: float
     n_jobs: int = -1
+    trial: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def choose(facts: Facts, terms: Terms) -> Choice:
         there += f", parallel.n_jobs={n_jobs}"
     if count == 1:
         return Choice("threading", 1, f"{remains}; {there}")
-    if facts.seconds * (1 - 1 / min(count, machine.cores)) <= terms.start:
+    if facts.seconds * (1 - 1 / min(count, machine.cores)) <= terms.start + facts.trial:
         return Choice("threading", 1, f"{remains}, of which {count} processes save too little; {there}")
     return Choice("loky", count, f"{remains} on one; {there}")
 

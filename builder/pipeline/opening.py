@@ -42,7 +42,7 @@ def _size(build: Build, run: ChunkRun, auto: Auto, horizon: int) -> int | None:
     remaining = pace * sum(map(len, gaps(run.summaries, horizon)))
     if remaining > auto.terms.worth and _seconds(played) < auto.terms.measured:
         return max(1, round(auto.terms.measured / pace))
-    auto.decide(remaining, run.trial())
+    auto.decide(remaining, run.trial(played[-1]))
     if not auto.here:
         run.close()  # this process plays no more
     return None

@@ -38,7 +38,7 @@ from builder.rollout.planning import (
 )
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
-from builder.rollout.worker import ChunkTask, Setup, play_chunk, ready, release
+from builder.rollout.worker import Again, ChunkTask, Setup, play_again, play_chunk, release
 from builder.storage.digest import file_sha256
 from builder.storage.layout import ATTEMPT, HANDED, JOURNAL
 from builder.storage.left_overs import remove_parts
@@ -132,10 +132,20 @@ class ChunkRun:
         write_card(Path(path))
         return True
 
-    def trial(self) -> Trial:
-        """What a process must be able to do to play, and what a chunk of it takes: it is held twice."""
-        largest = LANES_PER_CHUNK * self._build.config.rollout.most_lanes * self._attempt_bytes()
-        return Trial(ready, self._setup, 2 * min(largest, CHUNK_BYTES))
+    def trial(self, played: ChunkSummary) -> Trial:
+        """What a process must be able to do before it plays: a second of this chunk, with the same outcome.
+
+        A chunk is held twice in memory.
+        """
+        count, largest = len(played.returns), self._build.config.rollout.most_lanes * LANES_PER_CHUNK
+        again = max(1, min(count, int(count / played.seconds)))
+        start, returns, digests = played.start, played.returns[:again], played.digests[:again]
+        return Trial(
+            play_again,
+            Again(self._setup, start, start + again, returns, digests),
+            seconds=again / count * played.seconds,
+            more_bytes=2 * min(largest * self._attempt_bytes(), CHUNK_BYTES),
+        )
 
     def release(self, workers: Workers) -> None:
         """Let go what the workers keep for the build."""

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import gymnasium as gym
+import numpy as np
 import threadpoolctl
 
 from builder.environments.environment import EnvironmentSpec, make
@@ -25,7 +27,8 @@ from builder.episodes import global_generators
 from builder.episodes.annotations import Annotation, Annotator
 from builder.episodes.recording import Recording, joined
 from builder.episodes.recording_file import Header, write_recording
-from builder.errors import NotStatelessError
+from builder.episodes.spaces import Array
+from builder.errors import NotRepeatedError, NotStatelessError
 from builder.experts.actor import Actor, Player
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted, Lockstep
@@ -84,29 +87,60 @@ def play_chunk(task: ChunkTask) -> ChunkSummary:
     """
     began = time.perf_counter()
     setup = task.setup
-    attempts = range(task.start, task.stop)
-    logs: tuple[str, ...] = ()
-    with turn(setup.environment), _resources(setup) as kept, _single_threaded_blas():
-        try:
-            recording, failures = _play(kept, attempts)
-        except NotStatelessError as error:
-            logs = (f"{error}; from here on each attempt has an object of its own",)
-            kept.be_careful()
-            recording, failures = _play(kept, attempts)
+    recording, failures, logs = _recorded(setup, range(task.start, task.stop))
     summary = summarise(recording, task.path, failures=failures)
     header = Header(setup.identity, task.start, task.stop, setup.policy)
     write_recording(recording, task.path, with_figures(header, summary))
     return replace(summary, seconds=time.perf_counter() - began, logs=logs)
 
 
-def ready(setup: Setup) -> None:
-    """Make what the chunks of a build need, as the first of them would, and keep it.
+@dataclass(frozen=True)
+class Again:
+    """Attempts `start` up to `stop` (exclusive) that have been played, and what was seen of them.
+
+    Attributes:
+        setup: of the build.
+        start: first attempt.
+        stop: one past the last.
+        returns: float64 [stop - start].
+        digests: uint64 [stop - start].
+    """
+
+    setup: Setup
+    start: int
+    stop: int
+    returns: Array
+    digests: Array
+
+
+def play_again(task: Again) -> None:
+    """Play attempts once more, and keep what was made for it: whether this process gives what another gave.
+
+    An expert or environment can depend on what a program has set; then another process plays something else.
 
     Raises:
-        Exception: whatever the environment or the expert raise where they cannot be made in this process.
+        NotRepeatedError: it gives something else.
+        Exception: whatever is raised where the environment or the expert cannot be made in this process.
     """
-    with turn(setup.environment), _resources(setup):
-        pass
+    recording, failures, _ = _recorded(task.setup, range(task.start, task.stop))
+    found = summarise(recording, Path(), failures=failures)
+    same = (found.digests == task.digests) & (
+        (found.returns == task.returns) | (np.isnan(found.returns) & np.isnan(task.returns))
+    )
+    if not same.all():
+        attempt = task.start + int(np.flatnonzero(~same)[0])
+        raise NotRepeatedError(f"attempt {attempt} is another one in a process of its own")
+
+
+def _recorded(setup: Setup, attempts: range) -> tuple[Recording, tuple[str, ...], tuple[str, ...]]:
+    """The recording of some attempts, what went wrong in those that failed, and lines for the log."""
+    with turn(setup.environment), _resources(setup) as kept, _single_threaded_blas():
+        try:
+            return *_play(kept, attempts), ()
+        except NotStatelessError as error:
+            kept.be_careful()
+            line = f"{error}; from here on each attempt has an object of its own"
+            return *_play(kept, attempts), (line,)
 
 
 def _play(kept: _Resources, attempts: range) -> tuple[Recording, tuple[str, ...]]:

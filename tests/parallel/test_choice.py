@@ -1,6 +1,7 @@
 """Which workers are chosen, from facts alone."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_the_terms_are_those_that_are_given():
     facts = Facts(1.0, Machine(2.0), 0.0)
     assert choose(facts, Terms(worth=0.5, start=0.1)).count == 2
     assert choose(facts, Terms(worth=0.5, start=0.6)).count == 1
+    assert choose(replace(facts, trial=0.5), Terms(worth=0.5, start=0.1)).count == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The first waves of a build, and which workers it goes on with."""
 
 import dataclasses
+import math
 import re
 import sys
 import types
@@ -10,7 +11,7 @@ import gymnasium as gym
 import pytest
 from corridor import CORRIDOR, record
 
-from builder import Controller
+from builder import Controller, Policy
 from builder.composition import build_config
 from builder.parallel.auto import open_auto
 from builder.parallel.choice import Terms
@@ -25,7 +26,7 @@ from builder.pipeline.prepare import prepare
 from builder.pipeline.runs import ChunkRun, assembly_of
 from builder.rollout import worker
 
-EAGER = Terms(worth=0.0, start=0.0, measured=0.0)
+EAGER = Terms(worth=0.0, start=-math.inf, measured=0.0)
 
 
 def two_cores():
@@ -150,6 +151,27 @@ def test_an_environment_that_processes_cannot_make_is_played_on_here(tmp_path, l
     assert (workers.here, manifest.accepted) == (True, 24)
     (line,) = lines()
     assert line.startswith("1 thread: processes cannot do it (")
+
+
+class Set:
+    """Plays what this program has set."""
+
+    action = 0
+
+    def predict(self, obs, state=None, deterministic=True):
+        return Set.action, state
+
+
+def test_an_expert_that_depends_on_what_this_program_has_set_is_played_on_here(tmp_path, lines, monkeypatch):
+    """In another process it is what its module makes of it."""
+    monkeypatch.setattr(Set, "action", 1)
+    expert = Policy("Corridor-v0", policy=Set, version="1")
+    manifest, workers, _, _ = built(
+        tmp_path / "x", expert=expert, **{"env.id": "Corridor-v0", "env.max_episode_steps": 1_000}
+    )
+    assert (workers.here, manifest.accepted) == (True, 24)
+    (line,) = lines()
+    assert "cannot do it (NotRepeatedError: attempt 0 is another one in a process of its own)" in line
 
 
 def test_instances_that_disturb_each_other_stay_in_this_process(tmp_path, lines):
