@@ -18,7 +18,7 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: release help dataset experts test test-slow viewer clients lint check format docs pages reproduce lies formats benchmark peers lock clean
+.PHONY: release help dataset experts test test-slow viewer clients lint check format docs pages tutorials reproduce lies formats benchmark peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -27,7 +27,7 @@ help:
 	@echo "make viewer     check, test and build the page of il-builder view: builder/show/page/ (needs Node.js 20.19 or later)"
 	@echo "make clients    the tests of the Hub beside the newest huggingface_hub"
 	@echo "make lint       ruff, mypy, import-linter;    make check: lint and test"
-	@echo "make docs       the documentation as a site: site/index.html"
+	@echo "make docs       the documentation as a site: site/index.html;    make tutorials: its notebooks, executed anew"
 	@echo "make reproduce  build the pinned datasets of dvc.yaml anew and compare them with dvc.lock"
 	@echo "make release    wheel and sdist, checked away from the checkout"
 	@echo "make experts    train the bundled experts anew"
@@ -68,6 +68,10 @@ docs: $(VENV)/.docs
 # The pages of docs/reference that are made from the code.
 pages: $(VENV)/.base
 	$(BIN)/python -m documentation
+
+# The notebooks of docs/tutorials, executed anew in empty folders; what they say is written down, and the tests compare.
+tutorials: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python tests/notebooks.py
 
 # Whoever changes what a stage depends on runs this and commits dvc.lock with the change (docs/dvc.md).
 # A note of an earlier build would have a dataset of an older format made again in that.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +25,11 @@ def shown_size(size: int) -> str:
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"
     return f"{size} B"
+
+
+def progress_console() -> Console:
+    """Where progress is drawn: a terminal, never a pipe, whatever the environment says of colours."""
+    return Console(stderr=True, force_terminal=sys.stderr.isatty())
 
 
 class Display:
@@ -46,10 +53,11 @@ class Display:
         clock: Callable[[], float] = time.monotonic,
         **fields: Any,
     ) -> None:
-        console = console or Console(stderr=True)
+        console = console or progress_console()
         self._title, self._clock, self._shown = title, clock, clock()
         self._bar: Progress | None = None
-        if total and (console.is_terminal or console.is_jupyter):
+        drawn = find_spec("ipywidgets") if console.is_jupyter else console.is_terminal
+        if total and drawn:
             title_column = TextColumn("[bold]{task.description}")
             self._bar = Progress(title_column, BarColumn(), *columns, console=console)
             self._task = self._bar.add_task(title, total=total, **fields)

@@ -24,6 +24,20 @@ def test_a_terminal_gets_a_bar_and_no_line(caplog):
     assert caplog.messages == []
 
 
+def test_colours_that_are_asked_for_draw_no_bar_into_a_pipe(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Display("count", 4) as display:
+        display.show(2, "2 of 4")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_notebook_without_widgets_gets_lines_and_no_warning(caplog, recwarn):
+    caplog.set_level("INFO", "builder")
+    shown_on(Console(file=io.StringIO(), force_jupyter=True), 2, (2, True))
+    assert caplog.messages == ["count: 2 of 2"]
+    assert not recwarn.list
+
+
 def test_nothing_to_do_has_no_bar(caplog):
     caplog.set_level("INFO", "builder")
     console = Console(file=io.StringIO(), force_terminal=True)

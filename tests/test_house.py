@@ -55,6 +55,7 @@ STORIES = {
     "test_snippets": "what the pages show, run",
     "test_stages": "dvc.yaml",
     "test_strangers": "forged datasets, watched",
+    "test_tutorials": "the notebooks of the documentation, executed",
     "test_survival": "kills, full disks, other processors",
     "test_kept": "datasets that an older version has written",
 }

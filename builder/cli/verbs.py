@@ -82,6 +82,7 @@ def _verify(overrides: list[str]) -> None:
     from builder.api import dataset_folder
     from builder.augment.parts import parts_of
     from builder.composition import compose
+    from builder.display import progress_console
     from builder.verify import verify
     from builder.verify.config import VerifyConfig
 
@@ -89,7 +90,7 @@ def _verify(overrides: list[str]) -> None:
     config = compose(VerifyConfig, "verify", overrides)
     console = Console(highlight=False, soft_wrap=True)
     parts = parts_of(config.parts, dataset_folder) if config.parts else ()
-    with Console(stderr=True).status("verify") as status:
+    with progress_console().status("verify") as status:
         report = verify(config, started=lambda name: status.update(f"verify: {name}"), parts=parts)
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
