@@ -53,7 +53,7 @@ class Thumbnails:
             return resize(grey(picture)[None, ..., None], size, size)[0, ..., 0]
         changed = np.ones(high, bool)
         if picture.shape == self._last.shape:
-            changed = (picture != self._last).reshape(high, -1).any(axis=1)
+            changed = _differ(picture.reshape(high, -1), self._last.reshape(high, -1))
         else:
             self._columns, self._small = np.empty((high, size), np.float32), np.empty((size, size), np.uint8)
         self._last = picture
@@ -63,6 +63,13 @@ class Thumbnails:
         some = [(indices[touched], weights[touched]) for indices, weights in taps]
         self._small[touched] = np.rint(_weighed(self._columns, some, axis=0)).astype(np.uint8)
         return self._small.copy()
+
+
+def _differ(rows: Array, others: Array) -> Array:
+    """Which rows of bytes are not the others; by eight at once where they lie so."""
+    if not rows.shape[1] % 8 and rows.flags.c_contiguous and others.flags.c_contiguous:
+        rows, others = rows.view(np.uint64), others.view(np.uint64)
+    return np.asarray((rows != others).any(axis=1))
 
 
 def _whole_blocks(size: tuple[int, int], smaller: tuple[int, int]) -> bool:

@@ -34,10 +34,10 @@ IMAGES_AT_ONCE = 8
 """Images that go through the convolutions together."""
 MOST_SCORES = 1024
 """Networks with more are left to float64: every two scores are held against each other."""
-TRIED = 128
-"""So many rows show whether float32 leaves too many in doubt."""
-DOUBTS = 1 / 50
-"""Too many: a row that is computed again costs more than a layer in float64."""
+TRIED = 512
+"""Rows among which doubts are counted."""
+DOUBTS = TRIED // 50
+"""More are too many: a row that is computed again costs what a layer in float64 does for some fifty."""
 
 
 def certain(network: Network, *, channels_last: bool = False) -> Certain | None:
@@ -76,12 +76,19 @@ class Certain:
         self, network: Network, extractor: ImageExtractor, head: DiscreteHead, *, channels_last: bool
     ) -> None:
         channels, *shape = network.encoders[0].shape
-        self._scaled, self._channels_last = network.encoders[0].scaled, channels_last
+        self._channels_last, self._divisor = channels_last, 255 if network.encoders[0].scaled else 1
         self._convolutions: list[KeptConvolution] = []
         for layer in extractor.convolutions:
             seen = self._convolutions[-1].shape if self._convolutions else tuple(shape)
-            first = not (self._convolutions or channels_last)
-            self._convolutions.append(KeptConvolution(layer, seen, channels_first=first))
+            first = not self._convolutions
+            self._convolutions.append(
+                KeptConvolution(
+                    layer,
+                    seen,
+                    channels_first=first and not channels_last,
+                    divisor=self._divisor if first else 1,
+                )
+            )
         weight, bias = extractor.linear.weight, extractor.linear.bias
         channels_first = weight.reshape(len(weight), len(extractor.convolutions[-1].weight), -1)
         by_position = channels_first.transpose(2, 1, 0).reshape(-1, len(weight))
@@ -105,28 +112,27 @@ class Certain:
 
     def latent(self, pictures: Array) -> tuple[Array, Array]:
         """What goes into the output layer [rows, latent], and how far it is at most from float64's [rows]."""
-        features, error = self._features(np.ascontiguousarray(pictures))
-        return self._linear(features), self._linear.growth.after(error, norms(features)) * SLACK
+        features, sizes, error = self._features(np.ascontiguousarray(pictures))
+        return self._linear(features), self._linear.growth.after(error, sizes) * SLACK
 
-    def _features(self, pictures: Array) -> tuple[Array, Array]:
-        """What the convolutions give [rows, numbers], and by how much it errs at most [rows]."""
+    def _features(self, pictures: Array) -> tuple[Array, Array, Array]:
+        """What the convolutions give [rows, numbers], its norm, and by how much it errs at most [rows]."""
         rows = len(pictures)
         if len(self._seen) < rows:
             self._forget(rows)
         features = np.empty((rows, self._linear.weight.shape[0]), self._linear.dtype)
-        error = np.zeros(rows)
+        sizes, error = np.zeros(rows), np.zeros(rows)
         for first in range(0, rows, IMAGES_AT_ONCE):
             some = slice(first, min(first + IMAGES_AT_ONCE, rows))
             changed = self._differ(self._seen[some], pictures[some]) | self._fresh[some, None, None]
             self._seen[some], self._fresh[some] = pictures[some], False
-            x = pictures[some].astype(np.float32)
-            if self._scaled:
-                x /= np.float32(255)
+            x, size = pictures[some], norms(pictures[some].astype(np.float32)) / self._divisor
             for convolution in self._convolutions:
-                error[some] = convolution.growth.after(error[some], norms(x))
+                error[some] = convolution.growth.after(error[some], size)
                 x, changed = convolution(x, changed, first)
-            features[some] = x.reshape(len(x), -1)
-        return features, error
+                size = norms(x)
+            features[some], sizes[some] = x.reshape(len(x), -1), size
+        return features, sizes, error
 
     def _forget(self, rows: int) -> None:
         """Make room for so many pictures, of which none has been seen."""
@@ -144,15 +150,15 @@ class Certain:
         return np.asarray((before != after).any(axis=3 if self._channels_last else 1))
 
     def _count(self, asked: int, doubted: int) -> None:
-        """Compute one layer more in float64 where too many rows were in doubt."""
+        """Compute one layer more in float64 as soon as too many rows were in doubt."""
         self._asked, self._doubted = self._asked + asked, self._doubted + doubted
-        if self._asked < TRIED:
-            return
         layers: list[KeptConvolution | PiecewiseProduct] = [*self._convolutions, self._linear]
-        if self._doubted > DOUBTS * self._asked and self.wide < len(layers):
+        if self._doubted > DOUBTS and self.wide < len(layers):
             layers[self.wide].use(FLOAT64)
             self.wide += 1
             self._fresh[:] = True
+        elif self._asked < TRIED:
+            return
         self._asked = self._doubted = 0
 
 

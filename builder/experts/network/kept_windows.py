@@ -62,10 +62,13 @@ class KeptConvolution:
         layer: the convolution.
         shape: height and width of what it sees.
         channels_first: the images that it sees have their channels first.
+        divisor: what they are divided by, in float32 as `encoding.py` does it.
     """
 
-    def __init__(self, layer: Convolution, shape: tuple[int, ...], *, channels_first: bool = False) -> None:
-        self._channels_first = channels_first
+    def __init__(
+        self, layer: Convolution, shape: tuple[int, ...], *, channels_first: bool = False, divisor: int = 1
+    ) -> None:
+        self._channels_first, self._divisor = channels_first, np.float32(divisor)
         self._window, self._stride = layer.weight.shape[2:], layer.stride
         self.shape = tuple((n - k) // layer.stride + 1 for n, k in zip(shape, self._window, strict=True))
         order = (1, 2, 3, 0) if channels_first else (2, 3, 1, 0)
@@ -103,7 +106,8 @@ class KeptConvolution:
         """
         touched = self._touched(changed)
         y = self._kept[first : first + len(x)]
-        y[touched] = self._product(self._windows(x)[touched].reshape(-1, len(self._product.weight)))
+        seen = self._windows(x)[touched].reshape(-1, len(self._product.weight))
+        y[touched] = self._product(seen if self._divisor == 1 else seen.astype(np.float32) / self._divisor)
         return y, touched
 
     def _touched(self, changed: Array) -> Array:

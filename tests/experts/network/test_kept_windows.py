@@ -55,6 +55,17 @@ def test_what_has_changed_in_part_gives_what_torch_computes_of_all(
         x[changed] = rng.standard_normal((1, 3))
 
 
+def test_bytes_are_divided_as_the_encoding_does():
+    rng = np.random.default_rng(0)
+    layer = convolution(rng)
+    whole, divided = KeptConvolution(layer, (10, 10)), KeptConvolution(layer, (10, 10), divisor=255)
+    x, everything = rng.integers(0, 256, (2, 10, 10, 3), np.uint8), np.ones((2, 10, 10), bool)
+    for kept in (whole, divided):
+        kept.reserve(2)
+    expected = whole(x.astype(np.float32) / np.float32(255), everything, 0)[0]
+    np.testing.assert_array_equal(divided(x, everything, 0)[0], expected)
+
+
 def test_only_windows_that_something_changed_in_are_computed_again():
     rng = np.random.default_rng(0)
     kept = KeptConvolution(convolution(rng), (10, 10))
