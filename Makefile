@@ -5,13 +5,13 @@ EPISODES ?= 1000
 BIN := $(VENV)/bin
 # Tests start processes, which would each compile the code anew where bytecode is not kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python .ci/install --disable-pip-version-check --constraint constraints.txt
 BASE := huggingface-sb3,video
 TESTED := $(BASE),mujoco,box2d,atari,s3,onnx,test
 DOCS := $(BASE),docs
 ALL := $(TESTED),robotics,jax,dask,ray,dvc,rlds,docs,dev
 
-# pip works for minutes the first time, and says nothing meanwhile.
+# pip works for minutes the first time; one line says what it is at.
 define install
 	@echo "installing il-builder$(1) into $(VENV): minutes the first time"
 	@$(PIP) --editable ".$(1)"
