@@ -127,7 +127,9 @@ def test_a_signature_says_its_defaults_as_python_does():
 def test_every_page_is_listed_once_by_the_page_of_its_section():
     """The site's navigation; `docs/conf.py` says which pages those are."""
     conf = runpy.run_path(str(DOCS / "conf.py"))
-    pages = {path.relative_to(DOCS).with_suffix("") for path in DOCS.rglob("*.md")}
+    pages = {
+        path.relative_to(DOCS).with_suffix("") for kind in ("md", "ipynb") for path in DOCS.rglob(f"*.{kind}")
+    }
     listed = [
         os.path.normpath(page.parent / name)
         for page in pages

@@ -57,6 +57,7 @@ STORIES = {
     "test_strangers": "forged datasets, watched",
     "test_tutorials": "the notebooks of the documentation, executed",
     "test_survival": "kills, full disks, other processors",
+    "test_install": "what `make` shows of pip",
     "test_kept": "datasets that an older version has written",
 }
 """Tests of no single module, and what they tell."""

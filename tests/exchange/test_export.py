@@ -1,6 +1,7 @@
 """Exports: whole or not at all, twice the same bytes, and never over what is not theirs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from sweeps import case
@@ -88,7 +89,7 @@ def test_every_format_says_who_reads_it_and_how():
     for name in sorted(name for name, entry in FORMATS.items() if entry.write):
         with case(name):
             assert FORMATS[name].about
-            assert "{path}" in FORMATS[name].opened
+            assert "/there" in FORMATS[name].opening(Path("/there"))
 
 
 def test_a_folder_that_is_in_the_way_is_left(dataset_of, tmp_path):
