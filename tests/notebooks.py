@@ -20,9 +20,11 @@ from hub_server import HubServer
 
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.ipynb"))
 HOME = (r"/[^\s'\"<>]*/\.home", "~/.cache")
-PROGRESS = re.compile(r"(?:· [\d,]+ attempts ·|\bremain\b|^\w+: \d+ of \d+ frames)")
+PROGRESS = re.compile(r"(?:· [\d,]+ attempts ·|\bremain\b|\bpreview\b|^\w+: \d+ of \d+ frames)")
 """Lines that come or not, by how fast the machine is."""
+COLOURS = (r"\x1b\[[\d;?]*[a-zA-Z]", "")
 VARIES = [
+    COLOURS,
     HOME,
     (r"[\d.,]+ ?(?:steps/s|s\b|ms\b|µs\b|seconds|[kMG]?B\b)", "<figure>"),
     (r"https?://[^\s/]+", "<host>"),
@@ -114,7 +116,7 @@ def _plain(output):
     if output["output_type"] == "execute_result":
         output["execution_count"] = None
     if output["output_type"] == "stream":
-        output["text"] = re.sub(*HOME, re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", output["text"]))
+        output["text"] = re.sub(*HOME, re.sub(*COLOURS, output["text"]))
     for kind, value in output.get("data", {}).items():
         if kind.startswith("text/"):
             output["data"][kind] = re.sub(*HOME, value)

@@ -6,6 +6,7 @@ import threading
 import gymnasium as gym
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from worker_memory import alone, measured
 
 from builder.composition.configuration import build_config
@@ -205,6 +206,7 @@ def test_a_process_that_plays_takes_little_more_than_its_environment(expert, tmp
     build = prepare(build_config([f"expert={expert}", f"out={tmp_path}"]))
     player = pack(build.player)
     setup = Setup("memory", build.environment, player, build.expert.name, root_seed=0, lanes=8)
+    get_reusable_executor().shutdown()  # one that wrote a dataset for another test has what that takes
     with open_workers(ParallelConfig(backend="loky", n_jobs=2)) as workers:
         task = ChunkTask(setup, 0, 32, tmp_path / "x.safetensors")
         ((megabytes, heavy),) = workers.run(measured, [task])
