@@ -211,7 +211,7 @@ def simulate(found: Constants, workers: int, steps: int = STEPS) -> Simulated:
             attempt_bytes=found.chunk_bytes * LENGTH,
             attempt_seconds=attempt_seconds(summaries),
         )
-        chunks = split(missing, size)
+        chunks = list(split(missing, size))
         planned = time.process_time() - began
         made.planned += planned
         made.waves += 1

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -87,8 +88,9 @@ class Shard:
 class ShardWriter:
     """Writes the rows of a split as `{split}-{i:05d}-of-{n:05d}.parquet`.
 
-    A context manager: the files appear when its block ends well, and none does when it raises. At most a row
-    group and one written table are held in memory. A split without rows leaves no file.
+    A context manager: the files appear when its block ends well, and none does when it raises. A split
+    without rows leaves no file. A thread encodes a row group while the next one is put together: these two
+    and one written table are held in memory.
 
     A row group has a number of rows that follows from the schema alone, and a shard ends with the row
     group that reaches its size; so the same rows give the same bytes, however they are cut into tables.
@@ -116,6 +118,8 @@ class ShardWriter:
         self._settings = SETTINGS[packing.data_format] | _encodings(schema)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
+        self._thread = ThreadPoolExecutor(1, "parquet")
+        self._encoded: Future[None] | None = None
         self._writer: pq.ParquetWriter | None = None
         self._size = 0
         self._rows: list[int] = []
@@ -131,14 +135,15 @@ class ShardWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._discard()
-            return
-        try:
-            self._finish()
-        except BaseException:
-            self._discard()
-            raise
+        with self._thread:
+            if kind is not None:
+                self._discard()
+                return
+            try:
+                self._finish()
+            except BaseException:
+                self._discard()
+                raise
 
     def write(self, table: pa.Table) -> None:
         """Add rows.
@@ -173,6 +178,16 @@ class ShardWriter:
 
     def _write_group(self, group: pa.Table) -> None:
         group = group.combine_chunks()  # else pages end where the chunks of the input do
+        self._wait()
+        self._encoded = self._thread.submit(self._encode, group)
+
+    def _wait(self) -> None:
+        """Until the last row group is in its file; what failed there is raised here."""
+        encoded, self._encoded = self._encoded, None
+        if encoded is not None:
+            encoded.result()
+
+    def _encode(self, group: pa.Table) -> None:
         with _storage_errors(self._folder):
             if self._writer is None:
                 self._rows.append(0)
@@ -196,6 +211,7 @@ class ShardWriter:
         if self._pending_rows:
             self._write_group(pa.concat_tables(self._pending))
         self._pending = []
+        self._wait()
         with _storage_errors(self._folder):
             self._end_shard()
             for index, name in enumerate(self._names()):
@@ -204,6 +220,8 @@ class ShardWriter:
 
     def _discard(self) -> None:
         self._pending = []
+        if self._encoded is not None:
+            self._encoded.exception()  # nobody needs what it writes, or why it could not
         if self._writer is not None:
             with suppress(OSError, pa.ArrowException):
                 self._writer.close()

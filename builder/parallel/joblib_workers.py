@@ -8,6 +8,9 @@ from typing import Any
 
 from builder.parallel.workers import Result, Task
 
+AHEAD = "n_jobs + n_jobs // 4 + 1"
+"""Tasks given out at once: no worker waits for its next one, and what becomes urgent waits for few others."""
+
 
 class JoblibWorkers:
     """Workers of a pool of joblib's.
@@ -36,7 +39,7 @@ def open_joblib(backend: Any, n_jobs: int, *, ahead: int | None = None) -> Itera
     Args:
         backend: the name of one of joblib's backends, or one of ours.
         n_jobs: workers; -1: one for each core.
-        ahead: tasks that are given out at once; None: two for each worker, so that none waits.
+        ahead: tasks that are given out at once; None: `AHEAD`.
     """
     import joblib
 
@@ -44,7 +47,7 @@ def open_joblib(backend: Any, n_jobs: int, *, ahead: int | None = None) -> Itera
         n_jobs=n_jobs,
         backend=backend,
         return_as="generator_unordered",
-        pre_dispatch=ahead or "2*n_jobs",
+        pre_dispatch=ahead or AHEAD,
         batch_size=1,
         max_nbytes=None,
     ) as parallel:

@@ -68,7 +68,7 @@ def open_ray(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Worke
         count = free if parallel.n_jobs < 0 else min(free, parallel.n_jobs)
         backend = FutureBackend(count, stack.enter_context(_sender()))
         # Where there are more processors than are wanted, only what is not given out keeps them free.
-        ahead = count if count < free else 2 * count
+        ahead = count if count < free else None
         yield stack.enter_context(open_joblib(backend, count, ahead=ahead))
 
 

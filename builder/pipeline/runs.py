@@ -86,16 +86,18 @@ class ChunkRun:
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
         build, missing = self._build, gaps(self.summaries, horizon)
+        lanes = build.config.rollout.most_lanes
         size = chunk_size(
             sum(map(len, missing)),
-            lanes=build.config.rollout.most_lanes,
+            lanes=lanes,
             workers=workers.count,
             attempt_bytes=self._attempt_bytes(),
             attempt_seconds=attempt_seconds(self.summaries),
         )
+        least = None if workers.count == 1 else min(lanes, size)
         tasks = (
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
-            for chunk in split(missing, size)
+            for chunk in split(missing, size, workers=workers.count, least=least)
         )
         given = self.assembly.between(tasks) if self.assembly else tasks
         for answer in workers.run(work, given):

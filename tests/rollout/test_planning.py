@@ -1,5 +1,6 @@
 """Which attempts are played next: exactly those that are missing, and never beyond the budget."""
 
+import heapq
 import math
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from builder.rollout.planning import (
     CHUNK_BYTES,
     CHUNK_SECONDS,
     LANES_PER_CHUNK,
+    SHARES,
     Played,
     attempt_seconds,
     chunk_size,
@@ -31,9 +33,11 @@ ranges = st.tuples(st.integers(0, 15), st.integers(1, 10)).map(lambda pair: (pai
 some_chunks = st.lists(ranges, max_size=8).map(lambda found: [chunk(*pair) for pair in found])
 
 
-@given(some_chunks, st.integers(0, 60), st.integers(1, 12))
-def test_gaps_cut_into_chunks_are_exactly_the_attempts_that_are_missing(chunks, horizon, size):
-    pieces = split(gaps(chunks, horizon), size)
+@given(some_chunks, st.integers(0, 60), st.integers(1, 12), st.integers(1, 4), st.none() | st.integers(1, 12))
+def test_gaps_cut_into_chunks_are_exactly_the_attempts_that_are_missing(
+    chunks, horizon, size, workers, least
+):
+    pieces = list(split(gaps(chunks, horizon), size, workers=workers, least=least))
     held = {attempt for found in chunks for attempt in range(found.start, found.stop)}
     missing = [attempt for attempt in range(horizon) if attempt not in held]
     assert [attempt for piece in pieces for attempt in piece] == missing
@@ -45,7 +49,8 @@ def test_gaps_lie_before_between_and_after_the_chunks():
 
 
 def test_a_gap_is_cut_into_full_chunks_and_a_rest():
-    assert split([range(3, 10), range(20, 22)], 3) == [range(3, 6), range(6, 9), range(9, 10), range(20, 22)]
+    pieces = split([range(3, 10), range(20, 22)], 3)
+    assert list(pieces) == [range(3, 6), range(6, 9), range(9, 10), range(20, 22)]
 
 
 @given(some_chunks, st.floats(-9, 9), st.randoms())
@@ -177,9 +182,33 @@ def test_a_chunk_is_bounded_by_the_time_that_it_takes(seconds, size):
 @given(st.integers(1, 5000), st.integers(1, 300), st.integers(1, 16))
 def test_every_worker_gets_equally_many_chunks_of_about_equal_size(missing, lanes, workers):
     size = chunk_size(missing, lanes=lanes, workers=workers, attempt_bytes=1.0)
-    pieces = split([range(missing)], size)
+    pieces = list(split([range(missing)], size))
     assert size <= LANES_PER_CHUNK * lanes
     assert math.ceil(len(pieces) / workers) == math.ceil(missing / (LANES_PER_CHUNK * lanes * workers))
+
+
+@given(st.integers(1, 50_000), st.integers(1, 600), st.integers(1, 32), st.integers(1, 600))
+def test_near_the_end_no_chunk_is_more_than_a_share_of_what_is_left(missing, size, workers, least):
+    pieces, left = list(split([range(missing)], size, workers=workers, least=min(least, size))), missing
+    for piece in pieces:
+        assert len(piece) <= max(least, math.ceil(left / (SHARES * workers)))
+        left -= len(piece)
+
+
+@pytest.mark.parametrize("missing", [10_000, 30_000])
+def test_workers_of_uneven_speed_end_at_about_the_same_time(missing):
+    """16 workers, the slowest at 0.7 of the fastest one's speed."""
+    size = chunk_size(missing, lanes=128, workers=16, attempt_bytes=1.0)
+
+    def seconds(pieces):
+        free = [(0.0, 1 - 0.02 * worker) for worker in range(16)]
+        for piece in pieces:
+            at, speed = heapq.heappop(free)
+            heapq.heappush(free, (at + len(piece) / speed, speed))
+        return max(free)[0] * sum(speed for _, speed in free) / missing
+
+    assert seconds(split([range(missing)], size)) > 1.14
+    assert seconds(split([range(missing)], size, workers=16, least=128)) < 1.12
 
 
 def test_the_pace_is_that_of_what_was_played_now():
