@@ -17,6 +17,7 @@
   * RolloutError                playing failed
     * BudgetError               `max_attempts` were played and too few were accepted
   * WorkersError                workers cannot be had, or have died
+    * OutOfReachError           the way to a cluster's workers was lost
   * DatasetError                a dataset folder or a recorded file is damaged or cannot be written
     * ExistsError               `out` holds something else
     * LockedError               another build is writing to `out`
@@ -161,6 +162,10 @@ class BudgetError(RolloutError):
 
 class WorkersError(BuilderError):
     """Workers cannot be had, do not fit together, or have died."""
+
+
+class OutOfReachError(WorkersError):
+    """The connection to the workers of a cluster was lost."""
 
 
 class DatasetError(BuilderError):

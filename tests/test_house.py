@@ -47,6 +47,7 @@ STORIES = {
     "test_exported_members": "what `import builder` offers",
     "test_fault_points": "every call that changes a disk, failed",
     "test_fingerprints": "the bytes of whole datasets",
+    "test_hosts": "a cable pulled and a host lost in mid-build",
     "test_house": "this",
     "test_power_cut": "recorded writes, and a power cut after each",
     "test_private_interfaces": "what other packages keep to themselves",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from builder.errors import BuilderError, StorageError, WorkersError
+from builder.errors import BuilderError, OutOfReachError, StorageError, WorkersError
 from builder.storage.paths import AnyPath, is_shared, place
 from builder.versions import all_code, installed_version
 
@@ -82,6 +82,12 @@ def unfit(worker: str, error: BaseException) -> BuilderError:
         f"a worker ({worker}) cannot run il-builder: {type(error).__name__}: {error}",
         remedy="install the same versions on all machines: pip install -c constraints.txt",
     )
+
+
+def out_of_reach(what: str) -> OutOfReachError:
+    """The error for a cluster whose connection was lost."""
+    remedy = "run the same command again once it answers"
+    return OutOfReachError(f"the connection to {what} was lost", remedy=remedy)
 
 
 def given_up() -> WorkersError:

@@ -16,8 +16,27 @@ from builder.parallel.workers import Result
 
 
 def call(function: Callable[[], Result]) -> Result:
-    """What a worker of a cluster does."""
-    return function()
+    """What a worker of a cluster does; of an error, each cause is raised once."""
+    try:
+        return function()
+    except Exception as error:
+        _end_causes(error)
+        raise
+
+
+def _end_causes(error: BaseException) -> None:
+    """Cut the chain of causes where it comes back to itself.
+
+    Clients of stores try again, and then raise what was raised before from what came of it; dask follows the
+    causes of an error to their end, for ever.
+    """
+    known = {id(error)}
+    while (cause := error.__cause__) is not None:
+        if id(cause) in known:
+            error.__cause__ = None
+            return
+        known.add(id(cause))
+        error = cause
 
 
 class FutureBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types

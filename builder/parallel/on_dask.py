@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from builder.errors import MissingExtraError, WorkersError
-from builder.parallel.clusters import SECONDS, check_facts, facts, given_up, probe_file, unfit
+from builder.parallel.clusters import SECONDS, check_facts, facts, given_up, out_of_reach, probe_file, unfit
 from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
 from builder.parallel.processes import deaf_to_interrupts
 from builder.parallel.workers import ParallelConfig, Result, Task, Workers
 from builder.storage.paths import AnyPath
 
+TALKATIVE = ("distributed", "distributed.client", "distributed.gc")
+"""Loggers that dask gives a level of their own."""
+
 
 class DaskWorkers:
     """Workers of a cluster, which does elsewhere what a worker that dies has begun."""
 
-    def __init__(self, pool: JoblibWorkers, count: int, client: Any) -> None:
-        self._pool, self.count, self._client = pool, count, client
+    def __init__(self, pool: JoblibWorkers, count: int, client: Any, address: str) -> None:
+        self._pool, self.count, self._client, self._address = pool, count, client, address
 
     def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         from distributed import KilledWorker
@@ -28,6 +32,8 @@ class DaskWorkers:
             yield from self._pool.run(function, tasks)
         except KilledWorker as error:
             raise given_up() from error
+        except CancelledError as error:  # what is under way when the scheduler does not answer any more
+            raise out_of_reach(f"the dask scheduler at {self._address}") from error
 
     def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
         self._client.run(function, task, on_error="ignore")
@@ -51,7 +57,8 @@ def open_dask(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Work
         ) from error
     from builder.parallel.futures import FutureBackend, call
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is raised as an error
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is raised as an error
     with ExitStack() as stack:
         address = parallel.address or stack.enter_context(_local_cluster(parallel.n_jobs))
         try:
@@ -67,7 +74,7 @@ def open_dask(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Work
         _check(client, shared)
         count = sum(client.ncores().values())
         backend = FutureBackend(count, lambda function: client.submit(call, function, pure=False))
-        yield DaskWorkers(stack.enter_context(open_joblib(backend, count)), count, client)
+        yield DaskWorkers(stack.enter_context(open_joblib(backend, count)), count, client, address)
 
 
 def _check(client: Any, shared: AnyPath | None) -> None:

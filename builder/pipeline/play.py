@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.errors import BudgetError, DatasetError, WorkersError, storage_error
+from builder.errors import BudgetError, DatasetError, OutOfReachError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.build import Build
@@ -106,7 +106,8 @@ def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Itera
     try:
         yield from run.run(workers, horizon)
     except WorkersError as error:
-        error.remedy = f"{error.remedy}, or with fewer rollout.lanes; finished chunks are kept"
+        fewer = "" if isinstance(error, OutOfReachError) else ", or with fewer rollout.lanes"
+        error.remedy = f"{error.remedy}{fewer}; finished chunks are kept"
         raise
 
 

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from extras import skip_without
 
 from builder.config import ParallelConfig
-from builder.errors import ConfigError, MissingExtraError, StorageError, WorkersError
+from builder.errors import ConfigError, MissingExtraError, OutOfReachError, StorageError, WorkersError
 from builder.parallel.backends import open_workers
 from builder.parallel.clusters import check_facts, facts
 
@@ -131,6 +133,48 @@ def test_an_address_where_nobody_answers_is_an_error_that_names_it(cluster, pref
         address = f"{prefix}127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(WorkersError, match=address), open_workers(ParallelConfig(cluster, 1, address)):
             pass
+
+
+def slow_double(task):
+    number, going = task
+    while number and not going.exists():
+        time.sleep(0.05)
+    return 2 * number
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_in_mid_build_is_an_error_that_says_so(tmp_path, capfd):
+    skip_without("dask")
+    with cluster_of_dask() as (scheduler, address):
+        tasks = ((number, tmp_path / "never") for number in range(9))
+        said = f"the connection to the dask scheduler at {address} was lost"
+        with (
+            pytest.raises(OutOfReachError, match=said),
+            open_workers(ParallelConfig("dask", -1, address)) as workers,
+        ):
+            deque((scheduler.kill() for _ in workers.run(slow_double, tasks)), maxlen=0)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@contextmanager
+def cluster_of_dask():
+    """A scheduler and a worker of this machine, and the address."""
+    with ExitStack() as stack:
+
+        def start(kind, *words):
+            command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words, "--no-dashboard"]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            process = stack.enter_context(subprocess.Popen(command, **quiet))
+            stack.callback(process.kill)
+            return process
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+        address = f"tcp://127.0.0.1:{port}"
+        start("worker", address, "--nthreads", "1", "--no-nanny")
+        yield scheduler, address
 
 
 def test_a_worker_with_another_version_is_refused():

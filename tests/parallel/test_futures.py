@@ -43,3 +43,18 @@ def test_what_a_call_raised_is_raised_where_it_is_fetched():
     future.set_exception(KeyError("no such joint"))
     with pytest.raises(KeyError):
         backend.retrieve_result_callback(future)
+
+
+def test_a_circle_of_causes_is_cut_since_dask_would_follow_it_for_ever():
+    def fails():
+        first, second, third = OSError("first"), ValueError("second"), KeyError("third")
+        second.__cause__, third.__cause__ = third, second
+        raise first from second
+
+    with pytest.raises(OSError, match="first") as caught:
+        call(fails)
+    causes, error = [], caught.value
+    while (error := error.__cause__) is not None:
+        causes.append(str(error))
+        assert len(causes) < 3
+    assert causes == ["second", "'third'"]

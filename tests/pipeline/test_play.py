@@ -1,12 +1,18 @@
 """Attempts are played until enough are accepted, or the budget is spent."""
 
+from contextlib import contextmanager
+
 import gymnasium as gym
 import numpy as np
 import pytest
 from corridor import CORRIDOR, Always, start
 
 from builder import Controller, Policy, load
-from builder.errors import BudgetError, StorageError
+from builder.composition import build_config
+from builder.errors import BudgetError, OutOfReachError, StorageError, WorkersError
+from builder.pipeline.play import play
+from builder.pipeline.prepare import prepare
+from builder.pipeline.runs import ChunkRun
 
 
 def test_the_first_accepted_attempts_are_kept_in_order(tmp_path):
@@ -68,3 +74,34 @@ def test_episodes_that_no_disk_holds_are_refused_before_one_is_played(tmp_path):
         start(tmp_path / "x", **{"env.id": "Wide-v0", "episodes": 10**9})
     assert Wide.steps < 100
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+class Failing:
+    """Workers that cannot be had any more."""
+
+    count = 1
+
+    def __init__(self, error):
+        self.error = error
+
+    def run(self, function, tasks):
+        raise self.error
+        yield
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (WorkersError("they died", remedy="have more memory"), ", or with fewer rollout.lanes"),
+        (OutOfReachError("they are gone", remedy="look for them"), ""),
+    ],
+    ids=["died", "gone"],
+)
+def test_a_build_whose_workers_fail_says_that_chunks_are_kept_and_advises_what_helps(tmp_path, error, advice):
+    @contextmanager
+    def open_workers(*_, **__):
+        yield Failing(error)
+
+    build = prepare(build_config({**CORRIDOR, "out": str(tmp_path / "x")}))
+    with pytest.raises(type(error), match=f"{error.remedy}{advice}; finished chunks are kept$"):
+        play(build, ChunkRun(build, build.store), open_workers)
