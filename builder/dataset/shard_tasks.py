@@ -20,7 +20,7 @@ import pyarrow as pa
 from builder.dataset.collation import Collation
 from builder.dataset.column import Column, Rows
 from builder.dataset.columns import tables_of
-from builder.dataset.distinct import count_shared
+from builder.dataset.distinct import count_shared, different
 from builder.dataset.features import arrow_schema
 from builder.dataset.ledger import Portion
 from builder.dataset.schema import features
@@ -245,7 +245,7 @@ class _Beginning:
             if self._file is not None:
                 self._file.close()
             if self._steps:
-                np.save(steps_file(self._folder, self._task.split), np.unique(np.concatenate(self._steps)))
+                np.save(steps_file(self._folder, self._task.split), different(np.concatenate(self._steps)))
 
     def write(self, rows: Rows) -> None:
         """Take in those of some episodes that begin here."""
@@ -263,7 +263,7 @@ class _Beginning:
                 self._file = pa.ipc.new_file(path, self._form.schema)
             self._file.write_table(self._form.table(begun))
         if task.compared:
-            self._steps.append(np.unique(step_digests(recording)))
+            self._steps.append(different(step_digests(recording)))
 
 
 @dataclass(frozen=True)

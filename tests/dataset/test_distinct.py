@@ -12,6 +12,7 @@ from sweeps import sweep
 
 from builder import Controller, Policy, build, load
 from builder.cli.main import main
+from builder.dataset.distinct import different
 from builder.errors import BudgetError, ConfigError
 from builder.manifest.manifest import read_manifest, seal
 
@@ -155,3 +156,10 @@ def test_a_manifest_that_counts_nothing_reads_and_verifies_as_before(tmp_path):
     seal(dataclasses.replace(read_manifest(folder), distinct=None), folder)
     assert "distinct" not in json.loads((folder / "manifest.json").read_text())
     assert read_manifest(folder).distinct is None
+
+
+def test_different_digests_come_once_and_in_order():
+    digests = np.array([3, 2**64 - 1, 3, 1, 2**64 - 1], np.uint64)
+    assert different(digests).tolist() == [1, 3, 2**64 - 1]
+    assert different(digests[:0]).tolist() == []
+    assert different(digests).dtype == np.uint64
