@@ -18,15 +18,9 @@ torch.manual_seed(0)
 torch.set_num_threads(1)
 
 # Short episodes of a policy that samples: they hold more of what goes wrong, and of how it is put right.
-dataset = build(
-    expert="cartpole",
-    episodes=200,
-    out="data/seen",
-    dataset={"pixels": {"height": HEIGHT, "width": WIDTH}},
-    env={"max_episode_steps": 100},
-    rollout={"deterministic": False},
-    **{"threshold": 100, "expert.check": "off"},
-)
+seen = {"dataset.pixels": {"height": HEIGHT, "width": WIDTH}, "env.max_episode_steps": 100}
+chosen = {"rollout.deterministic": False, "threshold": 100, "expert.check": "off"}
+dataset = build("cartpole", episodes=200, out="data/seen", **seen, **chosen)
 arrays = {name: torch.tensor(values) for name, values in dataset.arrays().items()}
 scale = arrays["observation"].std(0)
 

@@ -31,6 +31,12 @@ def python_of(name):
     return PEERS / name / "bin" / "python"
 
 
+def packages_of(name):
+    """The folder of a peer's packages."""
+    (packages,) = (PEERS / name / "lib").glob("python*/site-packages")
+    return packages
+
+
 def needs(name):
     """Marks tests that are slow, and skipped where a peer's environment is not there."""
     missing = pytest.mark.skipif(not python_of(name).exists(), reason=f"make .peers/{name}")
@@ -55,8 +61,7 @@ def run(name, script, *words, **variables):
 
 def run_beside(name, script, *words, **variables):
     """The same in our own environment, with what of the peer's is not in it: as pip's `--no-deps` has it."""
-    (packages,) = (PEERS / name / "lib").glob("python*/site-packages")
-    start = f"import sys\nsys.path.append({str(packages)!r})\n"
+    start = f"import sys\nsys.path.append({str(packages_of(name))!r})\n"
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return _answered(sys.executable, start + PRELUDE + script, words, {"PYTHONPATH": paths, **variables})
 

@@ -50,7 +50,7 @@ def test_a_line_without_a_figure_is_no_figure():
 
 @pytest.mark.parametrize("example", ALL)
 def test_an_example_is_under_60_lines_of_code(example):
-    assert lines_of_code(EXAMPLES / f"{example}.py") < (64 if example == "visual_cloning" else 60)
+    assert lines_of_code(EXAMPLES / f"{example}.py") < 60
 
 
 def test_the_loop_of_dagger_is_under_30_lines():

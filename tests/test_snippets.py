@@ -1,69 +1,92 @@
-"""What the pages show is run: every command and every Python block, in a folder of their own, in order."""
+"""What the pages show is run, in order, and says what the page says; what is not run is in one list."""
 
 import os
 import re
-import shlex
-import subprocess
-import sys
 
 import pytest
-from places import ROOT
+import snippet_rules as rules
+from hub_server import HubServer
+from notebooks import published
+from snippets import (
+    COMMAND,
+    KINDS,
+    PATHS,
+    Piece,
+    Reader,
+    agents_of,
+    blocks,
+    follow,
+    followed,
+    pieces,
+    rule_of,
+)
 
-from builder.experts.catalogue import read_table
-
-PAGES = ["start", *sorted(f"comparison/{path.stem}" for path in (ROOT / "docs/comparison").glob("*.md"))]
-BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def blocks(page):
-    """The kind and the text of each block of a page."""
-    return BLOCK.findall((ROOT / f"docs/{page}.md").read_text())
-
-
-def needs_the_hub(words):
-    """Whether a command brings something from the Hub: it is composed by another test, and not run."""
-    named = {f"expert={row.name}" for row in read_table()}
-    return any(word in named or "repo_id=" in word for word in words)
-
-
-def commands(text):
-    """The words of each command of ours that is run."""
-    lines = text.replace("\\\n", " ").splitlines()
-    found = [words for line in lines if (words := shlex.split(line, comments=True))]
-    return [words[1:] for words in found if words[0] == "il-builder" and not needs_the_hub(words)]
-
-
-def said(words, folder):
-    """What a program says that has to succeed."""
-    answer = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**os.environ, "HF_HOME": str(folder / "cache"), "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, (words, answer.stderr)
-    return answer.stdout
+CLONES = {"docs/start.md": 475}
+"""Pages that train a clone, and its least return."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("page", PATHS)
 def test_what_a_page_shows_runs_and_says_what_the_page_says(tmp_path, page):
     """A line of a `text` block is one that a command before it has printed; `<...>` is anything."""
-    told = []
+    with HubServer() as hub:
+        published(hub)
+        reader = followed(page, rules.GIVEN.get(page, rules.Given()), tmp_path, hub)
+    if page in CLONES:
+        (mean,) = (
+            line.rpartition(" ")[2] for line in reader.told if line.startswith("mean return of the clone")
+        )
+        assert float(mean) >= CLONES[page]
+    if reader.left:
+        pytest.skip(f"all but what takes {', '.join(sorted(reader.left))}: make peers")
+
+
+@pytest.mark.parametrize("page", PATHS)
+def test_every_block_is_of_a_kind_that_is_run_compared_or_drawn(page):
     for kind, text in blocks(page):
-        if kind == "sh":
-            for words in commands(text):
-                told += said(["-m", "builder", *words], tmp_path).splitlines()
-        elif kind == "python":
-            told += said(["-c", text], tmp_path).splitlines()
-        else:
-            for line in text.splitlines():
-                wanted = re.sub(r"<[^>]+>", ".+", re.escape(line).replace(r"\<", "<").replace(r"\>", ">"))
-                assert any(re.fullmatch(wanted, one) for one in told), line
-    clones = [
-        float(line.rpartition(" ")[2]) for line in told if line.startswith("mean return of the clone: ")
-    ]
-    assert all(mean >= 475 for mean in clones)
-    assert len(clones) == (page == "start")
+        assert kind in KINDS, kind
+        if kind == "":
+            assert not COMMAND.search(text), f"a command in a block without a kind: {text}"
+
+
+def test_what_is_not_run_says_why_and_every_rule_is_of_something_on_its_page():
+    used = set()
+    for page in PATHS:
+        for piece in pieces(page):
+            key, why = rule_of(rules.NOT_RUN, page, piece.text)
+            if key is not None:
+                assert piece.kind in set(KINDS) - {""}
+                assert len(why) > 10
+                used.add(key)
+    assert used == {(page, words) for page, found in rules.NOT_RUN.items() for words in found}
+
+
+def test_every_other_rule_is_of_something_on_its_page_too():
+    shown = {page: "\n".join(piece.text for piece in pieces(page)) for page in PATHS}
+    for page, replaced in rules.SMALLER.items():
+        for wanted in replaced:
+            assert re.search(wanted, shown[page], re.MULTILINE), (page, wanted)
+    for page, given in rules.GIVEN.items():
+        for block in given.blocks:
+            assert block.words in shown[page], (page, block.words)
+
+
+def test_a_command_that_fails_and_a_line_that_nothing_has_said_are_seen(tmp_path):
+    reader = Reader(tmp_path, dict(os.environ, HOME=str(tmp_path)))
+    follow(reader, "README.md", Piece("sh", "echo of 3 episodes"), rules.Given())
+    follow(reader, "README.md", Piece("text", "of <number> episodes\n"), rules.Given())
+    for piece in (
+        Piece("sh", "false"),
+        Piece("python", "1 / 0"),
+        Piece("text", "4 episodes\n"),
+        Piece("toml", "a = 1"),
+    ):
+        with pytest.raises(AssertionError):
+            follow(reader, "README.md", piece, rules.Given())
+
+
+def test_agents_are_told_from_names_and_repositories():
+    assert agents_of("il-builder expert=ppo-lunarlander episodes=2") == {"ppo-LunarLander-v2"}
+    assert agents_of("il-builder expert=hub expert.repo_id=sb3/x  # y") == {"x"}
+    assert agents_of("il-builder expert=cartpole") == set()
