@@ -21,6 +21,7 @@ from builder.dataset.shard_tasks import (
     EpisodesTask,
     Form,
     PackTask,
+    Pause,
     ShardTask,
     SharedTask,
     Written,
@@ -180,10 +181,17 @@ class Assembly:
             raise storage_error(error, folder) from error
         return folder
 
-    def between(self, tasks: Iterable[Other]) -> Iterator[Other | FileTask]:
+    def between(
+        self, tasks: Iterable[Other], awaited: Callable[[], bool] = lambda: False
+    ) -> Iterator[Other | FileTask | Pause]:
         """Tasks, and before each what is ready here; to be asked for as workers become free.
 
         What was given out before, and has not come back, is given out again.
+
+        Args:
+            tasks: those of others.
+            awaited: whether some of these are still being done, after which more may be ready: whoever is
+                free then pauses.
         """
         self._ready.extendleft(reversed(self._given.values()))
         self._given.clear()
@@ -191,6 +199,9 @@ class Assembly:
             yield from self._given_out()
             yield task
         yield from self._given_out()
+        while awaited():
+            yield Pause()
+            yield from self._given_out()
 
     def _given_out(self) -> Iterator[FileTask]:
         while self._ready:

@@ -7,6 +7,7 @@ dead, is in nobody's way. Memory holds one recorded file and one row group at a 
 from __future__ import annotations
 
 import itertools
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -264,6 +265,21 @@ class _Beginning:
             self._file.write_table(self._form.table(begun))
         if task.compared:
             self._steps.append(different(step_digests(recording)))
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing to do for a moment, until it is known what comes next.
+
+    Attributes:
+        seconds: how long.
+    """
+
+    seconds: float = 0.05
+
+    def do(self) -> None:
+        """Let it pass."""
+        time.sleep(self.seconds)
 
 
 @dataclass(frozen=True)

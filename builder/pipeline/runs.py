@@ -13,7 +13,7 @@ from typing import Any
 from builder.card import write_card
 from builder.dataset.assembly import Assembly, FileTask
 from builder.dataset.collation import described_in
-from builder.dataset.shard_tasks import EpisodesTask, SharedTask
+from builder.dataset.shard_tasks import EpisodesTask, Pause, SharedTask
 from builder.episodes.context import Context
 from builder.episodes.recording_file import SUFFIX
 from builder.experts.actor import pack
@@ -95,17 +95,22 @@ class ChunkRun:
             attempt_seconds=attempt_seconds(self.summaries),
         )
         least = None if workers.count == 1 else min(lanes, size)
+        chunks = list(split(missing, size, workers=workers.count, least=least))
         tasks = (
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
-            for chunk in split(missing, size, workers=workers.count, least=least)
+            for chunk in chunks
         )
-        given = self.assembly.between(tasks) if self.assembly else tasks
+        left = len(chunks)
+        given = (
+            self.assembly.between(tasks, lambda: workers.count > 1 and left > 0) if self.assembly else tasks
+        )
         for answer in workers.run(work, given):
             if isinstance(answer, ChunkSummary):
+                left -= 1
                 self.summaries.append(answer.judged(build.config.acceptance))
                 self._settle_in(self.summaries[-1])
                 yield self.summaries[-1]
-            elif self.assembly:
+            elif self.assembly and answer is not None:
                 self.assembly.take(answer)
 
     def _settle_in(self, summary: ChunkSummary) -> None:
@@ -187,8 +192,8 @@ def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:
     return Assembly(plan, store.folder) if plan else None
 
 
-def work(task: ChunkTask | FileTask | EpisodesTask | SharedTask) -> Any:
-    """What a worker does: it plays a chunk, or writes files of the dataset."""
+def work(task: ChunkTask | FileTask | EpisodesTask | SharedTask | Pause) -> Any:
+    """What a worker does: it plays a chunk, writes files of the dataset, or pauses."""
     return play_chunk(task) if isinstance(task, ChunkTask) else task.do()
 
 

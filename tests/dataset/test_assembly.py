@@ -12,7 +12,7 @@ from folders import files, names
 from builder.dataset.assembly import Assembly, Borders
 from builder.dataset.collation import Collation
 from builder.dataset.folder import write_dataset
-from builder.dataset.shard_tasks import Encoded, ShardTask
+from builder.dataset.shard_tasks import Encoded, Pause, ShardTask
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.declared import Declared, stated
 from builder.episodes.recording import Recording, episode_returns
@@ -199,6 +199,18 @@ def test_the_last_files_are_ready_once_there_are_as_many_episodes_as_are_wanted(
 def test_what_is_ready_comes_before_the_next_task(tmp_path):
     assembly, _ = few(tmp_path, episodes=4, shard_size=10**9)
     assert [isinstance(task, ShardTask) for task in assembly.between(["a", "b"])] == [True, False, False]
+
+
+def test_what_becomes_ready_while_the_last_tasks_are_done_is_given_out_too(tmp_path):
+    plan, summaries = recorded(tmp_path / "chunks", EVEN, shard_size=10**9, episodes=4)
+    assembly = Assembly(plan, tmp_path / "chunks")
+    awaited = iter([True, True, False])
+    given = assembly.between(["the last"], lambda: next(awaited))
+    assert next(given) == "the last"
+    assert isinstance(next(given), Pause)
+    for summary in summaries:
+        assembly.add(summary)
+    assert [type(task) for task in given] == [ShardTask, Pause]
 
 
 def test_a_task_that_never_came_back_is_given_out_again(tmp_path):
