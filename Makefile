@@ -114,7 +114,7 @@ peers: $(PEERS:%=.peers/%)
 .peers/minari: PEER = "minari[hdf5,arrow,create,hf]==0.5.4" pillow gymnasium stable-baselines3
 .peers/il-datasets: PEER = il-datasets==1.0.0 torchvision==0.28.0 tensorboard-wrapper tensorboard tabulate gymnasium gym==0.26.2
 .peers/lerobot: PEER = "numpy<2.3" "datasets<5" "huggingface-hub<1" draccus==0.10.0 accelerate jsonlines pillow einops \
-	gymnasium av opencv-python-headless deepdiff safetensors termcolor imageio
+	gymnasium av opencv-python-headless deepdiff safetensors termcolor imageio "diffusers<0.36" pyserial
 .peers/lerobot: PINS = lerobot==0.4.4 torchvision==0.28.0
 .peers/robomimic: PEER = h5py tqdm psutil six termcolor tensorboardX imageio matplotlib pillow gymnasium
 .peers/robomimic: PINS = robomimic==0.3.0 torchvision==0.28.0
