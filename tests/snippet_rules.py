@@ -36,10 +36,11 @@ NOT_RUN = {
     },
     "docs/experts.md": {
         '"format": 1': "a file; tests/experts/sources has many",
-        "torch.nn.Sequential(*mlp)": "tests/peers/test_recipes.py runs these lines beside TorchRL",
-        "module.encoder.actor_encoder": "tests/peers/test_recipes.py runs these lines beside RLlib",
-        "algo.impl.modules": "tests/peers/test_recipes.py runs these lines beside d3rlpy",
-        "policy.model.model.model": "tests/peers/test_recipes.py runs these lines beside Tianshou",
+        "torch.nn.Sequential(*mlp)": "tests/peers/test_recipes.py runs this block beside TorchRL",
+        "module.encoder.actor_encoder": "tests/peers/test_recipes.py runs both blocks beside RLlib",
+        "algo.impl.modules": "tests/peers/test_recipes.py runs both blocks beside d3rlpy",
+        "policy.model.model.model": "tests/peers/test_recipes.py runs this block beside Tianshou",
+        "policy.actor.preprocess": "tests/peers/test_recipes.py runs both blocks beside Tianshou",
     },
     "docs/hub.md": {"hf auth login": "asks on a terminal for a token of the real Hub"},
 }

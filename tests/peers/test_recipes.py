@@ -1,9 +1,13 @@
-"""Agents of other frameworks, written by the recipes of docs/experts.md, act as they do there."""
+"""Agents of other frameworks, written by the recipes of docs/experts.md, act as they do there.
+
+The lines that write them are those of the page, which call the agents `module`, `algo`, `policy` or `mlp`.
+"""
 
 import gymnasium as gym
 import numpy as np
 import peer
 import pytest
+from snippets import blocks
 from weights_folders import actions_of, described, write_folder
 
 from builder.experts.sources.onnx_model import check_model
@@ -21,6 +25,13 @@ torch.set_num_threads(1)
 line = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 wide = gym.spaces.Box(np.float32([-1, -3]), np.float32([1, 2]))
 two = gym.spaces.Discrete(2)
+
+
+class Env:
+    observation_space, action_space = line, wide if words[2] == "wide" else two
+
+
+env, recipe = Env(), words[1]
 observations = np.random.default_rng(0).normal(size=(1000, 4)).astype("f4")
 seen = torch.as_tensor(observations)
 """
@@ -37,7 +48,7 @@ actor = ProbabilisticActor(
     distribution_kwargs={"low": torch.as_tensor(wide.low), "high": torch.as_tensor(wide.high)})
 with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
     theirs = actor(TensorDict({"observation": seen}, [1000]))["action"].numpy()
-save_weights(torch.nn.Sequential(*mlp), line, wide, words[0], squash="tanh", rescale=True, mean_only=True)
+exec(recipe)
 answer(observations=observations, theirs=theirs)
 """
 D3RLPY_SAC = """
@@ -48,9 +59,8 @@ sac = d3rlpy.algos.SACConfig(
 ).create(device="cpu:0")
 sac.create_impl((4,), 2)
 theirs = sac.predict(observations)
-policy = sac.impl.modules.policy
-layers = torch.nn.Sequential(*policy._encoder._layers, policy._mu)
-save_weights(layers, line, wide, words[0], squash="tanh", rescale=True)
+algo = sac
+exec(recipe)
 import functools  # torch's other exporter needs no further package
 torch.onnx.export = functools.partial(torch.onnx.export, dynamo=False)
 sac.save_policy(words[0] + "/model.onnx")
@@ -62,27 +72,23 @@ encoder = d3rlpy.models.VectorEncoderFactory([16, 16])
 dqn = d3rlpy.algos.DQNConfig(encoder_factory=encoder).create(device="cpu:0")
 dqn.create_impl((4,), 2)
 theirs = dqn.predict(observations)
-function = dqn.impl.modules.q_funcs[0]
-layers = torch.nn.Sequential(*function._encoder._layers, function._fc)
-save_weights(layers, line, two, words[0], sampling="none")
+algo = dqn
+exec(recipe)
 answer(observations=observations, theirs=theirs)
 """
 RLLIB = """
 from ray.rllib.algorithms.ppo.torch.default_ppo_torch_rl_module import DefaultPPOTorchRLModule
 from ray.rllib.core.columns import Columns
 module = DefaultPPOTorchRLModule(
-    observation_space=line, action_space=wide if words[1] == "wide" else two,
+    observation_space=line, action_space=env.action_space,
     model_config={"fcnet_hiddens": [16, 16], "fcnet_activation": "tanh", "vf_share_layers": False})
 with torch.no_grad():
     out = module.forward_inference({Columns.OBS: seen})
     inputs = module.get_inference_action_dist_cls().from_logits(out[Columns.ACTION_DIST_INPUTS])
     theirs = inputs.to_deterministic().sample().numpy()
-layers = torch.nn.Sequential(*module.encoder.actor_encoder.net.mlp, *module.pi.net.mlp)
-if words[1] == "wide":
-    save_weights(layers, line, wide, words[0], mean_only=True)
+exec(recipe)
+if words[2] == "wide":
     theirs = np.clip(theirs, wide.low, wide.high)
-else:
-    save_weights(layers, line, two, words[0], sampling="softmax")
 answer(observations=observations, theirs=theirs)
 """
 TIANSHOU = """
@@ -94,22 +100,17 @@ from tianshou.utils.net.common import Net
 from tianshou.utils.net.continuous import ContinuousActorProbabilistic
 from tianshou.utils.net.discrete import DiscreteActor
 hidden = {"state_shape": (4,), "hidden_sizes": [16, 16]}
-if words[1] == "dqn":
+if words[3] == "dqn":
     policy = DiscreteQLearningPolicy(model=Net(**hidden, action_shape=2), action_space=two)
-    layers = torch.nn.Sequential(*policy.model.model.model)
-    save_weights(layers, line, two, words[0], sampling="none")
-elif words[1] == "ppo":
+elif words[3] == "ppo":
     actor = DiscreteActor(preprocess_net=Net(**hidden), action_shape=2, softmax_output=False)
     policy = DiscreteActorPolicy(actor=actor, action_space=two, deterministic_eval=True)
-    layers = torch.nn.Sequential(*policy.actor.preprocess.model.model, *policy.actor.last.model)
-    save_weights(layers, line, two, words[0], sampling="softmax")
 else:
     actor = ContinuousActorProbabilistic(
         preprocess_net=Net(**hidden), action_shape=2, unbounded=True, conditioned_sigma=True)
     policy = SACPolicy(actor=actor, action_space=wide)
-    layers = torch.nn.Sequential(*policy.actor.preprocess.model.model, *policy.actor.mu.model)
-    save_weights(layers, line, wide, words[0], squash="tanh", rescale=True)
 with torch.no_grad():
+    exec(recipe)
     chosen = policy(Batch(obs=observations, info=Batch())).act
 theirs = policy.map_action(chosen if isinstance(chosen, np.ndarray) else chosen.numpy())
 answer(observations=observations, theirs=theirs)
@@ -145,33 +146,34 @@ answer(vectors=vectors, images=images, **arrays)
 """
 
 
-def written(name, script, folder, *words):
-    _, arrays = peer.run_beside(name, START + script, folder, *words)
-    return arrays["observations"], arrays["theirs"]
+def recipe(*words):
+    """The block of Python of the page that holds some words, for the folder that a script is given."""
+    shown = [text for kind, text in blocks("docs/experts.md") if kind == "python"]
+    (block,) = (text for text in shown if all(word in text for word in words))
+    return block.replace('"my-expert"', "words[0]")
+
+
+CASES = {
+    "torchrl": (TORCHRL, "*mlp", WIDE),
+    "d3rlpy-sac": (D3RLPY_SAC, "policy._mu", WIDE),
+    "d3rlpy-dqn": (D3RLPY_DQN, "function._fc", TWO),
+    "tianshou-dqn": (TIANSHOU, "policy.model.model.model", TWO),
+    "tianshou-ppo": (TIANSHOU, "actor.last.model", TWO),
+    "tianshou-sac": (TIANSHOU, "actor.mu.model", WIDE),
+    "rllib-box": (RLLIB, "module.pi", "mean_only", WIDE),
+    "rllib-discrete": (RLLIB, "module.pi", "softmax", TWO),
+}
+"""By library and agent: the script, words of its block, and the actions."""
 
 
 @pytest.mark.parametrize(
-    ("name", "script", "space", "words"),
-    [
-        pytest.param("torchrl", TORCHRL, WIDE, (), marks=peer.needs("torchrl"), id="torchrl"),
-        pytest.param("d3rlpy", D3RLPY_SAC, WIDE, (), marks=peer.needs("d3rlpy"), id="d3rlpy-sac"),
-        pytest.param(
-            "d3rlpy", D3RLPY_DQN, gym.spaces.Discrete(2), (), marks=peer.needs("d3rlpy"), id="d3rlpy-dqn"
-        ),
-        *(
-            pytest.param(
-                "tianshou", TIANSHOU, space, (kind,), marks=peer.needs("tianshou"), id=f"tianshou-{kind}"
-            )
-            for kind, space in (("dqn", TWO), ("ppo", TWO), ("sac", WIDE))
-        ),
-        pytest.param("rllib", RLLIB, WIDE, ("wide",), marks=peer.needs("rllib"), id="rllib-box"),
-        pytest.param(
-            "rllib", RLLIB, gym.spaces.Discrete(2), ("two",), marks=peer.needs("rllib"), id="rllib-discrete"
-        ),
-    ],
+    "case", [pytest.param(case, marks=peer.needs(case.partition("-")[0])) for case in CASES]
 )
-def test_an_agent_acts_as_its_framework_has_it(tmp_path, name, script, space, words):
-    observations, theirs = written(name, script, tmp_path / "x", *words)
+def test_an_agent_acts_as_its_framework_has_it(tmp_path, case):
+    (name, _, kind), (script, *words, space) = case.partition("-"), CASES[case]
+    shape = "wide" if space is WIDE else "two"
+    _, arrays = peer.run_beside(name, START + script, tmp_path / "x", recipe(*words), shape, kind)
+    observations, theirs = arrays["observations"], arrays["theirs"]
     ours = actions_of(tmp_path / "x", (LINE, space), [observations])
     if (model := tmp_path / "x/model.onnx").exists():
         player = OnnxPlayer(model.read_bytes(), model.name)
