@@ -53,6 +53,7 @@ STORIES = {
     "test_private_interfaces": "what other packages keep to themselves",
     "test_readme": "what the README says can be typed",
     "test_rooms": "the contracts of import-linter",
+    "test_scale": "the cluster that benchmarks/scale.py simulates",
     "test_snippets": "what the pages show, run",
     "test_stages": "dvc.yaml",
     "test_strangers": "forged datasets, watched",

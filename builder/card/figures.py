@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from builder.card.contents import Endings
 from builder.episodes.spaces import Array
+
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,16 @@ def _count(flags: Sequence[Array | None]) -> int | None:
 
 def spread(values: Array) -> Spread:
     """How values are distributed; sums are exact, so that every machine prints the same digits."""
-    numbers = [float(value) for value in values]
-    if not all(map(math.isfinite, numbers)):
+    if not np.isfinite(values).all():
         with np.errstate(all="ignore"):
             return Spread(*(float(f(values)) for f in (np.mean, np.std, np.min, np.median, np.max)))
-    mean = math.fsum(numbers) / len(numbers)
-    variance = math.fsum((value - mean) ** 2 for value in numbers) / len(numbers)
-    return Spread(mean, math.sqrt(variance), min(numbers), float(np.median(values)), max(numbers))
+    numbers, median = values.astype(np.float64), float(np.median(values))
+    mean = math.fsum(_one_by_one(numbers)) / len(numbers)
+    variance = math.fsum(_one_by_one(np.square(numbers - mean))) / len(numbers)
+    return Spread(mean, math.sqrt(variance), min(_one_by_one(numbers)), median, max(_one_by_one(numbers)))
+
+
+def _one_by_one(numbers: Array) -> Iterator[float]:
+    """The numbers as Python's own, of which many would take much memory at once."""
+    blocks = (numbers[first : first + BLOCK].tolist() for first in range(0, len(numbers), BLOCK))
+    return itertools.chain.from_iterable(blocks)

@@ -59,8 +59,12 @@ def title(inputs: Mapping[str, Any]) -> str:
 
 def summary(contents: Contents) -> str:
     """What the dataset is, in one sentence."""
-    inputs, total = contents.manifest.inputs, figures(list(contents.endings.values()))
-    amount = f"{count_of(total.episodes, 'episode')} ({count_of(total.steps, 'step')})"
+    inputs, endings = contents.manifest.inputs, contents.endings.values()
+    episodes, steps = (
+        sum(len(each.lengths) for each in endings),
+        sum(int(each.lengths.sum()) for each in endings),
+    )
+    amount = f"{count_of(episodes, 'episode')} ({count_of(steps, 'step')})"
     if not inputs.get("environment"):
         return f"{amount}, put together from recorded files."
     return f"{amount} of {code(inputs['environment']['id'])}, played by {_player(inputs, contents.players)}."
@@ -91,8 +95,10 @@ def _named(players: Mapping[str, int], expert: str) -> str:
 def figures_table(contents: Contents) -> str:
     """The figures of all episodes and, where there is more than one split, of each."""
     total = figures(list(contents.endings.values()))
-    splits = {name: figures([endings]) for name, endings in contents.endings.items()}
-    columns = {"all": total} | splits if len(splits) > 1 else splits
+    if len(contents.endings) > 1:
+        columns = {"all": total} | {name: figures([each]) for name, each in contents.endings.items()}
+    else:
+        columns = dict.fromkeys(contents.endings, total)
     rows = list(zip(*map(_cells, columns.values()), strict=True))
     manifest, blank = contents.manifest, ("",) * (len(columns) - 1)
     played = [

@@ -63,7 +63,7 @@ def play(
             with closing(run), open_workers(build.config.parallel, shared=build.store.root) as workers:
                 while not played.enough and played.attempts < budget:
                     unchecked = played.attempts < first
-                    horizon = next_horizon(played, budget=budget)
+                    horizon = next_horizon(played, budget=budget, workers=workers.count)
                     horizon = opened(build, run, workers, played.attempts, horizon)
                     for summary in _chunks(run, workers, min(first, horizon) if unchecked else horizon):
                         reporter.add(summary)

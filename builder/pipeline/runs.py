@@ -95,18 +95,20 @@ class ChunkRun:
             attempt_seconds=attempt_seconds(self.summaries),
         )
         least = None if workers.count == 1 else min(lanes, size)
-        chunks = list(split(missing, size, workers=workers.count, least=least))
+        chunks = _Counted(split(missing, size, workers=workers.count, least=least))
         tasks = (
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
             for chunk in chunks
         )
-        left = len(chunks)
-        given = (
-            self.assembly.between(tasks, lambda: workers.count > 1 and left > 0) if self.assembly else tasks
-        )
+        played = 0
+
+        def awaited() -> bool:
+            return workers.count > 1 and played < chunks.given
+
+        given = self.assembly.between(tasks, awaited) if self.assembly else tasks
         for answer in workers.run(work, given):
             if isinstance(answer, ChunkSummary):
-                left -= 1
+                played += 1
                 self.summaries.append(answer.judged(build.config.acceptance))
                 self._settle_in(self.summaries[-1])
                 yield self.summaries[-1]
@@ -184,6 +186,22 @@ class ChunkRun:
         return [summary.path for summary in ordered if summary.start <= last]
 
 
+class _Counted:
+    """Chunks that are laid out as they are asked for.
+
+    Attributes:
+        given: how many have been.
+    """
+
+    def __init__(self, chunks: Iterator[range]) -> None:
+        self._chunks, self.given = chunks, 0
+
+    def __iter__(self) -> Iterator[range]:
+        for chunk in self._chunks:
+            self.given += 1
+            yield chunk
+
+
 def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:
     """What puts the dataset together while it is played; None: that is done afterwards, or not at all."""
     if build.own or build.config.mode == "play" or not isinstance(store.folder, Path):
@@ -246,7 +264,7 @@ class AttemptRun:
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
         build = self._build
-        tasks = [
+        tasks = (
             AttemptTask(
                 self._enjoy,
                 self._folder.absolute() / f"attempt-{index:08d}{SUFFIX}",
@@ -256,7 +274,7 @@ class AttemptRun:
             )
             for gap in gaps(self.summaries, horizon)
             for index in gap
-        ]
+        )
         for summary in workers.run(play_attempt, tasks):
             with self._journal.open("a") as journal:
                 journal.write(_journal_line(summary))

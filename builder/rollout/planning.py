@@ -24,6 +24,8 @@ CHUNK_SECONDS = 30.0
 """What a chunk may take, by the pace so far: progress is shown, and kept, at its end."""
 SHARES = 2
 """A chunk is at most one of so many equal shares for each worker of what is left to play."""
+CROWD = 16
+"""For so many workers a wave holds `WAVE` attempts."""
 OPENING_STEPS = 10_000
 """What is played at the most, by the time limit, before the pace is known."""
 
@@ -115,19 +117,19 @@ def first_returns(summaries: Iterable[ChunkSummary], count: int) -> Array:
     return found[~np.isnan(found)]
 
 
-def next_horizon(played: Played, *, budget: int) -> int:
+def next_horizon(played: Played, *, budget: int, workers: int = 1) -> int:
     """How many attempts should be played in all by the end of the next wave.
 
     As many as are missing at the acceptance rate seen so far, never beyond the budget, nor more than can be
-    laid out at a time.
+    laid out at a time: more where there are many workers, of whom each waits for the others at its end.
     """
-    missing = played.wanted - played.accepted
+    missing, most = played.wanted - played.accepted, WAVE * max(1, workers // CROWD)
     if not played.attempts:
-        return min(played.wanted, budget, WAVE)
+        return min(played.wanted, budget, most)
     rate = (played.accepted + 1) / (played.attempts + 2)  # Laplace's rule: never 0
     if played.accepted == played.attempts:
         rate = 1.0
-    return min(budget, played.attempts + min(WAVE, max(1, math.ceil(missing / rate))))
+    return min(budget, played.attempts + min(most, max(1, math.ceil(missing / rate))))
 
 
 def gaps(summaries: Iterable[ChunkSummary], horizon: int) -> list[range]:

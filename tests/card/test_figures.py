@@ -1,5 +1,6 @@
 """Figures are those of the files."""
 
+import math
 import statistics
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from card_folders import REWARDS, figures, inputs_of
 
 from builder.card import render_card
+from builder.card.figures import BLOCK, spread
 
 
 def test_figures_are_those_of_the_parquet_files(dataset):
@@ -37,3 +39,14 @@ def test_figures_are_those_of_the_parquet_files(dataset):
             count = sum(row[flag] for row in rows)
             digits = 0 if count in (0, len(rows)) else 2
             assert shown[flag][column] == f"{count} ({100 * count / len(rows):.{digits}f}%)"
+
+
+def test_sums_of_very_many_values_are_exact():
+    values = np.random.default_rng(0).normal(size=2 * BLOCK + 5).astype(np.float32) * 1e6
+    numbers = [float(value) for value in values]
+    found, mean = spread(values), math.fsum(numbers) / len(numbers)
+    assert found.mean == mean
+    assert found.std == math.sqrt(
+        math.fsum((value - mean) * (value - mean) for value in numbers) / len(numbers)
+    )
+    assert (found.least, found.greatest) == (min(numbers), max(numbers))

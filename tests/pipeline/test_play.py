@@ -105,3 +105,23 @@ def test_a_build_whose_workers_fail_says_that_chunks_are_kept_and_advises_what_h
     build = prepare(build_config({**CORRIDOR, "out": str(tmp_path / "x")}))
     with pytest.raises(type(error), match=f"{error.remedy}{advice}; finished chunks are kept$"):
         play(build, ChunkRun(build, build.store), open_workers)
+
+
+def test_as_many_attempts_are_laid_out_at_a_time_as_there_are_workers_for(tmp_path):
+    asked = []
+
+    class Run(ChunkRun):
+        def run(self, workers, horizon):
+            asked.append(horizon)
+            raise OutOfReachError("they are gone")
+
+    @contextmanager
+    def open_workers(*_, **__):
+        workers = Failing(None)
+        workers.count = 64
+        yield workers
+
+    build = prepare(build_config({**CORRIDOR, "episodes": 3 << 20, "out": str(tmp_path / "x")}))
+    with pytest.raises(OutOfReachError):
+        play(build, Run(build, build.store), open_workers)
+    assert asked == [3 << 20]

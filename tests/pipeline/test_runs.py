@@ -1,15 +1,19 @@
 """Where attempts come from: chunks of the built-in `enjoy`, files of the user's own."""
 
 import json
+import tracemalloc
 
 import pytest
 from corridor import CORRIDOR, Always, record, start
 from folders import files, names
 
 from builder import Controller, Experts, Policy, load
+from builder.composition import build_config
 from builder.dataset.folder import write_dataset
 from builder.errors import BudgetError, RolloutError
 from builder.manifest.manifest import covered
+from builder.pipeline.prepare import prepare
+from builder.pipeline.runs import ChunkRun
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
 
@@ -147,3 +151,24 @@ def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     (store.folder / ".chunk-00000000-00000004.safetensors.0123abcd.part").mkdir()
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))
+
+
+class Asking:
+    """Workers that ask for one task."""
+
+    count = 64
+
+    def run(self, function, tasks):
+        next(iter(tasks))
+        return iter(())
+
+
+def test_chunks_are_laid_out_as_they_are_asked_for(tmp_path):
+    build = prepare(build_config({**CORRIDOR, "out": str(tmp_path / "x")}))
+    run = ChunkRun(build, build.store)
+    tracemalloc.start()
+    try:
+        assert list(run.run(Asking(), 5 << 20)) == []
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()

@@ -121,6 +121,12 @@ def test_no_more_is_laid_out_at_a_time_than_memory_holds():
     assert next_horizon(played(10, 0, 10**9), budget=10**10) == 10 + WAVE
 
 
+def test_many_workers_are_given_more_at_a_time_so_that_they_seldom_wait_for_each_other():
+    assert next_horizon(played(0, 0, 10**9), budget=10**10, workers=160) == 10 * WAVE
+    assert next_horizon(played(10, 10, 10**9), budget=10**10, workers=160) == 10 + 10 * WAVE
+    assert next_horizon(played(0, 0, 10**9), budget=10**10, workers=31) == WAVE
+
+
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 500), st.integers(1, 500))
 def test_the_next_wave_plays_at_least_one_attempt_and_keeps_to_the_budget(attempts, accepted, missing, left):
     accepted = min(accepted, attempts)
