@@ -23,6 +23,7 @@ from builder.hub.secrets import check_values
 from builder.manifest.identity import growth_identity
 from builder.manifest.manifest import Manifest, covered
 from builder.manifest.rebuild import with_manifest
+from builder.pipeline.attempt_run import AttemptRun
 from builder.pipeline.build import Build
 from builder.pipeline.collate import CollateFunction, collate
 from builder.pipeline.finish import finish
@@ -34,7 +35,7 @@ from builder.pipeline.pictures import preview_of_standing
 from builder.pipeline.play import play, recorded
 from builder.pipeline.prepare import prepare
 from builder.pipeline.request_note import note_request, noted_dataset
-from builder.pipeline.runs import AttemptRun, ChunkRun, assembly_of
+from builder.pipeline.runs import ChunkRun, assembly_of
 from builder.pipeline.standing import Standing, standing_at
 from builder.pipeline.up_to_date import as_it_stands, up_to_date
 from builder.pipeline.wanted import as_wanted

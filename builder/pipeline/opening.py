@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from builder.parallel.auto import Auto, undecided
 from builder.parallel.workers import Workers
+from builder.pipeline.attempt_run import AttemptRun
 from builder.pipeline.build import Build
-from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.pipeline.runs import ChunkRun
 from builder.rollout.planning import gaps, last_pace, opening_size
 from builder.rollout.summary import ChunkSummary
 

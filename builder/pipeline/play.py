@@ -15,11 +15,12 @@ import numpy as np
 from builder.errors import BudgetError, DatasetError, OutOfReachError, WorkersError, storage_error
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
+from builder.pipeline.attempt_run import AttemptRun
 from builder.pipeline.build import Build
 from builder.pipeline.opening import opened
 from builder.pipeline.preflight import check_returns, first_attempts
 from builder.pipeline.progress import Reporter
-from builder.pipeline.runs import AttemptRun, ChunkRun
+from builder.pipeline.runs import ChunkRun
 from builder.rollout.planning import (
     Played,
     first_returns,
