@@ -18,7 +18,7 @@ define install
 	@echo "installed"
 endef
 
-.PHONY: release help dataset experts test test-slow viewer clients lint check format docs pages tutorials reproduce lies formats benchmark peers lock clean
+.PHONY: release help dataset experts test test-slow viewer clients lint check format docs pages tutorials reproduce lies formats benchmark baselines peers lock clean
 
 help:
 	@echo "make dataset    play the bundled CartPole expert: data/cartpole/"
@@ -32,6 +32,7 @@ help:
 	@echo "make release    wheel and sdist, checked away from the checkout"
 	@echo "make experts    train the bundled experts anew"
 	@echo "make benchmark  all measurements, written to benchmarks/RESULTS.md;  make peers: what they are held against"
+	@echo "make baselines  what clones learn, beside two peers: benchmarks/BASELINES.md (AGENTS=folder of published agents)"
 
 dataset: $(VENV)/.base
 	$(BIN)/il-builder expert=cartpole episodes=$(EPISODES)
@@ -94,6 +95,11 @@ experts: $(VENV)/.base
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+# What clones learn from our datasets, and those of imitation and d3rlpy; what is measured already is not measured again.
+AGENTS ?= agents
+baselines: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.baselines agents=$(AGENTS)
 
 # The peers, each in an environment of its own; never in ours, nor in its lock. A peer is a line here, with what
 # pip takes, and for those that pin another torch or numpy what is installed without asking them (PINS).
