@@ -52,6 +52,7 @@ OUTSIDE = {
     "project/contributing": ROOT / "CONTRIBUTING.md",
     "project/changelog": ROOT / "CHANGELOG.md",
     "project/measurements": ROOT / "benchmarks/RESULTS.md",
+    "project/baselines": ROOT / "benchmarks/BASELINES.md",
     "project/agents": ROOT / "benchmarks/experts.md",
 }
 """Pages in whose place the site shows a file that does not lie in `docs/`."""
