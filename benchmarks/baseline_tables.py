@@ -30,8 +30,8 @@ says how many demonstrations each clone has learned from: the same ones for each
 
 Ours is `il-builder baseline` with its defaults. The behavioural cloning of imitation and d3rlpy learns from
 exports of the very episodes, with its own defaults (imitation: two layers of 32 units with tanh, batches of
-32; d3rlpy: two layers of 256, batches of 100) and as many gradient steps as ours, 3,000; what was learned
-plays here, by the same protocol. *IL-Datasets, published* is what the seed project says of its own cloning,
+32; d3rlpy: two layers of 256, batches of 100) and as many gradient steps as ours, 3,000; three clones of each
+play here, by the same protocol. *IL-Datasets, published* is what the seed project says of its own cloning,
 of other experts and by another protocol: no measurement of ours.
 """
 
@@ -99,7 +99,7 @@ def means(found: Mapping[str, Any], learner: str, demos: int) -> Array:
 
 def returns(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """A row for each environment."""
-    heads = ["", "clones × episodes", "random", "expert"]
+    heads = ["", "our clones × episodes", "random", "expert"]
     heads += [f"{learner}, {demos}" for learner, demos in columns(figures)]
     rows = []
     for name, found in figures.items():
