@@ -8,12 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from builder.baseline.bootstrap import mean_interval
 from builder.baseline.cloning import Demonstrations, clone
 from builder.baseline.config import BaselineConfig
+from builder.baseline.kept_runs import KeptRuns, remove_runs
 from builder.baseline.protocol import Protocol, expert_of, protocol_of, why_not
 from builder.card import check_keeps_baseline, keep_baseline
 from builder.card.markdown import count_of
@@ -24,8 +26,9 @@ from builder.loading.trajectories import Trajectories
 from builder.manifest.baseline import Baseline, Played, Point, Run, read_baseline
 from builder.manifest.manifest import Manifest, read_manifest
 from builder.pipeline.build import Build
+from builder.storage.layout import Layout
 from builder.storage.lock import locked
-from builder.versions import installed_version
+from builder.versions import all_code, installed_version
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +70,13 @@ def baseline(config: BaselineConfig, out: Path) -> Learned:
             keep_baseline(out, known)
         return Learned(out, known, fresh=False)
     check_keeps_baseline(out)
-    found = measured(config, out)
+    unfinished = Layout.of(out).learned
+    if config.overwrite:
+        remove_runs(unfinished)
+    found = measured(config, out, unfinished)
     with locked(out):
         keep_baseline(out, found)
+    remove_runs(unfinished)
     return Learned(out, found)
 
 
@@ -113,12 +120,14 @@ def demonstrations(wanted: Sequence[int], held: int, split: str) -> tuple[list[i
     return counts, [f"{split} holds {held:,} episodes, which stand for the {more[0]:,} that were asked for"]
 
 
-def measured(config: BaselineConfig, out: Path) -> Baseline:
-    """Train and play, and write nothing.
+def measured(config: BaselineConfig, out: Path, unfinished: Path | None = None) -> Baseline:
+    """Train and play, and write nothing into the dataset.
 
     Args:
         config: how.
         out: the dataset folder.
+        unfinished: the file where each clone is kept, for a call that goes on where this one was
+            interrupted, and where those of an interrupted one are taken from; None: none is.
 
     Raises:
         BuilderError: see `baseline`.
@@ -133,7 +142,8 @@ def measured(config: BaselineConfig, out: Path) -> Baseline:
     protocol = protocol_of(out, manifest, config)
     _check_spaces(dataset)
     expert = _expert(protocol, out, manifest, config)
-    runs = [_run(config, dataset, protocol, which) for which in _wanted(counts, config.seeds)]
+    kept = KeptRuns(unfinished, _decides(config, manifest, dataset.split, protocol.seed))
+    runs = _runs(config, dataset, protocol, _wanted(counts, config.seeds), kept)
     labels = [f"what is learned is {EXPERT_ACTION}, which the expert chose"] if _labelled(dataset) else []
     return Baseline(
         dataset=manifest.fingerprint,
@@ -161,12 +171,44 @@ def _expert(protocol: Protocol, out: Path, manifest: Manifest, config: BaselineC
         return why_not(error)
 
 
-def _run(config: BaselineConfig, dataset: Trajectories, protocol: Protocol, which: tuple[int, int]) -> Run:
-    """Train one clone, and let it play."""
-    count, seed = which
-    network = clone(shown_in(dataset.subset(count, seed=seed)), config.train, seed)
-    returns = protocol.clone(network, f"{count_of(count, 'demonstration')}, seed {seed}")
-    return Run(count, seed, *_mean_and_std(returns))
+def _decides(config: BaselineConfig, manifest: Manifest, split: str, seed: int) -> dict[str, Any]:
+    """What a clone's returns follow from, beside its demonstrations and its own seed."""
+    return {
+        "dataset": manifest.fingerprint,
+        "algo": config.algo,
+        "train": dataclasses.asdict(config.train),
+        "split": split,
+        "episodes": config.episodes,
+        "seed": seed,
+        "packages": _packages(manifest),
+        "code": all_code(),
+    }
+
+
+def _runs(
+    config: BaselineConfig,
+    dataset: Trajectories,
+    protocol: Protocol,
+    wanted: Sequence[tuple[int, int]],
+    kept: KeptRuns,
+) -> list[Run]:
+    """All clones, those of an interrupted call among them."""
+    kept.take_up()
+    if known := sum(which in kept.found for which in wanted):
+        log.info("%d of %d clones are there already, from a call that was interrupted", known, len(wanted))
+    return [_run(config, dataset, protocol, which, kept) for which in wanted]
+
+
+def _run(
+    config: BaselineConfig, dataset: Trajectories, protocol: Protocol, which: tuple[int, int], kept: KeptRuns
+) -> Run:
+    """Train one clone, and let it play; or take the one that an interrupted call has kept."""
+    if which not in kept.found:
+        count, seed = which
+        network = clone(shown_in(dataset.subset(count, seed=seed)), config.train, seed)
+        returns = protocol.clone(network, f"{count_of(count, 'demonstration')}, seed {seed}")
+        kept.keep(Run(count, seed, *_mean_and_std(returns)))
+    return kept.found[which]
 
 
 def _labelled(dataset: Trajectories) -> bool:

@@ -21,6 +21,7 @@ from builder.storage.layout import (
     JOURNAL,
     LOCK,
     PROBE,
+    RUNS,
     Layout,
     is_note,
 )
@@ -67,7 +68,11 @@ def clean(out: AnyPath) -> Cleaned:
         freed = before - _size(root)
         left: list[AnyPath] = [path for path in files_in(root) if path != root / LOCK]
         left += _not_ours(out) if isinstance(out, Path) else []
-        for note, key in ((beside.metrics, "attempts"), (beside.request, "request")):
+        for note, key in (
+            (beside.metrics, "attempts"),
+            (beside.request, "request"),
+            (beside.learned, RUNS),
+        ):
             if is_note(note, key):
                 note.unlink()
             elif is_link(note) or note.exists():

@@ -24,6 +24,8 @@ DESCRIBES = "inputs"
 """A key of it."""
 JOURNAL = "attempts.jsonl"
 """Beside the files of a user's own `enjoy`: what it said of each attempt."""
+RUNS = "runs"
+"""Beside a dataset: a key of what an unfinished baseline has kept."""
 LOCK = "lock"
 IDENTITY = re.compile(r"[0-9a-f]{16}")
 """A folder of chunks: the first digits of their identity."""
@@ -65,6 +67,7 @@ class Layout(Generic[SomePath]):
         lock: in that store: held while its dataset is built.
         metrics: timings and counts of the last build.
         request: what the dataset was built for (`builder.pipeline.up_to_date`).
+        learned: the clones of a baseline that is not whole yet.
         staging: where the next content is put together, and where the last one goes, on this machine.
         rebuilds: how the names begin of folders where `verify` builds it again.
         unfinished: behind a URL: there while the files go one by one.
@@ -75,6 +78,7 @@ class Layout(Generic[SomePath]):
     lock: SomePath
     metrics: SomePath
     request: SomePath
+    learned: SomePath
     staging: SomePath
     rebuilds: SomePath
     unfinished: SomePath
@@ -101,6 +105,7 @@ class Layout(Generic[SomePath]):
             f"chunks/{LOCK}",
             "metrics.json",
             "request.json",
+            "learned.json",
             "staging",
             "rebuild-",
             "unfinished",

@@ -24,7 +24,7 @@ def remove_left_overs(out: Path) -> None:
     recover(out)
     beside = Layout.of(out)
     remove_passed(out.parent, beside.rebuilds.name)
-    notes = (beside.metrics.name, beside.request.name)
+    notes = (beside.metrics.name, beside.request.name, beside.learned.name)
     for path in sorted(out.parent.iterdir()):
         if any(is_part_of(note, path) for note in notes):
             shutil.rmtree(path, ignore_errors=True)

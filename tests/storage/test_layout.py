@@ -23,6 +23,7 @@ def test_all_lies_beside_the_dataset_under_its_name():
         "lock": "data/.x.chunks/lock",
         "metrics": "data/.x.metrics.json",
         "request": "data/.x.request.json",
+        "learned": "data/.x.learned.json",
         "staging": "data/.x.staging",
         "rebuilds": "data/.x.rebuild-",
         "unfinished": "data/.x.unfinished",
