@@ -28,6 +28,7 @@ STORIES = {
     "peers/test_il_datasets": "likewise of the seed project, at its newest release",
     "peers/test_imitation": "likewise of imitation",
     "peers/test_lerobot": "likewise of LeRobot",
+    "parallel/test_limits": "what is chosen where cores and memory are bounded",
     "peers/test_robomimic": "likewise of robomimic",
     "peers/test_minari": "Minari's own reader and writer",
     "peers/test_ogbench": "likewise of OGBench",
