@@ -76,7 +76,8 @@ def most_workers(n_jobs: int, cores: float) -> int:
 
 def choose(facts: Facts, terms: Terms) -> Choice:
     """One thread, or as many processes as the machine bears, where they save more than their start costs."""
-    machine, n_jobs, remains = facts.machine, facts.n_jobs, f"about {facts.seconds:,.0f} s remain"
+    machine, n_jobs = facts.machine, facts.n_jobs
+    remains = f"about {facts.seconds:,.{0 if facts.seconds >= 1 else 1}f} s remain"
     if (bound := alone(machine, n_jobs)) is not None:
         return bound
     if facts.seconds <= terms.worth:

@@ -13,6 +13,7 @@ TERMS = Terms(worth=15.0, start=5.0)
 
 TABLE = [
     # seconds, cores, free memory, a worker's memory, n_jobs -> what the log says
+    (0.14, 16, math.inf, 300 * MB, -1, "1 thread: about 0.1 s remain"),
     (3, 16, math.inf, 300 * MB, -1, "1 thread: about 3 s remain"),
     (15, 16, math.inf, 300 * MB, -1, "1 thread: about 15 s remain"),
     (140, 2, math.inf, 300 * MB, -1, "2 processes: about 140 s remain on one; 2 cores"),
