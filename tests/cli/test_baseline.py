@@ -1,6 +1,8 @@
 """The verb `baseline`."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -18,6 +20,14 @@ def test_the_command_shows_the_curve_and_that_it_is_known(short_cartpole, tmp_pa
     assert f"trained: {out}/baseline.json, and on its card\n" in said
     assert main(["baseline", str(out), *QUICK]) == 0
     assert f"known: {out}/baseline.json" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_shows_no_progress_but_its_own(short_cartpole, tmp_path):
+    out = shutil.copytree(short_cartpole, tmp_path / "x")
+    words = [sys.executable, "-m", "builder", "baseline", str(out), *QUICK]
+    called = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "Generating" not in called.stderr
 
 
 @pytest.mark.parametrize(
