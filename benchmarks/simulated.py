@@ -32,7 +32,8 @@ from builder.dataset.shard_tasks import EpisodesTask, Form, Pause, RowsTask, Wri
 from builder.dataset.writer import shard_rows
 from builder.episodes.acceptance import Acceptance
 from builder.manifest.manifest import FileEntry
-from builder.rollout.planning import attempt_seconds, chunk_size, gaps, next_horizon, played_so_far, split
+from builder.pipeline.runs import PAUSING
+from builder.rollout.planning import attempt_seconds, chunks_of, gaps, next_horizon, played_so_far
 from builder.rollout.summary import ChunkSummary
 
 ACCEPTED = 0.95
@@ -119,7 +120,7 @@ def simulate(costs: Costs, plan: Collation, workers: int, steps: int) -> Simulat
 def _play(cluster: Cluster, assembly: Assembly, chunks: list[range], summaries: list[ChunkSummary]) -> None:
     """Play chunks, as `builder.pipeline.runs` does it, and add what is known of them."""
     wanted = len(summaries) + len(chunks)
-    given = assembly.between(chunks, lambda: cluster.count > 1 and len(summaries) < wanted)
+    given = assembly.between(chunks, lambda: 1 < cluster.count <= PAUSING and len(summaries) < wanted)
     for answer in cluster.run(given):
         with cluster.driving("settled"):
             if isinstance(answer, ChunkSummary):
@@ -136,15 +137,14 @@ def _next_wave(cluster: Cluster, summaries: list[ChunkSummary], wanted: int) -> 
         if played.enough:
             return []
         missing = gaps(summaries, next_horizon(played, budget=10 * wanted, workers=cluster.count))
-        size = chunk_size(
-            sum(map(len, missing)),
+        chunks = chunks_of(
+            missing,
             lanes=LANES,
             workers=cluster.count,
             attempt_bytes=cluster.costs.chunk_bytes * LENGTH,
             attempt_seconds=attempt_seconds(summaries),
         )
-        least = None if cluster.count == 1 else min(LANES, size)
-        return list(split(missing, size, workers=cluster.count, least=least))
+        return list(chunks)
 
 
 class Cluster:
@@ -187,7 +187,7 @@ class Cluster:
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """What workers answer, as it comes; tasks are asked for as they become free."""
         following = iter(tasks)
-        for _ in range(self.count + self.count // 4 + 1):  # as `builder.parallel.joblib_workers` does
+        for _ in range(2 * self.count + self.count // 4 + 1):  # as `builder.parallel.joblib_workers` says
             self._hand_out(following)
         while self._under_way:
             end, _, worker, task = heapq.heappop(self._under_way)

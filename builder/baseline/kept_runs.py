@@ -57,7 +57,8 @@ class KeptRuns:
         self.found[run.demos, run.seed] = run
         if self.path is None:
             return
-        runs = [dataclasses.asdict(run) for run in self.found.values()]
+        whole = (run for run in self.found.values() if math.isfinite(run.mean + run.std))
+        runs = [dataclasses.asdict(run) for run in whole]
         try:
             write_whole(self.path, json.dumps({"about": self.about, RUNS: runs}) + "\n")
         except OSError as error:

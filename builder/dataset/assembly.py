@@ -191,7 +191,7 @@ class Assembly:
         Args:
             tasks: those of others.
             awaited: whether some of these are still being done, after which more may be ready: whoever is
-                free then pauses.
+                free then pauses, as long as files are written anyway.
         """
         self._ready.extendleft(reversed(self._given.values()))
         self._given.clear()
@@ -199,7 +199,7 @@ class Assembly:
             yield from self._given_out()
             yield task
         yield from self._given_out()
-        while awaited():
+        while self._given and awaited():
             yield Pause()
             yield from self._given_out()
 

@@ -183,9 +183,9 @@ class ShardWriter:
 
     def _wait(self) -> None:
         """Until the last row group is in its file; what failed there is raised here."""
-        encoded, self._encoded = self._encoded, None
-        if encoded is not None:
-            encoded.result()
+        if self._encoded is not None:
+            self._encoded.result()
+            self._encoded = None
 
     def _encode(self, group: pa.Table) -> None:
         with _storage_errors(self._folder):
@@ -220,8 +220,7 @@ class ShardWriter:
 
     def _discard(self) -> None:
         self._pending = []
-        if self._encoded is not None:
-            self._encoded.exception()  # nobody needs what it writes, or why it could not
+        self._thread.shutdown()  # nobody needs what it still writes, or why it could not
         if self._writer is not None:
             with suppress(OSError, pa.ArrowException):
                 self._writer.close()

@@ -84,10 +84,10 @@ def unfit(worker: str, error: BaseException) -> BuilderError:
     )
 
 
-def out_of_reach(what: str) -> OutOfReachError:
-    """The error for a cluster whose connection was lost."""
+def out_of_reach(what: str, said: str) -> OutOfReachError:
+    """The error for a cluster whose connection was lost, and what is said of it there."""
     remedy = "run the same command again once it answers"
-    return OutOfReachError(f"the connection to {what} was lost", remedy=remedy)
+    return OutOfReachError(f"the connection to {what} was lost", got=said[:200] or None, remedy=remedy)
 
 
 def given_up() -> WorkersError:

@@ -16,7 +16,7 @@ from builder.parallel.workers import Result
 
 
 def call(function: Callable[[], Result]) -> Result:
-    """What a worker of a cluster does; of an error, each cause is raised once."""
+    """What a worker of a cluster does; the causes of an error are cut where they come back to themselves."""
     try:
         return function()
     except Exception as error:

@@ -9,7 +9,8 @@ from typing import Any
 from builder.parallel.workers import Result, Task
 
 AHEAD = "n_jobs + n_jobs // 4 + 1"
-"""Tasks given out at once: no worker waits for its next one, and what becomes urgent waits for few others."""
+"""Tasks given out at once, so that none waits for its next one; joblib itself takes as many more from the
+iterator as there are workers. What becomes urgent waits for these."""
 
 
 class JoblibWorkers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from builder.errors import MissingExtraError, WorkersError
@@ -33,10 +33,11 @@ class DaskWorkers:
         except KilledWorker as error:
             raise given_up() from error
         except CancelledError as error:  # what is under way when the scheduler does not answer any more
-            raise out_of_reach(f"the dask scheduler at {self._address}") from error
+            raise out_of_reach(f"the dask scheduler at {self._address}", str(error)) from error
 
     def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
-        self._client.run(function, task, on_error="ignore")
+        with suppress(OSError):  # who is out of reach keeps nothing for us
+            self._client.run(function, task, on_error="ignore")
 
 
 @contextmanager

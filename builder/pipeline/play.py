@@ -7,7 +7,7 @@ import logging
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,8 @@ def play(
                     if unchecked and played.attempts >= first:
                         check_returns(build, first_returns(run.summaries, first))
                 if played.enough:
-                    run.finish(workers)
+                    with _kept_is_told():
+                        run.finish(workers)
                 run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
@@ -103,9 +104,16 @@ def _played(build: Build, run: ChunkRun | AttemptRun) -> Played:
 
 
 def _chunks(run: ChunkRun | AttemptRun, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
-    """What is played, as it comes; workers that died may have played too many lanes at once."""
-    try:
+    """What is played, as it comes."""
+    with _kept_is_told():
         yield from run.run(workers, horizon)
+
+
+@contextmanager
+def _kept_is_told() -> Iterator[None]:
+    """An error of the workers says what is kept; those that died may have played too many lanes at once."""
+    try:
+        yield
     except WorkersError as error:
         fewer = "" if isinstance(error, OutOfReachError) else ", or with fewer rollout.lanes"
         error.remedy = f"{error.remedy}{fewer}; finished chunks are kept"

@@ -21,15 +21,17 @@ from builder.rollout.planning import (
     LANES_PER_CHUNK,
     Played,
     attempt_seconds,
-    chunk_size,
+    chunks_of,
     gaps,
     settled_size,
-    split,
 )
 from builder.rollout.rules import Rules
 from builder.rollout.summary import ChunkSummary
 from builder.rollout.worker import Again, ChunkTask, Setup, play_again, play_chunk, release
 from builder.storage.paths import AnyPath
+
+PAUSING = 128
+"""The most workers that pause for what may become ready: each asks for another task soon."""
 
 
 class ChunkRun:
@@ -67,17 +69,16 @@ class ChunkRun:
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
-        build, missing = self._build, gaps(self.summaries, horizon)
-        lanes = build.config.rollout.most_lanes
-        size = chunk_size(
-            sum(map(len, missing)),
-            lanes=lanes,
-            workers=workers.count,
-            attempt_bytes=self._attempt_bytes(),
-            attempt_seconds=attempt_seconds(self.summaries),
+        build = self._build
+        chunks = _Counted(
+            chunks_of(
+                gaps(self.summaries, horizon),
+                lanes=build.config.rollout.most_lanes,
+                workers=workers.count,
+                attempt_bytes=self._attempt_bytes(),
+                attempt_seconds=attempt_seconds(self.summaries),
+            )
         )
-        least = None if workers.count == 1 else min(lanes, size)
-        chunks = _Counted(split(missing, size, workers=workers.count, least=least))
         tasks = (
             ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
             for chunk in chunks
@@ -85,7 +86,7 @@ class ChunkRun:
         played = 0
 
         def awaited() -> bool:
-            return workers.count > 1 and played < chunks.given
+            return 1 < workers.count <= PAUSING and played < chunks.given
 
         given = self.assembly.between(tasks, awaited) if self.assembly else tasks
         for answer in workers.run(work, given):

@@ -169,7 +169,7 @@ def chunk_size(
 ) -> int:
     """Attempts per chunk: several per lane, within bounded memory and time.
 
-    Every worker gets equally many chunks of about equal size, but for those that `split` makes smaller.
+    Every worker would get equally many of them; `split` makes smaller ones of the last.
     """
     fits = max(1, int(CHUNK_BYTES / max(1.0, attempt_bytes)))
     timely = max(1, int(CHUNK_SECONDS / attempt_seconds)) if attempt_seconds else missing
@@ -206,3 +206,17 @@ def split(
             yield range(start, stop)
             left -= stop - start
             start = stop
+
+
+def chunks_of(
+    missing: Sequence[range], *, lanes: int, workers: int, attempt_bytes: float, attempt_seconds: float
+) -> Iterator[range]:
+    """The chunks in which so many workers play what is missing; one worker's are all alike."""
+    size = chunk_size(
+        sum(map(len, missing)),
+        lanes=lanes,
+        workers=workers,
+        attempt_bytes=attempt_bytes,
+        attempt_seconds=attempt_seconds,
+    )
+    return split(missing, size, workers=workers, least=None if workers == 1 else min(lanes, size))

@@ -48,7 +48,7 @@ INFO_KEYS = 200
 LEAST_TEST_FRACTION = 1e-9
 SEED = 2**128 - 1
 WAVE = 1 << 20
-"""Attempts that are laid out at a time."""
+"""Attempts of a wave, for every full 16 workers; they are laid out as they are asked for."""
 
 ARCHIVE_BYTES = 512 << 20
 ARCHIVE_MEMBERS = 64

@@ -1,5 +1,6 @@
 """A dataset put together by tasks is, byte for byte, the one that is written in a row."""
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -202,15 +203,24 @@ def test_what_is_ready_comes_before_the_next_task(tmp_path):
 
 
 def test_what_becomes_ready_while_the_last_tasks_are_done_is_given_out_too(tmp_path):
-    plan, summaries = recorded(tmp_path / "chunks", EVEN, shard_size=10**9, episodes=4)
-    assembly = Assembly(plan, tmp_path / "chunks")
+    plan, (first, second, third) = recorded(tmp_path / "chunks", EVEN)
+    assembly = Assembly(plan, tmp_path / "chunks", task_rows=1)
+    assembly.add(first)
+    assembly.add(second)
     awaited = iter([True, True, False])
     given = assembly.between(["the last"], lambda: next(awaited))
-    assert next(given) == "the last"
+    before = list(itertools.takewhile(lambda task: task != "the last", given))
+    assert {type(task) for task in before} == {ShardTask}
     assert isinstance(next(given), Pause)
-    for summary in summaries:
-        assembly.add(summary)
-    assert [type(task) for task in given] == [ShardTask, Pause]
+    assembly.add(third)
+    after = list(given)
+    assert {type(task) for task in after[:-1]} == {ShardTask}
+    assert isinstance(after[-1], Pause)
+
+
+def test_nobody_pauses_while_no_file_is_written(tmp_path):
+    plan, _ = recorded(tmp_path / "chunks", EVEN)
+    assert list(Assembly(plan, tmp_path / "chunks").between(["the last"], lambda: True)) == ["the last"]
 
 
 def test_a_task_that_never_came_back_is_given_out_again(tmp_path):

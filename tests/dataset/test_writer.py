@@ -1,4 +1,7 @@
 import json
+import signal
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -210,6 +213,34 @@ def test_a_block_that_raises_leaves_nothing(tmp_path, error):
     with pytest.raises(error):
         write(tmp_path, broken(tmp_path, error), shard_size=1)
     assert contents(tmp_path) == {}
+
+
+class Slow(ShardWriter):
+    """Takes its time to begin."""
+
+    def _encode(self, group):
+        time.sleep(0.2)
+        super()._encode(group)
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_rows_are_encoded_leaves_nothing_and_no_thread(tmp_path):
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Slow(tmp_path, "train", schema=SCHEMA, packing=Packing(1, GROUP)) as out,
+        ):
+            out.write(ROWS)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert contents(tmp_path) == {}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("parquet")]
 
 
 def test_no_file_has_its_final_name_before_the_block_ends(tmp_path):
