@@ -73,7 +73,7 @@ def test_a_build_that_goes_on_with_processes_has_the_bytes_of_one_that_does_not(
     )
     assert switched.fingerprint == threads.manifest.fingerprint
     (line,) = lines()
-    assert re.fullmatch(r"2 processes: about \d+ s remain on one; 2 cores", line)
+    assert re.fullmatch(r"2 processes: about [\d.]+ s remain on one; 2 cores", line)
 
 
 def test_a_short_build_starts_no_process_and_says_so_in_one_line(tmp_path, lines):
@@ -81,7 +81,7 @@ def test_a_short_build_starts_no_process_and_says_so_in_one_line(tmp_path, lines
     assert (workers.count, workers.here, workers.undecided) == (1, True, False)
     assert len(run.summaries) == 2
     (line,) = lines()
-    assert re.fullmatch(r"1 thread: about \d+ s remain", line)
+    assert re.fullmatch(r"1 thread: about [\d.]+ s remain", line)
 
 
 def test_a_build_that_was_stopped_goes_on_with_what_it_has_and_has_the_same_bytes(tmp_path):
