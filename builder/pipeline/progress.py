@@ -83,6 +83,7 @@ class Reporter(Display):
     def _show_figures(self) -> None:
         shown = min(self.accepted, self.wanted)
         speed = f" · {self.steps_per_second:,.0f} steps/s" if self._played_steps else ""
-        figures = f"{self.attempts:,} attempts{speed} · mean return {self.mean_return:.1f}"
+        whose = "" if self.accepted == self.attempts else " of all"
+        figures = f"{self.attempts:,} attempts{speed} · mean return{whose} {self.mean_return:.1f}"
         line = f"{shown} of {self.wanted} episodes of {self._environment} accepted · {figures}"
         self.show(shown, line, last=shown == self.wanted, figures=figures)

@@ -58,6 +58,13 @@ def test_a_log_line_says_who_plays_what_and_how_far_it_is(caplog):
     )
 
 
+def test_a_mean_over_rejected_attempts_too_says_so(caplog):
+    caplog.set_level("INFO", logger="builder")
+    with reporter(Console(force_terminal=False), lambda: 0.0) as lines:
+        lines.add(replace(chunk(0, 2000), accepted=np.arange(2000) % 2 == 0))
+    assert caplog.messages[0].endswith("mean return of all 500.0")
+
+
 def test_no_speed_is_shown_where_nothing_was_played_now(caplog):
     caplog.set_level("INFO", logger="builder")
     with reporter(Console(force_terminal=False), lambda: 0.0) as lines:
