@@ -7,6 +7,8 @@ The agent is Stable-Baselines3's `CnnPolicy` without training, whose speed is th
 * *environment*: our own preprocessed environment in the same loop;
 * *build*: a chunk with expert, recording and writing, by a worker that has played one before;
 * *predict*: `make_atari_env` with as many environments, `VecFrameStack` and `model.predict`, nothing kept.
+
+With `frames=1000000` actions are compared instead (`decisions.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from benchmarks import decisions
 from benchmarks.measuring import Options
 from benchmarks.report import Section
 from builder import Trajectories
@@ -129,6 +132,8 @@ def measure(options: Options, folder: Path) -> tuple[dict[str, list[float]], Tra
 
 def sections(options: Options) -> list[Section]:
     """The table."""
+    if "frames" in options:
+        return decisions.sections(options)
     import torch
 
     threads = torch.get_num_threads()

@@ -44,6 +44,7 @@ STORIES = {
     "test_baselines": "the table of `make baselines`",
     "test_bucket": "builds behind a URL",
     "test_container": "the image and its scripts",
+    "test_decisions": "the comparison of `python -m benchmarks pixels frames=N`",
     "test_documentation": "the pages that are made from the code, and the site",
     "test_documents": "what the documents say of the code",
     "test_examples": "the examples",

@@ -72,17 +72,23 @@ def _quota(group: Path) -> float:
 
 
 def _room(group: Path) -> float:
-    """Bytes that a control group may still take; what is cached of files can be given back."""
+    """Bytes that a control group may still take; what is cached of files can be given back.
+
+    Above `memory.high` nobody is killed, but all are slowed down until hardly anything moves.
+    """
     stat = _fields(group / "memory.stat")
+    room = math.inf
     for limit, usage, cached in (
         ("memory.max", "memory.current", "inactive_file"),
+        ("memory.high", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         most = _number(group / limit)
         if math.isfinite(most):
             taken = _number(group / usage)
-            return max(0.0, most - (taken if math.isfinite(taken) else 0.0) + stat.get(cached, 0))
-    return math.inf
+            here = most - (taken if math.isfinite(taken) else 0.0) + stat.get(cached, 0)
+            room = min(room, max(0.0, here))
+    return room
 
 
 def _available(root: Path) -> float:

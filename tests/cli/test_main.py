@@ -1,5 +1,6 @@
 """The command line as a user types it, in a process of its own where that matters."""
 
+import itertools
 import os
 import pty
 import re
@@ -251,3 +252,41 @@ def test_an_interrupted_build_exits_with_130_keeps_its_chunks_and_goes_on(option
     assert main(["expert=cartpole", "episodes=20", "out=x"]) == 0
     now = {path.name: path.stat().st_mtime_ns for path in Path().glob(".x.chunks/*/chunk-*")}
     assert kept.items() <= now.items()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core leaves nothing to choose")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_processes_play_that_were_chosen_on_the_way_leaves_no_process(how):
+    command = [sys.executable, "-m", "builder", "expert=cartpole", "episodes=20000", "out=x"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    lines = list(itertools.takewhile(lambda line: "processes: about" not in line, process.stderr))
+    opening = {path.name for path in Path().glob(".x.chunks/*/chunk-*")}
+    assert process.poll() is None, lines
+    while len(kept := chunks("x")) < len(opening) + 4:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)
+    output = process.communicate(timeout=60)[1]
+    assert (process.returncode, "Traceback" in output) == (130, False), output
+    assert "interrupted; finished chunks are kept" in output
+    assert opening <= kept.keys()
+    assert kept.items() <= chunks("x").items()
+    with pytest.raises(ProcessLookupError):
+        signal_for_seconds(process.pid)
+
+
+def signal_for_seconds(group, seconds=10.0):
+    """Ask whether anybody is left in a group of processes, until nobody is, which raises."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        os.killpg(group, 0)
+        time.sleep(0.05)
+
+
+def chunks(out):
+    """When each was written, by name."""
+    return {path.name: path.stat().st_mtime_ns for path in Path().glob(f".{out}.chunks/*/chunk-*")}

@@ -31,6 +31,10 @@ def test_where_nobody_says_memory_has_no_bound(tmp_path):
 
 
 QUOTAS = {
+    "version 2, of another period, on a parent": (
+        "0::/a/b/c",
+        {"a/cpu.max": "10000 20000", "a/b/cpu.max": "max 100000", "a/b/c/cpu.max": "400000 100000"},
+    ),
     "version 2, in a container": ("0::/", {"cpu.max": "50000 100000"}),
     "version 2, a group of systemd's": ("0::/a/b", {"a/cpu.max": "50000 100000", "cpu.max": "max 100000"}),
     "version 2, beside version 1": ("0::/x", {"unified/x/cpu.max": "50000 100000"}),
@@ -63,6 +67,18 @@ ROOMS = {
     "version 2": (
         "0::/job",
         {"job/memory.max": f"{GB}", "job/memory.current": f"{GB // 2}", "job/memory.stat": "inactive_file 7"},
+    ),
+    "version 2, slowed down before it is killed": (
+        "0::/job/step",
+        {
+            "job/memory.max": f"{8 * GB}",
+            "job/memory.high": f"{GB}",
+            "job/memory.current": f"{GB // 2}",
+            "job/memory.stat": "inactive_file 7",
+            "job/step/memory.max": "max",
+            "job/step/memory.high": "max",
+            "job/step/memory.current": f"{GB // 4}",
+        },
     ),
     "version 1": (
         "4:memory:/job",
