@@ -49,6 +49,9 @@ class Auto:
         n_jobs: the most workers; -1: one for each core.
         terms: when processes are worth it.
         machine: says what this process may use.
+
+    Attributes:
+        level: at which the log has it where one thread stays; processes are always worth a line.
     """
 
     def __init__(
@@ -56,11 +59,11 @@ class Auto:
     ) -> None:
         self._threads = self._now = threads
         self._stack, self._n_jobs, self.terms, self._machine = stack, n_jobs, terms, machine
-        self.undecided = True
+        self.undecided, self.level, self._unsaid = True, logging.INFO, ""
         if multiprocessing.current_process().daemon:
-            self.keep("a daemonic process can start none")
+            self._choose(Choice("threading", 1, "a daemonic process can start none"))
         elif (bound := alone(machine(), n_jobs)) is not None:
-            self.keep(bound.reason)
+            self._choose(bound)
 
     @property
     def count(self) -> int:
@@ -73,6 +76,7 @@ class Auto:
         return self._now is self._threads
 
     def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        self._say()
         yield from self._now.run(function, tasks)
 
     def everywhere(self, function: Callable[[Task], object], task: Task) -> None:
@@ -84,7 +88,8 @@ class Auto:
         Args:
             reason: why, for the log.
         """
-        self._say(Choice("threading", 1, reason))
+        self._choose(Choice("threading", 1, reason))
+        self._say()
 
     def decide(self, seconds: float, trial: Trial) -> None:
         """Go on with processes where that is worth it, once and for all.
@@ -98,7 +103,8 @@ class Auto:
         choice = choose(facts, self.terms)
         if choice.backend == "loky":
             choice = self._switched(choice, trial)
-        self._say(choice)
+        self._choose(choice)
+        self._say()
 
     def _switched(self, choice: Choice, trial: Trial) -> Choice:
         """Start processes and try them; what they cannot do, this one goes on with."""
@@ -113,14 +119,25 @@ class Auto:
             self._stack.enter_context(started.pop_all())
         return choice
 
-    def _say(self, choice: Choice) -> None:
-        self.undecided = False
-        log.info("%s", choice)
+    def _choose(self, choice: Choice) -> None:
+        self.undecided, self._unsaid = False, str(choice)
+
+    def _say(self) -> None:
+        """Log what was chosen, once; what was chosen at the beginning when there is something to do."""
+        if self._unsaid:
+            log.log(self.level if self.here else logging.INFO, "%s", self._unsaid)
+            self._unsaid = ""
 
 
 def undecided(workers: Workers) -> Auto | None:
     """The workers, where they are still to be chosen."""
     return workers if isinstance(workers, Auto) and workers.undecided else None
+
+
+def told_aside(workers: Workers) -> None:
+    """One thread is not worth a line: the workers play what is a part of something else."""
+    if isinstance(workers, Auto):
+        workers.level = logging.DEBUG
 
 
 def run_measured(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from builder.errors import BudgetError, DatasetError, OutOfReachError, WorkersError, storage_error
+from builder.parallel.auto import told_aside
 from builder.parallel.backends import open_workers
 from builder.parallel.workers import Workers
 from builder.pipeline.attempt_run import AttemptRun
@@ -40,6 +41,8 @@ def play(
     build: Build,
     run: ChunkRun | AttemptRun,
     open_workers: Callable[..., AbstractContextManager[Workers]] = open_workers,
+    *,
+    aside: bool = False,
 ) -> Played:
     """Play waves of attempts until enough are accepted.
 
@@ -47,6 +50,8 @@ def play(
         build: what is played.
         run: what has been played of it.
         open_workers: opens those who play, where something is missing.
+        aside: it is a part of something else that says itself what has come of it, so that the log has
+            only what takes long.
 
     Raises:
         BudgetError: the budget is spent.
@@ -55,13 +60,16 @@ def play(
     budget, played = build.config.budget, _played(build, run)
     _check_least(build, played)
     first = min(first_attempts(build), played.wanted, budget)
-    with Reporter(build.expert.name, build.environment.id, wanted=played.wanted) as reporter:
+    expert, environment = build.expert.name, build.environment.id
+    with Reporter(expert, environment, wanted=played.wanted, aside=aside) as reporter:
         for summary in run.summaries:
             reporter.add(summary)
         while not played.enough:
             if played.attempts >= budget:
                 raise _budget_error(build, played)
             with closing(run), open_workers(build.config.parallel, shared=build.store.root) as workers:
+                if aside:
+                    told_aside(workers)
                 while not played.enough and played.attempts < budget:
                     unchecked = played.attempts < first
                     horizon = next_horizon(played, budget=budget, workers=workers.count)

@@ -23,6 +23,7 @@ class Reporter(Display):
         expert: who plays.
         environment: what is played.
         wanted: accepted episodes.
+        aside: the log needs no line of its end.
         shown: `console` and `clock`, as `Display` takes them.
 
     Attributes:
@@ -39,6 +40,7 @@ class Reporter(Display):
         environment: str,
         *,
         wanted: int,
+        aside: bool = False,
         **shown: Any,
     ) -> None:
         # On a narrow terminal the bar gives way, not the figures.
@@ -48,7 +50,7 @@ class Reporter(Display):
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         )
         super().__init__(expert, wanted, *columns, figures="", **shown)
-        self._environment = environment
+        self._environment, self._aside = environment, aside
         self.wanted = wanted
         self.attempts = self.accepted = self.steps = 0
         self._played_steps, self._returns, self._known = 0, 0.0, 0
@@ -86,4 +88,4 @@ class Reporter(Display):
         whose = "" if self.accepted == self.attempts else " of all"
         figures = f"{self.attempts:,} attempts{speed} · mean return{whose} {self.mean_return:.1f}"
         line = f"{shown} of {self.wanted} episodes of {self._environment} accepted · {figures}"
-        self.show(shown, line, last=shown == self.wanted, figures=figures)
+        self.show(shown, line, last=shown == self.wanted and not self._aside, figures=figures)

@@ -88,7 +88,7 @@ def returns_of(build: Build, episodes: int, seed: int) -> Array:
         with locked(out):
             build.store.describe(build.collation.to_json())
             run = ChunkRun(build, build.store)
-            play(build, run)
+            play(build, run, aside=True)
             return first_returns(run.summaries, budget)[:episodes]
 
 

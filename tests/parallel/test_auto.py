@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from builder.errors import WorkersError
-from builder.parallel.auto import Trial, open_auto, run_measured, undecided
+from builder.parallel.auto import Trial, open_auto, run_measured, told_aside, undecided
 from builder.parallel.choice import Terms
 from builder.parallel.machine import Machine
 from builder.parallel.workers import ParallelConfig
@@ -57,6 +57,23 @@ def test_little_that_remains_is_done_here(caplog):
         workers.decide(10.0, Trial(die, None))
         assert (workers.count, workers.here, undecided(workers)) == (1, True, None)
     assert caplog.messages == ["1 thread: about 10 s remain"]
+
+
+def test_what_was_chosen_at_the_beginning_is_said_once_when_there_is_something_to_do(caplog):
+    caplog.set_level("INFO")
+    with opened(n_jobs=1) as workers:
+        assert caplog.messages == []
+        assert [list(workers.run(process, [0])) for _ in range(2)] == [[os.getpid()]] * 2
+    assert caplog.messages == ["1 thread: parallel.n_jobs=1"]
+
+
+def test_of_what_is_a_part_of_something_else_only_processes_are_worth_a_line(caplog):
+    caplog.set_level("INFO")
+    for terms in (Terms(), EAGER):
+        with opened(terms) as workers:
+            told_aside(workers)
+            workers.decide(10.0, Trial(process, None))
+    assert caplog.messages == ["2 processes: about 10 s remain on one; 2 cores"]
 
 
 @pytest.mark.parametrize(

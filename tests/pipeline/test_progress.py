@@ -79,3 +79,14 @@ def test_the_seconds_end_with_the_last_chunk_whatever_is_written_after_it():
         lines.add(chunk(0, 10))
         now[0] = 9.0
     assert (lines.seconds, lines.steps_per_second) == (4.0, 1250.0)
+
+
+def test_a_play_that_is_a_part_of_something_else_says_only_how_far_it_is(caplog):
+    caplog.set_level("INFO", logger="builder")
+    now = iter([0.0, 0.0, 6.0, 6.0, 6.0])
+    shown = {"console": Console(force_terminal=False), "clock": lambda: next(now, 7.0)}
+    with Reporter("cartpole", "CartPole-v1", wanted=1000, aside=True, **shown) as lines:
+        lines.add(chunk(0, 500))
+        lines.add(chunk(500, 500))
+    assert len(caplog.messages) == 1
+    assert "cartpole: 500 of 1000" in caplog.messages[0]

@@ -38,6 +38,13 @@ def test_both_means_are_those_of_all_episodes_that_builds_with_this_seed_record(
     )
 
 
+@pytest.mark.parametrize("n_jobs", [-1, 1])
+def test_short_plays_that_are_a_part_of_something_else_have_no_line_of_their_own(caplog, n_jobs):
+    caplog.set_level("INFO")
+    measure(configured("expert=cartpole", *SHORT, f"parallel.n_jobs={n_jobs}"), 2, 0)
+    assert caplog.messages == []
+
+
 def test_no_episode_is_selected_whatever_the_expert_s_threshold():
     scores = measure(configured("expert=acrobot", "threshold=-1"), 3, 0).scores
     assert scores.random == -500.0
