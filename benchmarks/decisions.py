@@ -221,7 +221,8 @@ def sections(options: Options) -> list[Section]:
         if quick is None:
             raise TypeError("float32 decides for no such network")
         tallies[game].add(compared(network, quick, lanes[game], min(each, wanted - done), rng))
-        print(f"{done:,} frames, {process_time() - began:,.0f} s of the processor", flush=True)
+        wrong = sum(tally.wrong for tally in tallies.values())
+        print(f"{done:,} frames, {wrong} wrong, {process_time() - began:,.0f} s of the processor", flush=True)
     return [_table(tallies, process_time() - began)]
 
 
