@@ -15,6 +15,7 @@ import numpy as np
 
 from builder.environments.atari_preprocessing import AtariPreprocessing
 from builder.environments.frames import Thumbnails
+from builder.environments.screens import Screens
 from builder.episodes.spaces import Array
 from builder.errors import EnvironmentError_
 
@@ -47,9 +48,8 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
         size = preprocessing.screen_size
         self.observation_space = gym.spaces.Box(0, 255, (size, size), np.uint8)
         self._loaded = _state_of_every_seed(atari)
-        self._before = np.empty(env.observation_space.shape or (), np.uint8)
-        self._thumbnail = Thumbnails(size)
-        self._pooled = False
+        self._screens = Screens(self._ale)
+        self._thumbnail = Thumbnails(self._screens.shape, size)
         self._lives = 0
 
     def reset(
@@ -77,7 +77,8 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
     def _start(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """A new game, and its no-ops."""
         self._begin(seed, options)
-        self._pooled = self._over = False
+        self._over = False
+        self._screens.drop()
         most = self._settings.noop_max
         # The generator is the environment's own, which its seed has just set: a replay draws the same number.
         for _ in range(int(self.env.unwrapped.np_random.integers(1, most + 1)) if most else 0):
@@ -106,15 +107,14 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
         """Play an action for as many frames as it lasts, or until the game is over; the rewards' sum."""
         ale, code, last = self._ale, self._codes[action], self._settings.frame_skip - 1
         reward = 0.0
-        self._pooled = False
+        self._screens.drop()
         for frame in range(last + 1):
             reward += ale.act(code)
             if ale.game_over():
                 self._over = True
                 break
             if frame == last - 1:
-                ale.getScreenRGB(self._before)
-                self._pooled = True
+                self._screens.hold()
         return reward
 
     def _life_is_lost(self) -> bool:
@@ -124,10 +124,7 @@ class AtariEnvironment(gym.Wrapper[Array, int, Array, int]):
         return 0 < self._lives < before
 
     def _observe(self) -> Array:
-        picture: Array = self._ale.getScreenRGB()
-        if self._pooled:
-            np.maximum(picture, self._before, out=picture)
-        return self._thumbnail(picture)
+        return self._thumbnail(*self._screens.show())
 
 
 def _state_of_every_seed(atari: Any) -> Any:

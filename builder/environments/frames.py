@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import ceil, floor
 
@@ -34,42 +34,35 @@ def resize(pictures: Array, height: int, width: int) -> Array:
 
 
 class Thumbnails:
-    """Pictures of one screen made grey and small: `resize(grey(picture))`, in the same bytes.
-
-    A screen changes in few of its rows; the others are what they were in the last picture.
+    """Grey pictures of one size made small, in the bytes of `resize`.
 
     Args:
+        shape: height and width of the pictures.
         size: height and width of what is made.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._last = np.empty((0, 0, 3), np.uint8)
+    def __init__(self, shape: tuple[int, int], size: int) -> None:
+        self._shape, self._size = shape, size
+        self._columns, self._small = np.empty((shape[0], size), np.float32), np.empty((size, size), np.uint8)
 
-    def __call__(self, picture: Array) -> Array:
-        """uint8 [H, W, 3], which must stay as it is until the next call, to uint8 [size, size]."""
-        high, wide, size = *picture.shape[:2], self._size
+    def __call__(self, picture: Array, changed: Array) -> Array:
+        """Make one small.
+
+        Args:
+            picture: uint8 [height, width].
+            changed: bool [height]: which rows may be others than in the picture before; all in the first.
+
+        Returns:
+            uint8 [size, size], the caller's own.
+        """
+        (high, wide), size = self._shape, self._size
         if _whole_blocks((high, wide), (size, size)):
-            return resize(grey(picture)[None, ..., None], size, size)[0, ..., 0]
-        changed = np.ones(high, bool)
-        if picture.shape == self._last.shape:
-            changed = _differ(picture.reshape(high, -1), self._last.reshape(high, -1))
-        else:
-            self._columns, self._small = np.empty((high, size), np.float32), np.empty((size, size), np.uint8)
-        self._last = picture
-        self._columns[changed] = _averaged(grey(picture[changed]).astype(np.float32), size, axis=1)
+            return resize(picture[None, ..., None], size, size)[0, ..., 0]
+        self._columns[changed] = _averaged(picture[changed].astype(np.float32), size, axis=1)
         taps = _taps(high, size)
-        touched = np.logical_or.reduce([changed[indices] for indices, _ in taps])
-        some = [(indices[touched], weights[touched]) for indices, weights in taps]
-        self._small[touched] = np.rint(_weighed(self._columns, some, axis=0)).astype(np.uint8)
+        touched = np.flatnonzero(changed[taps.sources].any(axis=0))
+        self._small[touched] = np.rint(_weighed(self._columns, taps.of(touched), axis=0)).astype(np.uint8)
         return self._small.copy()
-
-
-def _differ(rows: Array, others: Array) -> Array:
-    """Which rows of bytes are not the others; by eight at once where they lie so."""
-    if not rows.shape[1] % 8 and rows.flags.c_contiguous and others.flags.c_contiguous:
-        rows, others = rows.view(np.uint64), others.view(np.uint64)
-    return np.asarray((rows != others).any(axis=1))
 
 
 def _whole_blocks(size: tuple[int, int], smaller: tuple[int, int]) -> bool:
@@ -82,26 +75,33 @@ def _block_means(sums: Array, size: int) -> Array:
     return means.astype(np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class _Taps:
+    """What outputs average: int64 and float32 [taps, outputs], the first, second, ... input of each."""
+
+    sources: Array
+    weights: Array
+
+    def of(self, outputs: Array) -> _Taps:
+        """Those of some outputs."""
+        return _Taps(self.sources[:, outputs], self.weights[:, outputs])
+
+
 def _averaged(values: Array, size: int, axis: int) -> Array:
     return _weighed(values, _taps(values.shape[axis], size), axis)
 
 
-def _weighed(values: Array, taps: Sequence[tuple[Array, Array]], axis: int) -> Array:
+def _weighed(values: Array, taps: _Taps, axis: int) -> Array:
     """The sums of each tap's values times its weights, one after another."""
-    total: Array | None = None
-    for indices, weights in taps:
-        shape = [1] * values.ndim
-        shape[axis] = len(weights)
-        term = values.take(indices, axis=axis) * weights.reshape(shape)
-        total = term if total is None else total + term
-    if total is None:
-        raise ValueError("an empty picture")
+    weights = taps.weights.reshape(*taps.weights.shape, *[1] * (values.ndim - axis - 1))
+    total: Array = values.take(taps.sources[0], axis=axis) * weights[0]
+    for sources, weight in zip(taps.sources[1:], weights[1:], strict=True):
+        total += values.take(sources, axis=axis) * weight
     return total
 
 
 @cache
-def _taps(size: int, smaller: int) -> tuple[tuple[Array, Array], ...]:
-    """For the first, second, ... input that an output averages: its index and float32 weight, by output."""
+def _taps(size: int, smaller: int) -> _Taps:
     scale = size / smaller
     tables = []
     for index in range(smaller):
@@ -114,11 +114,5 @@ def _taps(size: int, smaller: int) -> tuple[tuple[Array, Array], ...]:
             table.append((inner.stop, (last - inner.stop) / scale))
         tables.append(table)
     longest = max(map(len, tables))
-    padded = [table + [(0, 0.0)] * (longest - len(table)) for table in tables]
-    return tuple(
-        (
-            np.array([table[tap][0] for table in padded]),
-            np.array([table[tap][1] for table in padded], np.float32),
-        )
-        for tap in range(longest)
-    )
+    padded = np.array([table + [(0, 0.0)] * (longest - len(table)) for table in tables])
+    return _Taps(padded[..., 0].T.astype(np.int64), padded[..., 1].T.astype(np.float32))
