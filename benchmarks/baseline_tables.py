@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import table
+from builder.baseline.baseline import played_as, point_of
 from builder.baseline.bootstrap import interquartile_mean, mean_interval, stratified_interval
 from builder.card.learning_curve import learning_curve_png
 from builder.episodes.spaces import Array
-from builder.manifest.baseline import Baseline, Played, Point, Run
+from builder.manifest.baseline import Baseline, Run
 
 TARGET = Path(__file__).with_name("BASELINES.md")
 PICTURES = Path(__file__).parents[1] / "docs" / "baselines"
@@ -156,16 +158,14 @@ def measured_with(figures: Mapping[str, Mapping[str, Any]]) -> str:
     return "".join(f"* {line} ({', '.join(names)})\n" for line, names in lines.items())
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown, the first column left-aligned."""
-    align = ["---", *("---:" for _ in heads[1:])]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, align, *rows))
-
-
 def baseline_of(found: Mapping[str, Any]) -> Baseline:
     """Our clones as the card draws them; how far apart a clone's own episodes are is not kept."""
     demos = demos_of(found, OURS)
-    clones = {count: means(found, OURS, count) for count in demos}
+    runs = tuple(
+        Run(count, seed, float(mean), math.nan)
+        for count in demos
+        for seed, mean in enumerate(means(found, OURS, count))
+    )
     return Baseline(
         dataset=found["about"]["dataset"],
         algo="bc",
@@ -173,20 +173,10 @@ def baseline_of(found: Mapping[str, Any]) -> Baseline:
         split="train",
         episodes=found["about"]["episodes"],
         seed=found["about"]["seed"],
-        random=_played("random", np.array(found["random"])),
-        expert=_played("expert", np.array(found["expert"])),
-        runs=tuple(
-            Run(count, seed, float(mean), math.nan)
-            for count in demos
-            for seed, mean in enumerate(clones[count])
-        ),
-        curve=tuple(
-            Point(count, float(np.mean(clones[count])), *mean_interval(clones[count])) for count in demos
-        ),
+        random=played_as("random", np.array(found["random"])),
+        expert=played_as("expert", np.array(found["expert"])),
+        runs=runs,
+        curve=tuple(point_of(count, runs) for count in demos),
         notes=(),
         packages=found["versions"][OURS],
     )
-
-
-def _played(name: str, returns: Array) -> Played:
-    return Played(name, float(np.mean(returns)), float(np.std(returns)), *mean_interval(returns))

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import baseline_tables, peer_clones
 from benchmarks.measuring import Options
 from builder import Controller
-from builder.baseline.baseline import shown_in
+from builder.baseline.baseline import TRAINED_BY, shown_in
 from builder.baseline.cloning import clone
 from builder.baseline.config import BaselineConfig
 from builder.baseline.protocol import expert_of, protocol_of
@@ -165,8 +165,7 @@ def learned(
     """A clone, and the versions of what has taught it."""
     if learner != baseline_tables.OURS:
         return peer_clones.trained(learner, few, config.train.steps, seed, options)
-    names = ("il-builder", "numpy", "torch", "gymnasium")
-    versions = {name: version for name in names if (version := installed_version(name))}
+    versions = {name: version for name in TRAINED_BY if (version := installed_version(name))}
     return clone(shown_in(few), config.train, seed), versions
 
 

@@ -43,11 +43,9 @@ class Section:
     @property
     def markdown(self) -> str:
         """As the file holds it."""
-        align = ["---", *("---:" for _ in self.columns[1:])]
-        table = "".join(f"| {' | '.join(cells)} |\n" for cells in (self.columns, align, *self.rows))
         notes = "".join(f"* {note}\n" for note in self.notes)
-        parts = [f"## {self.title}\n", f"{self.text.strip()}\n", table, notes, f"{self._measured_on()}\n"]
-        return "\n".join(part for part in parts if part)
+        parts = [f"## {self.title}\n", f"{self.text.strip()}\n", table(self.columns, self.rows), notes]
+        return "\n".join([*filter(None, parts), f"{self._measured_on()}\n"])
 
     def _measured_on(self) -> str:
         found = {name: _version(name) for name in PACKAGES} | dict(self.versions)
@@ -57,6 +55,12 @@ class Section:
             f"<sub>{processor()}, {os.cpu_count()} cores, load {load:.1f};"
             f" Python {platform.python_version()}, {versions}</sub>"
         )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its first column left-aligned."""
+    align = ["---", *("---:" for _ in columns[1:])]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (columns, align, *rows))
 
 
 def _version(name: str) -> str:

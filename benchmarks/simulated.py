@@ -2,7 +2,7 @@
 
 Workers take tasks from a queue in which a few wait; one driver takes their answers one by one, and hands out
 a task for each. What the driver does is really done, and takes the time that it takes:
-`played_so_far`, `next_horizon`, `gaps`, `chunk_size` and `split` plan, the `Assembly` settles the figures of
+`played_so_far`, `next_horizon`, `gaps` and `chunks_of` plan, the `Assembly` settles the figures of
 every attempt, makes the tasks that write files, and puts these in their place. Only playing, writing and the
 card are simulated.
 """

@@ -54,6 +54,15 @@ def access_rate(episodes: Any, count: int = 200) -> float:
     return count / (time.perf_counter() - began)
 
 
+def keep_network(path: str, layers: Iterable[Any], seen: Any, did: Any, **about: Any) -> None:
+    """Write the linear layers of a policy down as numbers, beside what it did of what it saw."""
+    numbers = {name: np.array(value) for name, value in about.items()} | {"seen": seen, "did": did}
+    for index, layer in enumerate(layers):
+        numbers[f"weight.{index}"] = layer.weight.detach().numpy()
+        numbers[f"bias.{index}"] = layer.bias.detach().numpy()
+    np.savez(path, **numbers)
+
+
 def recorded(path: str) -> list[dict[str, Any]]:
     """The episodes that were written for the peers: observations [T + 1], actions [T], rewards [T]."""
     with np.load(path) as file:

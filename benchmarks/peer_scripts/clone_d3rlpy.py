@@ -12,18 +12,18 @@ import d3rlpy
 import numpy as np
 import torch
 
-from benchmarks.peer_scripts.answers import answer
+from benchmarks.peer_scripts.answers import answer, keep_network
 
 export, weights, steps, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 d3rlpy.seed(seed)
 torch.set_num_threads(1)
 with Path(export).open("rb") as file:
     replay = d3rlpy.dataset.ReplayBuffer.load(file, d3rlpy.dataset.InfiniteBuffer())
-numbers: dict[str, np.ndarray] = {"activation": np.array("ReLU")}
+about: dict[str, object] = {"activation": "ReLU"}
 if replay.dataset_info.action_space == d3rlpy.ActionSpace.DISCRETE:
     config = d3rlpy.algos.DiscreteBCConfig()
 else:
-    numbers["squash"] = np.array(1)
+    about["squash"] = 1
     bound = np.full(replay.dataset_info.action_size, float(sys.argv[5]))
     scaler = d3rlpy.preprocessing.MinMaxActionScaler(minimum=-bound, maximum=bound)
     config = d3rlpy.algos.BCConfig(action_scaler=scaler)
@@ -36,10 +36,6 @@ algo.fit(
     logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
 )
 layers = [layer for layer in algo.impl.modules.imitator.modules() if isinstance(layer, torch.nn.Linear)]
-for index, layer in enumerate(layers):
-    numbers[f"weight.{index}"] = layer.weight.detach().numpy()
-    numbers[f"bias.{index}"] = layer.bias.detach().numpy()
-numbers["seen"] = replay.episodes[0].observations[:256]
-numbers["did"] = algo.predict(numbers["seen"])
-np.savez(weights, **numbers)  # type: ignore[arg-type]  # its stub takes the names for its own
+seen = replay.episodes[0].observations[:256]
+keep_network(weights, layers, seen, algo.predict(seen), **about)
 answer("d3rlpy", "torch")

@@ -13,7 +13,7 @@ import torch
 from imitation.algorithms import bc
 from imitation.data import serialize
 
-from benchmarks.peer_scripts.answers import answer
+from benchmarks.peer_scripts.answers import answer, keep_network
 
 export, weights, steps, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 torch.manual_seed(seed)
@@ -33,11 +33,7 @@ trainer = bc.BC(
 )
 trainer.train(n_batches=steps, progress_bar=False)
 layers = [layer for layer in trainer.policy.mlp_extractor.policy_net if isinstance(layer, torch.nn.Linear)]
-numbers: dict[str, np.ndarray] = {"activation": np.array("Tanh")}
-for index, layer in enumerate([*layers, trainer.policy.action_net]):
-    numbers[f"weight.{index}"] = layer.weight.detach().numpy()
-    numbers[f"bias.{index}"] = layer.bias.detach().numpy()
-numbers["seen"] = shown[0].obs[:-1][:256]
-numbers["did"] = trainer.policy.predict(numbers["seen"], deterministic=True)[0]
-np.savez(weights, **numbers)  # type: ignore[arg-type]  # its stub takes the names for its own
+seen = shown[0].obs[:-1][:256]
+did = trainer.policy.predict(seen, deterministic=True)[0]
+keep_network(weights, [*layers, trainer.policy.action_net], seen, did, activation="Tanh")
 answer("imitation", "torch")

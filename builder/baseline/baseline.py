@@ -152,10 +152,10 @@ def measured(config: BaselineConfig, out: Path, unfinished: Path | None = None) 
         split=dataset.split,
         episodes=config.episodes,
         seed=protocol.seed,
-        random=_played("random", protocol.random()),
+        random=played_as("random", protocol.random()),
         expert=expert if isinstance(expert, Played) else None,
         runs=tuple(runs),
-        curve=tuple(_point(count, runs) for count in counts),
+        curve=tuple(point_of(count, runs) for count in counts),
         notes=(*notes, *labels, *([expert] if isinstance(expert, str) else [])),
         packages=_packages(manifest),
     )
@@ -165,7 +165,7 @@ def _expert(protocol: Protocol, out: Path, manifest: Manifest, config: BaselineC
     """How the expert plays; or why it does not."""
     try:
         build: Build = expert_of(out, manifest, config)
-        return _played(build.expert.name, protocol.expert(build))
+        return played_as(build.expert.name, protocol.expert(build))
     except BuilderError as error:
         log.warning("%s", why_not(error))
         return why_not(error)
@@ -240,11 +240,13 @@ def _check_spaces(dataset: Trajectories) -> None:
         )
 
 
-def _played(name: str, returns: Array) -> Played:
+def played_as(name: str, returns: Array) -> Played:
+    """What float64 [episodes] of returns come to."""
     return Played(name[:200], *_mean_and_std(returns), *mean_interval(returns))
 
 
-def _point(count: int, runs: Sequence[Run]) -> Point:
+def point_of(count: int, runs: Sequence[Run]) -> Point:
+    """The learning curve where clones have so many demonstrations."""
     means = np.array([run.mean for run in runs if run.demos == count])
     return Point(count, math.fsum(means) / len(means), *mean_interval(means))
 

@@ -59,7 +59,6 @@ def play(
     """
     budget, played = build.config.budget, _played(build, run)
     _check_least(build, played)
-    first = min(first_attempts(build), played.wanted, budget)
     expert, environment = build.expert.name, build.environment.id
     with Reporter(expert, environment, wanted=played.wanted, aside=aside) as reporter:
         for summary in run.summaries:
@@ -70,22 +69,32 @@ def play(
             with closing(run), open_workers(build.config.parallel, shared=build.store.root) as workers:
                 if aside:
                     told_aside(workers)
-                while not played.enough and played.attempts < budget:
-                    unchecked = played.attempts < first
-                    horizon = next_horizon(played, budget=budget, workers=workers.count)
-                    horizon = opened(build, run, workers, played.attempts, horizon)
-                    for summary in _chunks(run, workers, min(first, horizon) if unchecked else horizon):
-                        reporter.add(summary)
-                        _check_disk(build, reporter, summary, run.collated)
-                    played = _played(build, run)
-                    if unchecked and played.attempts >= first:
-                        check_returns(build, first_returns(run.summaries, first))
+                played = _waves(build, run, workers, reporter, played)
                 if played.enough:
                     with _kept_is_told():
                         run.finish(workers)
                 run.release(workers)
         _warn_of_copies(build, run.summaries)
         _write_metrics(build, played, reporter)
+    return played
+
+
+def _waves(
+    build: Build, run: ChunkRun | AttemptRun, workers: Workers, reporter: Reporter, played: Played
+) -> Played:
+    """Play until enough are accepted or the budget is spent; the first attempts are checked before more."""
+    budget = build.config.budget
+    first = min(first_attempts(build), played.wanted, budget)
+    while not played.enough and played.attempts < budget:
+        unchecked = played.attempts < first
+        horizon = next_horizon(played, budget=budget, workers=workers.count)
+        horizon = opened(build, run, workers, played.attempts, horizon)
+        for summary in _chunks(run, workers, min(first, horizon) if unchecked else horizon):
+            reporter.add(summary)
+            _check_disk(build, reporter, summary, run.collated)
+        played = _played(build, run)
+        if unchecked and played.attempts >= first:
+            check_returns(build, first_returns(run.summaries, first))
     return played
 
 

@@ -69,34 +69,36 @@ class ChunkRun:
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
-        build = self._build
-        chunks = _Counted(
-            chunks_of(
-                gaps(self.summaries, horizon),
-                lanes=build.config.rollout.most_lanes,
-                workers=workers.count,
-                attempt_bytes=self._attempt_bytes(),
-                attempt_seconds=attempt_seconds(self.summaries),
-            )
-        )
-        tasks = (
-            ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
-            for chunk in chunks
-        )
-        played = 0
+        given = played = 0  # each is counted by one thread
+
+        def tasks() -> Iterator[ChunkTask]:
+            nonlocal given
+            for chunk in self._missing(workers.count, horizon):
+                given += 1
+                yield ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
 
         def awaited() -> bool:
-            return 1 < workers.count <= PAUSING and played < chunks.given
+            return 1 < workers.count <= PAUSING and played < given
 
-        given = self.assembly.between(tasks, awaited) if self.assembly else tasks
-        for answer in workers.run(work, given):
+        for answer in workers.run(
+            work, self.assembly.between(tasks(), awaited) if self.assembly else tasks()
+        ):
             if isinstance(answer, ChunkSummary):
                 played += 1
-                self.summaries.append(answer.judged(build.config.acceptance))
+                self.summaries.append(answer.judged(self._build.config.acceptance))
                 self._settle_in(self.summaries[-1])
                 yield self.summaries[-1]
             elif self.assembly and answer is not None:
                 self.assembly.take(answer)
+
+    def _missing(self, workers: int, horizon: int) -> Iterator[range]:
+        return chunks_of(
+            gaps(self.summaries, horizon),
+            lanes=self._build.config.rollout.most_lanes,
+            workers=workers,
+            attempt_bytes=self._attempt_bytes(),
+            attempt_seconds=attempt_seconds(self.summaries),
+        )
 
     def _settle_in(self, summary: ChunkSummary) -> None:
         if self.assembly:
@@ -167,22 +169,6 @@ class ChunkRun:
         last = int(played.chosen[-1])
         ordered = sorted(self.summaries, key=lambda chunk: chunk.start)
         return [summary.path for summary in ordered if summary.start <= last]
-
-
-class _Counted:
-    """Chunks that are laid out as they are asked for.
-
-    Attributes:
-        given: how many have been.
-    """
-
-    def __init__(self, chunks: Iterator[range]) -> None:
-        self._chunks, self.given = chunks, 0
-
-    def __iter__(self) -> Iterator[range]:
-        for chunk in self._chunks:
-            self.given += 1
-            yield chunk
 
 
 def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:

@@ -24,10 +24,9 @@ def memory(size):
 @contextmanager
 def bounded(controller, bound):
     """A control group of our own, of either version, empty at the end; skipped where none can be made."""
-    (second, value), (first, old) = bound
-    folder, (name, content) = GROUPS / controller / f"il-builder-{os.getpid()}", (first, old)
-    if (GROUPS / "cgroup.controllers").exists():
-        folder, (name, content) = GROUPS / f"il-builder-{os.getpid()}", (second, value)
+    unified = (GROUPS / "cgroup.controllers").exists()
+    folder = (GROUPS if unified else GROUPS / controller) / f"il-builder-{os.getpid()}"
+    name, content = bound[0] if unified else bound[1]
     try:
         folder.mkdir()
     except OSError as error:
