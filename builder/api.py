@@ -213,4 +213,4 @@ def dataset_folder(source: str | Path, revision: str | None = None) -> Path:
         if revision is not None:
             raise
         error.what = f"there is no folder {source}, and {error.what}"
-        raise
+        raise error from None

@@ -1,6 +1,7 @@
 """`load` opens folders and repositories alike: whole or not at all."""
 
 import shutil
+import traceback
 from pathlib import Path
 
 import hub_clients
@@ -11,8 +12,8 @@ from folders import files, same
 from hub_cases import REPOSITORY
 from sweeps import sweep
 
-from builder import Experts, Policy, build, load
-from builder.errors import ConfigError, DatasetError, HubMissingError
+from builder import Controller, Experts, Policy, build, load
+from builder.errors import BuilderError, ConfigError, DatasetError, HubMissingError, HubUnreachableError
 
 
 @sweep("split", [None, "train", "test"])
@@ -77,3 +78,31 @@ def test_build_takes_a_registered_policy_and_returns_its_dataset(tmp_path):
 def test_an_unknown_key_names_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match="did you mean 'episodes'"):
         build(expert="random", episode=3, out=tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "line"),
+    [
+        (lambda: build(epsiodes=3), "ConfigError: there is no key 'epsiodes'; did you mean 'episodes'?"),
+        (lambda: build(expert="cartpol"), "ConfigError: there is no expert 'cartpol'; did you mean"),
+        (lambda: build(episodes="many"), "could not be converted to Integer"),
+        (lambda: build(expert="random", env={"id": "CartPole-v9"}), "there is no environment 'CartPole-v9'"),
+        (lambda: load("nowhere"), "DatasetError: there is no dataset at nowhere: it has no manifest.json"),
+        (lambda: Controller({"episodes": 3}), "ConfigError: enjoy is no function"),
+        (lambda: Controller(lambda path: True), "ConfigError: enjoy cannot be called"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_below_our_own_code_alone(mistake, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BuilderError) as caught:
+        mistake()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert line in shown.splitlines()[-1]
+    assert (shown.count("Traceback"), shown.count("site-packages")) == (1, 0)
+
+
+def test_a_mistyped_folder_that_could_be_a_repository_shows_nothing_of_http(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HubUnreachableError) as caught:
+        load("data/cartpol")
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1

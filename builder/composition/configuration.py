@@ -127,9 +127,9 @@ def _update(config: DictConfig, key: str, value: Any) -> None:
         within = key.startswith(tuple(f"{name}." for name in CHOSEN))
         OmegaConf.update(config, key, _plain(value), merge=True, force_add=within)
     except (ConfigKeyError, ConfigAttributeError) as error:
-        raise unknown_key(str(error.full_key or key), config) from error
+        raise unknown_key(str(error.full_key or key), config) from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{key}: {first_line(error)}") from error
+        raise ConfigError(f"{key}: {first_line(error)}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -77,9 +77,9 @@ def _read(folder: Path, verb: str, overrides: tuple[str, ...]) -> DictConfig:
         with _initialised(folder):
             return hydra_compose(verb, overrides=list(overrides))
     except MissingConfigException as error:
-        raise _unknown_option(error) from error
+        raise _unknown_option(error) from None
     except (HydraException, TypeError, ValueError) as error:
-        raise _refused(error, verb) from error
+        raise _refused(error, verb) from None
 
 
 @contextmanager

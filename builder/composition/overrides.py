@@ -48,9 +48,9 @@ def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
             else:
                 choices.append([text])
         except OverrideParseException as error:
-            raise unreadable(error.override) from error
+            raise unreadable(error.override) from None
         except HydraException as error:
-            raise ConfigError(f"{text!r} cannot be swept: {first_line(error)}") from error
+            raise ConfigError(f"{text!r} cannot be swept: {first_line(error)}") from None
     for combination in itertools.product(*choices):
         yield list(combination)
 

@@ -51,14 +51,14 @@ def typed(schema: type[Typed], config: DictConfig) -> Typed:
             keep_references(written, merged)
         _check_mappings(written)
     except ConfigKeyError as error:
-        raise unknown_key(str(error.full_key or error.key), node) from error
+        raise unknown_key(str(error.full_key or error.key), node) from None
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).split(":")[-1].strip()
-        raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command") from error
-    except OverflowError as error:
-        raise ConfigError("a number is larger than any that is computed with") from error
+        raise ConfigError(f"{key} must be given", remedy=f"add {key}=... to the command") from None
+    except OverflowError:
+        raise ConfigError("a number is larger than any that is computed with") from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key or 'the configuration'}: {first_line(error)}") from error
+        raise ConfigError(f"{error.full_key or 'the configuration'}: {first_line(error)}") from None
     values = {field.name: getattr(written, field.name) for field in dataclasses.fields(written)}
     if "expert" in values and isinstance(values.get("env"), EnvConfig):
         values["expert"] = with_repository(values["expert"], values["env"])

@@ -184,12 +184,12 @@ def registration(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec
             return gym.spec(name)
     except ImportError as error:
         raise missing_extra(env_id, module, error) from error
-    except (errors.Error, ValueError) as error:
+    except (errors.Error, ValueError):
         like = [known for known in gym.registry if ("/" in known) == ("/" in name)]
         remedy = suggest(name, like, written=lambda near: _written(near, module) if colon else near)
         if "/" in env_id and not colon:
             remedy = f"name the package that registers it, which must be installed: env.id=package:{env_id}"
-        raise ConfigError(f"there is no environment {env_id!r}", remedy=remedy) from error
+        raise ConfigError(f"there is no environment {env_id!r}", remedy=remedy) from None
     except (Exception, SystemExit) as error:
         raise EnvironmentError_(
             f"{env_id} cannot be made: importing {module} raised {type(error).__name__}: {error}"

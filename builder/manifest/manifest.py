@@ -331,8 +331,8 @@ def read_manifest(folder: AnyPath) -> Manifest:
         inside(folder, MANIFEST)
     try:
         content = read_json(path, MANIFEST_BYTES)
-    except FileNotFoundError as error:
-        raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from error
+    except FileNotFoundError:
+        raise DatasetError(f"there is no dataset at {folder}: it has no {MANIFEST}") from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not a manifest: {error}") from error
     return manifest_of(content, path)

@@ -103,10 +103,14 @@ class Controller:
         enjoy: plays and records one episode: `enjoy(path=, context=, expert=) -> accepted`. The built-in one
             is never called episode by episode: whole chunks are played in lockstep.
         collate: `collate(path, episodes) -> bool` puts the recorded files together in the folder `path`.
+
+    Raises:
+        ConfigError: one of them cannot be called so.
     """
 
     def __init__(self, enjoy: EnjoyFunction = enjoy, collate: CollateFunction = collate) -> None:
         self.enjoy, self.collate = enjoy, collate
+        self._own = own_functions(enjoy, collate)
 
     def start(
         self, config: BuildConfig | Mapping[str, Any] | Sequence[str], wanted: Manifest | None = None
@@ -135,7 +139,7 @@ class Controller:
 
     def _started(self, config: BuildConfig, wanted: Manifest | None) -> BuildResult:
         out, hub = config.out, config.hub
-        own = own_functions(self.enjoy, self.collate)
+        own = self._own
         check_unique(config, own)
         for what in (*own, *(["hub.push"] if hub.push else [])):
             local_path(out, what)

@@ -55,6 +55,13 @@ def check_unique(config: BuildConfig, own: OwnFunctions) -> None:
 
 def _check_call(name: str, function: Callable[..., bool]) -> None:
     positional, keywords = CALLS[name]
+    if not callable(function):
+        raise ConfigError(
+            f"{name} is no function",
+            expected=f"{name}({', '.join(positional or keywords)})",
+            got=type(function).__name__,
+            remedy="start() takes the configuration",
+        )
     with suppress(ValueError):  # a function that does not tell
         taken = signature(function)
         try:
@@ -65,7 +72,7 @@ def _check_call(name: str, function: Callable[..., bool]) -> None:
                 f"{name} cannot be called: {error}",
                 expected=f"{name}({', '.join(positional or keywords)}), called by {how}",
                 got=f"{name}{taken}",
-            ) from error
+            ) from None
 
 
 def code_digests(own: Mapping[str, Callable[..., Any]]) -> dict[str, str]:

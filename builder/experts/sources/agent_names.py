@@ -34,7 +34,7 @@ def with_repository(expert: ExpertConfig, env: EnvConfig) -> ExpertConfig:
     try:
         return replace(expert, repo_id=repository_of(expert.algo, env_id))
     except ValueError as error:
-        raise ConfigError(str(error), remedy="name the repository: expert.repo_id=user/name") from error
+        raise ConfigError(str(error), remedy="name the repository: expert.repo_id=user/name") from None
 
 
 def repository_of(algo: str, env_id: str) -> str:
