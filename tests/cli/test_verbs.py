@@ -56,6 +56,13 @@ def test_verify_is_a_table_and_ends_with_1_at_the_first_difference(capsys):
     assert main(["verify", "out=x", "level=all"]) == 2
 
 
+def test_of_a_folder_that_is_no_dataset_verify_says_so_once(capsys):
+    Path("empty").mkdir()
+    assert main(["verify", "empty"]) == 1
+    answer = capsys.readouterr()
+    assert (answer.out, answer.err.count("no manifest")) == ("", 1)
+
+
 def test_clean_removes_the_chunks_and_keeps_the_dataset(capsys):
     main([*CORRIDOR, "out=x"])
     assert main(["clean", "out=x"]) == 0
