@@ -110,7 +110,6 @@ def _kept(words: list[str]) -> str:
 
 
 def _set_up_logging(*, debug: bool) -> None:
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")  # each verb says itself how far it is
     logger = logging.getLogger("builder")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     if not logger.handlers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ def read_table(folder: Path, paths: Sequence[Path], table: str, spaces: Spaces) 
 
     files = [glob.escape(str(path.absolute())) for path in paths]
     try:  # `load_dataset("parquet")` would report to a host of its own that it was called
-        found = datasets.Dataset.from_parquet(files, features=_types(paths[0], table, spaces))
+        with _no_bar():
+            found = datasets.Dataset.from_parquet(files, features=_types(paths[0], table, spaces))
     except BuilderError:
         raise
     except Exception as error:  # whatever its readers raise
@@ -46,6 +48,22 @@ def read_table(folder: Path, paths: Sequence[Path], table: str, spaces: Spaces) 
     if any(path.null_count != len(path) for path in image_paths(found.data.table)):
         raise DatasetError(f"{folder} names files in place of images", expected="PNG files in its rows")
     return found
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Keep the bars of `datasets` off the terminal meanwhile, unless its user has asked for them."""
+    from datasets.config import HF_DATASETS_DISABLE_PROGRESS_BARS as ASKED
+    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if ASKED is not None or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 def _types(path: Path, table: str, spaces: Spaces) -> datasets.Features:

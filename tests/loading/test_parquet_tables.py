@@ -1,7 +1,10 @@
 """What `load` opens is decided by the manifest: not by the card, nor by what stands in a file."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -108,3 +111,18 @@ def test_images_that_name_files_are_refused(tmp_path):
 def test_the_name_of_a_folder_is_no_pattern(folder, tmp_path, name):
     moved = folder.rename(tmp_path / name)
     assert len(load(moved).arrays()["reward"]) > 0
+
+
+def test_load_shows_no_bar_of_datasets_and_leaves_its_users_own_as_they_were(folder):
+    lines = (
+        "import datasets, builder, sys",
+        "builder.load(sys.argv[1]).transitions",
+        "assert not datasets.utils.are_progress_bars_disabled()",
+        "print('ours', file=sys.stderr)",
+        "datasets.load_dataset('parquet', data_files=sys.argv[1] + '/data/train-*', cache_dir=sys.argv[2])",
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_DATASETS")}
+    words = [sys.executable, "-c", "\n".join(lines), str(folder), str(folder.parent / "cache")]
+    called = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    ours, _, theirs = called.stderr.partition("ours")
+    assert (ours, "Generating train split" in theirs) == ("", True)
