@@ -16,7 +16,15 @@ from builder.episodes.spaces import describe
 from builder.errors import DatasetError, NotRepeatedError
 from builder.experts.sources.portable import save_portable
 from builder.manifest.identity import identity
-from builder.manifest.manifest import MANIFEST, Manifest, data_files, owned_files, read_manifest, seal
+from builder.manifest.manifest import (
+    BASELINE,
+    MANIFEST,
+    Manifest,
+    data_files,
+    owned_files,
+    read_manifest,
+    seal,
+)
 from builder.manifest.provenance import write_provenance
 from builder.manifest.reference import scaled
 from builder.manifest.scores import ReferenceScores
@@ -48,7 +56,7 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
     """
     out = build.config.out
     notes = None if "collate" in build.own else read_notes(out)
-    reference = _reference_at(out, build)
+    reference, had_baseline = _reference_at(out, build), (out / BASELINE).exists()
     with replaced(out, MANIFEST, owned_files) as folder:
         if not collate(str(folder), [str(file) for file in files]):
             raise DatasetError("collate returned False", remedy="nothing was changed at `out`")
@@ -65,7 +73,9 @@ def finish(build: Build, files: Sequence[AnyPath], collate: CollateFunction) -> 
             if unproven := held_against(build, folder, manifest, chosen):
                 manifest = _noted(folder, manifest, unproven)
         preview(folder, manifest, build.environment, build.config.card)
-        return manifest
+    if had_baseline:
+        log.info("the baseline of what stood at %s is gone; il-builder baseline %s trains one anew", out, out)
+    return manifest
 
 
 def _reference_at(out: AnyPath, build: Build) -> ReferenceScores | None:
