@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import resource
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks import simulated
@@ -16,6 +17,7 @@ from builder.dataset.collation import SHARD_MB
 from builder.rollout.planning import CHUNK_SECONDS
 
 WORKERS, STEPS = (10, 100, 1000, 10_000), 10**10
+CORES, SIZES = (1, 2, 4, 8, 16, 32), (5 * 10**6, 15 * 10**6, 50 * 10**6)
 STORE = 1e9
 """Bytes per second of a file server that is taken as an example."""
 
@@ -26,7 +28,7 @@ play, for chunks that are written and read and for the dataset."""
 def sections(options: Options) -> list[Section]:
     """The costs, and the simulated builds."""
     found = measure(int(options.get("rounds", "3")))
-    return [_costs(found), _builds(found)]
+    return [_costs(found), _builds(found), _machine(found)]
 
 
 def _costs(found: Costs) -> Section:
@@ -83,6 +85,34 @@ def _builds(found: Costs) -> Section:
         ],
         [_row(workers, made, builds[WORKERS[0]], found) for workers, made in builds.items()],
         limits(found, builds),
+    )
+
+
+def _machine(found: Costs) -> Section:
+    with tempfile.TemporaryDirectory() as temporary:
+        plan = game_in(Path(temporary)).plan
+    rows, first = [], list[float]()
+    for workers in CORES:
+        builds = [simulate(found, plan, workers, steps, one_machine=True) for steps in SIZES]
+        seconds = [made.seconds for made in builds]
+        apart = [larger - smaller for smaller, larger in pairwise(seconds)]
+        first = first or apart
+        times = [one / many for one, many in zip(first, apart, strict=True)]
+        rows.append(
+            [
+                f"{workers}",
+                *(f"{made.played:.1f} + {sum(made.tail):.1f}" for made in builds),
+                *(f"{gain:.1f}" for gain in times),
+            ]
+        )
+    sizes = [f"{steps // 10**6}" for steps in SIZES]
+    return Section(
+        "Cores of one machine, simulated",
+        "Columns are millions of steps: seconds of play and after it, without the start of the processes,"
+        " where every attempt is accepted, and a core is as fast beside others as alone; then how many times"
+        " as fast as one worker, by the difference of two builds.",
+        ["workers", *sizes, *(f"{small} to {large}" for small, large in pairwise(sizes))],
+        rows,
     )
 
 

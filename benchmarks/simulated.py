@@ -4,7 +4,7 @@ Workers take tasks from a queue in which a few wait; one driver takes their answ
 a task for each. What the driver does is really done, and takes the time that it takes:
 `played_so_far`, `next_horizon`, `gaps` and `chunks_of` plan, the `Assembly` settles the figures of
 every attempt, makes the tasks that write files, and puts these in their place. Only playing, writing and the
-card are simulated.
+card are simulated; on one machine also that files are written while their last rows are played.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 from benchmarks.costs import LANES, LENGTH, Costs
 from builder.dataset.assembly import Assembly
 from builder.dataset.collation import Collation
+from builder.dataset.growing import POLL, GrowingTask
 from builder.dataset.shard_tasks import EpisodesTask, Form, Pause, RowsTask, Written
 from builder.dataset.writer import shard_rows
 from builder.episodes.acceptance import Acceptance
@@ -90,7 +91,9 @@ class Simulated:
         )
 
 
-def simulate(costs: Costs, plan: Collation, workers: int, steps: int) -> Simulated:
+def simulate(
+    costs: Costs, plan: Collation, workers: int, steps: int, *, one_machine: bool = False
+) -> Simulated:
     """Build a dataset of so many steps with so many workers.
 
     Args:
@@ -98,12 +101,13 @@ def simulate(costs: Costs, plan: Collation, workers: int, steps: int) -> Simulat
         plan: of any dataset of the same environment.
         workers: how many.
         steps: how many.
+        one_machine: the workers are processes of one machine, and all attempts are accepted.
     """
     wanted = steps // LENGTH
     plan = dataclasses.replace(plan, episodes=wanted, acceptance=Acceptance((GOOD + BAD) / 2))
     with tempfile.TemporaryDirectory() as temporary:
         assembly, summaries = Assembly(plan, Path(temporary)), list[ChunkSummary]()
-        cluster = Cluster(costs, workers, plan)
+        cluster = Cluster(costs, workers, plan, one_machine=one_machine)
         made = cluster.made
         while chunks := _next_wave(cluster, summaries, wanted):
             made.waves += 1
@@ -121,11 +125,14 @@ def _play(cluster: Cluster, assembly: Assembly, chunks: list[range], summaries: 
     """Play chunks, as `builder.pipeline.runs` does it, and add what is known of them."""
     wanted = len(summaries) + len(chunks)
     given = assembly.between(chunks, lambda: 1 < cluster.count <= PAUSING and len(summaries) < wanted)
+    assembly.players = cluster.count if cluster.one_machine else 0
     for answer in cluster.run(given):
         with cluster.driving("settled"):
             if isinstance(answer, ChunkSummary):
                 summaries.append(answer)
                 assembly.add(answer)
+                if len(summaries) == wanted:
+                    assembly.hold()
             elif answer is not None:
                 assembly.take(answer)
 
@@ -154,13 +161,17 @@ class Cluster:
         costs: what was measured.
         count: how many workers there are.
         plan: of the dataset.
+        one_machine: they are processes of one machine, which write the last files while they play; and all
+            attempts are accepted.
 
     Attributes:
         made: what has become of the build so far.
         now: the time at which the driver has done all that it has done.
     """
 
-    def __init__(self, costs: Costs, count: int, plan: Collation) -> None:
+    def __init__(self, costs: Costs, count: int, plan: Collation, *, one_machine: bool) -> None:
+        self.one_machine, self._begun = one_machine, dict[Path, float]()
+        self._accepted = 1.0 if one_machine else ACCEPTED
         self.costs, self.count, self.made, self.now = costs, count, Simulated(), 0.0
         self._rng = np.random.default_rng(0)
         self._speeds = np.maximum(0.2, self._rng.normal(1, UNEVEN, count)).tolist()
@@ -191,6 +202,9 @@ class Cluster:
             self._hand_out(following)
         while self._under_way:
             end, _, worker, task = heapq.heappop(self._under_way)
+            if (later := self._later(task, end)) > end:
+                heapq.heappush(self._under_way, (later, next(self._number), worker, task))
+                continue
             heapq.heappush(self._idle, (end, worker))
             self._begin()
             self.now = max(self.now, end)
@@ -218,12 +232,24 @@ class Cluster:
             self.made.worked += 0.0 if isinstance(task, Pause) else taken
             heapq.heappush(self._under_way, (max(free, given) + taken, next(self._number), worker, task))
 
+    def _later(self, task: Any, end: float) -> float:
+        """When a file whose rows are still being played is looked at again, or done."""
+        if not isinstance(task, GrowingTask):
+            return end
+        begun = self._begun.setdefault(task.told, end)
+        return max(end, begun + self._encoding(_rows(task))) if task.ended else end + POLL
+
+    def _encoding(self, rows: int) -> float:
+        return self.costs.task_seconds + rows / self.costs.write_rate
+
     def _seconds(self, task: Any) -> float:
-        """What a worker of middling speed takes."""
+        """What a worker of middling speed takes; of a file that grows, before it is looked at."""
+        if isinstance(task, GrowingTask):
+            return 0.0
         if isinstance(task, range):
             return self.costs.chunk_seconds + len(task) * LENGTH / self.costs.rate
         if isinstance(task, RowsTask):
-            return self.costs.task_seconds + (task.stop - task.start) / self.costs.write_rate
+            return self._encoding(_rows(task))
         if isinstance(task, Pause):
             return task.seconds
         return self.costs.episode_seconds * float(task.plan.episodes)
@@ -233,14 +259,14 @@ class Cluster:
             return self._summary(task)
         if isinstance(task, RowsTask):
             self.made.files += 1
-            rows = task.stop - task.start
+            rows = _rows(task)
             return _written(task.folder, task.split, task.first, rows, math.ceil(rows / self._rows))
         if isinstance(task, Pause):
             return None
         return _written(task.folder, task.split, 0, task.plan.episodes, 1)
 
     def _summary(self, chunk: range) -> ChunkSummary:
-        accepted = self._rng.random(len(chunk)) < ACCEPTED
+        accepted = self._rng.random(len(chunk)) < self._accepted
         return ChunkSummary(
             start=chunk.start,
             stop=chunk.stop,
@@ -253,6 +279,12 @@ class Cluster:
             failed=np.zeros(len(chunk), bool),
             seconds=len(chunk) * LENGTH / self.costs.rate,
         )
+
+
+def _rows(task: RowsTask) -> int:
+    if isinstance(task, GrowingTask):
+        return sum(int(portion.lengths.sum()) for portion in task.episodes())
+    return task.stop - task.start
 
 
 def _written(folder: Path, split: str, first: int, rows: int, count: int) -> Written:

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from builder.dataset.borders import Borders, Groups
 from builder.dataset.collation import Collation
 from builder.dataset.columns import FOLDERS
 from builder.dataset.distinct import MOST_STEPS
+from builder.dataset.growing import Growing, GrowingTask, Postponed
 from builder.dataset.ledger import Figures, Ledger, Portion, Stream
 from builder.dataset.shard_tasks import (
     Encoded,
@@ -22,10 +24,10 @@ from builder.dataset.shard_tasks import (
     Form,
     PackTask,
     Pause,
+    RowsTask,
     ShardTask,
     SharedTask,
     Written,
-    rows_file,
 )
 from builder.dataset.writer import row_group_rows, shard_rows
 from builder.errors import storage_error
@@ -39,58 +41,10 @@ TASK_ROWS = 1 << 20
 ENCODED = 1 << 7
 """A row that has to be encoded counts as so many others."""
 Other = TypeVar("Other")
-FileTask = ShardTask | EncodeTask | PackTask
+Of = TypeVar("Of", bound=RowsTask)
+FileTask = ShardTask | GrowingTask | EncodeTask | PackTask
 Run = Callable[[Iterable[Any]], Iterator[Any]]
 """Has workers do tasks, and gives what they answer, in whatever order."""
-
-
-Groups = tuple[tuple[Path, int], ...]
-"""Row groups that are encoded: the folder where each lies, and its place there."""
-
-
-class Borders:
-    """Where the files of a split end, found from the sizes of its row groups in their order.
-
-    Args:
-        size: uncompressed bytes at which a file is full.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._waiting: dict[int, Encoded] = {}
-        self._following = self._files = self._bytes = 0
-        self._groups: list[tuple[Path, int]] = []
-        self._left: dict[Path, int] = {}
-        self._packed: dict[int, Groups] = {}
-
-    def add(self, encoded: Encoded) -> Iterator[tuple[int, Groups]]:
-        """Take in row groups, in whatever order; the number and the groups of each file that is full."""
-        self._waiting[encoded.first] = encoded
-        while found := self._waiting.pop(self._following, None):
-            self._following += 1
-            self._left[found.folder] = len(found.sizes)
-            for place, size in enumerate(found.sizes):
-                self._groups.append((found.folder, place))
-                self._bytes += size
-                if self._bytes >= self._size:
-                    yield self._file()
-
-    def rest(self) -> Iterator[tuple[int, Groups]]:
-        """The last file, once all have come."""
-        if self._groups:
-            yield self._file()
-
-    def _file(self) -> tuple[int, Groups]:
-        number, self._packed[self._files] = self._files, tuple(self._groups)
-        self._files, self._bytes, self._groups = self._files + 1, 0, []
-        return number, self._packed[number]
-
-    def written(self, number: int, split: str) -> None:
-        """Remove what is encoded and in a file now."""
-        for folder, _ in self._packed.pop(number, ()):
-            self._left[folder] -= 1
-            if not self._left[folder]:
-                rows_file(folder, split).unlink(missing_ok=True)
 
 
 class Assembly:
@@ -105,6 +59,8 @@ class Assembly:
         task_rows: about how many rows a task has where files are small: each reads whole recorded files.
 
     Attributes:
+        players: workers that play, and may write a file while its last rows are played; they see at once what
+            this process writes. 0: none.
         rows: how many are in files.
         finished: all is written.
     """
@@ -119,17 +75,19 @@ class Assembly:
         self._borders = {"train": Borders(plan.shard_size), "test": Borders(plan.shard_size)}
         self._waiting: list[tuple[int, int, ChunkSummary]] = []
         self._streams = {"train": Stream(), "test": Stream()}
+        self._growing = Growing(plan.shard_size / (self._shard_rows or 1))
         self._ready: deque[FileTask] = deque()
         self._given: dict[tuple[bool, str, int], FileTask] = {}
         self._begun: dict[str, dict[int, Written | Encoded]] = {"train": {}, "test": {}}
         self._written: dict[str, dict[int, Written]] = {"train": {}, "test": {}}
         self._episodes: dict[str, Written] = {}
         self._shared: tuple[int, int] | tuple[None, None] = (None, None)
-        self.rows = 0
+        self.players = self.rows = 0
         self.finished = False
 
     def add(self, summary: ChunkSummary) -> None:
         """Take in what is known of a chunk."""
+        self._growing.pace.add(summary)
         heapq.heappush(self._waiting, (summary.start, len(self._waiting), summary))
         while self._waiting and self._waiting[0][0] <= self._ledger.following and not self._ledger.full:
             self._admit(heapq.heappop(self._waiting)[-1])
@@ -144,8 +102,11 @@ class Assembly:
                 stream.add(
                     Portion(chunk.path, kept[side], admitted.ordinals[side], lengths[side], stream.rows)
                 )
+            self._tell(split)
             while stream.rows - stream.taken >= self._each:
                 self._take(split, stream.taken + self._each)
+                self._tell(split)
+            self._begin_next(split, chunk)
         if self._ledger.full:
             self._take_rest()
 
@@ -153,24 +114,54 @@ class Assembly:
         for split, stream in self._streams.items():
             if stream.rows > stream.taken:
                 self._take(split, stream.rows)
+            while self._growing.first(split):
+                self._ready.extend(self._growing.end(split))
 
     def _take(self, split: str, stop: int) -> None:
         """Make a task of the rows of a split up to one."""
         stream = self._streams[split]
-        start = stream.taken
-        kind = ShardTask if self._shard_rows else EncodeTask
-        self._ready.append(
-            kind(
-                plan=self._plan,
-                folder=self._folder(),
-                split=split,
-                first=start // (self._shard_rows or self._each),
-                start=start,
-                stop=stop,
-                portions=stream.take(stop),
-                compared=bool(self._plan.every) and start <= MOST_STEPS,
-            )
+        kind: type[ShardTask | EncodeTask] = ShardTask if self._shard_rows else EncodeTask
+        rows, portions = range(stream.taken, stop), stream.take(stop)
+        self._ready.append(self._task(kind, split, rows, portions))
+
+    def _task(self, kind: type[Of], split: str, rows: range, portions: tuple[Portion, ...] = ()) -> Of:
+        return kind(
+            plan=self._plan,
+            folder=self._folder(),
+            split=split,
+            first=rows.start // (self._shard_rows or self._each),
+            start=rows.start,
+            stop=rows.stop,
+            portions=portions,
+            compared=bool(self._plan.every) and rows.start <= MOST_STEPS,
         )
+
+    def _begin_next(self, split: str, last: ChunkSummary) -> None:
+        """Have the next file of a split begun, if it is time, though not all of its rows are known."""
+        stream, wanted = self._streams[split], self._plan.episodes
+        if not (stream.rows and self._shard_rows and wanted) or self._ledger.full:
+            return
+        expected = stream.rows * wanted / self._ledger.episodes
+        start = self._growing.stop(split, stream.taken)
+        stop = min(start + self._each, expected)
+        left = max(stop - stream.rows, expected - stop)  # where much comes after it, it has time enough then
+        playing = self.players - self._growing.count - 1
+        if playing > 0 and self._growing.pace.is_time(playing, left, stop - start, last):
+            rows = self._task(RowsTask, split, range(start, start + self._each))
+            self._ready.append(self._growing.begin(rows))
+            self._tell(split)
+
+    def _tell(self, split: str) -> None:
+        """Tell those who write files of a split early of the rows that have come."""
+        stream = self._streams[split]
+        while (task := self._growing.first(split)) and task.start <= stream.taken < stream.rows:
+            self._growing.tell(split, stream.take(min(stream.rows, task.stop)))
+            if stream.taken == task.stop:
+                self._ready.extend(self._growing.end(split))
+
+    def hold(self) -> None:
+        """Nothing more is played for now: nobody need wait for it."""
+        self._growing.hold()
 
     def _folder(self) -> Path:
         """Where workers write."""
@@ -186,7 +177,7 @@ class Assembly:
     ) -> Iterator[Other | FileTask | Pause]:
         """Tasks, and before each what is ready here; to be asked for as workers become free.
 
-        What was given out before, and has not come back, is given out again.
+        What was given out before, and has not come back or was given up, is given out again.
 
         Args:
             tasks: those of others.
@@ -195,6 +186,7 @@ class Assembly:
         """
         self._ready.extendleft(reversed(self._given.values()))
         self._given.clear()
+        self._ready.extend(self._growing.resume())
         for task in tasks:
             yield from self._given_out()
             yield task
@@ -209,10 +201,13 @@ class Assembly:
             self._given[isinstance(task, EncodeTask), task.split, task.first] = task
             yield task
 
-    def take(self, answer: Written | Encoded) -> None:
+    def take(self, answer: Written | Encoded | Postponed) -> None:
         """Take in what a worker has done."""
         encoded = isinstance(answer, Encoded)
-        self._given.pop((encoded, answer.split, answer.first), None)
+        task = self._given.pop((encoded, answer.split, answer.first), None)
+        if isinstance(answer, Postponed):
+            self._ready.extend(self._growing.postpone(task) if isinstance(task, GrowingTask) else ())
+            return
         if not isinstance(answer, Encoded):
             self._written[answer.split][answer.first] = answer
             self.rows += answer.rows

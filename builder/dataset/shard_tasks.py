@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +134,13 @@ class RowsTask:
     portions: tuple[Portion, ...]
     compared: bool = False
 
+    def episodes(self) -> Iterator[Portion]:
+        """Its portions, one after another."""
+        yield from self.portions
+
     def tables(self, form: Form, beginning: _Beginning) -> Iterator[pa.Table]:
         """The rows, in pieces, while the episodes that begin in them are taken in."""
-        for rows in _rows(self.portions, self.plan):
+        for rows in _rows(self.episodes(), self.plan):
             inside = slice(max(0, self.start - rows.first_row), self.stop - rows.first_row)
             yield form.table(rows, inside)
             beginning.write(rows)
@@ -153,14 +157,19 @@ class ShardTask(RowsTask):
             SpaceError: an action is not of its space.
             StorageError: the disk is full or not writable.
         """
-        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
-        with (
-            ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards,
-            _Beginning(self, folder) as beginning,
-        ):
-            for table in self.tables(form, beginning):
-                shards.write(table)
-        return _written(self.first, self.split, folder, shards, beginning.beyond_bounds)
+        return write_shards(self)
+
+
+def write_shards(task: RowsTask) -> Written:
+    """Write the files of some rows, where it follows from lengths alone where they end; see `ShardTask`."""
+    folder, form = own_folder(task.folder, task.split, task.first), Form.of(task.plan, "transitions")
+    with (
+        ShardWriter(folder, task.split, schema=form.schema, packing=form.packing) as shards,
+        _Beginning(task, folder) as beginning,
+    ):
+        for table in task.tables(form, beginning):
+            shards.write(table)
+    return _written(task.first, task.split, folder, shards, beginning.beyond_bounds)
 
 
 class EncodeTask(RowsTask):
@@ -174,7 +183,7 @@ class EncodeTask(RowsTask):
             SpaceError: an action is not of its space.
             StorageError: the disk is full or not writable.
         """
-        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        folder, form = own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
         rows, sizes = row_group_rows(form.schema, form.packing.most_rows), []
         with (
             _storage_errors(folder),
@@ -211,7 +220,7 @@ class PackTask:
         Raises:
             StorageError: the disk is full or not writable.
         """
-        folder, form = _own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        folder, form = own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
         with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
             for table in _groups(self.groups, self.split, form.schema):
                 shards.write(table)
@@ -304,7 +313,7 @@ class EpisodesTask:
         Raises:
             StorageError: the disk is full or not writable.
         """
-        folder, form = _own_folder(self.folder, self.split, 0), Form.of(self.plan, "episodes")
+        folder, form = own_folder(self.folder, self.split, 0), Form.of(self.plan, "episodes")
         with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
             for path in (episodes_file(part, self.split) for part in self.parts):
                 if not path.exists():  # none begins there
@@ -359,7 +368,8 @@ def _storage_errors(folder: Path) -> Iterator[None]:
         raise storage_error(error, folder) from error
 
 
-def _own_folder(folder: Path, split: str, first: int) -> Path:
+def own_folder(folder: Path, split: str, first: int) -> Path:
+    """A new folder for a task's files, whose name says that it is one."""
     own = folder / f"{split}-{first:05d}-{uuid.uuid4().hex}"
     with _storage_errors(own):
         own.mkdir()
@@ -373,7 +383,7 @@ def _written(first: int, split: str, folder: Path, shards: ShardWriter, beyond_b
     return Written(split, first, sum(shard.rows for shard in shards.shards), folder, files, beyond_bounds)
 
 
-def _rows(portions: Sequence[Portion], plan: Collation) -> Iterator[Rows]:
+def _rows(portions: Iterable[Portion], plan: Collation) -> Iterator[Rows]:
     """The episodes of some portions, in pieces.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from builder.storage.paths import AnyPath
 
 PAUSING = 128
 """The most workers that pause for what may become ready: each asks for another task soon."""
+HERE = ("auto", "loky")
+"""Backends whose workers are processes of this machine, which see at once what is written."""
 
 
 class ChunkRun:
@@ -69,36 +71,34 @@ class ChunkRun:
 
     def run(self, workers: Workers, horizon: int) -> Iterator[ChunkSummary]:
         """Play what is missing below the horizon."""
-        given = played = 0  # each is counted by one thread
-
-        def tasks() -> Iterator[ChunkTask]:
-            nonlocal given
-            for chunk in self._missing(workers.count, horizon):
-                given += 1
-                yield ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
-
-        def awaited() -> bool:
-            return 1 < workers.count <= PAUSING and played < given
-
-        for answer in workers.run(
-            work, self.assembly.between(tasks(), awaited) if self.assembly else tasks()
-        ):
+        assembly, missing = self.assembly, gaps(self.summaries, horizon)
+        left = sum(map(len, missing))
+        tasks = self._tasks(missing, workers.count)
+        if assembly:
+            assembly.players = workers.count if self._build.config.parallel.backend in HERE else 0
+            pausing = 1 < workers.count <= PAUSING
+            tasks = assembly.between(tasks, lambda: pausing and left > 0)
+        for answer in workers.run(work, tasks):
             if isinstance(answer, ChunkSummary):
-                played += 1
+                left -= len(answer.returns)
                 self.summaries.append(answer.judged(self._build.config.acceptance))
                 self._settle_in(self.summaries[-1])
+                if assembly and not left:
+                    assembly.hold()
                 yield self.summaries[-1]
-            elif self.assembly and answer is not None:
-                self.assembly.take(answer)
+            elif assembly and answer is not None:
+                assembly.take(answer)
 
-    def _missing(self, workers: int, horizon: int) -> Iterator[range]:
-        return chunks_of(
-            gaps(self.summaries, horizon),
+    def _tasks(self, missing: Sequence[range], workers: int) -> Iterator[Any]:
+        chunks = chunks_of(
+            missing,
             lanes=self._build.config.rollout.most_lanes,
             workers=workers,
             attempt_bytes=self._attempt_bytes(),
             attempt_seconds=attempt_seconds(self.summaries),
         )
+        for chunk in chunks:
+            yield ChunkTask(self._setup, chunk.start, chunk.stop, self._store.path(chunk).absolute())
 
     def _settle_in(self, summary: ChunkSummary) -> None:
         if self.assembly:

@@ -33,7 +33,7 @@ SHARDS = "shards"
 """In such a folder: the files of a dataset on their way, while it is built."""
 TRY = re.compile(r"(train|test)-\d{5,}-[0-9a-f]{32}")
 """In that: a folder for each time that a worker began to write some of them."""
-WRITTEN = re.compile(r"\.?(train|test)(-\d{5,}(-of-\d{5,})?)?\.(parquet|partial|arrow|npy)")
+WRITTEN = re.compile(r"\.?(train|test)(-\d{5,}(-of-\d{5,})?)?\.(parquet|partial|arrow|npy|told|ended|held)")
 """What such a folder holds."""
 CHUNK = re.compile(r"chunk-\d{8,}-\d{8,}\.safetensors")
 ATTEMPT = re.compile(r"attempt-\d{8,}\..+")
