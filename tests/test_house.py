@@ -31,6 +31,7 @@ STORIES = {
     "parallel/test_limits": "what is chosen where cores and memory are bounded",
     "peers/test_robomimic": "likewise of robomimic",
     "peers/test_minari": "Minari's own reader and writer",
+    "peers/test_opening": "the line that an export ends with, in the environment of its library",
     "peers/test_ogbench": "likewise of OGBench",
     "pipeline/test_exits": "an expert or an environment that ends the program",
     "pipeline/test_expert_notes": "what readers of experts note, to log, manifest and card",

@@ -311,8 +311,8 @@ class Format:
             it is read only.
         read: opens what is at a path: what `to.path=` of this format was given, or its own library wrote.
         losses: what it does not hold of a dataset.
-        opened: one line of Python that opens what was written, with {path} in it; or what gives the line for
-            a path, where it depends on the options.
+        opened: one line of Python that opens what was written, imports included, with {path} in it; or what
+            gives the line for a path, where it depends on the options.
         options: of `write`, with their defaults.
         import_options: of `read`, likewise.
         holds: whether it has a place for a column that a dataset declares.

@@ -230,5 +230,5 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
-    opened='pandas.read_csv("{path}")',
+    opened='import pandas; table = pandas.read_csv("{path}")',
 )

@@ -184,5 +184,8 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
-    opened='d3rlpy.dataset.ReplayBuffer.load(open("{path}", "rb"), d3rlpy.dataset.InfiniteBuffer())',
+    opened=(
+        "from d3rlpy.dataset import InfiniteBuffer, ReplayBuffer; "
+        'replay = ReplayBuffer.load(open("{path}", "rb"), InfiniteBuffer())'
+    ),
 )

@@ -245,5 +245,8 @@ FORMAT = Format(
     read=read,
     losses=losses,
     holds=_holds,
-    opened='h5py.File("{path}")  # a dict of arrays: observations, actions, rewards, terminals, timeouts',
+    opened=(
+        'import h5py; file = h5py.File("{path}")'
+        "  # a dict of arrays: observations, actions, rewards, terminals, timeouts"
+    ),
 )

@@ -312,7 +312,8 @@ def _trajectory(
 def _opened(path: Path) -> str:
     found = next(path.glob("*.npz"), None)
     place, source = (found, "local") if found else (path, "huggingface")
-    return f'imitation_datasets.dataset.BaselineDataset("{place}", source="{source}")'
+    imported = "from imitation_datasets.dataset import BaselineDataset"
+    return f'{imported}; dataset = BaselineDataset("{place}", source="{source}")'
 
 
 FORMAT = Format(

@@ -368,5 +368,5 @@ FORMAT = Format(
     losses=losses,
     holds=_holds,
     labels=True,
-    opened='imitation.data.serialize.load("{path}")',
+    opened='from imitation.data import serialize; trajectories = serialize.load("{path}")',
 )

@@ -182,5 +182,5 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
-    opened='ogbench.utils.load_dataset("{path}")',
+    opened='from ogbench.utils import load_dataset; dataset = load_dataset("{path}")',
 )

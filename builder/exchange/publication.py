@@ -15,7 +15,7 @@ class Publication:
 
     Attributes:
         format: its name.
-        opened: one line of Python that opens what was published.
+        opened: one line of Python that opens what was published, imports included.
         within: the folder of the repository that holds the export, and nothing else; "": the repository.
         shared: files that are not the export's alone, by their path in the repository. What each makes of
             its own answer is that answer again.

@@ -275,5 +275,9 @@ FORMAT = Format(
     read=read,
     losses=losses,
     labels=True,
-    opened='SequenceDataset("{path}", obs_keys=("flat",), dataset_keys=("actions", "rewards", "dones"))',
+    opened=(
+        "import h5py; from robomimic.utils.dataset import SequenceDataset; "
+        'dataset = SequenceDataset("{path}", obs_keys=[*h5py.File("{path}")["data/demo_0/obs"]], '
+        'dataset_keys=("actions", "rewards", "dones"))'
+    ),
 )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from opening_lines import installed, undefined
 from sweeps import case
 
 from builder import load
@@ -90,6 +91,16 @@ def test_every_format_says_who_reads_it_and_how():
         with case(name):
             assert FORMATS[name].about
             assert "/there" in FORMATS[name].opening(Path("/there"))
+
+
+def test_the_line_that_opens_an_export_runs_as_it_is(dataset_of, tmp_path):
+    for name in sorted(name for name, entry in FORMATS.items() if entry.write):
+        with case(name):
+            found = exported(dataset_of("vector"), tmp_path / f"{name}{FORMATS[name].suffix}", name)
+            line = found.format.opening(found.path)
+            assert undefined(line) == set()
+            if installed(line):
+                exec(line, {})
 
 
 def test_a_folder_that_is_in_the_way_is_left(dataset_of, tmp_path):

@@ -13,7 +13,10 @@ FORMAT = Format(
     read=read,
     losses=losses,
     labels=True,
-    opened='LeRobotDataset("il/x", root="{path}")[0]',
+    opened=(
+        "from lerobot.datasets.lerobot_dataset import LeRobotDataset; "
+        'dataset = LeRobotDataset("il/x", root="{path}")'
+    ),
     options={"fps": 30, "task": "", "file_mb": 100},
     published=published,
     import_options={"leave_out_videos": False},

@@ -14,7 +14,8 @@ from builder.manifest.manifest import stated_license
 def published(source: Source, options: Options, repo_id: str) -> Publication:
     """How a dataset lies in a repository: the whole of it, at the tag that LeRobot asks for."""
     text = _card(source, options, repo_id)
-    opened = f'LeRobotDataset("{repo_id}")'
+    imported = "from lerobot.datasets.lerobot_dataset import LeRobotDataset"
+    opened = f'{imported}; dataset = LeRobotDataset("{repo_id}")'
     return Publication("lerobot", opened, shared={CARD: partial(_with_notes, text)}, tag=VERSION)
 
 

@@ -18,7 +18,7 @@ FORMAT = Format(
     read=read,
     losses=losses,
     holds=holds_both,
-    opened='minari.dataset.minari_dataset.MinariDataset("{path}/data")',
+    opened='import minari; dataset = minari.MinariDataset("{path}/data")',
     options={"id": None},
     import_options={"id": None},
     target=target,

@@ -38,7 +38,8 @@ def published(source: Source, options: Options, repo_id: str) -> Publication:
             got=repo_id,
             remedy=f"give hub.repo_id={user}/{first}, or to.id={repository}/{within}",
         )
-    opened = f'os.environ["MINARI_REMOTE"] = "hf://{user}"; minari.download_dataset("{name}")'
+    remote = f'import os; os.environ["MINARI_REMOTE"] = "hf://{user}"'
+    opened = f'{remote}; import minari; minari.download_dataset("{name}")'
     between = [str(parent) for parent in reversed(PurePosixPath(within).parents)][1:]
     shared: dict[str, Shared] = {f"{folder}/{NAMESPACE}": _kept for folder in between}
     namespaces = tuple(f"{first}/{folder}" for folder in between)

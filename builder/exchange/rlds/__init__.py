@@ -16,6 +16,9 @@ FORMAT = Format(
     write=write,
     read=read,
     losses=losses,
-    opened='tfds.builder_from_directory("{path}").as_data_source(split="train")',
+    opened=(
+        "import tensorflow_datasets as tfds; "
+        'episodes = tfds.builder_from_directory("{path}").as_data_source(split="train")'
+    ),
     extra="rlds",
 )

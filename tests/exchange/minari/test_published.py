@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from opening_lines import undefined
 
 from builder.errors import ConfigError, DatasetError
 from builder.exchange.contract import Source
@@ -19,7 +20,8 @@ def source(dataset_of):
 def test_the_first_part_of_its_id_is_the_repository(source):
     place = published(source, {"id": None}, "user/il-builder")
     assert place.within == "Kind-v0/random-v0"
-    assert place.opened.startswith('os.environ["MINARI_REMOTE"] = "hf://user"; ')
+    assert place.opened.startswith('import os; os.environ["MINARI_REMOTE"] = "hf://user"; import minari; ')
+    assert undefined(place.opened) == set()
     assert place.opened.endswith('minari.download_dataset("il-builder/Kind-v0/random-v0")')
     assert place.shared.keys() == {"namespace_metadata.json", "Kind-v0/namespace_metadata.json"}
 
