@@ -224,6 +224,20 @@ class HubDamagedError(HubError):
     """What arrived from the Hub, or what lies there, is not what it should be."""
 
 
+def missing_extra(what: str, extra: str, *, otherwise: str = "") -> MissingExtraError:
+    """The one sentence for an extra of this package that is not installed.
+
+    Args:
+        what: needs it: an environment, or a key with its value.
+        extra: its name.
+        otherwise: what else could be done.
+    """
+    return MissingExtraError(
+        f"{what} needs the extra {extra}, which is not installed",
+        remedy=f'pip install "il-builder[{extra}]"{otherwise}',
+    )
+
+
 def storage_error(error: Exception, path: Any) -> BuilderError:
     """What a failure to write `path` means for the user; an error of ours stays what it is."""
     if isinstance(error, BuilderError):

@@ -22,16 +22,12 @@ from builder.environments.masks import ASKED, Masked
 from builder.environments.pixels import Drawn, InTurn, draws_in_steps
 from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers, WrapperSpec, wrapped
-from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, suggest
+from builder.errors import ConfigError, EnvironmentError_, MissingExtraError, missing_extra, suggest
 from builder.values import concealed, resolved
 
-REMEDIES = {
-    "robotics": "play its newest version, or pip install gymnasium-robotics",
-    "mujoco": 'pip install "il-builder[mujoco]"',
-    "box2d": 'pip install "il-builder[box2d]"',
-    "ale_py": 'pip install "il-builder[atari]"',
-}
-"""What brings the package that an environment's module needs."""
+EXTRAS = {"mujoco": "mujoco", "box2d": "box2d", "ale_py": "atari", "jax": "jax", "flax": "jax"}
+"""What brings the package that an environment's module needs, by a word of its name or of the error."""
+Missing = ImportError | gym.error.DependencyNotInstalled
 
 
 @dataclass(frozen=True)
@@ -183,7 +179,7 @@ def registration(env_id: str, folder: str = "") -> gym.envs.registration.EnvSpec
             warnings.simplefilter("ignore")
             return gym.spec(name)
     except ImportError as error:
-        raise missing_extra(env_id, module, error) from error
+        raise _lacking(env_id, module, error) from error
     except (errors.Error, ValueError):
         like = [known for known in gym.registry if ("/" in known) == ("/" in name)]
         remedy = suggest(name, like, written=lambda near: _written(near, module) if colon else near)
@@ -202,13 +198,17 @@ def _written(registered: str, module: str) -> str:
     return registered if ours else f"{module}:{registered}"
 
 
-def missing_extra(env_id: str, entry_point: str, error: ImportError) -> MissingExtraError:
+def _lacking(env_id: str, entry_point: str, error: Missing) -> MissingExtraError:
     """What brings the package that the environment needs."""
     words = re.findall(r"\w+", f"{entry_point} {error}".lower())
-    remedy = next((text for word, text in REMEDIES.items() if word in words), None)
+    extra = next((name for word, name in EXTRAS.items() if word in words), None)
+    moved, broken = "robotics" in words, type(error) is ImportError
+    if extra and not moved and not broken:
+        return missing_extra(env_id, extra)
+    newest = 'play its newest version, or pip install "il-builder[robotics]"'
     return MissingExtraError(
         f"{env_id} needs a package that is not installed: {error}",
-        remedy=remedy or "install the package that it comes with",
+        remedy=newest if moved else "install the package that it comes with",
     )
 
 
@@ -234,10 +234,8 @@ def make(spec: EnvironmentSpec) -> gym.Env[Any, Any]:
             # Old versions and MuJoCo's own deprecations: the user chose the version, and is told of it once.
             warnings.simplefilter("ignore")
             environment = gym.make(registered, max_episode_steps=limit, disable_env_checker=True, **kwargs)
-    except ImportError as error:
-        raise missing_extra(spec.id, str(registered.entry_point), error) from error
-    except gym.error.DependencyNotInstalled as error:
-        raise missing_extra(spec.id, str(registered.entry_point), ImportError(str(error))) from error
+    except (ImportError, gym.error.DependencyNotInstalled) as error:
+        raise _lacking(spec.id, str(registered.entry_point), error) from error
     except (Exception, SystemExit) as error:
         raise EnvironmentError_(
             f"{spec.id} cannot be made with kwargs {dict(spec.kwargs)}: {type(error).__name__}:"

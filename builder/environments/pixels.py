@@ -11,18 +11,15 @@ import numpy as np
 
 from builder.environments.headless import GL
 from builder.episodes.spaces import Array
-from builder.errors import EnvironmentError_, MissingExtraError
+from builder.errors import EnvironmentError_, MissingExtraError, missing_extra
 
 RGB = "rgb_array"
 """The render mode of gymnasium in which `render()` gives a picture."""
 PICTURE = f'where it is made with render_mode="{RGB}", its render() should give uint8 [height, width, 3]'
 NO_GL = f"install EGL (Debian: apt install libegl1 libgl1-mesa-dri) or OSMesa (libosmesa6); {GL} chooses"
-LIBRARIES = {
-    "pygame": 'pip install "il-builder[box2d]"',
-    **dict.fromkeys(("imageio", "glfw", "named 'opengl'"), 'pip install "il-builder[mujoco]"'),
-    **dict.fromkeys(("egl", "osmesa", "opengl", "gl backend"), NO_GL),
-}
-"""What brings what is needed to draw, by a word of the error that tells of its absence."""
+EXTRAS = {"pygame": "box2d", **dict.fromkeys(("imageio", "glfw", "named 'opengl'"), "mujoco")}
+LIBRARIES = ("egl", "osmesa", "opengl", "gl backend")
+"""Words of the errors that tell of the absence of what is needed to draw."""
 
 
 OBSERVES_PICTURES = ("gymnasium.envs.box2d.car_racing",)
@@ -118,10 +115,7 @@ def frame(environment: gym.Env[Any, Any]) -> Array:
             picture: Any = environment.render()
             picture = np.array(picture, order="C") if _is_picture(picture) else picture
     except Exception as error:
-        what = f"{_name(environment)} cannot be drawn: render() raised {type(error).__name__}: {error}"
-        if remedy := _brought_by(error):
-            raise MissingExtraError(what, remedy=remedy) from error
-        raise EnvironmentError_(what) from error
+        raise _undrawn(_name(environment), error) from error
     if not _is_picture(picture):
         kind = getattr(picture, "dtype", None)
         raise EnvironmentError_(
@@ -162,9 +156,14 @@ def _name(environment: gym.Env[Any, Any]) -> str:
     return environment.spec.id if environment.spec else type(environment.unwrapped).__name__
 
 
-def _brought_by(error: BaseException) -> str | None:
-    """What brings what an error says is missing; None: it says something else."""
+def _undrawn(name: str, error: Exception) -> EnvironmentError_:
+    """What is said of an environment whose `render()` raised an error."""
     text = f"{type(error).__module__} {type(error).__name__} {error}".lower()
-    found = next((remedy for word, remedy in LIBRARIES.items() if word in text), None)
     absent = isinstance(error, (ImportError, gym.error.DependencyNotInstalled))
-    return found or ("install what it draws with" if absent else None)
+    extra = next((extra for word, extra in EXTRAS.items() if word in text), None)
+    if absent and extra:
+        return missing_extra(f"drawing {name}", extra)
+    what = f"{name} cannot be drawn: render() raised {type(error).__name__}: {error}"
+    if any(word in text for word in LIBRARIES):
+        return MissingExtraError(what, remedy=NO_GL)
+    return MissingExtraError(what, remedy="install what it draws with") if absent else EnvironmentError_(what)

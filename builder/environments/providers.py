@@ -9,17 +9,19 @@ from io import StringIO
 
 import gymnasium as gym
 
-from builder.errors import MissingExtraError
+from builder.errors import MissingExtraError, missing_extra
 
 PROVIDERS = {
-    r"(Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen)": ("gymnasium_robotics", '"il-builder[robotics]"'),
-    r"(ALE/|.*NoFrameskip-v\d+$)": ("ale_py", '"il-builder[atari]"'),
+    r"(Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen)": ("gymnasium_robotics", "gymnasium-robotics"),
+    r"(ALE/|.*NoFrameskip-v\d+$)": ("ale_py", "ale-py"),
     r"Mini(Grid|World)-": ("minigrid", "minigrid"),
     r"Panda": ("panda_gym", "panda-gym"),
     r"(parking|highway|merge|roundabout)-": ("highway_env", "highway-env"),
     r".*BulletEnv-v\d+$": ("pybullet_envs_gymnasium", "pybullet-envs-gymnasium"),
 }
 """Packages that register environments, by the start of their ids: module and name on the index."""
+EXTRAS = {"gymnasium_robotics": "robotics", "ale_py": "atari"}
+"""By the module: the extra of this package that brings it."""
 
 
 def provide(env_id: str) -> None:
@@ -36,6 +38,8 @@ def provide(env_id: str) -> None:
                     if module == "ale_py":  # its emulator greets too, past any redirection
                         imported.ALEInterface.setLoggerMode(imported.LoggerMode.Error)
             except ImportError as error:
+                if module in EXTRAS:
+                    raise missing_extra(env_id, EXTRAS[module]) from error
                 raise MissingExtraError(
                     f"{env_id} comes with the package {module}, which is not installed",
                     remedy=f"pip install {package}",

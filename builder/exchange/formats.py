@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from builder.errors import ConfigError, MissingExtraError, suggest
+from builder.errors import ConfigError, MissingExtraError, missing_extra, suggest
 from builder.exchange import (
     csv_table,
     d3rlpy,
@@ -63,7 +63,8 @@ def packages_of(chosen: Format) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        if chosen.extra:
+            raise missing_extra(chosen.name, chosen.extra) from error
         raise MissingExtraError(
-            f"{chosen.name} needs the package {error.name}, which is not installed",
-            remedy=f'pip install "il-builder[{chosen.extra}]"' if chosen.extra else None,
+            f"{chosen.name} needs the package {error.name}, which is not installed"
         ) from error

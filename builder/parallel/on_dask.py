@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from builder.errors import MissingExtraError, WorkersError
+from builder.errors import WorkersError, missing_extra
 from builder.parallel.clusters import SECONDS, check_facts, facts, given_up, out_of_reach, probe_file, unfit
 from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
 from builder.parallel.processes import deaf_to_interrupts
@@ -52,10 +52,7 @@ def open_dask(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Work
     try:
         from distributed import Client
     except ImportError as error:
-        raise MissingExtraError(
-            "parallel=dask needs a package that is not installed: distributed",
-            remedy='pip install "il-builder[dask]"',
-        ) from error
+        raise missing_extra("parallel=dask", "dask") from error
     from builder.parallel.futures import FutureBackend, call
 
     for name in TALKATIVE:

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from builder.errors import ConfigError, MissingExtraError, WorkersError
+from builder.errors import ConfigError, WorkersError, missing_extra
 from builder.parallel.clusters import LIVES, SECONDS, check_facts, facts, given_up, probe_file, unfit
 from builder.parallel.joblib_workers import open_joblib
 from builder.parallel.workers import ParallelConfig, Workers
@@ -49,9 +49,7 @@ def open_ray(parallel: ParallelConfig, shared: AnyPath | None) -> Iterator[Worke
     try:
         import ray
     except ImportError as error:
-        raise MissingExtraError(
-            "parallel=ray needs a package that is not installed: ray", remedy='pip install "il-builder[ray]"'
-        ) from error
+        raise missing_extra("parallel=ray", "ray") from error
     from builder.parallel.futures import FutureBackend
 
     with ExitStack() as stack:

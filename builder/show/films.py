@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from builder.episodes.spaces import Array
-from builder.errors import ConfigError, MissingExtraError
+from builder.errors import ConfigError, missing_extra
 
 MOST_HELD = 1500
 """So many frames of an animation in memory at the most; an mp4 has no such limit."""
@@ -131,10 +131,7 @@ def film_kind(name: str | None, path: Path | None = None) -> FilmKind:
         raise ConfigError("the kind of film is unknown", expected=" or ".join(FILMS), got=repr(name)[:80])
     kind = FILMS[name]
     if kind.package and not find_spec(kind.package):
-        raise MissingExtraError(
-            f"{name} needs {kind.package}, which is not installed",
-            remedy='pip install "il-builder[video]", or to=webp, which needs nothing more',
-        )
+        raise missing_extra(f"to={name}", "video", otherwise=", or to=webp, which needs nothing more")
     return kind
 
 

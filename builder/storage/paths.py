@@ -15,12 +15,13 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from builder.errors import ConfigError, MissingExtraError, storage_error
+from builder.errors import ConfigError, MissingExtraError, missing_extra, storage_error
 from builder.storage.durable import make_folder, put
 from builder.storage.remote_path import RemotePath, one_line
 
 LOCAL = ("file", "local")
-PACKAGES = {"s3": '"il-builder[s3]"', "s3a": '"il-builder[s3]"', "gs": "gcsfs", "gcs": "gcsfs"}
+EXTRAS = {"s3": "s3", "s3a": "s3"}
+PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs"}
 """What has to be installed for a protocol."""
 PART = re.compile(r"\.(.+)\.[0-9a-f]+\.part")
 """A file half written: its name, and digits that no other has."""
@@ -114,6 +115,8 @@ def _check_protocol(protocol: str, text: str) -> None:
             f"{text} has a protocol that fsspec does not know", got=f"{protocol}://", remedy="e.g. s3://"
         ) from error
     except ImportError as error:
+        if protocol in EXTRAS:
+            raise missing_extra(f"{protocol}://", EXTRAS[protocol]) from error
         package = PACKAGES.get(protocol)
         raise MissingExtraError(
             f"{protocol}:// needs a package that is not installed",

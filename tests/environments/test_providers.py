@@ -9,7 +9,8 @@ import pytest
 from gymnasium.envs.registration import register
 from places import ROOT
 
-from builder.environments.environment import REMEDIES, make, resolve
+from builder.environments import providers
+from builder.environments.environment import EXTRAS, make, resolve
 from builder.errors import MissingExtraError
 
 
@@ -21,7 +22,7 @@ def missing(name, message):
     """An environment whose constructor needs a package that is not installed."""
 
     def construct():
-        raise ImportError(message)
+        raise ModuleNotFoundError(message)
 
     register(name, entry_point=construct, max_episode_steps=5)
     try:
@@ -38,6 +39,7 @@ def missing(name, message):
         ("No module named 'mujoco'", 'pip install "il-builder[mujoco]"'),
         ("No module named 'Box2D'", 'pip install "il-builder[box2d]"'),
         ("No module named 'ale_py'", 'pip install "il-builder[atari]"'),
+        ("No module named 'flax'", 'pip install "il-builder[jax]"'),
         ("No module named 'scaler'", "install the package that it comes with"),  # which holds "ale"
     ],
 )
@@ -66,6 +68,4 @@ def test_an_environment_whose_physics_is_not_installed_names_the_extra(monkeypat
 
 def test_the_extras_that_remedies_name_are_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = set(re.findall(r"il-builder\[(\w+)\]", " ".join(REMEDIES.values())))
-    assert named == {"mujoco", "box2d", "atari"}
-    assert named <= set(project["optional-dependencies"])
+    assert {*EXTRAS.values(), *providers.EXTRAS.values()} <= project["optional-dependencies"].keys()

@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.episodes.context import Context
 from builder.episodes.spaces import Array, Leaf, leaves
-from builder.errors import ArchiveError, MissingExtraError, NotFiniteError, SpaceError, UnsupportedExpertError
+from builder.errors import ArchiveError, NotFiniteError, SpaceError, UnsupportedExpertError, missing_extra
 from builder.experts.actor import Actor
 
 _TYPES = {
@@ -79,10 +79,7 @@ def opened(model: bytes, where: str) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingExtraError(
-            "expert=onnx needs a package that is not installed: onnxruntime",
-            remedy='pip install "il-builder[onnx]"',
-        ) from error
+        raise missing_extra("expert=onnx", "onnx") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
