@@ -20,7 +20,8 @@ from builder.composition import build_config
 from builder.config import ParallelConfig
 from builder.dataset.assembly import TASK_ROWS, Assembly
 from builder.dataset.collation import Collation, described_in
-from builder.dataset.shard_tasks import EpisodesTask, Written
+from builder.dataset.table_tasks import EpisodesTask
+from builder.dataset.tries import Written
 from builder.episodes.recording_file import read_header, read_recording
 from builder.experts.actor import pack
 from builder.parallel.backends import open_workers

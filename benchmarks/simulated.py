@@ -29,7 +29,9 @@ from benchmarks.costs import LANES, LENGTH, Costs
 from builder.dataset.assembly import Assembly
 from builder.dataset.collation import Collation
 from builder.dataset.growing import POLL, GrowingTask
-from builder.dataset.shard_tasks import EpisodesTask, Form, Pause, RowsTask, Written
+from builder.dataset.shard_tasks import Form, Pause, RowsTask
+from builder.dataset.table_tasks import EpisodesTask
+from builder.dataset.tries import Written
 from builder.dataset.writer import shard_rows
 from builder.episodes.acceptance import Acceptance
 from builder.manifest.manifest import FileEntry

@@ -17,18 +17,9 @@ from builder.dataset.columns import FOLDERS
 from builder.dataset.distinct import MOST_STEPS
 from builder.dataset.growing import Growing, GrowingTask, Postponed
 from builder.dataset.ledger import Figures, Ledger, Portion, Stream
-from builder.dataset.shard_tasks import (
-    Encoded,
-    EncodeTask,
-    EpisodesTask,
-    Form,
-    PackTask,
-    Pause,
-    RowsTask,
-    ShardTask,
-    SharedTask,
-    Written,
-)
+from builder.dataset.shard_tasks import EncodeTask, Form, PackTask, Pause, RowsTask, ShardTask
+from builder.dataset.table_tasks import EpisodesTask, SharedTask
+from builder.dataset.tries import Encoded, Written
 from builder.dataset.writer import row_group_rows, shard_rows
 from builder.errors import storage_error
 from builder.manifest.manifest import Distinct, FileEntry, Manifest, Split, seal

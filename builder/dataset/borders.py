@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.dataset.shard_tasks import Encoded, rows_file
+from builder.dataset.tries import Encoded, rows_file
 
 Groups = tuple[tuple[Path, int], ...]
 """Row groups that are encoded: the folder where each lies, and its place there."""

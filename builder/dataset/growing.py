@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from builder.dataset.ledger import Portion
-from builder.dataset.shard_tasks import RowsTask, Written, own_folder, write_shards
+from builder.dataset.shard_tasks import RowsTask, write_shards
+from builder.dataset.tries import Written, own_folder
 from builder.errors import storage_error
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,23 +19,31 @@ import pyarrow as pa
 from builder.dataset.collation import Collation
 from builder.dataset.column import Column, Rows
 from builder.dataset.columns import tables_of
-from builder.dataset.distinct import count_shared, different
+from builder.dataset.distinct import different
 from builder.dataset.features import arrow_schema
 from builder.dataset.ledger import Portion
 from builder.dataset.schema import features
 from builder.dataset.tables import PIECE_ROWS, to_table
+from builder.dataset.tries import (
+    Encoded,
+    Written,
+    episodes_file,
+    own_folder,
+    rows_file,
+    steps_file,
+    storage_errors,
+    written,
+)
 from builder.dataset.within import count_beyond, refuse_outside
 from builder.dataset.writer import Packing, ShardWriter, in_groups, row_group_rows, uncompressed_size
 from builder.episodes.distinct import step_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import read_recording
 from builder.episodes.spaces import Array, Spaces
-from builder.errors import DatasetError, storage_error
+from builder.errors import DatasetError
 from builder.experts.mixture import who_played
-from builder.manifest.manifest import FileEntry
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted
-from builder.storage.digest import file_sha256
 from builder.versions import data_format_of
 
 
@@ -68,46 +74,6 @@ class Form:
     def table(self, rows: Rows, some: slice = slice(None)) -> pa.Table:
         """Rows of the table."""
         return to_table(self.columns, rows, self.spaces, self.schema, some)
-
-
-@dataclass(frozen=True)
-class Written:
-    """Files that a worker has written.
-
-    Attributes:
-        split: the name of the split.
-        first: the number of the first file.
-        rows: how many they hold together.
-        folder: where they lie.
-        files: what is known of each, in their order, by its name there.
-        beyond_bounds: how many observations are beyond their bounds, of the episodes that begin in them.
-    """
-
-    split: str
-    first: int
-    rows: int
-    folder: Path
-    files: dict[str, FileEntry]
-    beyond_bounds: int = 0
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Rows that a worker has encoded, in row groups; which file each belongs to is not known yet.
-
-    Attributes:
-        split: the name of the split.
-        first: their place among those of the split.
-        folder: where they lie.
-        sizes: the uncompressed bytes of each row group.
-        beyond_bounds: see `Written`.
-    """
-
-    split: str
-    first: int
-    folder: Path
-    sizes: tuple[int, ...]
-    beyond_bounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,7 +135,7 @@ def write_shards(task: RowsTask) -> Written:
     ):
         for table in task.tables(form, beginning):
             shards.write(table)
-    return _written(task.first, task.split, folder, shards, beginning.beyond_bounds)
+    return written(task.first, task.split, folder, shards, beginning.beyond_bounds)
 
 
 class EncodeTask(RowsTask):
@@ -186,7 +152,7 @@ class EncodeTask(RowsTask):
         folder, form = own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
         rows, sizes = row_group_rows(form.schema, form.packing.most_rows), []
         with (
-            _storage_errors(folder),
+            storage_errors(folder),
             pa.ipc.new_file(rows_file(folder, self.split), form.schema) as file,
             _Beginning(self, folder) as beginning,
         ):
@@ -224,7 +190,7 @@ class PackTask:
         with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
             for table in _groups(self.groups, self.split, form.schema):
                 shards.write(table)
-        return _written(self.first, self.split, folder, shards)
+        return written(self.first, self.split, folder, shards)
 
 
 def _groups(groups: Sequence[tuple[Path, int]], split: str, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -251,7 +217,7 @@ class _Beginning:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             if self._file is not None:
                 self._file.close()
             if self._steps:
@@ -267,7 +233,7 @@ class _Beginning:
         refuse_outside(recording, task.plan.spaces)
         self.beyond_bounds += count_beyond(task.plan.observation_space, recording)
         begun = Rows(recording, rows.episode_index[here], rows.policies[here], int(starts[here][0]))
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             if self._file is None:
                 path = episodes_file(self._folder, task.split)
                 self._file = pa.ipc.new_file(path, self._form.schema)
@@ -289,98 +255,6 @@ class Pause:
     def do(self) -> None:
         """Let it pass."""
         time.sleep(self.seconds)
-
-
-@dataclass(frozen=True)
-class EpisodesTask:
-    """The files of a split's table "episodes".
-
-    Attributes:
-        plan: what is made of the recorded files.
-        folder: where the worker makes its own.
-        split: the name of the split.
-        parts: the folders of its files of steps, in their order.
-    """
-
-    plan: Collation
-    folder: Path
-    split: str
-    parts: tuple[Path, ...]
-
-    def do(self) -> Written:
-        """Write the files.
-
-        Raises:
-            StorageError: the disk is full or not writable.
-        """
-        folder, form = own_folder(self.folder, self.split, 0), Form.of(self.plan, "episodes")
-        with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
-            for path in (episodes_file(part, self.split) for part in self.parts):
-                if not path.exists():  # none begins there
-                    continue
-                with pa.ipc.open_file(path) as file:
-                    for number in range(file.num_record_batches):
-                        shards.write(pa.Table.from_batches([file.get_batch(number)], form.schema))
-        return _written(0, self.split, folder, shards)
-
-
-@dataclass(frozen=True)
-class SharedTask:
-    """How many different steps the split `test` has, and how many of these are in `train` too.
-
-    Attributes:
-        train: the folders of its files of steps.
-        test: likewise.
-    """
-
-    train: tuple[Path, ...]
-    test: tuple[Path, ...]
-
-    def do(self) -> tuple[int, int]:
-        """Count them."""
-        digests = {
-            split: [np.load(path) for part in parts if (path := steps_file(part, split)).exists()]
-            for split, parts in (("train", self.train), ("test", self.test))
-        }
-        return count_shared(digests["train"], digests["test"])
-
-
-def rows_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves rows that it has encoded: a record batch for each row group."""
-    return folder / f"{split}-00000.arrow"
-
-
-def episodes_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves the episodes that begin in its files."""
-    return folder / f"{split}.arrow"
-
-
-def steps_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves the digests of the steps of these."""
-    return folder / f"{split}.npy"
-
-
-@contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, folder) from error
-
-
-def own_folder(folder: Path, split: str, first: int) -> Path:
-    """A new folder for a task's files, whose name says that it is one."""
-    own = folder / f"{split}-{first:05d}-{uuid.uuid4().hex}"
-    with _storage_errors(own):
-        own.mkdir()
-    return own
-
-
-def _written(first: int, split: str, folder: Path, shards: ShardWriter, beyond_bounds: int = 0) -> Written:
-    """What is known of the files that a writer has closed."""
-    paths = [folder / shard.name for shard in shards.shards]
-    files = {path.name: FileEntry(file_sha256(path), path.stat().st_size) for path in paths}
-    return Written(split, first, sum(shard.rows for shard in shards.shards), folder, files, beyond_bounds)
 
 
 def _rows(portions: Iterable[Portion], plan: Collation) -> Iterator[Rows]:

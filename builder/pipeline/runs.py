@@ -9,7 +9,8 @@ from typing import Any
 from builder.card import write_card
 from builder.dataset.assembly import Assembly, FileTask
 from builder.dataset.collation import described_in
-from builder.dataset.shard_tasks import EpisodesTask, Pause, SharedTask
+from builder.dataset.shard_tasks import Pause
+from builder.dataset.table_tasks import EpisodesTask, SharedTask
 from builder.experts.actor import pack
 from builder.parallel.auto import Trial, run_measured
 from builder.parallel.backends import open_workers

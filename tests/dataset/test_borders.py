@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from builder.dataset.borders import Borders
-from builder.dataset.shard_tasks import Encoded
+from builder.dataset.tries import Encoded
 
 
 def encoded(first, *sizes):
