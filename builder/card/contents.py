@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from builder.card.markdown import code, count_of
 from builder.dataset.column import Column
 from builder.dataset.columns import FOLDERS, tables_of, unsaid
+from builder.dataset.partial import bring_column
 from builder.dataset.schema import plain_from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array
@@ -203,6 +204,7 @@ def _success(steps: Sequence[Path], last: Array, lacking: frozenset[str]) -> Arr
     if not numbers:
         return None
     name = next(name for name in SUCCESS if name in numbers)
+    bring_column(steps, name)
     said = pa.concat_tables([pq.ParquetFile(path).read([name]) for path in steps])[name]
     ends = said.take(pa.array(last)).cast(pa.float64()).fill_null(0.0)
     return np.asarray(ends.to_numpy() > 0)

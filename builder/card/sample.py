@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from builder.dataset.partial import bring_group
 from builder.dataset.schema import leaf_from_arrow
 from builder.dataset.shards import shards
 from builder.episodes.spaces import Array, Leaf, Spaces, leaves
@@ -151,5 +152,7 @@ def spaced(groups: Sequence[Group], most: int) -> list[Group]:
 def _values(parts: Sequence[Part], group: Group, stride: int) -> list[Array]:
     """Every so many of a group's values, per part."""
     path, number, _ = group
-    table = pq.ParquetFile(path).read_row_group(number, columns=[part.name for part in parts])
+    names = [part.name for part in parts]
+    bring_group(path, number, names)
+    table = pq.ParquetFile(path).read_row_group(number, columns=names)
     return [leaf_from_arrow(part.leaf, table[part.part])[::stride] for part in parts]

@@ -157,6 +157,14 @@ def _texts(path: Path, group: int, name: str) -> int:
     )
 
 
+def column_bytes(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """Where the footer says that the pages of a column of a row group begin, and one past their end."""
+    start: int = chunk.data_page_offset
+    if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < start:
+        start = chunk.dictionary_page_offset
+    return start, start + chunk.total_compressed_size
+
+
 def column_pages(content: Content, chunk: pq.ColumnChunkMetaData) -> Pages:
     """The pages of a column of a row group.
 
@@ -167,10 +175,7 @@ def column_pages(content: Content, chunk: pq.ColumnChunkMetaData) -> Pages:
     Raises:
         PageError: they are not what it says.
     """
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < start:
-        start = chunk.dictionary_page_offset
-    stop = start + chunk.total_compressed_size
+    start, stop = column_bytes(chunk)
     if not 0 <= start <= stop <= len(content):
         raise PageError("a column lies outside the file")
     seen = unpacked = dictionary = 0

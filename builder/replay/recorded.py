@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from builder.dataset.column import Column, Rows
 from builder.dataset.columns import every_table
+from builder.dataset.partial import bring_group
 from builder.dataset.shards import shards
 from builder.dataset.tables import to_rows
 from builder.episodes.declared import Declared
@@ -143,6 +144,7 @@ class RecordedSplit:
         if self._group is None or self._group[0] != number:
             path, group = self._groups[number]
             try:
+                bring_group(path, group)
                 self._group = number, self._open[self.files.index(path)].read_row_group(group)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error

@@ -127,8 +127,16 @@ class RemotePath:
         Raises:
             FileNotFoundError: it is not there.
         """
+        return self.part(0, size)
+
+    def part(self, start: int, stop: int) -> bytes:
+        """Its bytes from one up to another (exclusive), as far as there are any.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         with self._reading() as (store, path):
-            return bytes(store.cat_file(path, start=0, end=size))
+            return bytes(store.cat_file(path, start=start, end=stop))
 
     def write_text(self, text: str) -> None:
         """Write it whole."""
@@ -162,6 +170,15 @@ class RemotePath:
             part = path[: -len(self.name)] + f".{self.name}.{uuid.uuid4().hex}.part"
             store.put_file(str(source), part)
             store.mv(part, path)
+
+    def move(self, target: RemotePath) -> None:
+        """Give it another place in the same store, whose own business that is: no byte comes here.
+
+        Raises:
+            StorageError: it is not there, or `target` cannot be written.
+        """
+        with target._writing() as (store, there), self._reading() as (_, here):
+            store.mv(here, there)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.errors import StorageError
 from builder.storage.paths import place, sorted_paths
 
 
@@ -39,3 +40,23 @@ def test_only_the_first_creates(memory):
     assert lock.create("one")
     assert not lock.create("two")
     assert lock.read_text() == "one"
+
+
+def test_a_part_of_a_file_is_read_alone(box):
+    file = box / "file"
+    file.write_text("0123456789")
+    assert (file.part(3, 6), file.part(8, 99), file.head(2)) == (b"345", b"89", b"01")
+    with pytest.raises(FileNotFoundError):
+        (box / "not there").part(0, 1)
+
+
+def test_a_moved_file_is_at_its_new_place_alone_and_takes_that_of_another(box):
+    (box / "made").mkdir(parents=True)
+    (box / "made" / "file").write_text("new")
+    (box / "there").write_text("old")
+    (box / "made" / "file").move(box / "there")
+    (box / "there").move(box / "deep" / "er")
+    assert sorted_paths(box.rglob("*")) == [box / "deep" / "er"]
+    assert (box / "deep" / "er").read_text() == "new"
+    with pytest.raises(StorageError, match="deep/er cannot be written"):
+        (box / "gone").move(box / "deep" / "er")
