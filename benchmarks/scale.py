@@ -149,7 +149,7 @@ of {most:,} workers, and {little:.1%} of that of {few:,}. Then: several datasets
 MB/s, and a file server of 1 GB/s carries {carried:,.0f} workers; with more of them 10^10 steps take
 {least:,.0f} s, however many there are. {stored:,.0f} GB of chunks stay until `il-builder clean`
 (`keep_chunks=false` removes them). A build that goes on reads their headers: {resume:.0f} s. Behind a URL
-the dataset is put together by the driver, at the speed of one worker. Then: a parallel file system.
+it also moves each file of the dataset to its place itself. Then: a parallel file system.
 
 **The driver** takes {chunks:,.0f} chunks per second, those of {driven:,.0f} workers at CartPole's speed;
 slower environments, whose chunks last up to 30 s, allow {slow:,.0f}. Its own memory is {memory:,.0f} MB at

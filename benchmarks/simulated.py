@@ -38,6 +38,7 @@ from builder.manifest.manifest import FileEntry
 from builder.pipeline.runs import PAUSING
 from builder.rollout.planning import attempt_seconds, chunks_of, gaps, next_horizon, played_so_far
 from builder.rollout.summary import ChunkSummary
+from builder.storage.paths import AnyPath
 
 ACCEPTED = 0.95
 """The share of attempts that are accepted, so that there is more than one wave."""
@@ -289,9 +290,9 @@ def _rows(task: RowsTask) -> int:
     return task.stop - task.start
 
 
-def _written(folder: Path, split: str, first: int, rows: int, count: int) -> Written:
+def _written(folder: AnyPath, split: str, first: int, rows: int, count: int) -> Written:
     """Files without content."""
-    own = Path(tempfile.mkdtemp(dir=folder))
+    own = Path(tempfile.mkdtemp(dir=str(folder)))
     names = [f"{split}-{number:05d}.parquet" for number in range(count)]
     for name in names:
         (own / name).touch()

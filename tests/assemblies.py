@@ -89,7 +89,7 @@ def recorded(
     plan = Collation(
         inputs, "mine", space, TWO, optional=optional, shard_size=plan.pop("shard_size", 1), **plan
     )
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "build.json").write_text(json.dumps(plan.to_json()))
     summaries = []
     for attempts in ranges:

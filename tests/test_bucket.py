@@ -17,6 +17,7 @@ import pytest
 from extras import skip_without
 from folders import files
 from s3_server import s3_client
+from stops import interrupt, kill_all, kill_workers
 
 from builder import Controller, build, load
 from builder.cli.main import main
@@ -135,24 +136,30 @@ def test_chunks_in_a_bucket_are_used_again_and_a_damaged_one_is_played_again(s3,
     assert dataset(s3, bucket, "x") == files(tmp_path / "x")
 
 
-@pytest.mark.slow
-def test_an_upload_that_fails_is_made_again_by_the_same_command(s3, bucket, tmp_path, monkeypatch):
-    out = f"s3://{bucket}/x"
+@pytest.mark.parametrize(("method", "failing"), [("move", "episodes"), ("upload", "manifest.json")])
+def test_a_dataset_that_did_not_get_there_whole_is_put_there_by_the_same_command(
+    shelf, tmp_path, monkeypatch, method, failing
+):
+    out = f"{shelf.url}/x"
     Controller().start({**CONFIG, "episodes": 10, "out": out})
+    works = getattr(RemotePath, method)
 
-    def fails(path, source, upload=RemotePath.upload):
-        if path.parent.name == "episodes":
+    def fails(path, other):
+        target = other if method == "move" else path
+        if failing in (target.name, target.parent.name):
             raise StorageError("the network is gone")
-        upload(path, source)
+        works(path, other)
 
     with monkeypatch.context() as patched:
-        patched.setattr(RemotePath, "upload", fails)
+        patched.setattr(RemotePath, method, fails)
         with pytest.raises(StorageError, match="the network is gone"):
             Controller().start({**CONFIG, "out": out})
+    assert ".x.unfinished" in shelf.objects()
+    assert not [key for key in shelf.objects() if "/shards/" in key]
     Controller().start({**CONFIG, "out": out})
     Controller().start({**CONFIG, "out": str(tmp_path / "x")})
-    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
-    assert not [key for key in objects(s3, bucket) if "unfinished" in key]
+    assert shelf.objects("x/") == files(tmp_path / "x")
+    assert ".x.unfinished" not in shelf.objects()
 
 
 def test_what_is_not_ours_behind_a_url_stays(shelf):
@@ -216,6 +223,50 @@ def test_a_build_into_a_bucket_that_is_killed_goes_on_where_it_was(s3, bucket, t
     assert kept <= set(objects(s3, bucket))
     assert main([*command, f"out={tmp_path / 'x'}"]) == 0
     assert dataset(s3, bucket, "x") == files(tmp_path / "x")
+
+
+def of_dataset(client, bucket):
+    """The files of an unfinished dataset among the objects."""
+    found = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [key["Key"] for key in found if "/shards/" in key["Key"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [(kill_all, -signal.SIGKILL), (interrupt, 130), (kill_workers, 1)],
+    ids=["killed", "interrupted", "without workers"],
+)
+def test_a_build_that_is_stopped_while_its_files_are_written_there_goes_on(s3, bucket, tmp_path, stop, code):
+    words = ["expert=cartpole", "episodes=270", "dataset.shard_mb=1", "parallel=loky", "parallel.n_jobs=2"]
+    there = [*words, f"out=s3://{bucket}/x"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "builder", *there],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    client = s3_client(s3)
+    while process.poll() is None and not of_dataset(client, bucket):
+        time.sleep(0.002)
+    stop(process)
+    assert process.wait() == code
+    assert bool(of_dataset(client, bucket)) == (stop is kill_all)
+    assert main(there) == 0
+    assert not of_dataset(client, bucket)
+    assert main([*words, f"out={tmp_path / 'x'}"]) == 0
+    assert dataset(s3, bucket, "x") == files(tmp_path / "x")
+
+
+@pytest.mark.slow
+def test_steps_do_not_pass_through_the_process_that_builds(s3, bucket, monkeypatch):
+    passed, download, upload = [], RemotePath.download, RemotePath.upload
+    monkeypatch.setattr(RemotePath, "download", lambda path, to: passed.append(path) or download(path, to))
+    monkeypatch.setattr(RemotePath, "upload", lambda path, file: passed.append(path) or upload(path, file))
+    words = ["expert=cartpole", "episodes=40", "parallel=loky", "parallel.n_jobs=2", "card.preview=true"]
+    assert main([*words, f"out=s3://{bucket}/x"]) == 0
+    assert [path.name for path in passed if path.name.endswith((".safetensors", ".arrow"))] == []
+    assert len([path for path in passed if path.name.endswith(".parquet")]) == 1  # the table of episodes
 
 
 @pytest.mark.slow

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import files
 from places import AGENTS
+from stops import interrupt, kill_all, kill_workers
 
 from builder import Controller
 from builder.cli.main import main
@@ -89,23 +89,6 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undist
         ".x.request.json",
         "x",
     ]
-
-
-def kill_all(process):
-    os.killpg(process.pid, signal.SIGKILL)
-
-
-def interrupt(process):
-    process.send_signal(signal.SIGINT)
-
-
-def kill_workers(process):
-    """Those of the processes that it has started which play, or write."""
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
-            if b"loky.backend" in words and os.getpgid(int(folder.name)) == process.pid:
-                os.kill(int(folder.name), signal.SIGKILL)
 
 
 @pytest.mark.slow

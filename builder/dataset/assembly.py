@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import shutil
+import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,16 +18,19 @@ from builder.dataset.columns import FOLDERS
 from builder.dataset.distinct import MOST_STEPS
 from builder.dataset.growing import Growing, GrowingTask, Postponed
 from builder.dataset.ledger import Figures, Ledger, Portion, Stream
+from builder.dataset.placing import place_files
 from builder.dataset.shard_tasks import EncodeTask, Form, PackTask, Pause, RowsTask, ShardTask
 from builder.dataset.table_tasks import EpisodesTask, SharedTask
 from builder.dataset.tries import Encoded, Written
 from builder.dataset.writer import row_group_rows, shard_rows
-from builder.errors import storage_error
+from builder.errors import BuilderError, storage_error
 from builder.manifest.manifest import Distinct, FileEntry, Manifest, Split, seal
 from builder.rollout.summary import ChunkSummary
 from builder.storage.durable import make_folder
 from builder.storage.layout import SHARDS
 from builder.storage.left_overs import remove_shards
+from builder.storage.paths import AnyPath
+from builder.storage.remote_path import RemotePath
 
 TASK_ROWS = 1 << 20
 ENCODED = 1 << 7
@@ -46,7 +50,7 @@ class Assembly:
 
     Args:
         plan: what is made of the chunks.
-        folder: where these lie, on this machine or one that all workers see.
+        folder: where these lie: on this machine or one that all workers see, or behind a URL.
         task_rows: about how many rows a task has where files are small: each reads whole recorded files.
 
     Attributes:
@@ -56,8 +60,9 @@ class Assembly:
         finished: all is written.
     """
 
-    def __init__(self, plan: Collation, folder: Path, *, task_rows: int = TASK_ROWS) -> None:
+    def __init__(self, plan: Collation, folder: AnyPath, *, task_rows: int = TASK_ROWS) -> None:
         self._plan, self._home = plan, folder.absolute()
+        self._token = uuid.uuid4().hex
         self._ledger = Ledger(plan)
         form = Form.of(plan, "transitions")
         self._shard_rows = shard_rows(form.schema, form.packing)
@@ -154,8 +159,10 @@ class Assembly:
         """Nothing more is played for now: nobody need wait for it."""
         self._growing.hold()
 
-    def _folder(self) -> Path:
-        """Where workers write."""
+    def _folder(self) -> AnyPath:
+        """Where workers write; behind a URL, whose lock can be lost unnoticed, each build has its own."""
+        if isinstance(self._home, RemotePath):
+            return self._home / SHARDS / self._token
         folder = self._home / SHARDS
         try:
             make_folder(folder)
@@ -250,12 +257,15 @@ class Assembly:
         streams = self._streams.items()
         return {name: Split(stream.episodes, stream.rows) for name, stream in streams if stream.episodes}
 
-    def _parts(self, split: str) -> tuple[Path, ...]:
+    def _parts(self, split: str) -> tuple[AnyPath, ...]:
         """Where workers have left the episodes of a split, in their order."""
         return tuple(answer.folder for _, answer in sorted(self._begun[split].items()))
 
     def assemble(self, folder: Path) -> Manifest:
-        """Put the files in their place in the folder of the dataset, on the same file system, and seal it.
+        """Put the files in their place in the folder of the dataset, and seal it.
+
+        Args:
+            folder: on the same file system; where files are behind a URL, others stand in for them there.
 
         Raises:
             StorageError: the disk is full or not writable.
@@ -263,27 +273,16 @@ class Assembly:
         known: dict[str, FileEntry] = {}
         for split in self._splits:
             steps = [written for _, written in sorted(self._written[split].items())]
-            for table, parts in (("transitions", steps), ("episodes", [self._episodes[split]])):
-                known |= _moved(parts, folder, f"{FOLDERS[table]}/{split}")
+            known |= place_files(steps, folder, f"{FOLDERS['transitions']}/{split}")
+            known |= place_files([self._episodes[split]], folder, f"{FOLDERS['episodes']}/{split}", read=True)
         distinct = Distinct(self._ledger.copies.episodes, *self._shared)
         beyond = sum(answer.beyond_bounds for each in self._begun.values() for answer in each.values())
         return seal(self._ledger.manifest(self._splits, distinct, beyond), folder, known)
 
     def close(self) -> None:
         """Remove what workers have written and nobody has taken away."""
-        remove_shards(self._home)
-
-
-def _moved(parts: Sequence[Written], folder: Path, name: str) -> dict[str, FileEntry]:
-    """Move files, numbered through; what is known of them, by their new paths in the folder."""
-    files = [(written.folder / old, entry) for written in parts for old, entry in written.files.items()]
-    known = {}
-    for number, (path, entry) in enumerate(files):
-        target = f"{name}-{number:05d}-of-{len(files):05d}.parquet"
-        try:
-            (folder / target).parent.mkdir(exist_ok=True)
-            shutil.move(path, folder / target)
-        except OSError as error:
-            raise storage_error(error, folder / target) from error
-        known[target] = entry
-    return known
+        if isinstance(self._home, RemotePath):
+            with suppress(BuilderError, OSError):  # the next build removes it
+                (self._home / SHARDS / self._token).remove()
+        else:
+            remove_shards(self._home)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from builder.dataset.tries import Encoded, rows_file
+from builder.storage.paths import AnyPath
 
-Groups = tuple[tuple[Path, int], ...]
+Groups = tuple[tuple[AnyPath, int], ...]
 """Row groups that are encoded: the folder where each lies, and its place there."""
 
 
@@ -22,8 +22,8 @@ class Borders:
         self._size = size
         self._waiting: dict[int, Encoded] = {}
         self._following = self._files = self._bytes = 0
-        self._groups: list[tuple[Path, int]] = []
-        self._left: dict[Path, int] = {}
+        self._groups: list[tuple[AnyPath, int]] = []
+        self._left: dict[AnyPath, int] = {}
         self._packed: dict[int, Groups] = {}
 
     def add(self, encoded: Encoded) -> Iterator[tuple[int, Groups]]:
@@ -53,4 +53,4 @@ class Borders:
         for folder, _ in self._packed.pop(number, ()):
             self._left[folder] -= 1
             if not self._left[folder]:
-                rows_file(folder, split).unlink(missing_ok=True)
+                (folder / rows_file(split)).unlink(missing_ok=True)

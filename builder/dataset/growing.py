@@ -25,6 +25,7 @@ from builder.errors import storage_error
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted
 from builder.rollout.summary import ChunkSummary
+from builder.storage.paths import local_path
 
 ENCODED = 130 * 10**6
 """Uncompressed bytes that a worker encodes in a second, about: CartPole's."""
@@ -167,7 +168,7 @@ class Growing:
         Args:
             rows: those that it may hold, without portions.
         """
-        told = own_folder(rows.folder, rows.split, rows.first)
+        told = own_folder(local_path(rows.folder, "a file that grows"), rows.split, rows.first)
         fields = {field.name: getattr(rows, field.name) for field in dataclasses.fields(rows)}
         task = GrowingTask(**fields, told=told)
         self._tasks[rows.split].append(task)

@@ -27,12 +27,11 @@ from builder.dataset.tables import PIECE_ROWS, to_table
 from builder.dataset.tries import (
     Encoded,
     Written,
+    begun,
     episodes_file,
-    own_folder,
     rows_file,
     steps_file,
     storage_errors,
-    written,
 )
 from builder.dataset.within import count_beyond, refuse_outside
 from builder.dataset.writer import Packing, ShardWriter, in_groups, row_group_rows, uncompressed_size
@@ -44,6 +43,7 @@ from builder.errors import DatasetError
 from builder.experts.mixture import who_played
 from builder.parallel.cancellation import cancelled
 from builder.rollout.engine import Interrupted
+from builder.storage.paths import AnyPath, local_copy
 from builder.versions import data_format_of
 
 
@@ -92,7 +92,7 @@ class RowsTask:
     """
 
     plan: Collation
-    folder: Path
+    folder: AnyPath
     split: str
     first: int
     start: int
@@ -128,14 +128,15 @@ class ShardTask(RowsTask):
 
 def write_shards(task: RowsTask) -> Written:
     """Write the files of some rows, where it follows from lengths alone where they end; see `ShardTask`."""
-    folder, form = own_folder(task.folder, task.split, task.first), Form.of(task.plan, "transitions")
-    with (
-        ShardWriter(folder, task.split, schema=form.schema, packing=form.packing) as shards,
-        _Beginning(task, folder) as beginning,
-    ):
-        for table in task.tables(form, beginning):
-            shards.write(table)
-    return written(task.first, task.split, folder, shards, beginning.beyond_bounds)
+    form = Form.of(task.plan, "transitions")
+    with begun(task.folder, task.split, task.first) as own:
+        with (
+            ShardWriter(own.here, task.split, schema=form.schema, packing=form.packing) as shards,
+            _Beginning(task, own.here) as beginning,
+        ):
+            for table in task.tables(form, beginning):
+                shards.write(table)
+        return own.written(task.first, task.split, shards, beginning.beyond_bounds)
 
 
 class EncodeTask(RowsTask):
@@ -149,17 +150,18 @@ class EncodeTask(RowsTask):
             SpaceError: an action is not of its space.
             StorageError: the disk is full or not writable.
         """
-        folder, form = own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
+        form = Form.of(self.plan, "transitions")
         rows, sizes = row_group_rows(form.schema, form.packing.most_rows), []
-        with (
-            storage_errors(folder),
-            pa.ipc.new_file(rows_file(folder, self.split), form.schema) as file,
-            _Beginning(self, folder) as beginning,
-        ):
-            for group in in_groups(self.tables(form, beginning), rows):
-                file.write_table(group)
-                sizes.append(uncompressed_size(group))
-        return Encoded(self.split, self.first, folder, tuple(sizes), beginning.beyond_bounds)
+        with begun(self.folder, self.split, self.first) as own:
+            with (
+                storage_errors(own.here),
+                pa.ipc.new_file(own.here / rows_file(self.split), form.schema) as file,
+                _Beginning(self, own.here) as beginning,
+            ):
+                for group in in_groups(self.tables(form, beginning), rows):
+                    file.write_table(group)
+                    sizes.append(uncompressed_size(group))
+            return Encoded(self.split, self.first, own.folder, tuple(sizes), beginning.beyond_bounds)
 
 
 @dataclass(frozen=True)
@@ -175,10 +177,10 @@ class PackTask:
     """
 
     plan: Collation
-    folder: Path
+    folder: AnyPath
     split: str
     first: int
-    groups: tuple[tuple[Path, int], ...]
+    groups: tuple[tuple[AnyPath, int], ...]
 
     def do(self) -> Written:
         """Write the file.
@@ -186,17 +188,18 @@ class PackTask:
         Raises:
             StorageError: the disk is full or not writable.
         """
-        folder, form = own_folder(self.folder, self.split, self.first), Form.of(self.plan, "transitions")
-        with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
-            for table in _groups(self.groups, self.split, form.schema):
-                shards.write(table)
-        return written(self.first, self.split, folder, shards)
+        form = Form.of(self.plan, "transitions")
+        with begun(self.folder, self.split, self.first) as own:
+            with ShardWriter(own.here, self.split, schema=form.schema, packing=form.packing) as shards:
+                for table in _groups(self.groups, self.split, form.schema):
+                    shards.write(table)
+            return own.written(self.first, self.split, shards)
 
 
-def _groups(groups: Sequence[tuple[Path, int]], split: str, schema: pa.Schema) -> Iterator[pa.Table]:
+def _groups(groups: Sequence[tuple[AnyPath, int]], split: str, schema: pa.Schema) -> Iterator[pa.Table]:
     """Row groups that have been encoded, in their order; of neighbours the file is opened once."""
     for folder, places in itertools.groupby(groups, key=lambda group: group[0]):
-        with pa.ipc.open_file(rows_file(folder, split)) as file:
+        with local_copy(folder / rows_file(split)) as rows, pa.ipc.open_file(rows) as file:
             for _, place in places:
                 if cancelled():
                     raise Interrupted
@@ -221,7 +224,7 @@ class _Beginning:
             if self._file is not None:
                 self._file.close()
             if self._steps:
-                np.save(steps_file(self._folder, self._task.split), different(np.concatenate(self._steps)))
+                np.save(self._folder / steps_file(self._task.split), different(np.concatenate(self._steps)))
 
     def write(self, rows: Rows) -> None:
         """Take in those of some episodes that begin here."""
@@ -235,7 +238,7 @@ class _Beginning:
         begun = Rows(recording, rows.episode_index[here], rows.policies[here], int(starts[here][0]))
         with storage_errors(self._folder):
             if self._file is None:
-                path = episodes_file(self._folder, task.split)
+                path = self._folder / episodes_file(task.split)
                 self._file = pa.ipc.new_file(path, self._form.schema)
             self._file.write_table(self._form.table(begun))
         if task.compared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 from builder.dataset.collation import Collation
 from builder.dataset.distinct import count_shared
 from builder.dataset.shard_tasks import Form
-from builder.dataset.tries import Written, episodes_file, own_folder, steps_file, written
+from builder.dataset.tries import Written, begun, episodes_file, steps_file
 from builder.dataset.writer import ShardWriter
+from builder.storage.paths import AnyPath, local_copy
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class EpisodesTask:
     """
 
     plan: Collation
-    folder: Path
+    folder: AnyPath
     split: str
-    parts: tuple[Path, ...]
+    parts: tuple[AnyPath, ...]
 
     def do(self) -> Written:
         """Write the files.
@@ -37,15 +39,14 @@ class EpisodesTask:
         Raises:
             StorageError: the disk is full or not writable.
         """
-        folder, form = own_folder(self.folder, self.split, 0), Form.of(self.plan, "episodes")
-        with ShardWriter(folder, self.split, schema=form.schema, packing=form.packing) as shards:
-            for path in (episodes_file(part, self.split) for part in self.parts):
-                if not path.exists():  # none begins there
-                    continue
-                with pa.ipc.open_file(path) as file:
-                    for number in range(file.num_record_batches):
-                        shards.write(pa.Table.from_batches([file.get_batch(number)], form.schema))
-        return written(0, self.split, folder, shards)
+        form = Form.of(self.plan, "episodes")
+        with begun(self.folder, self.split, 0) as own:
+            with ShardWriter(own.here, self.split, schema=form.schema, packing=form.packing) as shards:
+                for path in _there(self.parts, episodes_file(self.split)):
+                    with pa.ipc.open_file(path) as file:
+                        for number in range(file.num_record_batches):
+                            shards.write(pa.Table.from_batches([file.get_batch(number)], form.schema))
+            return own.written(0, self.split, shards)
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,21 @@ class SharedTask:
         test: likewise.
     """
 
-    train: tuple[Path, ...]
-    test: tuple[Path, ...]
+    train: tuple[AnyPath, ...]
+    test: tuple[AnyPath, ...]
 
     def do(self) -> tuple[int, int]:
         """Count them."""
         digests = {
-            split: [np.load(path) for part in parts if (path := steps_file(part, split)).exists()]
+            split: [np.load(path) for path in _there(parts, steps_file(split))]
             for split, parts in (("train", self.train), ("test", self.test))
         }
         return count_shared(digests["train"], digests["test"])
+
+
+def _there(parts: Sequence[AnyPath], name: str) -> Iterator[Path]:
+    """The files of a name in the folders that have one, in their order, each here while it is looked at."""
+    for path in (part / name for part in parts):
+        if path.exists():  # else no episode begins there
+            with local_copy(path) as copy:
+                yield copy

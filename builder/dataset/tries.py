@@ -1,10 +1,11 @@
-"""What a worker writes of a dataset, in a folder of its own, and what it says of it.
+"""What a worker writes of a dataset, in a folder of its own, here or behind a URL, and what it says of it.
 
 A task that is done twice, since a worker seemed dead, is in nobody's way.
 """
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from builder.dataset.writer import ShardWriter
 from builder.errors import storage_error
 from builder.manifest.manifest import FileEntry
 from builder.storage.digest import file_sha256
+from builder.storage.paths import AnyPath
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Written:
     split: str
     first: int
     rows: int
-    folder: Path
+    folder: AnyPath
     files: dict[str, FileEntry]
     beyond_bounds: int = 0
 
@@ -52,24 +54,24 @@ class Encoded:
 
     split: str
     first: int
-    folder: Path
+    folder: AnyPath
     sizes: tuple[int, ...]
     beyond_bounds: int = 0
 
 
-def rows_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves rows that it has encoded: a record batch for each row group."""
-    return folder / f"{split}-00000.arrow"
+def rows_file(split: str) -> str:
+    """The name of the file of rows that a worker has encoded: a record batch for each row group."""
+    return f"{split}-00000.arrow"
 
 
-def episodes_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves the episodes that begin in its files."""
-    return folder / f"{split}.arrow"
+def episodes_file(split: str) -> str:
+    """The name of the file of the episodes that begin in a worker's files."""
+    return f"{split}.arrow"
 
 
-def steps_file(folder: Path, split: str) -> Path:
-    """Where a worker leaves the digests of the steps of these."""
-    return folder / f"{split}.npy"
+def steps_file(split: str) -> str:
+    """The name of the file of the digests of the steps of these."""
+    return f"{split}.npy"
 
 
 @contextmanager
@@ -85,8 +87,45 @@ def storage_errors(folder: Path) -> Iterator[None]:
         raise storage_error(error, folder) from error
 
 
+@dataclass(frozen=True)
+class Try:
+    """One time that a task is done.
+
+    Attributes:
+        folder: where its files lie for all workers.
+        here: where they are written: there, or where that is behind a URL, on this machine.
+    """
+
+    folder: AnyPath
+    here: Path
+
+    def written(self, first: int, split: str, shards: ShardWriter, beyond_bounds: int = 0) -> Written:
+        """What is known of the files that a writer has closed."""
+        paths = [self.here / shard.name for shard in shards.shards]
+        files = {path.name: FileEntry(file_sha256(path), path.stat().st_size) for path in paths}
+        rows = sum(shard.rows for shard in shards.shards)
+        return Written(split, first, rows, self.folder, files, beyond_bounds)
+
+
 def own_folder(folder: Path, split: str, first: int) -> Path:
-    """A new folder, for one time that a task is done.
+    """A new folder for a task's files, whose name says that it is one.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    own = folder / _name(split, first)
+    with storage_errors(own):
+        own.mkdir()
+    return own
+
+
+def _name(split: str, first: int) -> str:
+    return f"{split}-{first:05d}-{uuid.uuid4().hex}"
+
+
+@contextmanager
+def begun(folder: AnyPath, split: str, first: int) -> Iterator[Try]:
+    """A new folder, for one time that a task is done; behind a URL it has its files once the block has ended.
 
     Args:
         folder: where it is made.
@@ -94,16 +133,15 @@ def own_folder(folder: Path, split: str, first: int) -> Path:
         first: the number of the first file, or the place of the first rows.
 
     Raises:
-        StorageError: it cannot be made.
+        StorageError: it cannot be made; the disk is full or not writable.
     """
-    own = folder / f"{split}-{first:05d}-{uuid.uuid4().hex}"
-    with storage_errors(own):
-        own.mkdir()
-    return own
-
-
-def written(first: int, split: str, folder: Path, shards: ShardWriter, beyond_bounds: int = 0) -> Written:
-    """What is known of the files that a writer has closed."""
-    paths = [folder / shard.name for shard in shards.shards]
-    files = {path.name: FileEntry(file_sha256(path), path.stat().st_size) for path in paths}
-    return Written(split, first, sum(shard.rows for shard in shards.shards), folder, files, beyond_bounds)
+    if isinstance(folder, Path):
+        own = own_folder(folder, split, first)
+        yield Try(own, own)
+        return
+    there = folder / _name(split, first)
+    passing = Path(tempfile.gettempdir()) / there.name
+    with storage_errors(passing), tempfile.TemporaryDirectory(prefix="il-builder-") as here:
+        yield Try(there, Path(here))
+        for path in sorted(Path(here).iterdir()):
+            (there / path.name).upload(path)

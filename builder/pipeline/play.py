@@ -163,11 +163,12 @@ def _check_disk(build: Build, reporter: Reporter, summary: ChunkSummary, collate
     rate = max(reporter.accepted, 1) / reporter.attempts
     steps = reporter.wanted * reporter.steps / reporter.attempts
     folder, chunks = build.store.root.parent, steps / rate - reporter.steps
-    steps = max(0, steps - collated)
-    otherwise = ELSEWHERE
-    if not isinstance(folder, Path):  # chunks go elsewhere, and the dataset is put together here
-        folder, chunks, otherwise = Path(tempfile.gettempdir()), 0, "give a TMPDIR elsewhere"
-    check_space(folder, round(summary.row_bytes * (steps + chunks)), otherwise)
+    size = round(summary.row_bytes * (max(0, steps - collated) + chunks))
+    if isinstance(folder, Path):
+        check_space(folder, size, ELSEWHERE)
+    else:  # of what goes elsewhere, one file at a time is written here first
+        full = build.collation.shard_size
+        check_space(Path(tempfile.gettempdir()), min(size, full), "give a TMPDIR elsewhere")
 
 
 def _check_least(build: Build, played: Played) -> None:

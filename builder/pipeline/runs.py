@@ -76,7 +76,8 @@ class ChunkRun:
         left = sum(map(len, missing))
         tasks = self._tasks(missing, workers.count)
         if assembly:
-            assembly.players = workers.count if self._build.config.parallel.backend in HERE else 0
+            here = self._build.config.parallel.backend in HERE and isinstance(self._store.root, Path)
+            assembly.players = workers.count if here else 0
             pausing = 1 < workers.count <= PAUSING
             tasks = assembly.between(tasks, lambda: pausing and left > 0)
         for answer in workers.run(work, tasks):
@@ -174,7 +175,7 @@ class ChunkRun:
 
 def assembly_of(build: Build, store: ChunkStore) -> Assembly | None:
     """What puts the dataset together while it is played; None: that is done afterwards, or not at all."""
-    if build.own or build.config.mode == "play" or not isinstance(store.folder, Path):
+    if build.own or build.config.mode == "play":
         return None
     plan = described_in(store.folder)
     return Assembly(plan, store.folder) if plan else None

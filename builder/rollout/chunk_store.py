@@ -22,7 +22,7 @@ from builder.errors import DatasetError, StorageError, storage_error
 from builder.rollout.cleaning import remove_chunks
 from builder.rollout.summary import ChunkSummary, summarise, summary_in, with_figures
 from builder.storage.layout import BUILD, CHUNK
-from builder.storage.left_overs import remove_parts
+from builder.storage.left_overs import remove_parts, remove_shards
 from builder.storage.paths import AnyPath, sorted_paths, write_whole
 from builder.storage.tree import is_folder, is_link
 
@@ -71,6 +71,7 @@ class ChunkStore:
             StorageError: one cannot be read just now: it may be whole.
         """
         remove_parts(self.folder)
+        remove_shards(self.folder)
         found = []
         for path in self.files():
             summary = self._unless_damaged(path, self._summary)

@@ -25,7 +25,7 @@ from builder.storage.layout import (
     Layout,
     is_note,
 )
-from builder.storage.left_overs import remove_parts
+from builder.storage.left_overs import remove_parts, remove_shards
 from builder.storage.lock import locked
 from builder.storage.paths import AnyPath, sorted_paths
 from builder.storage.tree import files_in, is_file, is_folder, is_link
@@ -96,6 +96,7 @@ def remove_chunks(folder: AnyPath) -> None:
     if not is_folder(folder) or not IDENTITY.fullmatch(folder.name):
         return
     remove_parts(folder)
+    remove_shards(folder)
     for path in sorted_paths(folder.iterdir()):
         if is_file(path) and _is_own(path):
             path.unlink()

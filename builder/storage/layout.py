@@ -31,8 +31,10 @@ IDENTITY = re.compile(r"[0-9a-f]{16}")
 """A folder of chunks: the first digits of their identity."""
 SHARDS = "shards"
 """In such a folder: the files of a dataset on their way, while it is built."""
+TOKEN = re.compile(r"[0-9a-f]{32}")
+"""In that, behind a URL: a folder for each build."""
 TRY = re.compile(r"(train|test)-\d{5,}-[0-9a-f]{32}")
-"""In that: a folder for each time that a worker began to write some of them."""
+"""In that, or those: a folder for each time that a worker began to write some of them."""
 WRITTEN = re.compile(r"\.?(train|test)(-\d{5,}(-of-\d{5,})?)?\.(parquet|partial|arrow|npy|told|ended|held)")
 """What such a folder holds."""
 CHUNK = re.compile(r"chunk-\d{8,}-\d{8,}\.safetensors")

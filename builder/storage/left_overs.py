@@ -9,10 +9,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from builder.errors import BuilderError
-from builder.storage.layout import ATTEMPT, BUILD, CHUNK, IDENTITY, JOURNAL, SHARDS, TRY, WRITTEN, Layout
+from builder.storage.layout import (
+    ATTEMPT,
+    BUILD,
+    CHUNK,
+    IDENTITY,
+    JOURNAL,
+    SHARDS,
+    TOKEN,
+    TRY,
+    WRITTEN,
+    Layout,
+)
 from builder.storage.paths import PART, AnyPath, is_part, is_part_of, sorted_paths
+from builder.storage.remote_path import RemotePath
 from builder.storage.staging import recover
-from builder.storage.tree import is_file, is_folder
+from builder.storage.tree import files_in, is_file, is_folder
 from builder.storage.workplace import is_workplace, passing_workplace, remove_passed
 
 WHOLE = (CHUNK, ATTEMPT, re.compile(re.escape(BUILD)), re.compile(re.escape(JOURNAL)))
@@ -54,7 +66,12 @@ def remove_parts(folder: AnyPath) -> None:
 def remove_shards(folder: AnyPath) -> None:
     """Remove the files of an unfinished dataset in the folder of an identity; no link is followed."""
     root = folder / SHARDS
-    if not isinstance(root, Path) or not is_folder(root):
+    if isinstance(root, RemotePath):
+        for found in list(files_in(root)):
+            if _is_shard(found.relative_to(root)):
+                found.unlink(missing_ok=True)
+        return
+    if not is_folder(root):
         return
     for attempt in sorted(root.iterdir()):
         if not TRY.fullmatch(attempt.name) or not is_folder(attempt):
@@ -66,6 +83,18 @@ def remove_shards(folder: AnyPath) -> None:
             attempt.rmdir()
     with suppress(OSError):
         root.rmdir()
+
+
+def _is_shard(path: Path) -> bool:
+    """Whether a file behind a URL is of an unfinished dataset, by its path below those of all builds."""
+    if len(path.parts) != 3:
+        return False
+    build, attempt, name = path.parts
+    part = PART.fullmatch(name)
+    return all(
+        kind.fullmatch(text)
+        for kind, text in ((TOKEN, build), (TRY, attempt), (WRITTEN, part[1] if part else name))
+    )
 
 
 def has_left_overs(out: Path) -> bool:

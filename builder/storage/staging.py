@@ -13,6 +13,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from builder.errors import storage_error
@@ -21,6 +22,7 @@ from builder.storage.layout import Layout
 from builder.storage.paths import AnyPath, atomic_file
 from builder.storage.remote_lock import check_held
 from builder.storage.remote_path import RemotePath
+from builder.storage.stand_ins import AT_ONCE, forget, original
 from builder.storage.tree import files_in, is_folder, is_link, remove_empty
 from builder.storage.workplace import is_workplace, make_workplace, remove_workplace
 
@@ -61,7 +63,10 @@ def _staging(out: AnyPath) -> Iterator[Path]:
     """An empty folder, gone at the end of the block."""
     if isinstance(out, RemotePath):
         with tempfile.TemporaryDirectory(prefix="il-builder-") as folder:
-            yield Path(folder)
+            try:
+                yield Path(folder)
+            finally:
+                forget(Path(folder))
         return
     recover(out)
     work = Layout.of(out).staging
@@ -148,7 +153,8 @@ def _set_aside(old: Path) -> None:
 def publish(folder: Path, out: RemotePath, last: str, owned: Collection[str]) -> None:
     """Make what is behind a URL the dataset of a folder.
 
-    Nothing can be renamed there. Who is stopped meanwhile leaves a note beside it: see `unfinished`.
+    Files that lie there already, under other names, are moved there: only what stands in for them is here. A
+    folder as a whole cannot be renamed. Who is stopped meanwhile leaves a note beside it: see `unfinished`.
 
     Args:
         folder: of this machine.
@@ -162,7 +168,12 @@ def publish(folder: Path, out: RemotePath, last: str, owned: Collection[str]) ->
     files = sorted(path.relative_to(folder).as_posix() for path in files_in(folder))
     for name in sorted({*owned} - {*files, last}):
         (out / name).unlink(missing_ok=True)
-    for name in sorted(files, key=lambda name: name == last):
+    there = {name: place for name in files if (place := original(folder / name))}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        moves = [pool.submit(place.move, out / name) for name, place in there.items()]
+    for moved in moves:
+        moved.result()
+    for name in sorted((name for name in files if name not in there), key=lambda name: name == last):
         (out / name).upload(folder / name)
     note.unlink(missing_ok=True)
 

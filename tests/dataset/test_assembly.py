@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import fsspec
 import pytest
 from assemblies import EVEN, PARTS, PICTURES, WIDE, recorded, recording_of
 from folders import files, names
@@ -13,6 +14,11 @@ from builder.dataset.shard_tasks import Pause, ShardTask
 from builder.episodes.acceptance import Acceptance
 from builder.episodes.recording_file import Header, write_recording
 from builder.errors import DatasetError
+from builder.manifest.manifest import MANIFEST, covered
+from builder.storage.paths import place
+from builder.storage.remote_path import RemotePath
+from builder.storage.staging import publish
+from builder.storage.stand_ins import forget
 
 
 def assembled(plan, folder, summaries, out, *, seed=0, task_rows=1):
@@ -36,6 +42,12 @@ def assembled(plan, folder, summaries, out, *, seed=0, task_rows=1):
     assert not list(folder.rglob("*-00000.arrow"))  # what was encoded, and is in files now
     out.mkdir()
     manifest = assembly.assemble(out)
+    if isinstance(folder, RemotePath):
+        published = folder.parent / "x"
+        publish(out, published, MANIFEST, ())
+        forget(out)
+        for path in published.rglob("*"):
+            path.download(out / path.relative_to(published))
     assembly.close()
     return manifest
 
@@ -64,28 +76,38 @@ CASES = {
 OVERLAPPING = [range(4), range(2, 5), range(2, 7), range(5, 7), range(7, 10)]
 
 
+@pytest.fixture(params=["here", "behind a URL"])
+def chunks(request, tmp_path):
+    """Where recorded attempts lie."""
+    if request.param == "here":
+        return tmp_path / "chunks"
+    fsspec.filesystem("memory").store.clear()
+    return place("memory://shelf/.x.chunks/0123456789abcdef")
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_tasks_in_any_order_give_the_bytes_of_one_writer(tmp_path, case):
-    check(tmp_path, EVEN, **CASES[case])
+def test_tasks_in_any_order_give_the_bytes_of_one_writer(chunks, tmp_path, case):
+    check(chunks, tmp_path, EVEN, **CASES[case])
 
 
-def test_attempts_that_two_chunks_hold_count_once(tmp_path):
-    check(tmp_path, OVERLAPPING, every=3)
+def test_attempts_that_two_chunks_hold_count_once(chunks, tmp_path):
+    check(chunks, tmp_path, OVERLAPPING, every=3)
 
 
-def check(tmp_path, ranges, **case):
-    plan, summaries = recorded(tmp_path / "chunks", ranges, **case)
+def check(chunks, tmp_path, ranges, **case):
+    plan, summaries = recorded(chunks, ranges, **case)
     one = write_dataset(tmp_path / "one", [summary.path for summary in summaries])
-    many = assembled(plan, tmp_path / "chunks", summaries, tmp_path / "many")
+    many = assembled(plan, chunks, summaries, tmp_path / "many")
     assert one == many
     assert files(tmp_path / "one") == files(tmp_path / "many")
-    assert "shards" not in names(tmp_path / "chunks")
+    assert not [path for path in chunks.rglob("*") if "shards" in str(path.relative_to(chunks))]
 
 
-def few(tmp_path, **plan):
+def few(tmp_path, chunks=None, **plan):
     """Some short attempts, and an assembly that has been told of them."""
-    plan, summaries = recorded(tmp_path / "chunks", [range(2), range(2, 4)], **plan)
-    assembly = Assembly(plan, tmp_path / "chunks", task_rows=1)
+    chunks = chunks or tmp_path / "chunks"
+    plan, summaries = recorded(chunks, [range(2), range(2, 4)], **plan)
+    assembly = Assembly(plan, chunks, task_rows=1)
     for summary in summaries:
         assembly.add(summary)
     return assembly, summaries
@@ -137,12 +159,19 @@ def test_a_task_that_never_came_back_is_given_out_again(tmp_path):
     assert not list(assembly.between(()))
 
 
-def test_a_task_that_is_done_twice_is_in_nobodys_way(tmp_path):
-    assembly, _ = few(tmp_path, episodes=4, shard_size=10**9)
+def test_a_task_that_is_done_twice_is_in_nobodys_way(chunks, tmp_path):
+    assembly, summaries = few(tmp_path, chunks, episodes=4, shard_size=10**9)
     (task,) = assembly.between(())
-    first, second = task.do(), task.do()
-    assert first.folder != second.folder
-    assert first.files == second.files
+    first = task.do()  # whose answer is lost with the worker
+    assembly.finish(every)
+    (tmp_path / "x").mkdir()
+    manifest = assembly.assemble(tmp_path / "x")
+    forget(tmp_path / "x")
+    assert {entry.sha256 for entry in first.files.values()} < set(covered(manifest.files).values())
+    assert manifest == write_dataset(tmp_path / "one", [summary.path for summary in summaries])
+    assert list(first.folder.iterdir())
+    assembly.close()
+    assert not first.folder.is_dir() or not list(first.folder.iterdir())
 
 
 def test_fewer_episodes_than_are_wanted_make_no_dataset(tmp_path):
@@ -169,3 +198,17 @@ def test_what_was_not_finished_is_removed(tmp_path):
     stranger.unlink()
     assembly.close()
     assert "shards" not in names(tmp_path / "chunks")
+
+
+def test_behind_a_url_what_another_build_writes_there_stays(tmp_path):
+    """It has taken over the lock, as this one seemed dead."""
+    fsspec.filesystem("memory").store.clear()
+    chunks = place("memory://shelf/.x.chunks/0123456789abcdef")
+    mine, _ = few(tmp_path, chunks, episodes=4)
+    every(mine.between(()))
+    others, _ = few(tmp_path, chunks, episodes=4)
+    written = every(others.between(()))
+    mine.close()
+    assert {path.parent for path in (chunks / "shards").rglob("*")} == {answer.folder for answer in written}
+    others.close()
+    assert list((chunks / "shards").rglob("*")) == []

@@ -3,18 +3,22 @@
 import logging
 import shutil
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
+from folders import files
 from sweeps import sweep
 from telling import COLUMNS, Telling
 from verification import EPISODES, STEPS, check, failure, rewrite
 
 from builder import Controller, build, load
+from builder.dataset import partial
 from builder.episodes.seeding import attempt_seed
 from builder.errors import ConfigError, EnvironmentError_
 from builder.manifest.manifest import read_manifest
+from builder.storage.paths import place
 
 CONFIG = {
     "expert": "random",
@@ -112,6 +116,18 @@ def test_the_fingerprint_is_the_same_whatever_plays_it(told, tmp_path, more):
 def test_the_fingerprint_is_the_same_from_processes(told, tmp_path):
     built(tmp_path / "y", **{"parallel": "loky", "parallel.n_jobs": 2})
     assert fingerprint(tmp_path / "y") == fingerprint(told)
+
+
+def test_behind_a_url_every_file_is_the_same(told, tmp_path, monkeypatch):
+    monkeypatch.setattr(partial, "FOOTER", 8)  # so that rows of small files do not come with it
+    fsspec.filesystem("memory").store.clear()
+    out = place(f"memory://{tmp_path.name}/x")
+    Controller().start({**CONFIG, "out": str(out)})
+    here = tmp_path / "copy"
+    for path in out.rglob("*"):
+        (here / path.relative_to(out)).parent.mkdir(parents=True, exist_ok=True)
+        path.download(here / path.relative_to(out))
+    assert files(here) == files(told)
 
 
 def test_a_grown_dataset_is_the_larger_one(told, tmp_path):

@@ -1,5 +1,6 @@
 """Attempts are played until enough are accepted, or the budget is spent."""
 
+import tempfile
 from contextlib import contextmanager
 
 import gymnasium as gym
@@ -74,6 +75,17 @@ def test_episodes_that_no_disk_holds_are_refused_before_one_is_played(tmp_path):
         start(tmp_path / "x", **{"env.id": "Wide-v0", "episodes": 10**9})
     assert Wide.steps < 100
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_behind_a_url_this_machine_needs_room_for_one_file_at_a_time(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "builder.pipeline.play.check_space", lambda folder, size, _: asked.append((str(folder), size))
+    )
+    words = {"expert": "random", "env.id": "CartPole-v1", "episodes": 2000, "dataset.shard_mb": 1}
+    Controller().start({**words, "out": f"memory://{tmp_path.name}/x"})
+    assert {folder for folder, _ in asked} == {tempfile.gettempdir()}
+    assert max(size for _, size in asked) == 10**6
 
 
 class Failing:

@@ -12,7 +12,7 @@ from builder.dataset.folder import write_dataset
 from builder.errors import BudgetError
 from builder.manifest.manifest import covered
 from builder.pipeline.prepare import prepare
-from builder.pipeline.runs import ChunkRun
+from builder.pipeline.runs import ChunkRun, assembly_of
 from builder.rollout.chunk_store import ChunkStore
 from builder.storage.layout import Layout
 
@@ -119,3 +119,13 @@ def test_chunks_are_laid_out_as_they_are_asked_for(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 1e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("url", "players"), [(False, 64), (True, 0)])
+def test_who_would_have_to_see_at_once_what_this_process_writes_does_not_behind_a_url(tmp_path, url, players):
+    out = f"memory://{tmp_path.name}/x" if url else str(tmp_path / "x")
+    build = prepare(build_config({**CORRIDOR, "parallel": "loky", "out": out}))
+    build.store.describe(build.collation.to_json())
+    run = ChunkRun(build, build.store, assembly_of(build, build.store))
+    assert list(run.run(Asking(), 5)) == []
+    assert run.assembly.players == players

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 
+import fsspec
 import pytest
 from folders import files
 from sweeps import sweep
@@ -12,9 +13,11 @@ from sweeps import sweep
 from builder import Controller, load
 from builder.cli.main import main
 from builder.errors import LockedError, StorageError
+from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.cleaning import clean
 from builder.storage.layout import Layout
 from builder.storage.lock import locked
+from builder.storage.paths import place
 from builder.storage.workplace import make_workplace
 
 CONFIG = {"expert": "random", "env.id": "Corridor-v0", "episodes": 3}
@@ -56,8 +59,8 @@ def test_all_that_was_played_goes_and_its_size_is_said(out):
 
 
 def test_cleaning_where_nothing_is_frees_and_makes_nothing(tmp_path):
-    for place in (tmp_path / "x", tmp_path / "not/there/x"):
-        assert clean(place).freed == 0
+    for out in (tmp_path / "x", tmp_path / "not/there/x"):
+        assert clean(out).freed == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -259,3 +262,31 @@ def test_what_an_own_enjoy_recorded_goes_by_its_names(tmp_path):
     Controller(enjoy, collate).start({**CONFIG, "out": str(out)})
     (identity_folder(out) / "attempt-of-mine").write_text("mine")
     assert clean(out).left == (Layout.of(out).chunks / identity_folder(out).name / "attempt-of-mine",)
+
+
+HOME = "memory://shelf/.x.chunks/0123456789abcdef"
+BUILD, TRY = "0123456789abcdef" * 2, "train-00003-" + "f" * 32
+LEFT = [f"{BUILD}/{TRY}/train-00000-of-00001.parquet", f"{BUILD}/{TRY}/train.arrow"]
+PARTS = [f"{BUILD}/{TRY}/.train.npy.0123abcd.part"]
+MINE = ["notes.txt", f"{BUILD}/notes.txt", f"{BUILD}/{TRY}/notes.txt", f"{BUILD}/{TRY}/deep/train.arrow"]
+
+
+@pytest.fixture
+def shelf():
+    """What a killed build has left of a dataset's files behind a URL, and what somebody has put beside it."""
+    fsspec.filesystem("memory").store.clear()
+    shards = place(HOME) / "shards"
+    for name in (*LEFT, *PARTS, *MINE):
+        (shards / name).write_text("")
+    return shards
+
+
+def test_files_of_an_unfinished_dataset_behind_a_url_go_and_nothing_else(shelf):
+    cleaned = clean(place("memory://shelf/x"))
+    assert {str(path).removeprefix(f"{shelf}/") for path in cleaned.left} == set(MINE)
+    assert {str(path).removeprefix(f"{shelf}/") for path in shelf.rglob("*")} == set(MINE)
+
+
+def test_the_next_build_removes_them_too(shelf):
+    ChunkStore(place("memory://shelf/.x.chunks"), "0123456789abcdef").scan()
+    assert {str(path).removeprefix(f"{shelf}/") for path in shelf.rglob("*")} == set(MINE)

@@ -10,6 +10,7 @@ from builder.errors import StorageError
 from builder.storage.paths import sorted_paths
 from builder.storage.remote_path import RemotePath
 from builder.storage.staging import NEW, OLD, OWNED, publish, recover, replaced, unfinished
+from builder.storage.stand_ins import forget, stand_in
 from builder.storage.workplace import HEADER, MARK
 
 OWN = ("data/a", "last")
@@ -253,6 +254,23 @@ def test_publishing_replaces_what_is_the_datasets_and_writes_the_last_file_last(
     assert seen == ["a", "z", "last"]
     assert [path.name for path in sorted_paths(box.rglob("*"))] == ["a", "last", "notes", "z"]
     assert not unfinished(box)
+
+
+def test_publishing_moves_what_is_behind_the_url_already_and_uploads_the_rest(box, tmp_path, monkeypatch):
+    (box / "shards").mkdir(parents=True)
+    (box / "shards" / "made").write_text("rows")
+    (tmp_path / "made").mkdir()
+    stand_in(tmp_path / "made" / "a", box / "shards" / "made", 4)
+    (tmp_path / "made" / "last").write_text("all is there")
+    seen, upload = [], RemotePath.upload
+    monkeypatch.setattr(
+        RemotePath, "upload", lambda path, source: (seen.append(path.name), upload(path, source))
+    )
+    publish(tmp_path / "made", box / "x", "last", ())
+    forget(tmp_path)
+    assert seen == ["last"]
+    assert (box / "x" / "a").read_text() == "rows"
+    assert [path.name for path in sorted_paths(box.rglob("*"))] == ["a", "last"]
 
 
 @pytest.mark.parametrize("there", [True, False])
