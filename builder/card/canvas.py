@@ -44,6 +44,11 @@ class Canvas:
         left, top, right, bottom = (round(edge) for edge in box)
         self._draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=colour)
 
+    def frame(self, box: tuple[float, float, float, float], colour: int) -> None:
+        """Draw the edges of a box from left and top up to right and bottom, three pixels wide."""
+        left, top, right, bottom = (round(edge) for edge in box)
+        self._draw.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=3)
+
     def line(self, start: tuple[float, float], end: tuple[float, float], colour: int) -> None:
         """Draw a line three pixels wide."""
         self._draw.line(

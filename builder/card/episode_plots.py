@@ -30,7 +30,8 @@ def _panels(contents: Contents, sample: Sample) -> Iterator[Panel]:
     rejected = np.array(manifest.rejected.returns if manifest.rejected else (), np.float64)
     if len(returns) and can_be_drawn(np.concatenate([returns, rejected])):
         weight = manifest.rejected.count / len(rejected) if manifest.rejected else 1.0
-        yield Panel(returns, f"Return of {count}", RETURN, _bounds(manifest), rejected, weight)
+        marks = _bounds(manifest)
+        yield Panel(returns, f"Return of {count}", RETURN, marks, rejected, weight, _border(marks))
     if can_be_drawn(lengths):
         yield Panel(lengths.astype(np.float64), f"Length of {count}", LENGTH)
     if distinct is not None and can_be_drawn(distinct):
@@ -64,6 +65,13 @@ def _bounds(manifest: Manifest) -> tuple[tuple[float, str], ...]:
     config = manifest.inputs.get("config", {})
     bounds = [(float(config.get(key, "nan")), key) for key in ("threshold", "max_return")]
     return tuple(bound for bound in bounds if math.isfinite(bound[0]))
+
+
+def _border(bounds: Sequence[tuple[float, str]]) -> float | None:
+    """The least return that is accepted, or, where all small ones are, the least that is not."""
+    for value, name in bounds:
+        return value if name == "threshold" else math.nextafter(value, math.inf)
+    return None
 
 
 def episode_sentences(contents: Contents) -> str:

@@ -11,19 +11,34 @@ from builder.episodes.spaces import Array
 MAX_BINS = 40
 
 
-def bin_edges(values: Array, *, most: int = MAX_BINS) -> Array:
+def bin_edges(values: Array, *, most: int = MAX_BINS, border: float | None = None) -> Array:
     """Edges of equal bins; whole numbers get bins of a whole width around them.
 
     Args:
         values: finite, not all the same.
         most: so many bins at the most.
+        border: one of the edges, where it is among the values, so that no bin has some of either side.
     """
     low, high = float(values.min()), float(values.max())
     wanted = min(most, max(8, math.ceil(2 * len(values) ** (1 / 3))))  # Rice's rule
+    if border is not None and low <= border <= high:
+        return _edges_from(border, low, high, _width(values, low, high, wanted - 1))
     if not is_whole(values):
         return np.linspace(low, high, wanted + 1)
-    width = math.ceil((high - low + 1) / wanted)
+    width = _width(values, low, high, wanted)
     return np.arange(low - 0.5, high + width + 0.5, width)[: math.ceil((high - low + 1) / width) + 1]
+
+
+def _width(values: Array, low: float, high: float, bins: int) -> float:
+    return math.ceil((high - low + 1) / bins) if is_whole(values) else (high - low) / bins
+
+
+def _edges_from(border: float, low: float, high: float, width: float) -> Array:
+    """Edges as far apart as a width, the border among them, and no value outside."""
+    before, after = math.ceil((border - low) / width), math.floor((high - border) / width) + 1
+    edges = border + width * np.arange(-before, after + 1)
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)  # where sums are rounded
+    return edges
 
 
 def is_whole(values: Array) -> bool:

@@ -10,7 +10,6 @@ from builder.card.canvas import (
     HAIR,
     LINE,
     MARK,
-    REJECTED,
     TITLE,
     WIDTH,
     Canvas,
@@ -25,6 +24,10 @@ from builder.manifest.manifest import LEARNING_CURVE
 HEIGHT, TOP, BOTTOM = 560, 110, 470
 ROOM = 60
 """Between the ends of the plot and its first and last number of demonstrations."""
+STEP = 22
+LONG, SHORT = 14, 5
+"""From one dash to the next, and how long they are: the expert's and those of random actions, which are told
+apart so without their colours."""
 ALGORITHMS = {"bc": "behavioural cloning"}
 
 
@@ -64,8 +67,8 @@ class _Plot:
             canvas.fill((self._left, self._height(value) - 1, WIDTH, self._height(value) + 1), HAIR)
         canvas.fill((self._left, BOTTOM, WIDTH, BOTTOM + 2), LINE)
         if self._learned.expert:
-            self._draw_level(self._learned.expert.mean, MARK)
-        self._draw_level(self._learned.random.mean, LINE)
+            self._draw_dashes(self._height(self._learned.expert.mean), (self._left, WIDTH), MARK, LONG)
+        self._draw_dashes(self._height(self._learned.random.mean), (self._left, WIDTH), LINE, SHORT)
         self._draw_runs()
         self._draw_curve()
         canvas.text((self._left, HEIGHT - 22), "demonstrations (episodes)")
@@ -84,27 +87,32 @@ class _Plot:
 
     def _draw_key(self) -> None:
         expert, random = self._learned.expert, self._learned.random
-        entries = [(BAR, "mean, 95% interval"), (REJECTED, "each clone")]
-        entries += [(MARK, f"expert {number(expert.mean)}")] if expert else []
-        entries += [(LINE, f"random {number(random.mean)}")]
         left = self._left
-        for colour, text in entries:
-            self._canvas.fill((left, 62, left + 16, 78), colour)
-            self._canvas.text((left + 24, 70), shortened(text, 420))
-            left += 24 + width_of(text) + 26
+        self._canvas.fill((left, 62, left + 16, 78), BAR)
+        left = self._name(left + 24, "mean, 95% interval")
+        self._canvas.frame((left, 64, left + 12, 76), BAR)
+        left = self._name(left + 20, "each clone")
+        if expert:
+            self._draw_dashes(70, (left, left + STEP + LONG), MARK, LONG)
+            left = self._name(left + STEP + LONG + 8, f"expert {number(expert.mean)}")
+        self._draw_dashes(70, (left, left + STEP + LONG), LINE, SHORT)
+        self._name(left + STEP + LONG + 8, f"random {number(random.mean)}")
 
-    def _draw_level(self, value: float, colour: int) -> None:
-        start = self._left
-        while start < WIDTH:
-            self._canvas.fill(
-                (start, self._height(value) - 1, min(start + 14, WIDTH), self._height(value) + 2), colour
-            )
-            start += 22
+    def _name(self, left: float, text: str) -> float:
+        """Write what something in the key is; return where the next one begins."""
+        self._canvas.text((left, 70), shortened(text, 420))
+        return left + width_of(text) + 26
+
+    def _draw_dashes(self, height: float, ends: tuple[float, float], colour: int, length: int) -> None:
+        start, end = ends
+        while start < end:
+            self._canvas.fill((start, height - 1, min(start + length, end), height + 2), colour)
+            start += STEP
 
     def _draw_runs(self) -> None:
         for run in self._learned.runs:
             x, y = self._place(run.demos) + 18, self._height(run.mean)
-            self._canvas.fill((x - 6, y - 6, x + 6, y + 6), REJECTED)
+            self._canvas.frame((x - 6, y - 6, x + 6, y + 6), BAR)
 
     def _draw_curve(self) -> None:
         curve = self._learned.curve

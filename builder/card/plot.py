@@ -59,6 +59,7 @@ class Panel:
         marks: values to draw a line at, and what they are.
         rejected: values of attempts that are not in the dataset.
         weight: how many attempts each of them stands for.
+        border: a value that is an edge of bins, so that none has values of either side; None: any edges.
     """
 
     values: Array
@@ -67,6 +68,7 @@ class Panel:
     marks: tuple[tuple[float, str], ...] = ()
     rejected: Array = field(default_factory=lambda: NO_VALUES)
     weight: float = 1.0
+    border: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,9 @@ def _draw_panel(canvas: Canvas, panel: Panel, place: tuple[float, float], width:
     """Draw a panel; its place is where its title begins, and how high its bars may reach."""
     left, top = place
     values = np.concatenate([panel.values, panel.rejected])
-    edges = bin_edges(values)
-    kept = counted(panel.values, edges)
-    heights = kept + panel.weight * counted(panel.rejected, edges)
+    edges = bin_edges(values, border=panel.border)
+    kept = np.histogram(panel.values, edges)[0]  # which knows exactly on which side of an edge a value is
+    heights = kept + panel.weight * np.histogram(panel.rejected, edges)[0]
     reach = 2 * (edges[-1] - edges[0])  # a mark further off would leave no room for the bars
     marks = [mark for mark in panel.marks if edges[0] - reach <= mark[0] <= edges[-1] + reach]
     low, high = (f([edges[-end], *(value for value, _ in marks)]) for end, f in ((0, min), (1, max)))

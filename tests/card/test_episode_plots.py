@@ -7,7 +7,7 @@ import pytest
 from card_folders import inputs_of
 
 from builder.card.contents import read_contents
-from builder.card.episode_plots import distinct_returns, episode_sentences, episodes_picture
+from builder.card.episode_plots import _panels, distinct_returns, episode_sentences, episodes_picture
 from builder.card.sample import read_sample
 from builder.manifest.manifest import Distinct, Rejected, read_manifest
 
@@ -47,6 +47,23 @@ def test_rejected_attempts_are_drawn_and_told_of(dataset):
     assert "The returns of the 2 attempts that are not here were not recorded; 50.00%" in episode_sentences(
         forgotten
     )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "border"),
+    [
+        ((-np.inf, np.inf), None),
+        ((4.0, np.inf), 4.0),
+        ((4.0, 9.0), 4.0),
+        ((-np.inf, 4.0), np.nextafter(4.0, 5.0)),
+    ],
+)
+def test_no_bar_has_accepted_and_rejected_returns(dataset, bounds, border):
+    """The least accepted return belongs to the bin above the threshold, the greatest one to the bin below."""
+    inputs = inputs_of("episodes=2", f"threshold={bounds[0]}", f"max_return={bounds[1]}")
+    folder = dataset([[4.0], [3.5], [5.0], [4.0]], inputs=inputs, accepted=bounds)
+    panel = next(_panels(read_contents(folder), read_sample(folder, read_manifest(folder))))
+    assert panel.border == border
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,24 @@ def test_bins_of_whole_numbers_are_centred_on_them():
     assert bin_edges(np.array([498.0, 499.0, 500.0])).tolist() == [497.5, 498.5, 499.5, 500.5]
 
 
+def test_a_border_is_an_edge_and_no_bin_has_values_of_either_side():
+    for values in BINNED:
+        for border in (*np.quantile(values, [0.0, 0.3, 0.9]), values[0]):
+            with case(values, border):
+                edges = bin_edges(values, border=border)
+                assert border in edges
+                assert (len(edges) - 1 <= 40, edges[0] <= values.min(), values.max() <= edges[-1]) == (
+                    True,
+                ) * 3
+                behind = np.histogram(values, edges)[0][edges[:-1] >= border].sum()
+                assert behind == (values >= border).sum()
+
+
+def test_a_border_that_is_beyond_the_values_changes_nothing():
+    values = np.arange(9.0, 78.0)
+    assert bin_edges(values, border=100.0).tolist() == bin_edges(values).tolist()
+
+
 TICKS = [
     (0, 10, 5, False, ["0", "2", "4", "6", "8", "10"]),
     (-366.2, -0.5, 4, False, ["-300", "-200", "-100"]),

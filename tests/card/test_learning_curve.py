@@ -7,8 +7,8 @@ import numpy as np
 from learned import LEARNED
 from PIL import Image
 
-from builder.card.canvas import BAR, MARK, REJECTED
-from builder.card.learning_curve import baseline_section, learning_curve_png
+from builder.card.canvas import BAR, LINE, MARK, REJECTED
+from builder.card.learning_curve import BOTTOM, baseline_section, learning_curve_png
 from builder.manifest.baseline import Played, Point, Run
 
 MORE = dataclasses.replace(
@@ -39,7 +39,20 @@ def test_more_is_higher_and_the_expert_is_the_line_above():
     assert means[1] < means[0]
     assert max(expert) < means[1]
     assert abs(expert[0] - expert[1]) < 0.1
-    assert (found == REJECTED).any()
+
+
+def dashes(found, colour):
+    """How long the dashes of a colour's line are, in the row below the key that has most of it."""
+    row = max(found[90:] == colour, key=np.sum)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(int), [0]])))
+    return np.diff(edges)[::2]
+
+
+def test_clones_are_no_grey_and_the_lines_are_told_apart_without_colours():
+    found = pixels(MORE)
+    assert REJECTED not in found
+    without_axis = np.where(np.arange(len(found))[:, None] < BOTTOM, found, 0)
+    assert np.median(dashes(found, MARK)) > 2 * np.median(dashes(without_axis, LINE))
 
 
 def test_one_number_of_clones_that_all_play_alike_can_be_drawn():
