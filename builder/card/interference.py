@@ -9,6 +9,7 @@ from builder.card.markdown import code
 from builder.config import INTERFERENCES
 from builder.episodes.noise import LEVELS, SHARES, Noise
 from builder.episodes.switch import RANDOM, Switch
+from builder.manifest.scores import OF_ONE
 
 CONTROLLERS = "`controller` says who chose it, the expert (0) or the other policy (1)."
 """A limit of what two have played."""
@@ -33,7 +34,7 @@ def level_words(inputs: Mapping[str, Any]) -> str:
         return ""
     return (
         f"so much that {level['episodes']} attempts of other seeds had a mean normalised score of"
-        f" {level['score']:.3f}, where {target:g} was wanted"
+        f" {level['score']:.3f} {OF_ONE}, where {target:g} was wanted"
     )
 
 

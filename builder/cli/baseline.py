@@ -20,9 +20,8 @@ def baseline(overrides: list[str]) -> None:
     out = local_path(config.out, "baseline")
     found = learned_from(config, out)
     learned, console = found.baseline, Console(highlight=False, soft_wrap=True)
-    table = Table(
-        "demonstrations", "mean return", "95% interval", "score", "each clone", box=None, pad_edge=False
-    )
+    heads = ("demonstrations", "mean return", "95% interval", "score of 100", "each clone")
+    table = Table(*heads, box=None, pad_edge=False)
     for point in learned.curve:
         each = ", ".join(f"{run.mean:,.1f}" for run in learned.runs if run.demos == point.demos)
         interval = f"{point.low:,.1f} to {point.high:,.1f}"

@@ -9,6 +9,7 @@ def reference(overrides: list[str]) -> None:
     """Find or measure reference scores, and print them."""
     from builder.composition import compose
     from builder.config import ReferenceConfig
+    from builder.manifest.scores import OF_ONE
     from builder.pipeline.reference import reference as found_reference
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -22,7 +23,8 @@ def reference(overrides: list[str]) -> None:
     if found.out:
         print(f"  kept in {found.out}: on its card, and in its exports that have a field for it")
     less = f"{'+' if scores.random < 0 else '-'} {abs(scores.random):g}"
-    print(f"\nnormalised: 100 * (R {less}) / ({scores.expert:g} {less})")
+    print(f"\nnormalised: 100 * (R {less}) / ({scores.expert:g} {less}), of 100")
+    print(f"rollout.target and dataset.normalized_returns are a hundredth of it {OF_ONE}")
 
 
 def _figure(mean: float, std: float | None) -> str:

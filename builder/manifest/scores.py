@@ -14,6 +14,8 @@ MOST_TEXT = 500
 """Letters of a source."""
 LEAST_SCALE = 1e-100
 """Between both ends; on a smaller one the score of a return may be infinite."""
+OF_ONE = "(0 random, 1 expert)"
+"""Said of a normalised score wherever it is shown as it is; what is shown of 100 says that."""
 Returns = TypeVar("Returns", float, Array)
 
 

@@ -21,7 +21,7 @@ from builder.manifest.command import reference_overrides
 from builder.manifest.manifest import Manifest
 from builder.manifest.reference import reference_of, scaled, sought_reference
 from builder.manifest.schema import check_inputs
-from builder.manifest.scores import ReferenceScores, normalized
+from builder.manifest.scores import OF_ONE, ReferenceScores, normalized
 from builder.pipeline.build import Build
 from builder.pipeline.scoring import returns_of
 from builder.rollout.interference import Interference
@@ -76,7 +76,7 @@ def at_target(build: Build, before: Manifest | None = None) -> Build:
 
     def score(amount: float) -> float:
         found = _score(_with_noise(build, between, dataclasses.replace(noise, level=amount)), reference)
-        log.info("%s %g: a mean normalised score of %.3f", LEVELS[noise.kind], amount, found)
+        log.info("%s %g: a mean normalised score of %.3f %s", LEVELS[noise.kind], amount, found, OF_ONE)
         return found
 
     if noise.level is None and noise.cov is None:
@@ -155,8 +155,9 @@ def tell_of_level(build: Build, mean: float) -> None:
     beyond = abs(reached - target) > tolerance
     log.log(
         logging.WARNING if beyond else logging.INFO,
-        "the attempts of the dataset have a mean normalised score of %.3f%s, where %g was sought",
+        "the attempts of the dataset have a mean normalised score of %.3f %s%s, where %g was sought",
         reached,
+        OF_ONE,
         f", beyond the tolerance of {tolerance:g}" if beyond else "",
         target,
     )
@@ -167,7 +168,7 @@ def _check(reached: float, target: float, tolerance: float, what: str) -> None:
         raise ExpertError(
             f"rollout.target={target:g} is not reached: {what} scores {reached:.3f}",
             expected=f"{target - tolerance:g} to {target + tolerance:g}",
-            got=f"{reached:.3f}, the mean of {EPISODES} attempts",
+            got=f"{reached:.3f}, the mean of {EPISODES} attempts {OF_ONE}",
             remedy="choose another target or kind of noise, or a greater rollout.tolerance",
         )
 

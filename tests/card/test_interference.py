@@ -57,6 +57,7 @@ def test_how_the_amount_was_found_is_said_in_words():
         "level": {"kind": "ou", "amount": 0.2, "score": 0.5123, "episodes": 30, "reference": {}},
     }
     assert level_words(inputs) == (
-        "so much that 30 attempts of other seeds had a mean normalised score of 0.512, where 0.5 was wanted"
+        "so much that 30 attempts of other seeds had a mean normalised score of 0.512 (0 random, 1 expert),"
+        " where 0.5 was wanted"
     )
     assert level_words({"level": inputs["level"]}) == level_words(inputs_of()) == ""

@@ -15,6 +15,7 @@ def test_the_command_shows_the_curve_and_that_it_is_known(short_cartpole, tmp_pa
     out = shutil.copytree(short_cartpole, tmp_path / "x")
     assert main(["baseline", str(out), *QUICK]) == 0
     said = capsys.readouterr().out
+    assert "score of 100" in said.splitlines()[0]
     assert [line.split()[0] for line in said.splitlines()[1:5]] == ["1", "3", "random", "cartpole"]
     assert "note: train holds 3 episodes, which stand for the 9 that were asked for\n" in said
     assert f"trained: {out}/baseline.json, and on its card\n" in said

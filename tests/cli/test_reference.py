@@ -12,7 +12,8 @@ def test_it_prints_the_scores_their_source_and_the_formula(capsys):
         "known: hopper-medium-v2: random -20.3, expert 3,234.3",
         "  d4rl/infos.py of Farama-Foundation/D4RL at 89141a6",
         "",
-        "normalised: 100 * (R + 20.2723) / (3234.3 + 20.2723)",
+        "normalised: 100 * (R + 20.2723) / (3234.3 + 20.2723), of 100",
+        "rollout.target and dataset.normalized_returns are a hundredth of it (0 random, 1 expert)",
     ]
 
 

@@ -187,8 +187,8 @@ def test_once_within_the_tolerance_a_few_amounts_more_are_tried_and_the_nearest_
 @pytest.mark.parametrize(
     ("mean", "level", "said"),
     [
-        (55.0, "INFO", "a mean normalised score of 0.550, where 0.5 was sought"),
-        (70.0, "WARNING", "of 0.700, beyond the tolerance of 0.1, where 0.5 was sought"),
+        (55.0, "INFO", "a mean normalised score of 0.550 (0 random, 1 expert), where 0.5 was sought"),
+        (70.0, "WARNING", "of 0.700 (0 random, 1 expert), beyond the tolerance of 0.1, where 0.5 was sought"),
     ],
     ids=["within", "beyond"],
 )
