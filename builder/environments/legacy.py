@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import gymnasium as gym
 
 from builder.environments.environment import EnvironmentSpec, make, resolve
+from builder.environments.providers import provide
 from builder.environments.wrappers import PLAIN, Layers
 from builder.errors import (
     ConfigError,
     EnvironmentError_,
     MissingExtraError,
     SpaceError,
+    missing_extra,
 )
 
 ZEROS = {"Ant": 84}
 """Zeros that old MuJoCo appended: `Ant-v3` observed contact forces that it never computed. With the real
 ones, as `Ant-v4` can give them, the return of its experts falls from 5,080 to 121."""
+
+PHYSICS = {"gymnasium.envs.box2d": ("Box2D", "box2d"), "gymnasium.envs.mujoco": ("mujoco", "mujoco")}
+"""By a folder of gymnasium: what its environments compute with, and the extra that brings it."""
 
 NO_FRAMESKIP = re.compile(r"(?P<name>\w+)NoFrameskip-v(?P<version>[04])")
 """Old ids of Atari games, most of which ale-py still registers; version 0 repeats an action now and then."""
@@ -92,6 +98,22 @@ def match(
             else:
                 return Match(spec, env_id, zeros)
     raise _why_none(env_id, tried, wrapped=bool(layers.wrappers))
+
+
+def refuse_without_extra(env_id: str) -> None:
+    """Refuse an environment whose package is missing by what is registered, before it is made.
+
+    Args:
+        env_id: what an expert was trained on; of an id that is not known, nothing is said.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    provide(env_id)
+    modules = {str(gym.registry[name].entry_point) for name, _ in _candidates(env_id) if name in gym.registry}
+    for family, (package, extra) in PHYSICS.items():
+        if any(module.startswith(f"{family}.") for module in modules) and not find_spec(package):
+            raise missing_extra(env_id, extra)
 
 
 def zeros_of(env_id: str) -> tuple[int, ...]:

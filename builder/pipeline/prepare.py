@@ -15,10 +15,12 @@ from builder.config import BuildConfig
 from builder.dataset.columns import TABLES, present
 from builder.dataset.schema import features
 from builder.environments.drawing import with_pixels
+from builder.environments.legacy import refuse_without_extra
 from builder.environments.masks import ASKED
 from builder.episodes.spaces import is_image, leaves, next_observation_default
 from builder.errors import ConfigError
 from builder.experts.masks import refuse_without_masks
+from builder.experts.sources.agent_names import names_in
 from builder.experts.sources.load import load_expert
 from builder.manifest.identity import build_inputs
 from builder.manifest.schema import check_inputs
@@ -46,6 +48,7 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
     """
     check_license(config.dataset.license)
     check_citation(config.dataset.citation)
+    _refuse_without_extra(config)
     found = _shown(find(load_expert(config.expert, config.rollout), config), config, own or {})
     expert, matched, player = found.expert, found.matched, found.player
     observation_space, action_space = found.spaces.observation, found.spaces.action
@@ -81,6 +84,20 @@ def prepare(config: BuildConfig, own: Mapping[str, Callable[..., Any]] | None = 
         annotations=annotations,
         interference=interference,
     )
+
+
+def _refuse_without_extra(config: BuildConfig) -> None:
+    """Say what is missing of an environment before its expert is downloaded, as far as names tell.
+
+    Raises:
+        MissingExtraError: an extra is not installed.
+    """
+    expert = config.expert
+    if not expert.repo_id:
+        return
+    stated = config.env.id or expert.env_id
+    for env_id in [stated] if stated else names_in(expert.repo_id):
+        refuse_without_extra(env_id.rpartition(":")[2])
 
 
 def _refuse(config: BuildConfig, found: Found, own: Mapping[str, Callable[..., Any]]) -> None:

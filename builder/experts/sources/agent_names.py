@@ -71,9 +71,10 @@ def environment_of(repo_id: str) -> str | None:
     """
     from gymnasium import registry
 
+    return next((name for name in names_in(repo_id) if name in registry), None)
+
+
+def names_in(repo_id: str) -> list[str]:
+    """What may be an environment's id in a repository's name, whether or not it is registered."""
     name = repo_id.rpartition("/")[2]
-    for pattern in NAMES:
-        found = pattern.fullmatch(name)
-        if found and found["env"] in registry:
-            return found["env"]
-    return None
+    return [found["env"] for pattern in NAMES if (found := pattern.fullmatch(name))]
