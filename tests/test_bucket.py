@@ -162,6 +162,22 @@ def test_a_dataset_that_did_not_get_there_whole_is_put_there_by_the_same_command
     assert ".x.unfinished" not in shelf.objects()
 
 
+def test_a_chunk_that_was_damaged_behind_a_url_is_found_by_who_uses_it_and_played_again(
+    shelf, tmp_path, caplog
+):
+    config = {**CONFIG, "parallel": "threading", "parallel.n_jobs": 2}
+    Controller().start({**config, "mode": "play", "out": f"{shelf.url}/x"})
+    (key,) = [key for key in shelf.objects() if key.endswith(".safetensors")]
+    content = bytearray(shelf.objects()[key])
+    content[-9] ^= 1
+    shelf.put(key, bytes(content))
+    Controller().start({**config, "out": f"{shelf.url}/x"})
+    assert f"{shelf.url}/{key} is damaged" in caplog.text
+    Controller().start({**config, "out": str(tmp_path / "x")})
+    assert shelf.objects("x/") == files(tmp_path / "x")
+    assert not [key for key in shelf.objects() if "/shards/" in key]
+
+
 def test_what_is_not_ours_behind_a_url_stays(shelf):
     shelf.put("x/mine", b"")
     with pytest.raises(ExistsError, match="not a dataset of ours"):
@@ -174,10 +190,10 @@ def test_chunks_that_cannot_be_read_just_now_are_kept(shelf, monkeypatch):
     Controller().start({**config, "episodes": 10})
     before = shelf.objects()
 
-    def fails(path, target):
+    def fails(path, *_):
         raise StorageError(f"{path} cannot be reached")
 
-    monkeypatch.setattr(RemotePath, "download", fails)
+    monkeypatch.setattr(RemotePath, "part", fails)
     with pytest.raises(StorageError, match="cannot be reached"):
         Controller().start(config)
     kept = {key for key in shelf.objects() if key.endswith(".safetensors")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tempfile
 import typing
 import zlib
 from collections.abc import Mapping
@@ -21,15 +22,18 @@ import numpy as np
 from builder.episodes.recording import EXTRAS, PER_STEP, Recording, flat, unflat
 from builder.episodes.spaces import Array
 from builder.errors import DatasetError, storage_error
-from builder.storage.limits import ATTEMPTS
+from builder.storage.limits import ATTEMPTS, TENSOR_HEADER_BYTES
 from builder.storage.paths import AnyPath, atomic_file, local_copy
 from builder.storage.plain_json import check_tensor_file, parse_json
+from builder.storage.remote_path import RemotePath
 from builder.values import fits
 
 FORMAT = 1
 
 
 SUFFIX = ".safetensors"
+HEAD = 2**16
+"""Bytes at the beginning of a file that hold most headers."""
 LENGTH, BEGINNING = 8, b'{"__metadata__":{"recording":'
 """How every recording begins: the length of the header in 8 bytes, then the header."""
 
@@ -208,6 +212,34 @@ def read_header(file: Path, path: AnyPath | None = None) -> Header:
         return _header(content)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path or file} is not a recorded file, or is damaged: {error}") from error
+
+
+def header_of(path: AnyPath) -> Header:
+    """The header of a file, which behind a URL is all that is brought of it.
+
+    Raises:
+        DatasetError: not a recorded file, or not as large as its header says.
+        StorageError: it cannot be reached.
+    """
+    if isinstance(path, Path):
+        return read_header(path)
+    with tempfile.TemporaryDirectory(prefix="il-builder-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            _copy_header(path, copy)
+        except OSError as error:
+            raise DatasetError(f"{path} is not a recorded file, or is damaged: {error}") from error
+        return read_header(copy, path)
+
+
+def _copy_header(path: RemotePath, copy: Path) -> None:
+    """Write a file of the same size and header, and with a hole for its arrays."""
+    size = path.stat().st_size
+    head = path.head(min(size, HEAD)) if size else b""
+    length = min(size, LENGTH + TENSOR_HEADER_BYTES, LENGTH + int.from_bytes(head[:LENGTH], "little"))
+    with copy.open("wb") as file:
+        file.write(head if length <= len(head) else path.head(length))
+        file.truncate(size)
 
 
 def _header(content: Mapping[str, Any]) -> Header:

@@ -11,19 +11,21 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 from builder.episodes.recording import Recording, joined
-from builder.episodes.recording_file import SUFFIX, Header, read_header, read_recording, write_recording
+from builder.episodes.recording_file import SUFFIX, Header, header_of, read_recording, write_recording
 from builder.errors import DatasetError, StorageError, storage_error
 from builder.rollout.cleaning import remove_chunks
 from builder.rollout.summary import ChunkSummary, summarise, summary_in, with_figures
 from builder.storage.layout import BUILD, CHUNK
 from builder.storage.left_overs import remove_parts, remove_shards
 from builder.storage.paths import AnyPath, sorted_paths, write_whole
+from builder.storage.stand_ins import AT_ONCE
 from builder.storage.tree import is_folder, is_link
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,7 @@ class ChunkStore:
     def scan(self, *, failed: bool = True) -> list[ChunkSummary]:
         """The chunks that can be used again; damaged and stale ones are removed, with a warning.
 
-        Where a chunk on this machine says what its attempts are, its arrays are not read: who reads them
+        Where a chunk says what its attempts are, its arrays are not read: who reads them
         checks them, and asks to `mend` the store where they are damaged.
 
         Args:
@@ -73,12 +75,11 @@ class ChunkStore:
         remove_parts(self.folder)
         remove_shards(self.folder)
         found = []
-        for path in self.files():
-            summary = self._unless_damaged(path, self._summary)
+        for summary in self._summaries():
             if summary is not None and (failed or not summary.failed.any()):
                 found.append(summary)
             elif summary is not None:
-                path.unlink()
+                summary.path.unlink()
         return found
 
     def mend(self) -> bool:
@@ -89,6 +90,15 @@ class ChunkStore:
         """
         found = [self._unless_damaged(path, self._is_whole) for path in self.files()]
         return None in found
+
+    def _summaries(self) -> Iterator[ChunkSummary | None]:
+        """What is known of each chunk, in order; None of one that was damaged."""
+        paths = self.files()
+        if isinstance(self.folder, Path):
+            yield from (self._unless_damaged(path, self._summary) for path in paths)
+            return
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(lambda path: self._unless_damaged(path, self._summary), paths)
 
     def _unless_damaged(self, path: AnyPath, read: Callable[[AnyPath], Found]) -> Found | None:
         """What is read of a chunk; one that is damaged is removed, with a warning."""
@@ -103,12 +113,9 @@ class ChunkStore:
 
     def _summary(self, path: AnyPath) -> ChunkSummary:
         """What is known of a chunk: what its header says, else what its arrays do."""
-        if isinstance(path, Path):
-            header = read_header(path)
-            self._check_header(header, path)
-            if found := summary_in(header, path):
-                return found
-        return summarise(self._checked(path), path)
+        header = header_of(path)
+        self._check_header(header, path)
+        return summary_in(header, path) or summarise(self._checked(path), path)
 
     def _is_whole(self, path: AnyPath) -> bool:
         self._checked(path)

@@ -3,16 +3,20 @@
 import dataclasses
 import json
 
+import fsspec
 import numpy as np
 import pytest
 from chunks import IDENTITY, recording, write
 
+from builder.episodes import recording_file
 from builder.episodes.recording_file import Header, read_recording, write_recording
 from builder.errors import StorageError
 from builder.rollout.chunk_store import ChunkStore
 from builder.rollout.chunk_store import _held_by as held_by
 from builder.rollout.summary import summarise, with_figures
 from builder.storage.layout import Layout
+from builder.storage.paths import place
+from builder.storage.remote_path import RemotePath
 
 
 @pytest.fixture
@@ -64,6 +68,35 @@ def test_a_chunk_that_says_what_it_holds_is_not_read(store):
     read = summarise(recording(range(4)), path)
     assert found.digests.tolist() == read.digests.tolist()
     assert (found.returns.tolist(), found.row_bytes) == (read.returns.tolist(), read.row_bytes)
+
+
+@pytest.fixture
+def shelf():
+    """A store behind a URL."""
+    fsspec.filesystem("memory").store.clear()
+    return ChunkStore(place("memory://shelf/.x.chunks"), IDENTITY)
+
+
+def test_behind_a_url_the_header_alone_is_brought(shelf, monkeypatch):
+    path, other = said(shelf, 0, 4), said(shelf, 4, 8)
+    parts, part = [], RemotePath.part
+    monkeypatch.setattr(recording_file, "HEAD", 100)
+    monkeypatch.setattr(RemotePath, "download", None)
+    monkeypatch.setattr(RemotePath, "part", lambda *given: parts.append(given) or part(*given))
+    found = shelf.scan()
+    assert [chunk.path for chunk in found] == [path, other]
+    assert [chunk.returns.tolist() for chunk in found] == [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]]
+    assert max(stop for *_, stop in parts) < path.stat().st_size - recording(range(4)).observations[0].nbytes
+
+
+@pytest.mark.parametrize("size", [0, 5, 200, -1])
+def test_behind_a_url_a_chunk_that_was_cut_short_is_removed_with_a_warning(shelf, caplog, size):
+    path = said(shelf, 0, 4)
+    store, place = fsspec.core.url_to_fs(str(path))
+    store.pipe_file(place, store.cat_file(place)[:size])
+    assert shelf.scan() == []
+    assert f"{path} is not a recorded file, or is damaged" in caplog.text
+    assert shelf.files() == []
 
 
 def test_what_a_damaged_header_says_is_not_taken(store, caplog):
