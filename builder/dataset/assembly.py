@@ -22,7 +22,7 @@ from builder.dataset.placing import place_files
 from builder.dataset.shard_tasks import EncodeTask, Form, PackTask, Pause, RowsTask, ShardTask
 from builder.dataset.table_tasks import EpisodesTask, SharedTask
 from builder.dataset.tries import Encoded, Written
-from builder.dataset.writer import row_group_rows, shard_rows
+from builder.dataset.writer import row_bytes, row_group_rows, shard_rows
 from builder.errors import BuilderError, storage_error
 from builder.manifest.manifest import Distinct, FileEntry, Manifest, Split, seal
 from builder.rollout.summary import ChunkSummary
@@ -71,14 +71,14 @@ class Assembly:
         self._borders = {"train": Borders(plan.shard_size), "test": Borders(plan.shard_size)}
         self._waiting: list[tuple[int, int, ChunkSummary]] = []
         self._streams = {"train": Stream(), "test": Stream()}
-        self._growing = Growing(plan.shard_size / (self._shard_rows or 1))
+        self._growing = Growing(row_bytes(form.schema))
         self._ready: deque[FileTask] = deque()
         self._given: dict[tuple[bool, str, int], FileTask] = {}
         self._begun: dict[str, dict[int, Written | Encoded]] = {"train": {}, "test": {}}
         self._written: dict[str, dict[int, Written]] = {"train": {}, "test": {}}
         self._episodes: dict[str, Written] = {}
         self._shared: tuple[int, int] | tuple[None, None] = (None, None)
-        self.players = self.rows = 0
+        self.players = self.rows = self._played = 0
         self.finished = False
 
     def add(self, summary: ChunkSummary) -> None:
@@ -89,6 +89,7 @@ class Assembly:
             self._admit(heapq.heappop(self._waiting)[-1])
 
     def _admit(self, chunk: ChunkSummary) -> None:
+        self._played += int(chunk.lengths.sum())
         attempts = np.arange(chunk.start, chunk.stop)
         admitted = self._ledger.admit(Figures(attempts, chunk.returns, chunk.lengths, chunk.digests))
         kept, lengths = attempts[admitted.keep], chunk.lengths[admitted.keep]
@@ -101,8 +102,7 @@ class Assembly:
             self._tell(split)
             while stream.rows - stream.taken >= self._each:
                 self._take(split, stream.taken + self._each)
-                self._tell(split)
-            self._begin_next(split, chunk)
+            self._begin_next(split)
         if self._ledger.full:
             self._take_rest()
 
@@ -132,7 +132,7 @@ class Assembly:
             compared=bool(self._plan.every) and rows.start <= MOST_STEPS,
         )
 
-    def _begin_next(self, split: str, last: ChunkSummary) -> None:
+    def _begin_next(self, split: str) -> None:
         """Have the next file of a split begun, if it is time, though not all of its rows are known."""
         stream, wanted = self._streams[split], self._plan.episodes
         if not (stream.rows and self._shard_rows and wanted) or self._ledger.full:
@@ -140,9 +140,10 @@ class Assembly:
         expected = stream.rows * wanted / self._ledger.episodes
         start = self._growing.stop(split, stream.taken)
         stop = min(start + self._each, expected)
-        left = max(stop - stream.rows, expected - stop)  # where much comes after it, it has time enough then
+        # Where much comes after a file, it can be written meanwhile; of what is played, not all comes here.
+        left = max(stop - stream.rows, expected - stop) * self._played / stream.rows
         playing = self.players - self._growing.count - 1
-        if playing > 0 and self._growing.pace.is_time(playing, left, stop - start, last):
+        if playing > 0 and self._growing.pace.is_time(playing, left, stop - start):
             rows = self._task(RowsTask, split, range(start, start + self._each))
             self._ready.append(self._growing.begin(rows))
             self._tell(split)
@@ -150,7 +151,7 @@ class Assembly:
     def _tell(self, split: str) -> None:
         """Tell those who write files of a split early of the rows that have come."""
         stream = self._streams[split]
-        while (task := self._growing.first(split)) and task.start <= stream.taken < stream.rows:
+        while (task := self._growing.first(split)) and stream.taken < stream.rows:
             self._growing.tell(split, stream.take(min(stream.rows, task.stop)))
             if stream.taken == task.stop:
                 self._ready.extend(self._growing.end(split))

@@ -20,10 +20,8 @@ import numpy as np
 
 from builder.dataset.ledger import Portion
 from builder.dataset.shard_tasks import RowsTask, write_shards
-from builder.dataset.tries import Written, own_folder
-from builder.errors import storage_error
-from builder.parallel.cancellation import cancelled
-from builder.rollout.engine import Interrupted
+from builder.dataset.tries import Written, own_folder, storage_errors
+from builder.errors import DatasetError
 from builder.rollout.summary import ChunkSummary
 from builder.storage.paths import local_path
 
@@ -68,7 +66,11 @@ class GrowingTask(RowsTask):
         return _ended(self.told, self.split).exists()
 
     def do(self) -> Written | Postponed:
-        """Write the files; see `ShardTask`."""
+        """Write the files; see `ShardTask`.
+
+        Raises:
+            DatasetError: what was told is damaged, or as `ShardTask` says.
+        """
         try:
             return write_shards(self)
         except _GivenUp:
@@ -79,25 +81,30 @@ class GrowingTask(RowsTask):
         number, deadline = 0, time.monotonic() + PATIENCE
         while True:
             ended = self.ended  # looked at first: all is told before it
+            if not ended and (_held(self.told, self.split).exists() or time.monotonic() > deadline):
+                raise _GivenUp
             if (path := _piece(self.told, self.split, number)).exists():
                 yield _read(path)
                 number, deadline = number + 1, time.monotonic() + PATIENCE
             elif ended:
+                self._check_told(number)
                 return
-            elif _held(self.told, self.split).exists() or time.monotonic() > deadline:
-                raise _GivenUp
             else:
-                _wait()
+                time.sleep(POLL)
+
+    def _check_told(self, number: int) -> None:
+        with storage_errors(self.told):
+            if _ended(self.told, self.split).read_text() != str(number):
+                raise damaged(self.told)
+
+
+def damaged(told: Path) -> DatasetError:
+    """Somebody else has been at what a writer is told."""
+    return DatasetError(f"{told} is damaged", remedy="run the same command again")
 
 
 class _GivenUp(Exception):  # noqa: N818  (it is no error)
     """Nothing more is told for now."""
-
-
-def _wait() -> None:
-    if cancelled():
-        raise Interrupted
-    time.sleep(POLL)
 
 
 class Pace:
@@ -109,28 +116,27 @@ class Pace:
 
     def __init__(self, row_bytes: float) -> None:
         self._row_bytes, self._rows, self._seconds = row_bytes, 0, 0.0
+        self._last: tuple[int, float] = (0, 0.0)
 
     def add(self, summary: ChunkSummary) -> None:
-        """Take in what a chunk took."""
+        """Take in what a chunk took; one that was there already says nothing of that."""
         if summary.seconds:
-            self._rows += int(summary.lengths.sum())
-            self._seconds += summary.seconds
+            self._last = int(summary.lengths.sum()), summary.seconds
+            self._rows, self._seconds = self._rows + self._last[0], self._seconds + self._last[1]
 
-    def is_time(self, players: int, left: float, expected: float, last: ChunkSummary) -> bool:
+    def is_time(self, players: int, left: float, expected: float) -> bool:
         """Whether a file should be begun now.
 
         Args:
             players: workers that play while another one writes.
-            left: rows that are to be played before it has to be there.
+            left: rows that are to be played before it has to be there, those of rejected attempts among them.
             expected: rows of the file.
-            last: the chunk that was played last: of slow ones too much would be waited for.
         """
-        size = expected * self._row_bytes
-        if not self._rows or size < WORTH or last.seconds > size / ENCODED:
+        size, (rows, seconds) = expected * self._row_bytes, self._last
+        if not self._rows or size < WORTH or seconds > size / ENCODED:  # a slow chunk would be waited for
             return False
-        seconds = self._seconds / self._rows / players
-        queued = QUEUED * players * int(last.lengths.sum())
-        return (left - queued) * seconds <= size / ENCODED
+        queued = QUEUED * players * rows
+        return (left - queued) * self._seconds / self._rows / players <= size / ENCODED
 
 
 class Growing:
@@ -184,7 +190,7 @@ class Growing:
     def end(self, split: str) -> list[GrowingTask]:
         """Tell the first one that there are no more; it comes back if it has been given up."""
         told = self._tasks[split].popleft().told
-        _write(_ended(told, split))
+        _write(_ended(told, split), str(self._told.get(told, 0)))
         return [self._postponed.pop(told)] if told in self._postponed else []
 
     def hold(self) -> None:
@@ -197,27 +203,32 @@ class Growing:
         """Those that were given up, now that more is played."""
         for split, tasks in self._tasks.items():
             for task in tasks:
-                _held(task.told, split).unlink(missing_ok=True)
+                with storage_errors(task.told):
+                    _held(task.told, split).unlink(missing_ok=True)
         again = list(self._postponed.values())
         self._postponed.clear()
         return again
 
     def postpone(self, task: GrowingTask) -> list[GrowingTask]:
-        """Take in that one was given up; it comes back if all is told already."""
-        if task.ended:
-            return [task]
-        self._postponed[task.told] = task
-        return []
+        """Take in that one was given up; it comes back if all is told already.
+
+        Raises:
+            DatasetError: what was told is damaged.
+        """
+        if task in self._tasks[task.split]:
+            self._postponed[task.told] = task
+            return []
+        if not task.ended:
+            raise damaged(task.told)
+        return [task]
 
 
 def _write(path: Path, text: str = "") -> None:
     """Write a file that is there as a whole, or not; it need not outlive the machine."""
     partial = path.with_name(f".{path.stem}.partial")
-    try:
+    with storage_errors(path):
         partial.write_text(text)
         partial.rename(path)
-    except OSError as error:
-        raise storage_error(error, path) from error
 
 
 def _piece(told: Path, split: str, number: int) -> Path:
@@ -238,6 +249,11 @@ def _text(portion: Portion) -> str:
 
 
 def _read(path: Path) -> Portion:
-    known = json.loads(path.read_text())
-    lists = {name: np.array(known[name], np.int64) for name in ("attempts", "ordinals", "lengths")}
-    return Portion(path=Path(known["path"]), first_row=known["first_row"], **lists)
+    with storage_errors(path):
+        text = path.read_text()
+    try:
+        known = json.loads(text)
+        lists = {name: np.array(known[name], np.int64) for name in ("attempts", "ordinals", "lengths")}
+        return Portion(path=Path(known["path"]), first_row=known["first_row"], **lists)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path.parent) from error

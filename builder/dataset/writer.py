@@ -280,12 +280,17 @@ def row_group_rows(schema: pa.Schema, most: int = ROW_GROUP_ROWS) -> int:
     return min(most, 1 << (fitting.bit_length() - 1))
 
 
+def row_bytes(schema: pa.Schema) -> float:
+    """The bytes of a row before compression; an image counts as 16 KiB."""
+    return sum(_bits(field.type) for field in schema) / 8
+
+
 def shard_rows(schema: pa.Schema, packing: Packing = STANDARD) -> int | None:
     """The rows of a full shard, where they follow from the schema; None: values have sizes of their own."""
     if any(_varies(field.type) for field in schema):
         return None
     rows = row_group_rows(schema, packing.most_rows)
-    size = rows * sum(_bits(field.type) for field in schema) // 8
+    size = int(rows * row_bytes(schema))
     return rows * max(1, math.ceil(packing.shard_size / size))
 
 

@@ -57,7 +57,7 @@ class Thumbnails:
         """
         (high, wide), size = self._shape, self._size
         if _whole_blocks((high, wide), (size, size)):
-            return resize(picture[None, ..., None], size, size)[0, ..., 0]
+            return resize(picture[None, ..., None], size, size)[0, ..., 0].copy()
         self._columns[changed] = _averaged(picture[changed].astype(np.float32), size, axis=1)
         taps = _taps(high, size)
         touched = np.flatnonzero(changed[taps.sources].any(axis=0))

@@ -24,6 +24,9 @@ class Screens:
 
     Args:
         ale: the emulator, with a game loaded.
+
+    Attributes:
+        shape: height and width.
     """
 
     def __init__(self, ale: Any) -> None:

@@ -14,8 +14,7 @@ from builder.dataset.assembly import Assembly
 from builder.dataset.folder import write_dataset
 from builder.dataset.growing import GrowingTask, Pace, Postponed
 from builder.episodes.acceptance import Acceptance
-from builder.parallel.cancellation import cancel
-from builder.rollout.engine import Interrupted
+from builder.errors import DatasetError
 
 MOST = 10**9
 """Bytes of a file that holds everything."""
@@ -27,7 +26,7 @@ IS_TIME = Pace.is_time
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Every file is begun as soon as anything is known."""
-    monkeypatch.setattr(Pace, "is_time", lambda self, players, left, expected, last: expected > 0)
+    monkeypatch.setattr(Pace, "is_time", lambda self, players, left, expected: expected > 0)
 
 
 def assembly_of(tmp_path, ranges=EVEN, *, players=9, **plan):
@@ -146,20 +145,43 @@ def test_a_file_that_was_given_up_just_before_the_end_is_written_too(tmp_path):
     finished(assembly, tmp_path)
 
 
+def test_who_is_held_gives_up_at_once_whatever_has_been_told(tmp_path):
+    assembly, (task,), _ = assembly_of(tmp_path)
+    assembly.hold()
+    with pytest.raises(growing._GivenUp):
+        next(task.episodes())
+
+
+@pytest.mark.parametrize("what", ["a word", "a piece", "the end"])
+def test_what_is_told_and_damaged_is_an_error(tmp_path, monkeypatch, what):
+    monkeypatch.setattr(growing, "PATIENCE", 0.1)
+    assembly, (task,), others = assembly_of(tmp_path)
+    for summary in others:
+        assembly.add(summary)
+    if what == "a word":
+        (task.told / "train-00001.told").write_text("{")
+    else:
+        (task.told / {"a piece": "train-00002.told", "the end": "train.ended"}[what]).unlink()
+    with pytest.raises(DatasetError, match=r"train-00000-\w+ is damaged; run the same command again"):
+        assembly.take(task.do())
+
+
+@pytest.mark.parametrize("plan", [{}, {"every": 3}, {"acceptance": Acceptance(low=-5.0)}])
+def test_what_is_left_is_all_that_has_to_be_played(tmp_path, monkeypatch, plan):
+    asked = []
+    monkeypatch.setattr(Pace, "is_time", lambda self, *about: asked.append(about))
+    plan, (first, *_) = recorded(tmp_path / "chunks", EVEN, episodes=8, shard_size=MOST, **plan)
+    assembly = Assembly(plan, tmp_path / "chunks")
+    assembly.players = 9
+    assembly.add(first)
+    (_, left, _), *_ = asked
+    assert left == pytest.approx(first.lengths.sum() * (8 / first.accepted.sum() - 1))
+
+
 def test_nobody_waits_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(growing, "PATIENCE", 0.1)
     _, (task,), _ = assembly_of(tmp_path)
     assert task.do() == Postponed("train", 0)
-
-
-def test_a_writer_that_waits_can_be_stopped(tmp_path):
-    _, (task,), _ = assembly_of(tmp_path)
-    cancel()
-    try:
-        with pytest.raises(Interrupted):
-            task.do()
-    finally:
-        cancel(stop=False)
 
 
 def test_a_task_that_was_lost_is_told_everything_again(tmp_path):
@@ -185,7 +207,7 @@ def test_no_file_is_begun_early_where(tmp_path, plan):
 def test_a_file_far_from_the_last_one_is_written_once_all_of_it_is_known(
     tmp_path, monkeypatch, episodes, early
 ):
-    monkeypatch.setattr(Pace, "is_time", lambda self, players, left, expected, last: left < 2_000)
+    monkeypatch.setattr(Pace, "is_time", lambda self, players, left, expected: left < 2_000)
     _, tasks, _ = assembly_of(tmp_path, [range(1)], **SMALL | {"episodes": episodes})
     assert [isinstance(task, GrowingTask) for task in tasks] == [True] * early
 
@@ -206,7 +228,7 @@ def is_time(*, left=0, rows=100_000, seconds=1.0, row_bytes=65, players=10, expe
     chunk = SimpleNamespace(seconds=seconds, lengths=np.array([rows]))
     pace = Pace(row_bytes)
     pace.add(chunk)
-    return IS_TIME(pace, players, left, expected, chunk)
+    return IS_TIME(pace, players, left, expected)
 
 
 def test_a_file_is_begun_when_what_is_left_takes_as_long_to_play_as_it_takes_to_encode():

@@ -8,7 +8,10 @@ from folders import files, names
 
 from builder import Controller
 from builder.composition import build_config
+from builder.dataset.assembly import Assembly
 from builder.dataset.folder import write_dataset
+from builder.dataset.growing import GrowingTask, Pace, Postponed
+from builder.dataset.shard_tasks import Pause
 from builder.errors import BudgetError
 from builder.manifest.manifest import covered
 from builder.pipeline.prepare import prepare
@@ -69,6 +72,48 @@ def test_what_was_played_is_put_together_by_workers_too_and_grows(tmp_path):
     assert covered(in_a_row(out, tmp_path / "row").files) == covered(found.files)
 
 
+@pytest.fixture
+def early(monkeypatch):
+    """Files are begun while their rows are played; what came of each, in its order."""
+    answers, take = [], Assembly.take
+
+    def noting(self, answer):
+        answers.append(type(answer))
+        take(self, answer)
+
+    monkeypatch.setattr(Pace, "is_time", lambda self, players, left, expected: expected > 0)
+    monkeypatch.setattr(Assembly, "take", noting)
+    return answers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "given_up"),
+    [({}, False), ({"threshold": 22, "max_attempts": 500}, True)],
+    ids=["one wave", "several waves"],
+)
+def test_processes_write_a_file_while_its_rows_are_played(tmp_path, early, more, given_up):
+    words = {"expert": "random", "env.id": "CartPole-v1", "episodes": 40, "rollout.lanes": 2, **more}
+    processes = {"parallel": "loky", "parallel.n_jobs": 3, "dataset.test_fraction": 0.25}
+    found = Controller().start({**words, **processes, "out": str(tmp_path / "x")}).manifest
+    assert covered(in_a_row(tmp_path / "x", tmp_path / "row").files) == covered(found.files)
+    assert not list(tmp_path.rglob("shards"))
+    assert (Postponed in early) == given_up
+
+
+def test_who_writes_a_file_early_is_told_when_a_wave_is_over(tmp_path, early):
+    words = {"expert": "random", "env.id": "CartPole-v1", "episodes": 20, "threshold": 22}
+    build = prepare(
+        build_config({**words, "parallel": "loky", "rollout.lanes": 2, "out": str(tmp_path / "x")})
+    )
+    build.store.describe(build.collation.to_json())
+    run = ChunkRun(build, build.store, assembly_of(build, build.store))
+    list(run.run(Here(), 20))
+    assert list(tmp_path.rglob("train.held"))
+    run.discard()
+    assert early == [Postponed]
+
+
 def test_a_build_that_fails_leaves_no_file_of_the_dataset(tmp_path):
     words = {"expert": "random", "env.id": "CartPole-v1", "out": str(tmp_path / "x"), "episodes": 2}
     with pytest.raises(BudgetError):
@@ -98,6 +143,22 @@ def test_chunks_of_a_running_build_are_whole_or_absent(tmp_path):
     (store.folder / ".chunk-00000000-00000004.safetensors.0123abcd.part").mkdir()
     assert start(tmp_path / "x").manifest is not None
     assert not list(store.folder.glob(".*.part"))
+
+
+class Here:
+    """Workers that do one task after another in this process, and those that wait for others at the end."""
+
+    count = 3
+
+    def run(self, function, tasks):
+        given, early = [], []
+        for task in tasks:
+            (early if isinstance(task, GrowingTask) else given).append(task)
+            if isinstance(task, Pause):
+                break
+            if given and given[-1] is task:
+                yield function(task)
+        yield from map(function, early)
 
 
 class Asking:
