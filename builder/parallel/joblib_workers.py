@@ -34,13 +34,16 @@ class JoblibWorkers:
 
 
 @contextmanager
-def open_joblib(backend: Any, n_jobs: int, *, ahead: int | None = None) -> Iterator[JoblibWorkers]:
+def open_joblib(
+    backend: Any, n_jobs: int, *, ahead: int | None = None, **kwargs: Any
+) -> Iterator[JoblibWorkers]:
     """A pool of joblib's, one task at a time for each worker.
 
     Args:
         backend: the name of one of joblib's backends, or one of ours.
         n_jobs: workers; -1: one for each core.
         ahead: tasks that are given out at once; None: `AHEAD`.
+        kwargs: what the backend takes beyond that.
     """
     import joblib
 
@@ -51,5 +54,6 @@ def open_joblib(backend: Any, n_jobs: int, *, ahead: int | None = None) -> Itera
         pre_dispatch=ahead or AHEAD,
         batch_size=1,
         max_nbytes=None,
+        **kwargs,
     ) as parallel:
         yield JoblibWorkers(parallel, joblib.effective_n_jobs(n_jobs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import tempfile
@@ -20,6 +21,8 @@ from builder.parallel.joblib_workers import JoblibWorkers, open_joblib
 from builder.parallel.workers import ParallelConfig, Result, Task, Workers
 from builder.storage.paths import AnyPath
 
+VOLATILE = {"PYTEST_CURRENT_TEST"}
+"""What is another one all the time, and of no account."""
 MEETING_SECONDS = 2.0
 """How long a process waits for the others to begin, so that each does its part."""
 
@@ -67,10 +70,21 @@ def _call_once_all_are_here(call: _Call) -> None:
 @contextmanager
 def open_processes(parallel: ParallelConfig, _: AnyPath | None) -> Iterator[Workers]:
     """Processes of this machine, started before the first task."""
-    with open_joblib("loky", parallel.n_jobs) as pool:
+    begun: dict[str, Any] = {"initializer": _in_environment, "initargs": (_environment(),)}
+    with open_joblib("loky", parallel.n_jobs, **begun) as pool:
         with deaf_to_interrupts():
             list(pool.run(_identify, [None]))
         yield Processes(pool)
+
+
+def _environment() -> str:
+    """A digest of what a process that is started now finds in its environment."""
+    found = sorted(pair for pair in os.environ.items() if pair[0] not in VOLATILE)
+    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest()
+
+
+def _in_environment(_: str) -> None:
+    """Nothing: joblib keeps processes for who asks for the same, and starts others where this is another."""
 
 
 def _identify(_: None) -> int:

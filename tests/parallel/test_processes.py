@@ -33,3 +33,21 @@ def test_a_worker_process_that_dies_is_an_error_with_its_remedy():
         open_workers(TWO) as workers,
     ):
         list(workers.run(die, range(2)))
+
+
+def variable(name):
+    return os.getpid(), os.environ.get(name)
+
+
+def test_processes_have_the_environment_of_today_and_stay_while_it_does(monkeypatch):
+    def found():
+        with open_workers(TWO) as workers:
+            return set(workers.run(variable, ["IL_BUILDER_TEST"] * 20))
+
+    first, again = found(), found()
+    monkeypatch.setenv("IL_BUILDER_TEST", "a key that was set later")
+    later = found()
+    assert len(first | again) <= 2
+    assert {value for _, value in first} == {None}
+    assert {value for _, value in later} == {"a key that was set later"}
+    assert os.getpid() not in dict(first | later)
