@@ -76,6 +76,7 @@ def _run(words: list[str]) -> int:
         return 0
     if any(word.split("=")[0] in HYDRA_FLAGS for word in rest):
         return _hydra(verb, rest)
+    _check_options(rest)
     if verb == "merge":
         _check_parts(rest)
     rest = [_literal(word) for word in (_with_out(rest) if VERBS[verb].reads else rest)]
@@ -144,8 +145,25 @@ def _with_out(words: list[str]) -> list[str]:
 
     bare = [word for word in words if "=" not in word and not word.startswith(("-", "+", "~="))]
     if len(bare) > 1:
-        raise ConfigError(f"{bare[1]!r} is one folder too many", expected="one", got=", ".join(bare))
+        raise ConfigError(
+            f"{bare[1]!r} is one folder too many",
+            expected="one",
+            got=", ".join(bare),
+            remedy="give what is none by its key, as key=value",
+        )
     return [f"out={hydra_value(word)}" if word in bare else word for word in words]
+
+
+def _check_options(words: list[str]) -> None:
+    """Refuse what looks like an option.
+
+    Raises:
+        ConfigError: a word is one.
+    """
+    for word in words:
+        if word.startswith("-") and word not in SWEEP_FLAGS:
+            remedy = "see il-builder --help; a key is given as key=value"
+            raise ConfigError(f"unknown option {word}", remedy=remedy)
 
 
 def _check_parts(words: list[str]) -> None:
@@ -165,9 +183,6 @@ def _jobs(words: list[str]) -> list[list[str]]:
     from builder.composition import expand_sweep
 
     overrides = [word for word in words if word not in SWEEP_FLAGS]
-    flags = [word for word in overrides if word.startswith("-")]
-    if flags:
-        raise ConfigError(f"unknown option {flags[0]}", remedy="see il-builder --help")
     return list(expand_sweep(overrides)) if len(overrides) < len(words) else [overrides]
 
 

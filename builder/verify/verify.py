@@ -105,7 +105,7 @@ def _refuse_wrong_paths(config: VerifyConfig) -> None:
 
 def _verify(folder: Path, config: VerifyConfig, name: str, started: Started, parts: Sequence[Part]) -> Report:
     if not folder.is_dir():
-        raise DatasetError(f"there is no dataset at {name}", remedy="give out=FOLDER")
+        raise DatasetError(f"there is no dataset at {name}", remedy="give the folder of one")
     if not (folder / MANIFEST).is_file():
         missing = "it has no manifest, so nothing says what its files should be, nor what made them"
         return Report(name, (Check("manifest", missing, possible=False),))

@@ -130,7 +130,7 @@ def test_what_went_wrong_matters_more_than_a_full_standard_output():
     with open("/dev/full", "w") as full:  # noqa: PTH123
         answer = run("verify", "out=/not/there", stdout=full)
     assert one_line(answer.stderr) == (
-        ["il-builder: there is no dataset at /not/there; give out=FOLDER"],
+        ["il-builder: there is no dataset at /not/there; give the folder of one"],
         False,
     )
 

@@ -35,6 +35,16 @@ def run(*words, **options):
         (["episodes=many"], 2, "episodes: Value 'many' of type 'str' could not be converted to Integer"),
         (["buld"], 2, "there is no verb 'buld'; did you mean 'build'?"),
         (["--frobnicate"], 2, "unknown option --frobnicate; see il-builder --help"),
+        (
+            ["verify", "x", "--level", "files"],
+            2,
+            "unknown option --level; see il-builder --help; a key",
+        ),
+        (
+            ["export", "x", "minari"],
+            2,
+            "one folder too many; expected one; got x, minari; give",
+        ),
         (["expert=python"], 2, "expert=python needs expert.target; add expert.target=... to the command"),
         (["expert=random"], 2, "the expert 'random' does not say what it plays; give env.id="),
         (["expert=random", "env.id=CartPole-v7"], 2, "there is no environment 'CartPole-v7'; did you mean"),
