@@ -20,7 +20,8 @@ import numpy as np
 
 from builder.dataset.ledger import Portion
 from builder.dataset.shard_tasks import RowsTask, write_shards
-from builder.dataset.tries import Written, own_folder, storage_errors
+from builder.dataset.tries import Written, own_folder
+from builder.dataset.writer import storage_errors
 from builder.errors import DatasetError
 from builder.rollout.summary import ChunkSummary
 from builder.storage.paths import local_path

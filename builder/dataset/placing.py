@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from builder.dataset.partial import with_footer
-from builder.dataset.tries import Written, storage_errors
+from builder.dataset.tries import Written
+from builder.dataset.writer import storage_errors
 from builder.manifest.manifest import FileEntry
 from builder.storage.remote_path import RemotePath
 from builder.storage.stand_ins import AT_ONCE, whole

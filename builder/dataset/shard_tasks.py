@@ -24,17 +24,16 @@ from builder.dataset.features import arrow_schema
 from builder.dataset.ledger import Portion
 from builder.dataset.schema import features
 from builder.dataset.tables import PIECE_ROWS, to_table
-from builder.dataset.tries import (
-    Encoded,
-    Written,
-    begun,
-    episodes_file,
-    rows_file,
-    steps_file,
-    storage_errors,
-)
+from builder.dataset.tries import Encoded, Written, begun, episodes_file, rows_file, steps_file
 from builder.dataset.within import count_beyond, refuse_outside
-from builder.dataset.writer import Packing, ShardWriter, in_groups, row_group_rows, uncompressed_size
+from builder.dataset.writer import (
+    Packing,
+    ShardWriter,
+    in_groups,
+    row_group_rows,
+    storage_errors,
+    uncompressed_size,
+)
 from builder.episodes.distinct import step_digests
 from builder.episodes.recording import Recording, pieces
 from builder.episodes.recording_file import read_recording

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.dataset.writer import ShardWriter
-from builder.errors import storage_error
+from builder.dataset.writer import ShardWriter, storage_errors
 from builder.manifest.manifest import FileEntry
 from builder.storage.digest import file_sha256
 from builder.storage.paths import AnyPath
@@ -72,19 +71,6 @@ def episodes_file(split: str) -> str:
 def steps_file(split: str) -> str:
     """The name of the file of the digests of the steps of these."""
     return f"{split}.npy"
-
-
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """What the system says while files are written there is explained.
-
-    Raises:
-        StorageError: the disk is full or not writable.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, folder) from error
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ class ShardWriter:
             self._encoded = None
 
     def _encode(self, group: pa.Table) -> None:
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             if self._writer is None:
                 self._rows.append(0)
                 path = self._temporary(len(self._rows) - 1)
@@ -212,7 +212,7 @@ class ShardWriter:
             self._write_group(pa.concat_tables(self._pending))
         self._pending = []
         self._wait()
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             self._end_shard()
             for index, name in enumerate(self._names()):
                 self._published.append(self._temporary(index).rename(self._folder / name))
@@ -361,7 +361,12 @@ def _types(schema: pa.Schema) -> str:
 
 
 @contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
+def storage_errors(folder: Path) -> Iterator[None]:
+    """What the system says while files are written there is explained.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
     try:
         yield
     except OSError as error:
