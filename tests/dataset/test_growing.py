@@ -85,10 +85,11 @@ SMALL = {"shard_size": 9 * 10**6, "episodes": 4}
 
 
 def test_a_file_that_fills_up_against_all_expectation_ends_where_it_would(tmp_path, monkeypatch):
-    assembly, (task,), others = assembly_of(tmp_path, [range(1), range(1, 10)], **SMALL)
+    assembly, (task,), others = assembly_of(tmp_path, [range(1), range(1, 10)], **SMALL | {"episodes": 6})
     monkeypatch.setattr(Pace, "is_time", lambda *_: False)
     assembly.add(others[0])
     assert task.ended
+    assert [each.first for each in assembly.between(())] == [0, 1]
     finished(assembly, tmp_path, [task.do()])
 
 
